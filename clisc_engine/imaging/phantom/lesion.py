@@ -1,0 +1,162 @@
+"""Tumours: level fields with irregular borders, cut at the volume asked for, and their inside.
+
+A level field grows outwards from one or several seeds, bent by noise and by tissue (oedema runs
+along white matter and spares cortex); the lesion is its lowest part inside the parenchyma, so its
+volume is exact by construction.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clisc_engine.imaging.phantom.anatomy import Anatomy, Point
+from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
+
+LesionKind = Literal["solid", "cored", "mixed", "subtle", "cavity", "metastases"]
+KINDS: tuple[LesionKind, ...] = ("solid", "cored", "mixed", "subtle", "cavity", "metastases")
+FREQUENCY = (0.26, 0.26, 0.18, 0.10, 0.10, 0.10)
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A drawn lesion: all arrays (Z, Y, X).
+
+    ``cover`` is how much of the tissue's signal it replaces, ``signal`` what it puts there (white
+    matter is 1), ``mask`` the whole tumour, ``removed`` tissue cut away that is not tumour.
+    """
+
+    cover: Floats
+    signal: Floats
+    mask: NDArray[np.bool_]
+    removed: NDArray[np.bool_]
+    kind: LesionKind
+
+
+def draw_seed(rng: np.random.Generator) -> Point:
+    """A place within a hemisphere (z, y, x in mm), seldom in the cerebellum."""
+    side = float(rng.choice([-1.0, 1.0]))
+    if rng.random() < 0.08:
+        return float(rng.uniform(-50, -35)), float(rng.uniform(30, 55)), side * rng.uniform(8, 35)
+    return float(rng.uniform(-22, 55)), float(rng.uniform(-62, 66)), side * float(rng.uniform(8, 48))
+
+
+def grow(
+    rng: np.random.Generator, z: Floats, y: Floats, x: Floats, seed: Point, size: float, lobes: int
+) -> Floats:
+    """A level field about ``seed``; ``size`` is the expected radius in mm."""
+    bend = rng.uniform(0.10, 0.45) * size
+    warp = [bend * rough_noise(rng, max(size * 1.6, 12.0), z, y, x) for _ in range(3)]
+    level = np.full(z.shape, np.inf, np.float32)
+    for lobe in range(lobes):
+        shift = rng.normal(0, 0.55 * size, 3) if lobe else np.zeros(3)
+        turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+        stretch = rng.uniform(0.7, 1.45, 3)
+        gaps = [a + w - c - s for a, w, c, s in zip((z, y, x), warp, seed, shift, strict=True)]
+        square = np.zeros(z.shape, np.float32)
+        for row, factor in zip(turn, stretch, strict=True):
+            square += ((row[0] * gaps[0] + row[1] * gaps[1] + row[2] * gaps[2]) * factor) ** 2
+        level = np.minimum(level, np.sqrt(square) + 0.25 * size * (lobe > 0))
+    return level
+
+
+def lowest(level: Floats, allowed: NDArray[np.bool_], voxels: int) -> float:
+    """The level under which ``voxels`` of the allowed ones lie."""
+    values = level[allowed]
+    if values.size == 0:
+        return -np.inf
+    return float(np.partition(values, min(voxels, values.size) - 1)[min(voxels, values.size) - 1])
+
+
+def draw_lesion(
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    grid: tuple[Floats, Floats, Floats],
+    step: Point,
+    kind: LesionKind,
+    volume_ml: float,
+    seed: Point,
+) -> Lesion:
+    """Draw one lesion of ``kind`` and about ``volume_ml`` in ``anatomy``."""
+    z, y, x = grid
+    tissue = (anatomy.grey + anatomy.white > 0.5) & anatomy.brain
+    voxels = max(8, int(volume_ml * 1000.0 / float(np.prod(step))))
+    size = (volume_ml * 1000.0 * 3 / (4 * np.pi)) ** (1 / 3)
+    if kind == "metastases":
+        level = scattered(rng, grid, seed, size)
+    else:
+        level = grow(rng, z, y, x, seed, size, int(rng.integers(1, 5)))
+    # Cortex resists infiltration, white matter invites it; the midline is seldom crossed.
+    resist = rng.uniform(0.0, 0.7) * size * anatomy.grey / (anatomy.grey + anatomy.white + 0.05)
+    crossing = rng.uniform(0.2, 1.5) * np.maximum(0.0, -x * np.sign(seed[2]))
+    outer = level + resist + crossing + 30.0 * (anatomy.cerebellum > 0.5) * (seed[0] > -30)
+    cut = lowest(outer, tissue, voxels)
+    mask = tissue & (outer <= cut)
+    blur = rng.uniform(0.8, 5.0) if kind != "cavity" else rng.uniform(0.8, 2.5)
+    cover = np.clip(0.75 + (cut - outer) / blur, 0.0, 1.0) * (anatomy.csf < 0.6) * anatomy.brain
+    # A big mass closes the sulci it swallows.
+    swallowed = (level <= 0.6 * cut) & anatomy.brain & (anatomy.ventricle < 0.5)
+    cover = np.where(swallowed, 1.0, cover)
+    mask = mask | (swallowed & (rng.random() < 0.8))
+    signal, removed = inside(rng, grid, level, cut, kind, anatomy)
+    mask &= ~removed
+    return Lesion(cover.astype(np.float32), signal, mask, removed, kind)
+
+
+def scattered(
+    rng: np.random.Generator, grid: tuple[Floats, Floats, Floats], seed: Point, size: float
+) -> Floats:
+    """Several round lesions apart from each other as one level field."""
+    count = int(rng.integers(2, 7))
+    each = size / count ** (1 / 3)
+    level = grow(rng, *grid, seed, each, 1)
+    for _ in range(count - 1):
+        other = grow(rng, *grid, draw_seed(rng), each, 1)
+        level = np.minimum(level, other + rng.uniform(-0.3, 0.6) * each)
+    return level
+
+
+def inside(
+    rng: np.random.Generator,
+    grid: tuple[Floats, Floats, Floats],
+    level: Floats,
+    cut: float,
+    kind: LesionKind,
+    anatomy: Anatomy,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The lesion's signal, and the tissue a surgeon removed."""
+    z, y, x = grid
+    bright = rng.uniform(1.35, 2.7)
+    texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.02, 0.16)
+    oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
+    fade = rng.uniform(0.0, 0.4)
+    oedema = oedema * (1.0 - fade * np.clip(level / max(cut, 1.0), 0, 1))
+    removed = np.zeros(z.shape, bool)
+    if kind == "subtle":
+        return (rng.uniform(1.12, 1.45) * (1.0 + 0.5 * texture)).astype(np.float32), removed
+    if kind == "solid":
+        if rng.random() < 0.5:
+            patch = 0.5 + 0.5 * np.tanh(2 * noise_field(rng, 25)(z, y, x))
+            oedema = oedema * (1.0 - rng.uniform(0.05, 0.4) * patch)
+        return oedema.astype(np.float32), removed
+    ragged = level + rng.uniform(0.05, 0.3) * cut * noise_field(rng, max(cut, 10.0))(z, y, x)
+    share = rng.uniform(0.3, 0.8)
+    core = np.clip(0.5 + (share * cut - ragged) / rng.uniform(0.8, 3.0), 0, 1)
+    if kind == "mixed":
+        spots = rough_noise(rng, rng.uniform(10, 28), z, y, x)
+        core = core * np.clip(0.5 + spots * rng.uniform(0.6, 3.0), 0, 1)
+        value = rng.uniform(0.25, 1.3) * (1.0 + texture)
+    elif kind == "cavity":
+        value = rng.uniform(0.05, 0.35)
+        gone = (core > 0.5) & (rng.random() < 0.6)
+        if rng.random() < 0.35:
+            removed = gone
+        elif rng.random() < 0.4:
+            oedema = rng.uniform(1.05, 1.3) * (1.0 + texture)
+    else:
+        value = rng.choice([rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0), rng.uniform(0.9, 1.25)])
+        value = value * (1.0 + 0.6 * texture)
+        rim = np.exp(-(((share * cut - ragged) / rng.uniform(1.2, 3.5)) ** 2))
+        oedema = oedema * (1.0 + rng.uniform(-0.35, 0.35) * rim)
+    return (oedema * (1 - core) + value * core).astype(np.float32), removed

@@ -1,0 +1,1 @@
+"""Training of the two bundled tiny models, on procedural FLAIR phantoms alone."""
