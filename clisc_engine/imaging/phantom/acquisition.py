@@ -28,8 +28,8 @@ def confounders(rng: np.random.Generator, anatomy: Anatomy, grid: Grid) -> Float
     """Bright things that are no tumour: rims and caps, small spots, pulsation, leftover dura."""
     z, y, x = grid
     away = anatomy.ventricle_distance
-    rim = np.exp(-(np.maximum(away, 0.0) / rng.uniform(1.0, 3.5)) ** 2)
-    caps = np.exp(-(np.maximum(away, 0.0) / rng.uniform(2.0, 6.0)) ** 2)
+    rim = np.exp(-((np.maximum(away, 0.0) / rng.uniform(1.0, 3.5)) ** 2))
+    caps = np.exp(-((np.maximum(away, 0.0) / rng.uniform(2.0, 6.0)) ** 2))
     horn = np.exp(-((np.abs(y) - 38) ** 2) / 14.0**2) * np.clip(noise_field(rng, 45)(z, y, x), 0, 2)
     matter = anatomy.grey + anatomy.white
     extra = matter * (rng.uniform(0, 0.45) * rim + rng.uniform(0, 0.35) * caps * horn)
@@ -45,7 +45,7 @@ def confounders(rng: np.random.Generator, anatomy: Anatomy, grid: Grid) -> Float
         plexus = np.exp(-((z - 8) ** 2 + (y - 34) ** 2 + (np.abs(x) - 22) ** 2) / 5.0**2)
         extra = extra + anatomy.ventricle * rng.uniform(0.2, 0.9) * plexus
     if rng.random() < 0.45:
-        shell = np.exp(-((anatomy.depth - rng.uniform(-2, 2)) / 1.5) ** 2)
+        shell = np.exp(-(((anatomy.depth - rng.uniform(-2, 2)) / 1.5) ** 2))
         patches = np.clip(noise_field(rng, 45)(z, y, x) - 0.5, 0, 1.5)
         extra = extra + rng.uniform(0.1, 0.7) * shell * patches
     return np.asarray(extra, np.float32)

@@ -33,9 +33,7 @@ def soft(distance: Floats, width: float) -> Floats:
     return np.clip(0.5 - distance / np.float32(width), 0.0, 1.0)
 
 
-def ellipsoid(
-    z: Floats, y: Floats, x: Floats, centre: Point, radii: Point
-) -> Floats:
+def ellipsoid(z: Floats, y: Floats, x: Floats, centre: Point, radii: Point) -> Floats:
     """Approximate signed distance to an axis-aligned ellipsoid; points are (z, y, x)."""
     scaled = [(a - c) / r for a, c, r in zip((z, y, x), centre, radii, strict=True)]
     rho = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
@@ -48,11 +46,15 @@ def smooth_union(a: Floats, b: Floats, blend: float) -> Floats:
     return b + (a - b) * mix - np.float32(blend) * mix * (1.0 - mix)
 
 
-def capsule(z: Floats, y: Floats, x: Floats, start: Point, end: Point, r0: float, r1: float) -> Floats:
+def capsule(
+    z: Floats, y: Floats, x: Floats, start: Point, end: Point, r0: float, r1: float
+) -> Floats:
     """Signed distance to a tapered tube from ``start`` to ``end``; points are (z, y, x)."""
     axis = np.subtract(end, start)
     length = float(axis @ axis)
-    along = ((z - start[0]) * axis[0] + (y - start[1]) * axis[1] + (x - start[2]) * axis[2]) / length
+    along = (
+        (z - start[0]) * axis[0] + (y - start[1]) * axis[1] + (x - start[2]) * axis[2]
+    ) / length
     along = np.clip(along, 0.0, 1.0)
     gap = np.sqrt(
         (z - start[0] - along * axis[0]) ** 2
@@ -89,17 +91,18 @@ def ventricles(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Flo
 
 def outer_surfaces(
     rng: np.random.Generator, z: Floats, y: Floats, x: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Signed distances to the cerebrum, cerebellum and brainstem."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Signed distances to the cerebrum, cerebellum, brainstem, and the cerebrum without a base."""
     taper = rng.uniform(0.05, 0.16)  # frontal lobes are narrower than the parietal ones
     squeezed = x / (1.0 - taper * np.clip(-y / 80.0, -0.6, 1.0))
     cerebrum = ellipsoid(z, y, squeezed, (8, 0, 0), (rng.uniform(55, 62), 84, rng.uniform(63, 69)))
-    floor = rng.uniform(-20, -10) + 0.10 * np.abs(x) - 0.06 * y
+    floor = rng.uniform(-26, -15) + 0.08 * np.abs(x) + rng.uniform(0.05, 0.15) * y
+    gyral = cerebrum
     cerebrum = np.maximum(cerebrum, floor - z)
     for side in (-1.0, 1.0):
         centre = (rng.uniform(-27, -20), rng.uniform(-14, -4), side * rng.uniform(41, 46))
         lobe = ellipsoid(z, y, x, centre, (rng.uniform(20, 27), rng.uniform(42, 50), 22))
-        cerebrum = np.minimum(cerebrum, lobe)
+        cerebrum, gyral = np.minimum(cerebrum, lobe), np.minimum(gyral, lobe)
     cerebellum = np.full_like(cerebrum, 1e3)
     level, back = rng.uniform(-46, -38), rng.uniform(40, 48)
     for side in (-1.0, 1.0):
@@ -107,7 +110,7 @@ def outer_surfaces(
         cerebellum = smooth_union(cerebellum, half, 4.0)
     stem = capsule(z, y, x, (-6, 6, 0), (-72, 22, 0), rng.uniform(13, 17), 8.0)
     pons = ellipsoid(z, y, x, (-30, 8, 0), (15, 14, 18))
-    return cerebrum, cerebellum, smooth_union(stem, pons, 5.0)
+    return cerebrum, cerebellum, smooth_union(stem, pons, 5.0), gyral
 
 
 def sulci(
@@ -121,15 +124,15 @@ def sulci(
     rho = np.sqrt((z / 62) ** 2 + (y / 84) ** 2 + (x / 66) ** 2) + 1e-3
     pull = (1.0 - 0.55) / rho + 0.55
     q = [(axis * pull).astype(np.float32) for axis in (z, y, x)]
-    wave = rng.uniform(26, 36)
+    wave = rng.uniform(19, 30)
     field = noise_field(rng, wave)
     fold = field(*q) + 0.35 * noise_field(rng, wave / 2)(*q)
     slopes = np.gradient(fold, *step)
     gradient = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
     sheet = np.abs(fold) / (gradient + 0.02)
-    reach = rng.uniform(8, 20) * (1.0 + 0.4 * noise_field(rng, 60)(z, y, x))
+    reach = rng.uniform(10, 24) * (1.0 + 0.4 * noise_field(rng, 60)(z, y, x))
     sheet = np.sqrt(sheet**2 + np.maximum(0.0, depth - reach) ** 2)
-    return sheet.astype(np.float32), float(rng.uniform(0.1, 1.5))
+    return sheet.astype(np.float32), float(rng.uniform(0.0, 1.3))
 
 
 def fissures(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Floats:
@@ -153,16 +156,14 @@ def deep_grey(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Floa
     return soft(nearest, 3.0) * np.float32(rng.uniform(0.3, 1.0))
 
 
-def make_anatomy(
-    rng: np.random.Generator, z: Floats, y: Floats, x: Floats, step: Point
-) -> Anatomy:
+def make_anatomy(rng: np.random.Generator, z: Floats, y: Floats, x: Floats, step: Point) -> Anatomy:
     """Draw a brain on the grid of (Z, Y, X) coordinates in mm, ``step`` mm apart."""
     wobble = [2.2 * rough_noise(rng, 55.0, z, y, x, octaves=2) for _ in range(3)]
     z, y, x = z + wobble[0], y + wobble[1], x + wobble[2]
-    cerebrum, cerebellum, stem = outer_surfaces(rng, z, y, x)
+    cerebrum, cerebellum, stem, gyral = outer_surfaces(rng, z, y, x)
     nearest = np.minimum(np.minimum(cerebrum, cerebellum), stem)
     depth = -nearest
-    sheet, half_width = sulci(rng, z, y, x, -cerebrum, step)
+    sheet, half_width = sulci(rng, z, y, x, -gyral, step)
     fissure = fissures(rng, z, y, x)
     gap = rng.uniform(0.5, 2.2)
     pial = np.minimum(np.minimum(-cerebrum, sheet - half_width), fissure - gap)
@@ -173,8 +174,10 @@ def make_anatomy(
     ribbon = rng.uniform(2.6, 4.2)
     cortex = soft(pial - ribbon, 2.2)
     # Folia are too fine to resolve: ripples about the cerebellar centre stand for them.
-    ripple = np.sin(2 * np.pi * (-cerebellum + 0.6 * wobble[0]) / rng.uniform(3.6, 6.0))
-    folia = np.clip(0.5 + 0.5 * ripple, 0, 1) * soft(-cerebellum - 14, 8.0)
+    bend = 3.5 * noise_field(rng, 30)(z, y, x)
+    ripple = np.sin(2 * np.pi * (-cerebellum + 0.15 * z + bend) / rng.uniform(3.2, 4.8))
+    calm = np.clip(0.5 + 0.5 * noise_field(rng, 30)(z, y, x), 0, 1) * rng.uniform(0.2, 0.7)
+    folia = np.clip(1.0 - calm * (0.5 + 0.5 * ripple), 0, 1) * soft(-cerebellum - 15 + bend, 10.0)
     small = np.maximum(soft(cerebellum, edge), soft(stem, edge))
     in_cerebellum = (small > tissue).astype(np.float32)
     matter = np.maximum(tissue, small)
@@ -189,6 +192,12 @@ def make_anatomy(
     fractions = (1.0 - matter, matter * grey_share, matter * (1.0 - grey_share))
     csf, grey, white = (f.astype(np.float32) for f in fractions)
     return Anatomy(
-        csf, grey, white, inside.astype(np.float32), ventricle_distance.astype(np.float32),
-        depth.astype(np.float32), in_cerebellum, brain,
+        csf,
+        grey,
+        white,
+        inside.astype(np.float32),
+        ventricle_distance.astype(np.float32),
+        depth.astype(np.float32),
+        in_cerebellum,
+        brain,
     )

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point
 from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
@@ -38,8 +39,13 @@ def draw_seed(rng: np.random.Generator) -> Point:
     """A place within a hemisphere (z, y, x in mm), seldom in the cerebellum."""
     side = float(rng.choice([-1.0, 1.0]))
     if rng.random() < 0.08:
-        return float(rng.uniform(-50, -35)), float(rng.uniform(30, 55)), side * rng.uniform(8, 35)
-    return float(rng.uniform(-22, 55)), float(rng.uniform(-62, 66)), side * float(rng.uniform(8, 48))
+        return float(rng.uniform(-50, -36)), float(rng.uniform(30, 55)), side * rng.uniform(8, 35)
+    if rng.random() < 0.12:  # temporal pole
+        return float(rng.uniform(-32, -14)), float(rng.uniform(-35, 20)), side * rng.uniform(34, 55)
+    while True:
+        z, y, x = rng.uniform(-10, 62), rng.uniform(-75, 76), rng.uniform(6, 56)
+        if ((z - 8) / 54) ** 2 + (y / 76) ** 2 + (x / 56) ** 2 < 1:
+            return float(z), float(y), side * float(x)
 
 
 def grow(
@@ -47,7 +53,8 @@ def grow(
 ) -> Floats:
     """A level field about ``seed``; ``size`` is the expected radius in mm."""
     bend = rng.uniform(0.10, 0.45) * size
-    warp = [bend * rough_noise(rng, max(size * 1.6, 12.0), z, y, x) for _ in range(3)]
+    wave = max(size * rng.uniform(1.0, 2.0), 10.0)
+    warp = [bend * rough_noise(rng, wave, z, y, x, octaves=2) for _ in range(3)]
     level = np.full(z.shape, np.inf, np.float32)
     for lobe in range(lobes):
         shift = rng.normal(0, 0.55 * size, 3) if lobe else np.zeros(3)
@@ -98,7 +105,9 @@ def draw_lesion(
     # A big mass closes the sulci it swallows.
     swallowed = (level <= 0.6 * cut) & anatomy.brain & (anatomy.ventricle < 0.5)
     cover = np.where(swallowed, 1.0, cover)
-    mask = mask | (swallowed & (rng.random() < 0.8))
+    mask = mask | swallowed
+    width = [1.3 / d for d in step]
+    mask = (ndimage.gaussian_filter(mask.astype(np.float32), width) > 0.5) & anatomy.brain
     signal, removed = inside(rng, grid, level, cut, kind, anatomy)
     mask &= ~removed
     return Lesion(cover.astype(np.float32), signal, mask, removed, kind)
@@ -128,7 +137,7 @@ def inside(
     """The lesion's signal, and the tissue a surgeon removed."""
     z, y, x = grid
     bright = rng.uniform(1.35, 2.7)
-    texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.02, 0.16)
+    texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
     fade = rng.uniform(0.0, 0.4)
     oedema = oedema * (1.0 - fade * np.clip(level / max(cut, 1.0), 0, 1))

@@ -161,7 +161,5 @@ def cropped(
     box = ndimage.find_objects((image > 0).astype(np.int8))
     if not box:
         return image, label
-    window = tuple(
-        slice(max(0, s.start - margin), s.stop + margin) for s in box[0]
-    )
+    window = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box[0])
     return image[window], label[window]

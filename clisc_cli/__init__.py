@@ -1,0 +1,1 @@
+"""The command line of clisc: parse, call the engine, render."""

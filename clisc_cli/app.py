@@ -1,0 +1,87 @@
+"""The Typer app: eight stages in the order of the paper, and the demo."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from clisc_cli.commands import amda, cam, demo, evaluate, init, label, prompt_sam, self_train, train
+from clisc_cli.console import Terminal
+
+app = typer.Typer(
+    name="clisc",
+    help="Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, command in {
+    "init": init.command,
+    "label": label.command,
+    "cam": cam.command,
+    "amda": amda.command,
+    "prompt-sam": prompt_sam.command,
+    "train": train.command,
+    "self-train": self_train.command,
+    "evaluate": evaluate.command,
+    "demo": demo.command,
+}.items():
+    app.command(name)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from clisc_engine import __version__
+
+        typer.echo(f"clisc {__version__} (research software, not a medical device)")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step."""
+
+
+def main() -> None:
+    """Run the app; turn errors into one message and the documented exit code."""
+    from clisc_engine.errors import CliscError, Stopped
+
+    terminal = Terminal(quiet=False)
+    verbose = bool({"--verbose", "-v"} & set(sys.argv))
+    _configure_logging(verbose)
+    try:
+        app()
+    except CliscError as error:
+        if verbose:
+            terminal.console.print_exception()
+        terminal.error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        terminal.error("Interrupted; what was finished is kept. Run the same command to go on.")
+        sys.exit(Stopped.exit_code)
+    except Exception as error:
+        if verbose:
+            terminal.console.print_exception()
+        terminal.error(
+            f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
+            "run the command again with --verbose for the traceback to report."
+        )
+        sys.exit(1)
+
+
+def _configure_logging(verbose: bool) -> None:
+    import logging
+
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.ERROR,
+        format="%(asctime)s %(name)s: %(message)s",
+    )
+    for noisy in ("matplotlib", "PIL", "numcodecs", "fsspec", "asyncio", "h5py"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,18 @@
+"""``clisc amda``."""
+
+from __future__ import annotations
+
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import show_report
+
+
+@with_run_options
+def command(directory: Directory = None, splits: Splits = None, *, options: RunOptions) -> None:
+    """Sharpen the maps by adaptive masking (AMDA).
+
+    Example: clisc amda glioma --splits train
+    """
+    from clisc_engine.stages.amda import amda
+
+    project = options.open_project(directory)
+    show_report(amda(project, options.control(chosen_splits(splits))), options)

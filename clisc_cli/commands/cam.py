@@ -1,0 +1,18 @@
+"""``clisc cam``."""
+
+from __future__ import annotations
+
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import show_report
+
+
+@with_run_options
+def command(directory: Directory = None, splits: Splits = None, *, options: RunOptions) -> None:
+    """Train a classifier on CLIP's labels and map what it looks at (Layer-CAM).
+
+    Example: clisc cam glioma --splits train
+    """
+    from clisc_engine.stages.cam import cam
+
+    project = options.open_project(directory)
+    show_report(cam(project, options.control(chosen_splits(splits))), options)

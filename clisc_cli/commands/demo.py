@@ -1,0 +1,62 @@
+"""``clisc demo``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clisc_cli.commands.evaluate import show_evaluation
+from clisc_cli.options import RunOptions
+from clisc_cli.reports import show_report
+
+
+def command(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
+    ] = Path("clisc-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms and of all draws.")] = 0,
+    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 12,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Make phantom volumes and run every stage on them with the bundled tiny models.
+
+    Example: clisc demo --seed 7
+    """
+    from clisc_engine.settings import preset, with_changes
+    from clisc_engine.stages import amda, cam, evaluate, label, prompt_sam, self_train, train
+    from clisc_engine.stages.demo import make_data_set
+    from clisc_engine.stages.initialise import Request, initialise
+
+    options = RunOptions(json_=json_, quiet=quiet, verbose=verbose)
+    control = options.control()
+    data = make_data_set(directory / "data", seed=seed, cases=cases, control=control)
+    settings = with_changes(preset("tiny"), {"seed": seed}, "--seed")
+    request = Request(
+        root=directory / "project",
+        images=str(data / "images"),
+        references=str(data / "references"),
+        split_file=None,
+        split_ratio="7:1:2",
+        skip_bad=False,
+    )
+    project = initialise(request, settings, control).project
+    steps_options = replace(options, json_=False)
+    for stage in (
+        label.label,
+        cam.cam,
+        amda.amda,
+        prompt_sam.prompt_sam,
+        train.train,
+        self_train.self_train,
+    ):
+        report = stage(project, control)
+        if not json_ and not quiet:
+            show_report(report, steps_options)
+    document = evaluate.evaluate(project, control)
+    show_evaluation(document, project.results, options)
+    control.progress.say(f"Project: {project.root}   volumes: {data}")

@@ -1,0 +1,84 @@
+"""``clisc evaluate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Ablation = Annotated[
+    bool, typer.Option("--ablation", help="Add the rows that need more SAM passes or training.")
+]
+
+
+@with_run_options
+def command(
+    directory: Directory = None,
+    splits: Splits = None,
+    ablation: Ablation = False,
+    *,
+    options: RunOptions,
+) -> None:
+    """Compare every stage's masks with the reference masks (Table 2 of the paper).
+
+    Example: clisc evaluate glioma --ablation --json
+    """
+    from clisc_engine.stages.evaluate import evaluate
+
+    project = options.open_project(directory)
+    chosen = chosen_splits(splits, ("test",))
+    document = evaluate(project, options.control(chosen), ablation=ablation, splits=chosen)
+    show_evaluation(document, project.results, options)
+
+
+def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:
+    """Print the evaluation as a table, or as the JSON document."""
+    if options.json_:
+        print_json(document)
+        return
+    console = result_console()
+    console.print(rows_table(document))
+    console.print(groups_table(document))
+    if document["note"]:
+        console.print(f"Note: {document['note']}.", markup=False)
+    options.terminal().say(f"Tables are in {results}")
+
+
+def rows_table(document: dict[str, Any]) -> Any:
+    """Table 2: one line a row."""
+    from rich.table import Table
+
+    table = Table(title=f"Test of {document['rows'][0]['n']} cases ({document['weights']} weights)")
+    table.add_column("row")
+    for heading in ("DSC %", "HD95 mm", "n", "empty"):
+        table.add_column(heading, justify="right")
+    for row in document["rows"]:
+        table.add_row(
+            row["name"],
+            f"{row['dsc_mean']:.2f} ± {row['dsc_std']:.2f}",
+            f"{row['hd95_mean']:.2f} ± {row['hd95_std']:.2f}",
+            str(row["n"]),
+            str(row["empty"]),
+        )
+    return table
+
+
+def groups_table(document: dict[str, Any]) -> Any:
+    """Mean DSC by tumour size, one column a group."""
+    from rich.table import Table
+
+    groups = list(dict.fromkeys(entry["group"] for entry in document["groups"]))
+    table = Table(title="DSC % by tumour size (fifths of the tested volumes)")
+    table.add_column("row")
+    for group in groups:
+        table.add_column(group, justify="right")
+    means = {(e["name"], e["group"]): e["dsc_mean"] for e in document["groups"]}
+    for row in document["rows"]:
+        table.add_row(row["name"], *(f"{means[row['name'], group]:.2f}" for group in groups))
+    return table

@@ -1,0 +1,99 @@
+"""``clisc init``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.options import RunOptions, with_run_options
+
+if TYPE_CHECKING:
+    from clisc_engine.settings import Settings
+    from clisc_engine.stages.initialise import Imported
+
+
+@with_run_options
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to make.")],
+    images: Annotated[
+        str, typer.Option(help="Folder or glob of FLAIR volumes, or a CSV manifest.")
+    ],
+    references: Annotated[
+        str | None, typer.Option(help="Folder or glob of masks, for evaluate only.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="CSV (case,split) or JSON with train, valid, test.")
+    ] = None,
+    split_ratio: Annotated[str, typer.Option(help="Shares of train:valid:test.")] = "7:1:2",
+    weights: Annotated[
+        Literal["tiny", "paper"] | None,
+        typer.Option(help="Models; without it: paper if all its files are present."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
+    ] = False,
+    *,
+    options: RunOptions,
+) -> None:
+    """Import FLAIR volumes into a new project.
+
+    Example: clisc init glioma --images BraTS2020 --references BraTS2020
+    """
+    from clisc_engine.stages.initialise import Request, initialise
+
+    settings = _settings(weights, options)
+    request = Request(directory, images, references, split, split_ratio, skip_bad)
+    imported = initialise(request, settings, options.control())
+    show_imported(imported, options)
+
+
+def show_imported(imported: Imported, options: RunOptions) -> None:
+    """Print what was imported."""
+    terminal = Terminal(quiet=options.quiet)
+    for name, message in imported.skipped.items():
+        terminal.warn(f"skipped {name}: {message}")
+    weights = imported.project.settings.weights
+    if options.json_:
+        print_json(
+            {
+                "project": str(imported.project.root),
+                "weights": weights,
+                "splits": imported.splits,
+                "skipped": imported.skipped,
+                "fresh": imported.fresh,
+            }
+        )
+        return
+    counts = Counter(imported.splits.values())
+    shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
+    verb = "would be imported" if options.dry_run else "imported"
+    if imported.fresh:
+        verb = "already imported, nothing to do"
+    console = result_console()
+    console.print(f"init: {len(imported.splits)} cases ({shares}) {verb}", markup=False)
+    if options.dry_run:
+        for name, split in imported.splits.items():
+            console.print(f"  {name}: {split}", markup=False)
+    elif not imported.fresh:
+        terminal.say(f"Next: clisc label {imported.project.root}")
+
+
+def _settings(weights: Literal["tiny", "paper"] | None, options: RunOptions) -> Settings:
+    """The preset with --set and --seed; says which weights the project takes for good."""
+    from clisc_engine.models.weights import paper_files_present
+
+    from clisc_engine.settings import preset, with_changes
+
+    chosen = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
+    if weights is None:
+        why = (
+            "all full-size files are present"
+            if chosen == "paper"
+            else "full-size files are missing"
+        )
+        options.terminal().say(f"Weights: {chosen} ({why}); --weights chooses otherwise.")
+    return with_changes(preset(chosen), options.changes(), "--set")

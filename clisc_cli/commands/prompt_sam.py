@@ -1,0 +1,18 @@
+"""``clisc prompt-sam``."""
+
+from __future__ import annotations
+
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import show_report
+
+
+@with_run_options
+def command(directory: Directory = None, splits: Splits = None, *, options: RunOptions) -> None:
+    """Prompt SAM with the maps; its masks become the pseudo-labels.
+
+    Example: clisc prompt-sam glioma --splits train
+    """
+    from clisc_engine.stages.prompt_sam import prompt_sam
+
+    project = options.open_project(directory)
+    show_report(prompt_sam(project, options.control(chosen_splits(splits))), options)

@@ -1,0 +1,18 @@
+"""``clisc train``."""
+
+from __future__ import annotations
+
+from clisc_cli.options import Directory, RunOptions, with_run_options
+from clisc_cli.reports import show_report
+
+
+@with_run_options
+def command(directory: Directory = None, *, options: RunOptions) -> None:
+    """Train the 3-D U-Net on SAM's pseudo-labels (round 1).
+
+    Example: clisc train glioma --device cuda --precision bf16
+    """
+    from clisc_engine.stages.train import train
+
+    project = options.open_project(directory)
+    show_report(train(project, options.control()), options)

@@ -1,0 +1,111 @@
+"""What the terminal shows: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Terminal:
+    """Progress bars on a terminal, plain lines in a batch log, nothing when quiet.
+
+    It is the engine's `Progress`.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        """Write to stderr, unless ``quiet``."""
+        self.quiet = quiet
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bars: Progress | None = None
+        self._task: TaskID | None = None
+        self._label, self._unit, self._done, self._total, self._started = "", "", 0, 0, 0.0
+
+    def begin(self, label: str, total: int, unit: str) -> None:
+        """A piece of work starts."""
+        self._label, self._unit, self._done, self._total = label, unit, 0, total
+        self._started = time.monotonic()
+        if not self.quiet and self.console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn(f"{unit}s"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=self.console,
+            )
+            self._bars.start()
+            self._task = self._bars.add_task(label, total=total, note="")
+
+    def advance(self, note: str = "") -> None:
+        """One unit is done."""
+        self._done += 1
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, advance=1, note=note)
+        elif not self.quiet and self._line_due():
+            elapsed = time.monotonic() - self._started
+            left = elapsed / self._done * (self._total - self._done)
+            self._print(
+                f"{self._label}: {self._unit} {self._done}/{self._total} {note} "
+                f"({elapsed:.0f} s, about {left:.0f} s left)"
+            )
+
+    def end(self) -> None:
+        """The piece of work is over."""
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars = self._task = None
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+        if not self.quiet:
+            self._print(message)
+
+    def error(self, message: str) -> None:
+        """An error; shown even when quiet."""
+        self.console.print(f"[bold red]error:[/] {_escaped(message)}")
+
+    def warn(self, message: str) -> None:
+        """A warning; shown even when quiet."""
+        self.console.print(f"[yellow]warning:[/] {_escaped(message)}")
+
+    def _print(self, message: str) -> None:
+        self.console.print(message, markup=False)
+
+    def _line_due(self) -> bool:
+        """All units of short work; about twenty lines of long work."""
+        return self._done == self._total or self._done % max(1, self._total // 20) == 0
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    json.dump(document, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+def result_console() -> Console:
+    """The console for results, on stdout; a pipe gets wide lines, so that tables stay whole."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return Console(highlight=False, width=width)
+
+
+def _escaped(message: str) -> str:
+    from rich.markup import escape
+
+    return escape(message)

@@ -1,0 +1,148 @@
+"""Options that all stages share, declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from clisc_cli.console import Terminal
+from clisc_cli.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from clisc_engine.control import Control
+    from clisc_engine.project import Project
+
+Precision = Literal["32", "bf16", "16"]
+Split = Literal["train", "valid", "test"]
+ALL_SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+Directory = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="Project folder; else $CLISC_PROJECT, else the nearest parent with a clisc.toml.",
+        show_default=False,
+    ),
+]
+
+Splits = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False
+    ),
+]
+
+
+def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tuple[str, ...]:
+    """The splits named by ``--splits``, or the default."""
+    names = tuple(part.strip() for part in text.split(",")) if text else default
+    if unknown := [name for name in names if name not in ALL_SPLITS]:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is not one of train, valid, test", param_hint="--splits"
+        )
+    return names
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The shared options of one call."""
+
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    precision: Annotated[Precision, typer.Option(help="Arithmetic of the networks.")] = "32"
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Slices at once in inference.", show_default=False)
+    ] = None
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read or import cases.")] = 1
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Change the project's seed.", show_default=False)
+    ] = None
+    assignments: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in clisc.toml."),
+    ] = field(default_factory=list)
+    cases: Annotated[
+        list[str], typer.Option("--cases", metavar="NAMES", help="Only these cases (commas).")
+    ] = field(default_factory=list)
+    force: Annotated[bool, typer.Option("--force", help="Remake what is up to date.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log more; tracebacks of errors.")
+    ] = False
+
+    def terminal(self) -> Terminal:
+        """Where progress and messages go."""
+        return Terminal(quiet=self.quiet)
+
+    def changes(self) -> dict[str, Any]:
+        """Settings changed by --set and --seed, by dotted key."""
+        from clisc_engine.settings import parse_assignment
+
+        changes = dict(parse_assignment(text) for text in self.assignments)
+        return changes if self.seed is None else {**changes, "seed": self.seed}
+
+    def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
+        """The engine's view of these options; signals ask the run to stop from now on."""
+        from clisc_engine.control import Control
+
+        return Control(
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            force=self.force,
+            dry_run=self.dry_run,
+            cases=tuple(name for text in self.cases for name in text.split(",") if name),
+            splits=splits,
+            progress=self.terminal(),
+            stop=stop_on_signals(),
+        )
+
+    def open_project(self, directory: Path | None) -> Project:
+        """The project, with --set and --seed adopted and written to its clisc.toml."""
+        from clisc_engine.project import open_project
+        from clisc_engine.settings import with_changes
+
+        project = open_project(directory)
+        if changes := self.changes():
+            settings = with_changes(project.settings, changes, "--set")
+            if not self.dry_run:
+                project.change_settings(settings, changes)
+            project.settings = settings
+        return project
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's ``options: RunOptions`` by the shared options themselves."""
+    own = inspect.signature(command, eval_str=True)
+    shared = inspect.signature(RunOptions, eval_str=True)
+    lists = {"assignments", "cases"}
+    added = [
+        parameter.replace(
+            kind=inspect.Parameter.KEYWORD_ONLY,
+            default=[] if name in lists else parameter.default,
+        )
+        for name, parameter in shared.parameters.items()
+    ]
+    kept = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in own.parameters.items()
+        if name != "options"
+    ]
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        options = RunOptions(**{name: values.pop(name) for name in shared.parameters})
+        command(**values, options=options)
+
+    parameters = [*kept, *added]
+    wrapper.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper

@@ -1,0 +1,52 @@
+"""Rendering of what a stage did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.options import RunOptions
+
+if TYPE_CHECKING:
+    from clisc_engine.runner import Report
+
+
+def show_report(report: Report, options: RunOptions) -> None:
+    """Print a stage's outcome; fail with exit code 5 when some cases failed.
+
+    Raises:
+        CasesFailed: naming them.
+    """
+    from clisc_engine.errors import CasesFailed
+
+    if options.json_:
+        print_json(asdict(report))
+    else:
+        result_console().print(_summary(report, options.dry_run), markup=False)
+    if options.dry_run and not options.json_:
+        for name, reason in report.planned.items():
+            result_console().print(f"  {name}: {reason}", markup=False)
+    terminal = Terminal(quiet=options.quiet)
+    for name, message in report.failed.items():
+        terminal.warn(f"{name}: {message}")
+    if report.failed:
+        names = ",".join(report.failed)
+        raise CasesFailed(
+            f"{report.stage}: {len(report.failed)} of "
+            f"{len(report.failed) + len(report.done) + len(report.fresh)} cases failed; the others "
+            f"are kept. Mend the cause and run it again, e.g. with --cases {names}."
+        )
+
+
+def _summary(report: Report, dry_run: bool) -> str:
+    if dry_run:
+        return f"{report.stage}: {len(report.planned)} to do, {len(report.fresh)} up to date"
+    if not report.done and not report.failed:
+        return f"{report.stage}: all {len(report.fresh)} up to date, nothing to do"
+    parts = [f"{len(report.done)} done"]
+    if report.fresh:
+        parts.append(f"{len(report.fresh)} up to date")
+    if report.failed:
+        parts.append(f"{len(report.failed)} failed")
+    return f"{report.stage}: {', '.join(parts)} in {report.seconds:.1f} s"

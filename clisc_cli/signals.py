@@ -1,0 +1,27 @@
+"""SIGTERM, SIGUSR1 and Ctrl-C ask a run to stop; a second Ctrl-C stops it at once."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clisc_engine.control import StopFlag
+
+
+def stop_on_signals() -> StopFlag:
+    """A flag that the signals of a batch system, or Ctrl-C, set from now on."""
+    from clisc_engine.control import StopFlag
+
+    flag = StopFlag()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        flag.reason = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask)
+    return flag

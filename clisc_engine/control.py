@@ -1,0 +1,83 @@
+"""How a run is steered from outside: options of this call, progress, and the wish to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from clisc_engine.errors import Stopped
+
+Precision = Literal["32", "bf16", "16"]
+
+
+class Progress(Protocol):
+    """Where progress and messages go; the engine knows no terminal."""
+
+    def begin(self, label: str, total: int, unit: str) -> None:
+        """A piece of work with ``total`` units starts."""
+
+    def advance(self, note: str = "") -> None:
+        """One unit is done."""
+
+    def end(self) -> None:
+        """The piece of work is over."""
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+
+
+class Silent:
+    """Progress for nobody."""
+
+    def begin(self, label: str, total: int, unit: str) -> None:
+        """Do nothing."""
+
+    def advance(self, note: str = "") -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+    def say(self, message: str) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class StopFlag:
+    """Set by a signal handler; looked at between cases, steps and epochs."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Options of one call. None of them is part of a fingerprint: they change speed, not method.
+
+    Attributes:
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: 32, bf16 or 16, used under autocast.
+        batch_size: slices (inference) at once; None takes each model's own setting.
+        workers: threads that read ahead from the store.
+        force: remake what is fresh.
+        dry_run: say what would be done, and do nothing.
+        cases: restrict per-case work to these names; empty takes all.
+    """
+
+    device: str = "auto"
+    precision: Precision = "32"
+    batch_size: int | None = None
+    workers: int = 1
+    force: bool = False
+    dry_run: bool = False
+    cases: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ("train", "valid", "test")
+    progress: Progress = field(default_factory=Silent)
+    stop: StopFlag = field(default_factory=StopFlag)
+
+    def check_stop(self) -> None:
+        """Raise `Stopped` if somebody asked the run to stop."""
+        if self.stop.reason:
+            raise Stopped(
+                f"Stopped by {self.stop.reason}; what was finished is kept. "
+                "Run the same command again to go on."
+            )

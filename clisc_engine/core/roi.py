@@ -1,0 +1,87 @@
+"""Regions of interest from class activation maps: threshold, opening, large components."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Mask = npt.NDArray[np.bool_]
+Shape3 = tuple[int, int, int]
+
+
+def otsu_threshold(values: npt.NDArray[np.floating], bins: int = 256) -> float:
+    """Otsu's threshold of values in [0, 1] (IEEE Trans. SMC 1979).
+
+    The threshold maximises the variance between the two classes of a ``bins``-bin histogram and is
+    the upper edge of the lower class; among equal maxima the middle one is taken.
+    """
+    counts, edges = np.histogram(values, bins=bins, range=(0.0, 1.0))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1].astype(float)
+    above = counts.sum() - below
+    sums = np.cumsum(counts * centres)
+    valid = (below > 0) & (above > 0)
+    if not valid.any():
+        return float(edges[1:][np.argmax(counts)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = sums[:-1] / below - (sums[-1] - sums[:-1]) / above
+    between = np.where(valid, below * above * difference**2, -1.0)
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
+    return float(edges[1 + best[len(best) // 2]])
+
+
+def opening_shape(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> Shape3:
+    """The 3 x 3 x 3 cube of the released code, or 1 x 3 x 3 where slices are thick or few.
+
+    Opening through slices that are more than twice as thick as a pixel is wide would erase all that
+    spans fewer than three of them, i.e. lesions of a centimetre and more.
+    """
+    thick = spacing[0] > 2 * max(spacing[1:])
+    return (1, 3, 3) if thick or shape[0] < 9 else (3, 3, 3)
+
+
+def cam_roi(
+    cam: npt.NDArray[np.floating],
+    threshold: float,
+    *,
+    opening: Shape3 | None = (3, 3, 3),
+    keep: float = 1 / 3,
+) -> Mask:
+    """The region that a volume's maps mark.
+
+    Args:
+        cam: (Z, Y, X) in [0, 1].
+        threshold: values above it belong to the region.
+        opening: size of the cuboid of the morphological opening, None for none.
+        keep: components of at least this share of the largest one are kept.
+
+    Returns:
+        (Z, Y, X) bool.
+    """
+    region = cam > threshold
+    if opening is not None and region.any():
+        opened: Mask = ndimage.binary_opening(region, np.ones(opening, bool))
+        region = opened
+    return large_components(region, keep)
+
+
+def large_components(mask: Mask, keep: float) -> Mask:
+    """Components (26-neighbourhood) of at least ``keep`` times the largest one's size."""
+    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
+    if count <= 1:
+        return mask.astype(bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    kept: Mask = (sizes >= keep * sizes.max()) & (sizes > 0)
+    return kept[labels]
+
+
+def largest_component(mask: Mask) -> Mask:
+    """The largest component (26-neighbourhood); of several equal ones the first."""
+    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
+    if count <= 1:
+        return mask.astype(bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())

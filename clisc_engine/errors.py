@@ -1,0 +1,33 @@
+"""Errors with a documented exit code: each says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class CliscError(Exception):
+    """Base of every error that clisc raises on purpose. Exit code 1 marks a bug."""
+
+    exit_code = 1
+
+
+class BadInput(CliscError):
+    """An input file, a weight file or a setting cannot be used."""
+
+    exit_code = 3
+
+
+class MissingStage(CliscError):
+    """An earlier stage has not made what this one needs; the message names the command to run."""
+
+    exit_code = 4
+
+
+class CasesFailed(CliscError):
+    """The stage is done, but some cases failed; they are named and the others are kept."""
+
+    exit_code = 5
+
+
+class Stopped(CliscError):
+    """A signal asked the run to stop; its state is saved and the same command goes on from there."""
+
+    exit_code = 75

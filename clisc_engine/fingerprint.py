@@ -1,0 +1,44 @@
+"""Fingerprints: what made an array, hashed. Freshness and the reason for staleness follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clisc_engine.settings import Section, Settings
+
+
+def fingerprint(made_from: Mapping[str, str]) -> str:
+    """Sixteen hexadecimal digits that stand for the given names and values."""
+    text = json.dumps(dict(sorted(made_from.items())), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
+    """Dotted keys and JSON values of whole sections or of single keys, for a fingerprint."""
+    used: dict[str, str] = {}
+    for section in sections:
+        value = _follow(settings, section)
+        if isinstance(value, Section):
+            for key, entry in value.model_dump().items():
+                used[f"{section}.{key}"] = json.dumps(entry)
+        else:
+            used[section] = json.dumps(value)
+    return used
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Why something is stale, e.g. ``cam.method "layercam" -> "gradcam"``."""
+    changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    return ", ".join(
+        f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}" for key in changed
+    )
+
+
+def _follow(settings: Settings, dotted: str) -> Any:
+    value: Any = settings
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return value

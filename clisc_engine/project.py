@@ -1,0 +1,197 @@
+"""The project on disk: settings, cases, arrays, checkpoints and logs under one folder.
+
+Every path inside is relative to the project's folder, so a project can be moved or mounted elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.settings import Settings
+from clisc_engine.settings_file import read_settings, write_changes, write_settings
+from clisc_engine.store import Seal, Store
+
+SETTINGS_FILE = "clisc.toml"
+SPLITS = ("train", "valid", "test")
+REFERENCE = "reference"
+
+MADE_BY = {
+    "image": "init",
+    "labels/probability": "label",
+    "labels/tumour": "label",
+    "cams/raw": "cam",
+    "cams/amda": "amda",
+    "masks/sam": "prompt-sam",
+    "masks/round1": "self-train",
+    "masks/sam-round1": "self-train",
+    "classifier-raw": "cam",
+    "classifier-amda": "amda",
+    "unet-round1": "train",
+    "unet-round2": "self-train",
+}
+"""The command that makes an array or a checkpoint, for messages that say what to run."""
+
+
+@dataclass(frozen=True)
+class CaseInfo:
+    """What `init` recorded of a case.
+
+    Attributes:
+        name: the case's name, unique in the project.
+        split: train, valid or test.
+        spacing: (z, y, x) in mm of the stored image.
+        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
+        source: the image file as it was given.
+        sha256: hash of the image file's content.
+        has_reference: whether a reference mask was given.
+    """
+
+    name: str
+    split: str
+    spacing: tuple[float, float, float]
+    placement: dict[str, Any]
+    source: str
+    sha256: str
+    has_reference: bool
+
+
+@dataclass(frozen=True)
+class CaseArrays:
+    """One case's arrays, without its reference: what a stage before `evaluate` may see."""
+
+    info: CaseInfo
+    store: Store
+
+    def read(self, array: str) -> npt.NDArray[Any]:
+        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door."""
+        if array == REFERENCE:
+            raise PermissionError("reference masks are read through project.references alone")
+        return self.store.read(f"cases/{self.info.name}/{array}")
+
+    def seal(self, array: str) -> Seal | None:
+        """The array's seal, None when it is missing."""
+        return self.store.seal(f"cases/{self.info.name}/{array}")
+
+    def write(self, array: str, data: npt.NDArray[Any], seal: Seal) -> None:
+        """Write and seal one of the case's arrays."""
+        self.store.write(f"cases/{self.info.name}/{array}", data, seal)
+
+
+@dataclass(frozen=True)
+class References:
+    """The one door to reference masks, opened by `evaluate` only."""
+
+    store: Store
+
+    def read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
+        """The (Z, Y, X) reference mask on the stored image's grid, 0 or 1."""
+        return self.store.read(f"cases/{case.name}/{REFERENCE}").astype(np.uint8)
+
+    def fingerprint(self, case: CaseInfo) -> str:
+        """Fingerprint of the case's reference, empty when it has none."""
+        seal = self.store.seal(f"cases/{case.name}/{REFERENCE}")
+        return seal.fingerprint if seal else ""
+
+
+class Project:
+    """A folder made by `clisc init`."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        """Use `create` or `open_project` instead."""
+        self.root = root
+        self.settings = settings
+        self.store = Store(root / "store.zarr")
+        self.references = References(self.store)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of trained weights and of trainings under way."""
+        return self.root / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of training curves and run logs."""
+        return self.root / "logs"
+
+    @property
+    def results(self) -> Path:
+        """Folder of the tables that `evaluate` writes."""
+        return self.root / "results"
+
+    def cases(self, splits: tuple[str, ...] = SPLITS) -> list[CaseArrays]:
+        """The cases of these splits, by name."""
+        found = [self.case(name) for name in self.store.children("cases")]
+        return [case for case in found if case.info.split in splits]
+
+    def case(self, name: str) -> CaseArrays:
+        """One case.
+
+        Raises:
+            BadInput: when the project has no such case.
+        """
+        record = self.store.attributes(f"cases/{name}").get("case")
+        if not record:
+            raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
+        info = CaseInfo(**{**record, "spacing": tuple(record["spacing"])})
+        return CaseArrays(info, self.store)
+
+    def add_case(self, info: CaseInfo, image: npt.NDArray[Any], seal: Seal) -> None:
+        """Import a case: its image first, its record last."""
+        self.store.write(f"cases/{info.name}/image", image, seal)
+        self.store.write_group(f"cases/{info.name}", {"case": asdict(info)})
+
+    def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:
+        """Store a reference mask that `init` was given."""
+        self.store.write(f"cases/{name}/{REFERENCE}", mask, seal)
+
+    def change_settings(self, settings: Settings, changes: Mapping[str, Any]) -> None:
+        """Adopt validated settings and write the changed keys to clisc.toml."""
+        write_changes(self.root / SETTINGS_FILE, changes)
+        self.settings = settings
+
+
+def create(root: Path, settings: Settings) -> Project:
+    """A new project folder with its clisc.toml.
+
+    Raises:
+        BadInput: when the folder already holds a project or cannot be written.
+    """
+    if (root / SETTINGS_FILE).exists():
+        raise BadInput(f"{root} already holds a project; choose another folder or remove it.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        write_settings(root / SETTINGS_FILE, settings)
+    except OSError as error:
+        raise BadInput(f"Cannot write the project folder {root}: {error.strerror}.") from None
+    return Project(root, settings)
+
+
+def open_project(path: Path | None) -> Project:
+    """The project at ``path``, else at ``$CLISC_PROJECT``, else around the current folder.
+
+    Raises:
+        MissingStage: when there is no project there.
+        BadInput: when clisc.toml is not valid.
+    """
+    root = path or _project_around()
+    if root is None or not (root / SETTINGS_FILE).is_file():
+        where = root or "this folder or those above it"
+        raise MissingStage(
+            f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`."
+        )
+    return Project(root, read_settings(root / SETTINGS_FILE))
+
+
+def _project_around() -> Path | None:
+    if named := os.environ.get("CLISC_PROJECT"):
+        return Path(named)
+    here = Path.cwd()
+    return next((p for p in (here, *here.parents) if (p / SETTINGS_FILE).is_file()), None)

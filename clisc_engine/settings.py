@@ -1,0 +1,358 @@
+"""Every setting of the method, typed, bounded and explained in one place.
+
+The defaults are the paper's where the paper gives a value ("paper: ..."), else the authors' released
+code's ("code: ..."), else ours. The ``tiny`` preset differs only in what `TINY` lists: it fits the
+bundled models and two CPU cores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clisc_engine.errors import BadInput
+
+NORMAL_PROMPT = (
+    "an image of brain tissue showing typical signal intensity "
+    "without any regions of abnormal intensity or suspicious mass"
+)
+TUMOUR_PROMPT = (
+    "an image of brain tissue showing a tumor with uneven hyperintensity "
+    "and irregular borders distinct from surroundings"
+)
+
+Preset = Literal["tiny", "paper"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Percent = Annotated[float, Field(ge=0.0, le=100.0)]
+Text = Annotated[str, Field(min_length=1)]
+CamLayer = Literal["layer1", "layer2", "layer3", "layer4"]
+
+
+class Section(BaseModel):
+    """A table of clisc.toml; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageSettings(Section):
+    """Import and preprocessing (`init`)."""
+
+    clip_percentile: Annotated[float, Field(gt=50, le=100)] = Field(
+        99.9, description="clip at this percentile of the brain's intensities (code: 99.9)"
+    )
+    resample_in_plane: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.0, description="in-plane spacing in mm to resample to; 0 keeps the volume's own"
+    )
+    allow_skull: bool = Field(False, description="import volumes that look not skull-stripped")
+
+
+class WindowSettings(Section):
+    """Window from normalised intensity to the 8-bit slices that the 2-D models see."""
+
+    low: Percent = Field(0.5, description="percentile of the volume's brain voxels shown as black")
+    high: Percent = Field(99.9, description="percentile of the brain voxels shown as white")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WindowSettings:
+        if self.low >= self.high:
+            raise ValueError("low must be under high")
+        return self
+
+
+class LabelSettings(Section):
+    """Image-level labels from CLIP (`label`), paper section 2.1.1 and eq. (1)."""
+
+    model: Text = Field("ViT-B-32", description="open_clip model name, or tiny (paper: ViT-Base)")
+    pretrained: str = Field("openai", description="open_clip's pretrained tag, or a local file")
+    normal_prompts: Annotated[list[Text], Field(min_length=1)] = Field(
+        [NORMAL_PROMPT], description="phrasings of the normal class (paper: this one)"
+    )
+    tumour_prompts: Annotated[list[Text], Field(min_length=1)] = Field(
+        [TUMOUR_PROMPT], description="phrasings of the tumour class (paper: this one)"
+    )
+    confidence: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
+        0.6, description="a slice counts when its larger probability reaches this (code: 0.6)"
+    )
+    vote_reach: Annotated[int, Field(ge=0, le=100)] = Field(
+        5, description="kept neighbours that vote on each side; 0 votes not (code: 5)"
+    )
+    vote_window: Annotated[int, Field(ge=1, le=100)] = Field(
+        6, description="how many slices away a voter may lie (code: 6)"
+    )
+    vote_quorum: Annotated[int, Field(ge=0, le=200)] = Field(
+        8, description="the vote holds when more than this many voters exist (code: 8)"
+    )
+
+
+class ClassifierSettings(Section):
+    """The slice classifier whose activations are mapped (`cam`, `amda`)."""
+
+    backbone: Literal["resnet50", "resnet18", "clip"] = Field(
+        "resnet50", description="resnet50 (paper), resnet18, or clip: CLIP's own ResNet tower"
+    )
+    pretrained: str = Field(
+        "imagenet", description="imagenet (paper), none, or a local file; unused with clip"
+    )
+    image_size: Annotated[int, Field(ge=32, le=1024)] = Field(
+        224, description="side of the classifier's input in pixels (code: 224)"
+    )
+    head: Literal["mlp", "linear"] = Field(
+        "mlp", description="mlp: hidden layer of 256 with dropout (code); linear: one layer"
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.5, description="dropout before the last layer of the mlp head (code: 0.5)"
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(200, description="passes over the slices (paper)")
+    batch_size: Annotated[int, Field(ge=1)] = Field(8, description="slices a step (paper: 8)")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        1e-4, description="Adam's learning rate (paper: 0.0001)"
+    )
+    decay_every: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs between decays of the learning rate by 0.1; 0 never (code: 7)"
+    )
+    slices_per_epoch: Annotated[int, Field(ge=0)] = Field(
+        0, description="at most this many slices an epoch, drawn anew each time; 0 takes all"
+    )
+    augment: bool = Field(True, description="random flips, shifts and grey-scale changes")
+    select: Literal["last", "best"] = Field(
+        "last", description="keep the last epoch, or the best on CLIP's labels of valid"
+    )
+
+
+class CamSettings(Section):
+    """Class activation maps (`cam`, `amda`), paper eq. (2)."""
+
+    method: Literal["layercam", "gradcam", "cam"] = Field(
+        "layercam", description="how activations are weighted (paper: layercam)"
+    )
+    layers: Annotated[list[CamLayer], Field(min_length=1)] = Field(
+        ["layer3"], description="layers to map, fused by their maximum (code: layer3)"
+    )
+
+
+class AmdaSettings(Section):
+    """Adaptive masking-based data augmentation (`amda`), paper section 2.1.2."""
+
+    t: Annotated[float, Field(ge=0, lt=100)] = Field(
+        20.0, description="percentage of the brain's pixels masked out (paper: 20)"
+    )
+
+
+class RoiSettings(Section):
+    """From a class activation map to a region of interest."""
+
+    threshold: Literal["otsu", "sam"] | Annotated[float, Field(gt=0, lt=1)] = Field(
+        "otsu",
+        description="otsu per volume, sam (best agreement with SAM's answer), or a value in 0..1",
+    )
+    opening: bool = Field(True, description="3 x 3 x 3 opening of the region (code: yes)")
+    keep_fraction: Fraction = Field(
+        1 / 3, description="keep components of at least this share of the largest (code: 1/3)"
+    )
+
+
+class PromptSettings(Section):
+    """Prompts made from a region (`prompt-sam`, `self-train`), paper section 2.2."""
+
+    kind: Literal["both", "box", "points"] = Field(
+        "both", description="prompt with box and points (paper), box, or points"
+    )
+    foreground: Literal["center", "bright5"] = Field(
+        "center", description="the box's centre (paper) or five bright pixels of the ROI (code)"
+    )
+    dilation: Annotated[int, Field(ge=0, le=200)] = Field(
+        10, description="pixels by which a CAM's box grows on each side (code: 10)"
+    )
+    dilation_self_training: Annotated[int, Field(ge=0, le=200)] = Field(
+        0, description="the same for boxes of the round-1 prediction (code: 0)"
+    )
+    per_component: bool = Field(
+        False, description="prompt each component by itself and unite the answers"
+    )
+
+
+class SamSettings(Section):
+    """The Segment Anything Model (`prompt-sam`, `self-train`)."""
+
+    model: Literal["vit_b", "vit_l", "vit_h", "tiny"] = Field(
+        "vit_b", description="SAM's image encoder (paper: ViT-Base)"
+    )
+    checkpoint: str = Field(
+        "", description="local file in segment_anything's format; empty: the known name"
+    )
+    equalise: bool = Field(True, description="equalise the slice's histogram first (code: yes)")
+    inside_brain: bool = Field(True, description="cut SAM's answer at the brain's border (code)")
+    batch_size: Annotated[int, Field(ge=1)] = Field(4, description="slices encoded at once")
+
+
+class UnetSettings(Section):
+    """The 3-D segmentation network (`train`, `self-train`), paper sections 2.3 and 3.1."""
+
+    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2)] = Field(
+        [16, 32, 64, 128, 256], description="feature channels of the levels (paper)"
+    )
+    patch: Annotated[
+        list[Annotated[int, Field(ge=16, multiple_of=16)]], Field(min_length=3, max_length=3)
+    ] = Field([128, 128, 128], description="input size (Z, Y, X), multiples of 16 (paper)")
+    epochs: Annotated[int, Field(ge=1)] = Field(400, description="passes (paper: 400)")
+    batch_size: Annotated[int, Field(ge=1)] = Field(2, description="patches a step (paper: 2)")
+    patches_per_volume: Annotated[int, Field(ge=1)] = Field(
+        1, description="random patches taken from a volume in each epoch"
+    )
+    optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (paper) or adamw")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01, description="initial learning rate (paper: 0.01)"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.9, description="momentum of sgd (code: 0.9)"
+    )
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        1e-4, description="weight decay (code: 0.0001)"
+    )
+    poly_power: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.9, description="learning rate times (1 - epoch/epochs) to this power (code: 0.9)"
+    )
+    loss: Literal["dice_ce", "ce", "dice"] = Field(
+        "dice_ce", description="dice_ce, ce (code), or dice"
+    )
+    augment: bool = Field(True, description="random flips, rotation and intensity (paper: yes)")
+    select: Literal["last", "best"] = Field(
+        "last", description="keep the last epoch, or the best on valid's pseudo-labels"
+    )
+    inference: Literal["sliding", "resize"] = Field(
+        "sliding", description="sliding window, or the whole volume resized to the patch (code)"
+    )
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.5, description="overlap of neighbouring windows"
+    )
+    largest_component: bool = Field(
+        True, description="keep the prediction's largest connected component (code: yes)"
+    )
+
+
+class S3fSettings(Section):
+    """SAM-Seg similarity-based filtering (`self-train`), paper section 2.3."""
+
+    p: Annotated[float, Field(ge=0, lt=100)] = Field(
+        20.0, description="percentage of the volumes dropped, least similar first (paper: 20)"
+    )
+
+
+class Settings(Section):
+    """All settings of one project, as clisc.toml holds them."""
+
+    weights: Preset = Field("paper", description="which models: tiny (bundled) or paper")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of all random draws")
+    image: ImageSettings = ImageSettings()
+    window: WindowSettings = WindowSettings()
+    label: LabelSettings = LabelSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    cam: CamSettings = CamSettings()
+    amda: AmdaSettings = AmdaSettings()
+    roi: RoiSettings = RoiSettings()
+    prompts: PromptSettings = PromptSettings()
+    sam: SamSettings = SamSettings()
+    unet: UnetSettings = UnetSettings()
+    s3f: S3fSettings = S3fSettings()
+
+
+TINY: Mapping[str, Any] = {
+    "weights": "tiny",
+    "label": {"model": "tiny", "pretrained": ""},
+    "classifier": {
+        "backbone": "clip",
+        "pretrained": "none",
+        "image_size": 128,
+        "head": "linear",
+        "epochs": 10,
+        "batch_size": 16,
+        "learning_rate": 3e-4,
+        "slices_per_epoch": 400,
+    },
+    "cam": {"layers": ["layer2", "layer3"]},
+    "amda": {"t": 5.0},
+    "prompts": {"dilation": 3},
+    "sam": {"model": "tiny", "equalise": False, "batch_size": 16},
+    "unet": {
+        "patch": [32, 96, 96],
+        "epochs": 40,
+        "patches_per_volume": 2,
+        "optimiser": "adamw",
+        "learning_rate": 0.002,
+    },
+}
+"""What the tiny preset changes; everything else is as in the paper preset."""
+
+
+def preset(name: Preset) -> Settings:
+    """The settings of a preset."""
+    return Settings.model_validate(dict(TINY) if name == "tiny" else {"weights": "paper"})
+
+
+def validate(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings from nested plain values.
+
+    Raises:
+        BadInput: naming each key, its value and what is allowed.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {'; '.join(_explain(e) for e in error.errors())}.") from None
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any], where: str) -> Settings:
+    """A copy with dotted keys changed, e.g. ``{"amda.t": 10}``; validated as a whole."""
+    values = settings.model_dump()
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        table = values
+        for part in path:
+            table = table.get(part) if isinstance(table.get(part), dict) else {}
+        if last not in table or isinstance(table[last], dict):
+            raise BadInput(f"{where}: unknown setting {key!r}{_suggestion(key)}.")
+        table[last] = value
+    return validate(values, where)
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """``KEY=VALUE`` with a JSON value, or else plain text.
+
+    Raises:
+        BadInput: when there is no ``=`` or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise BadInput(f"--set {text!r} is not KEY=VALUE, e.g. --set amda.t=10.")
+    try:
+        return key.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return key.strip(), value.strip()
+
+
+def known_keys() -> list[str]:
+    """Every dotted key, in the order of clisc.toml."""
+    keys: list[str] = []
+    for name, value in Settings().model_dump().items():
+        keys += [f"{name}.{key}" for key in value] if isinstance(value, dict) else [name]
+    return keys
+
+
+def _suggestion(key: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(key, known_keys(), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}" if close else ""
+
+
+def _explain(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part not in _UNION_TAGS)
+    if error["type"] == "extra_forbidden":
+        return f"unknown setting {key!r}{_suggestion(key)}"
+    return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}"
+
+
+_UNION_TAGS = frozenset({"literal['otsu','sam']", "constrained-float"})

@@ -1,0 +1,87 @@
+"""Step 3: adaptive masking-based data augmentation, AMDA (paper section 2.1.2)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from clisc_engine.control import Control
+from clisc_engine.core.masking import discriminative_region, mask_out, random_region
+from clisc_engine.fingerprint import settings_used
+from clisc_engine.imaging.window import square
+from clisc_engine.project import CaseArrays, Project
+from clisc_engine.runner import Report
+from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, map_cases
+from clisc_engine.stages.classifier_training import (
+    LabelledSlices,
+    labelled_slices,
+    needs_training,
+    train_classifier,
+    training_origin,
+)
+from clisc_engine.stages.requirements import require
+from clisc_engine.stages.slices import windowed
+
+CLASSIFIER = "classifier-amda"
+
+
+def amda(project: Project, control: Control) -> Report:
+    """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
+    cases = require(project.cases(("train", "valid")), "cams/raw", split="train")
+    origin = {
+        **training_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
+        **settings_used(project.settings, "amda"),
+    }
+    reason = needs_training(project, CLASSIFIER, origin, control)
+    if reason and not control.dry_run:
+        train = [case for case in cases if case.info.split == "train"]
+        valid = [case for case in cases if case.info.split == "valid"]
+        originals = labelled_slices(project, train)
+        union = originals.joined(masked_copies(project, train))
+        watched = labelled_slices(project, valid)
+        train_classifier(project, CLASSIFIER, origin, union, watched, control)
+    return map_cases(project, CLASSIFIER, "cams/amda", "amda", control, reason)
+
+
+def masked_copies(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+    """A masked copy of every certain slice, with its label.
+
+    Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
+    slices lose a random region of comparable area.
+    """
+    size = project.settings.classifier.image_size
+    copies: list[np.ndarray] = []
+    labels: list[int] = []
+    for case in cases:
+        image, maps, label = (case.read(a) for a in ("image", "cams/raw", "labels/tumour"))
+        brain, slices = image != 0, windowed(image, project.settings.window)
+        rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])
+        certain = np.flatnonzero((label != UNCERTAIN) & brain.any(axis=(1, 2)))
+        masked = [
+            _masked(slices[z], maps[z], brain[z], int(label[z]), project.settings.amda.t, rng)
+            for z in certain
+        ]
+        if masked:
+            copies.append(square(np.stack(masked), size))
+            labels += [int(label[z]) for z in certain]
+    empty = np.zeros((0, size, size), np.uint8)
+    return LabelledSlices(
+        torch.from_numpy(np.concatenate([empty, *copies]).astype(np.uint8)),
+        torch.tensor(labels, dtype=torch.int64),
+    )
+
+
+def _masked(
+    slice_: np.ndarray,
+    cam: np.ndarray,
+    brain: np.ndarray,
+    label: int,
+    t: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    if label == TUMOUR:
+        return mask_out(slice_, discriminative_region(cam / np.float32(255), brain, t))
+    return mask_out(slice_, random_region(brain, round(brain.sum() * t / 100), rng))

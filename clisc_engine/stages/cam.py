@@ -1,0 +1,122 @@
+"""Step 2: a classifier trained on CLIP's labels, and its class activation maps (paper eq. (2))."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.core import layercam
+from clisc_engine.fingerprint import settings_used
+from clisc_engine.imaging.window import square, unsquare
+from clisc_engine.models.classifier import SliceClassifier
+from clisc_engine.models.device import autocast, pick_device
+from clisc_engine.project import CaseArrays, Project
+from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.stages.classifier_training import (
+    batch_norm_frozen,
+    labelled_slices,
+    needs_training,
+    new_classifier,
+    train_classifier,
+    training_origin,
+)
+from clisc_engine.stages.requirements import require
+from clisc_engine.stages.slices import windowed
+
+CLASSIFIER = "classifier-raw"
+TUMOUR, UNCERTAIN = 1, 255
+
+
+def cam(project: Project, control: Control) -> Report:
+    """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
+    cases = require(project.cases(("train", "valid")), "labels/tumour", split="train")
+    origin = training_origin(project, cases, ("image", "labels/tumour"))
+    reason = needs_training(project, CLASSIFIER, origin, control)
+    if reason and not control.dry_run:
+        train = [case for case in cases if case.info.split == "train"]
+        valid = [case for case in cases if case.info.split == "valid"]
+        slices, watched = labelled_slices(project, train), labelled_slices(project, valid)
+        train_classifier(project, CLASSIFIER, origin, slices, watched, control)
+    return map_cases(project, CLASSIFIER, "cams/raw", "cam", control, reason)
+
+
+def map_cases(
+    project: Project, classifier: str, array: str, stage: str, control: Control, retrain: str
+) -> Report:
+    """Make the class activation maps of every case with a trained classifier.
+
+    A map is (Z, Y, X) uint8, 255 standing for 1; slices that CLIP calls normal, or that the
+    classifier does, are 0.
+    """
+    checkpoint = Checkpoint(project.checkpoints, classifier)
+    trained = f"untrained: {retrain}" if control.dry_run and retrain else checkpoint.fingerprint()
+
+    def load() -> Work:
+        module = new_classifier(project, control)
+        checkpoint.load(module)
+        batch_norm_frozen(module)
+
+        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
+            labels = arrays["labels/tumour"]
+            candidates = (labels == TUMOUR) | (labels == UNCERTAIN)
+            return {array: _maps(project, module, arrays["image"], candidates, control)}
+
+        return work
+
+    case_stage = CaseStage(
+        name=stage,
+        inputs=("image", "labels/tumour"),
+        outputs=(array,),
+        made_from={**settings_used(project.settings, "cam", "window"), classifier: trained},
+        load=load,
+    )
+    return run_cases(case_stage, project.cases(control.splits), control)
+
+
+def _maps(
+    project: Project,
+    module: SliceClassifier,
+    image: npt.NDArray[np.floating],
+    candidates: npt.NDArray[np.bool_],
+    control: Control,
+) -> npt.NDArray[np.uint8]:
+    brain = image != 0
+    chosen = np.flatnonzero(candidates & brain.any(axis=(1, 2)))
+    slices = windowed(image, project.settings.window)
+    maps = np.zeros(image.shape, np.uint8)
+    size = control.batch_size or 32
+    for start in range(0, len(chosen), size):
+        batch = chosen[start : start + size]
+        squared = square(slices[batch], project.settings.classifier.image_size)
+        found = unsquare(slice_maps(project, module, squared, control), image.shape[1:])
+        maps[batch] = np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
+    maps[~brain] = 0
+    return maps
+
+
+def slice_maps(
+    project: Project, module: SliceClassifier, slices: npt.NDArray[np.uint8], control: Control
+) -> npt.NDArray[np.float32]:
+    """Class activation maps (N, S, S) in [0, 1] of (N, S, S) slices; zero where no tumour is seen.
+
+    One forward pass for the batch, and one backward pass down to the mapped layers only.
+    """
+    settings = project.settings.cam
+    device = pick_device(control.device)
+    inputs = module.prepare(torch.from_numpy(slices).to(device))
+    with autocast(device, control.precision):
+        logits, features = module.forward_features(inputs, settings.layers)
+    found = [features[layer] for layer in settings.layers]
+    if settings.method == "cam":
+        weights = module.class_weights()[TUMOUR]
+        maps = [layercam.cam(found[-1].float(), weights)]
+    else:
+        gradients = torch.autograd.grad(logits[:, TUMOUR].float().sum(), found)
+        weigh = layercam.layer_cam if settings.method == "layercam" else layercam.grad_cam
+        maps = [weigh(a.float(), g.float()) for a, g in zip(found, gradients, strict=True)]
+    fused = layercam.fuse([m.detach() for m in maps], (slices.shape[1], slices.shape[2]))
+    seen = (logits[:, 1] > logits[:, 0]).float()[:, None, None]
+    return (fused * seen).cpu().numpy().astype(np.float32)

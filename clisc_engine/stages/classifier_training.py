@@ -1,0 +1,221 @@
+"""Training of the slice classifier on CLIP's labels, with or without AMDA's masked copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.fingerprint import settings_used
+from clisc_engine.imaging.window import square
+from clisc_engine.models.classifier import SliceClassifier, build_classifier
+from clisc_engine.models.clip import load_clip
+from clisc_engine.models.device import pick_device
+from clisc_engine.project import CaseArrays, Project
+from clisc_engine.stages.slices import windowed
+from clisc_engine.training import Training, fit, steps, why_not_trained
+
+SliceBatch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class LabelledSlices:
+    """Slices with a certain label.
+
+    Attributes:
+        slices: (N, S, S) uint8, squared to the classifier's input size.
+        labels: (N,) int64, 0 normal or 1 tumour.
+    """
+
+    slices: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """How many slices."""
+        return len(self.labels)
+
+    def joined(self, other: LabelledSlices) -> LabelledSlices:
+        """The union of both (the paper's augmented set)."""
+        return LabelledSlices(
+            torch.cat([self.slices, other.slices]), torch.cat([self.labels, other.labels])
+        )
+
+
+def labelled_slices(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+    """All slices of the cases that hold brain and have a certain CLIP label."""
+    size = project.settings.classifier.image_size
+    slices: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    for case in cases:
+        image = case.read("image")
+        label = case.read("labels/tumour")
+        certain = (label != 255) & (image != 0).any(axis=(1, 2))
+        slices.append(square(windowed(image, project.settings.window)[certain], size))
+        labels.append(label[certain].astype(np.int64))
+    empty = np.zeros((0, size, size), np.uint8)
+    return LabelledSlices(
+        torch.from_numpy(np.concatenate([empty, *slices]).astype(np.uint8)),
+        torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *labels])),
+    )
+
+
+def new_classifier(project: Project, control: Control) -> SliceClassifier:
+    """The classifier before training, on its device; its head is drawn from the project's seed."""
+    settings = project.settings
+    device = pick_device(control.device)
+    clip = None
+    if settings.classifier.backbone == "clip":
+        clip = load_clip(settings.label.model, settings.label.pretrained, device)
+    torch.manual_seed(settings.seed)
+    pretrained = (
+        None if settings.classifier.pretrained == "none" else settings.classifier.pretrained
+    )
+    return build_classifier(
+        settings.classifier.backbone,
+        pretrained=pretrained,
+        clip=clip,
+        head=settings.classifier.head,
+        dropout=settings.classifier.dropout,
+        image_size=settings.classifier.image_size,
+    ).to(device)
+
+
+def training_origin(
+    project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]
+) -> dict[str, str]:
+    """What determines a training: settings, seed, and each case's inputs."""
+    origin = settings_used(
+        project.settings, "classifier", "window", "label.model", "label.pretrained", "seed"
+    )
+    for case in cases:
+        for name in inputs:
+            if seal := case.seal(name):
+                origin[f"{case.info.split}/{case.info.name}/{name}"] = seal.fingerprint
+    return origin
+
+
+def train_classifier(
+    project: Project,
+    name: str,
+    origin: dict[str, str],
+    slices: LabelledSlices,
+    watched: LabelledSlices,
+    control: Control,
+) -> None:
+    """Train ``classifier-raw`` or ``classifier-amda`` and save it; ``watched`` is the valid split.
+
+    Raises:
+        BadInput: when one of the two classes has no slice.
+    """
+    _check_both_classes(slices)
+    settings = project.settings.classifier
+    device = pick_device(control.device)
+    module = new_classifier(project, control)
+    learner = _Learner(module, slices, project, device)
+    training: Training[SliceBatch] = Training(
+        made_from=origin,
+        seed=project.settings.seed,
+        module=module,
+        optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
+        schedule=steps(settings.decay_every),
+        epochs=settings.epochs,
+        batches=learner.batches,
+        loss=learner.loss,
+        score=(lambda: learner.accuracy(watched)) if _watch(settings.select, watched) else None,
+        blame="classifier.learning_rate",
+    )
+    checkpoint = Checkpoint(project.checkpoints, name)
+    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+
+
+def needs_training(project: Project, name: str, origin: dict[str, str], control: Control) -> str:
+    """Why the classifier has to be trained; empty when it is fresh."""
+    reason = why_not_trained(Checkpoint(project.checkpoints, name), origin)
+    return reason or ("forced" if control.force else "")
+
+
+@dataclass(frozen=True)
+class _Learner:
+    module: SliceClassifier
+    data: LabelledSlices
+    project: Project
+    device: torch.device
+
+    def batches(self, epoch: int) -> Iterator[SliceBatch]:
+        settings = self.project.settings.classifier
+        generator = np.random.default_rng([self.project.settings.seed, epoch])
+        order = generator.permutation(len(self.data))
+        if settings.slices_per_epoch:
+            order = order[: settings.slices_per_epoch]
+        for start in range(0, len(order), settings.batch_size):
+            chosen = torch.from_numpy(order[start : start + settings.batch_size])
+            if len(chosen) > 1 or len(order) == 1:
+                slices = self.module.prepare(self.data.slices[chosen].to(self.device))
+                if settings.augment:
+                    slices = augment_slices(slices, generator)
+                yield slices, self.data.labels[chosen].to(self.device)
+
+    def loss(self, batch: SliceBatch) -> Tensor:
+        slices, labels = batch
+        return functional.cross_entropy(self.module(slices).float(), labels)
+
+    def accuracy(self, data: LabelledSlices) -> float:
+        right = 0
+        for start in range(0, len(data), 64):
+            logits = self.module(
+                self.module.prepare(data.slices[start : start + 64].to(self.device))
+            )
+            right += int((logits.argmax(1).cpu() == data.labels[start : start + 64]).sum())
+        return right / max(len(data), 1)
+
+
+def augment_slices(slices: Tensor, generator: np.random.Generator) -> Tensor:
+    """Flip, rotate by up to 15 degrees, scale and shift by up to 10 % each slice of (N, C, S, S).
+
+    The border takes each slice's own corner value, which is background.
+    """
+    n = len(slices)
+    angle = torch.from_numpy(generator.uniform(-0.26, 0.26, n)).float()
+    scale = torch.from_numpy(generator.uniform(0.9, 1.1, n)).float()
+    flip = torch.from_numpy(generator.choice([-1.0, 1.0], n)).float()
+    shift = torch.from_numpy(generator.uniform(-0.1, 0.1, (n, 2))).float()
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = [
+        torch.stack([flip * cos, -sin, shift[:, 0]], 1),
+        torch.stack([flip * sin, cos, shift[:, 1]], 1),
+    ]
+    grid = functional.affine_grid(
+        torch.stack(rows, 1).to(slices), list(slices.shape), align_corners=False
+    )
+    moved = functional.grid_sample(slices, grid, padding_mode="border", align_corners=False)
+    gain = torch.from_numpy(generator.uniform(0.8, 1.2, (n, 1, 1, 1))).to(slices)
+    return moved * gain
+
+
+def _watch(select: str, watched: LabelledSlices) -> bool:
+    return select == "best" and len(watched) > 0
+
+
+def _check_both_classes(slices: LabelledSlices) -> None:
+    positive = int(slices.labels.sum())
+    if positive == 0 or positive == len(slices):
+        which = "a tumour" if positive == 0 else "normal tissue"
+        raise BadInput(
+            f"CLIP labelled none of the {len(slices)} certain training slices as showing {which}, "
+            "so there is nothing to tell apart; look at label.confidence and the prompts."
+        )
+
+
+def batch_norm_frozen(module: nn.Module) -> nn.Module:
+    """The module in evaluation mode without parameter gradients, as CAMs need it."""
+    module.eval()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module

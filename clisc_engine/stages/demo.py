@@ -1,0 +1,54 @@
+"""The demo's data set: phantom FLAIR volumes and their references as NIfTI files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from clisc_engine.control import Control
+from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.imaging.volume import Geometry, write_image, write_mask
+
+SHAPE = (36, 128, 112)
+SPACING = (4.0, 1.6, 1.6)
+
+
+def make_data_set(folder: Path, *, seed: int, cases: int, control: Control) -> Path:
+    """Write ``images/`` and ``references/`` with one phantom a case; files there are kept.
+
+    Args:
+        folder: where to write.
+        seed: the same seed makes the same phantoms.
+        cases: how many.
+        control: progress and stop.
+
+    Returns:
+        The folder.
+    """
+    for name in ("images", "references"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    control.progress.begin("phantoms", cases, "case")
+    for index in range(cases):
+        control.check_stop()
+        name = f"phantom-{index:03d}"
+        image, reference = (
+            folder / "images" / f"{name}_flair.nii.gz",
+            folder / "references" / f"{name}_seg.nii.gz",
+        )
+        if not (image.exists() and reference.exists()):
+            phantom = make_phantom(phantom_seed(seed, index), shape=SHAPE, spacing=SPACING)
+            z, y, x = phantom.spacing
+            geometry = Geometry(
+                phantom.image.shape[::-1], (x, y, z), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel())
+            )
+            write_image(image, phantom.image, geometry)
+            write_mask(reference, phantom.mask, geometry)
+        control.progress.advance(name)
+    control.progress.end()
+    return folder
+
+
+def phantom_seed(seed: int, index: int) -> int:
+    """Seed of one phantom of a demo; demos draw from 10 000 on, above the seeds of training."""
+    return 1_000_000 + seed * 1000 + index

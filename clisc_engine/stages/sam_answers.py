@@ -1,0 +1,128 @@
+"""SAM's answer to the prompts of a region of interest, slice by slice (paper eq. (3))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from clisc_engine.control import Control
+from clisc_engine.core.filtering import dice
+from clisc_engine.core.prompts import Prompt, roi_prompts
+from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
+from clisc_engine.imaging.window import equalise
+from clisc_engine.models.device import autocast, pick_device
+from clisc_engine.models.sam import SamModel
+from clisc_engine.settings import PromptSettings, RoiSettings, Settings
+from clisc_engine.stages.slices import windowed
+
+Mask = npt.NDArray[np.bool_]
+THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 9))
+"""Tried by ``roi.threshold = "sam"``."""
+
+
+@dataclass
+class Prompter:
+    """Prompts SAM on the slices of one volume; a slice is encoded at most once.
+
+    Attributes:
+        sam: the model.
+        image: (Z, Y, X) stored image, background 0.
+        settings: the project's settings.
+        control: precision and batch size.
+        seed: of the draw of bright foreground points.
+    """
+
+    sam: SamModel
+    image: npt.NDArray[np.floating]
+    settings: Settings
+    control: Control
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Window the slices; nothing is encoded yet."""
+        self._slices = windowed(self.image, self.settings.window)
+        self._embeddings: dict[int, torch.Tensor] = {}
+
+    def answer(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
+        """SAM's (Z, Y, X) mask for a region of interest; slices without region stay empty."""
+        asked = [
+            (z, prompt)
+            for z in np.flatnonzero(roi.any(axis=(1, 2)))
+            for prompt in self._prompts(int(z), roi[z], prompts, dilation)
+        ]
+        mask = np.zeros(roi.shape, bool)
+        self._encode(sorted({z for z, _ in asked}))
+        size = self.control.batch_size or 64
+        for start in range(0, len(asked), size):
+            batch = asked[start : start + size]
+            for (z, _), found in zip(batch, self._decode(batch, roi.shape[1:]), strict=True):
+                mask[z] |= found
+        if self.settings.sam.inside_brain:
+            mask &= self.image != 0
+        return mask.astype(np.uint8)
+
+    def _prompts(self, z: int, roi: Mask, prompts: PromptSettings, dilation: int) -> list[Prompt]:
+        return roi_prompts(
+            roi,
+            self._slices[z],
+            kind=prompts.kind,
+            foreground=prompts.foreground,
+            dilation=dilation,
+            per_component=prompts.per_component,
+            rng=np.random.default_rng([self.seed, z]),
+        )
+
+    def _encode(self, wanted: list[int]) -> None:
+        new = [z for z in wanted if z not in self._embeddings]
+        size = self.control.batch_size or self.settings.sam.batch_size
+        for start in range(0, len(new), size):
+            batch = new[start : start + size]
+            slices = self._slices[batch]
+            if self.settings.sam.equalise:
+                slices = np.stack([equalise(s) for s in slices])
+            with torch.inference_mode(), self._autocast():
+                found = self.sam.encode(slices)
+            self._embeddings.update(zip(batch, found, strict=True))
+
+    def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
+        with torch.inference_mode(), self._autocast():
+            embeddings = torch.stack([self._embeddings[z] for z, _ in batch])
+            return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
+
+    def _autocast(self) -> torch.autocast:
+        return autocast(pick_device(self.control.device), self.control.precision)
+
+
+def region_of_interest(
+    cam: npt.NDArray[np.uint8],
+    brain: Mask,
+    spacing: tuple[float, float, float],
+    roi: RoiSettings,
+    answer: Callable[[Mask], npt.NDArray[np.uint8]] | None = None,
+) -> Mask:
+    """The (Z, Y, X) region that a class activation map marks, without any label.
+
+    Args:
+        cam: (Z, Y, X) uint8, 255 standing for 1.
+        brain: (Z, Y, X) brain voxels.
+        spacing: (z, y, x) in mm; thick slices are opened in plane only.
+        roi: threshold and morphology.
+        answer: SAM's answer to a region, needed for ``roi.threshold = "sam"``.
+    """
+    shape = opening_shape(cam.shape, spacing) if roi.opening else None
+    scaled = cam / np.float32(255)
+
+    def region(threshold: float) -> Mask:
+        return cam_roi(scaled, threshold, opening=shape, keep=roi.keep_fraction)
+
+    if roi.threshold == "otsu" or (roi.threshold == "sam" and answer is None):
+        mapped = brain & scaled.any(axis=(1, 2))[:, None, None]
+        return region(otsu_threshold(scaled[mapped])) if mapped.any() else np.zeros(cam.shape, bool)
+    if roi.threshold == "sam" and answer is not None:
+        regions = [region(threshold) for threshold in THRESHOLDS]
+        return max(regions, key=lambda r: dice(answer(r), r) if r.any() else -1.0)
+    return region(float(roi.threshold))

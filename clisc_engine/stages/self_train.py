@@ -1,0 +1,110 @@
+"""Step 6: self-training with SAM-Seg similarity-based filtering, S3F (paper section 2.3)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Mapping, Sequence
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.core.filtering import dice, s3f_keep
+from clisc_engine.fingerprint import settings_used
+from clisc_engine.models.sam import sam_digest
+from clisc_engine.project import CaseArrays, Project
+from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.stages import train
+from clisc_engine.stages.prompt_sam import SAM_SETTINGS, case_seed, open_sam
+from clisc_engine.stages.sam_answers import Prompter
+from clisc_engine.stages.train import training_report
+from clisc_engine.stages.unet_training import predict_cases, train_unet
+from clisc_engine.store import write_atomically
+
+NETWORK = "unet-round2"
+PREDICTION = "masks/round1"
+ANSWER = "masks/sam-round1"
+
+
+def self_train(project: Project, control: Control) -> Report:
+    """Drop the volumes where SAM and round 1 disagree; train round 2 on the others' predictions.
+
+    Makes ``masks/round1``, ``masks/sam-round1`` and the similarity of each train case, then
+    ``unet-round2``.
+    """
+    started = time.monotonic()
+    Checkpoint(project.checkpoints, train.NETWORK).fingerprint()
+    failed: dict[str, str] = {}
+    for step in (_predict, _prompt):
+        report = step(project, control)
+        failed |= report.failed
+        if control.dry_run and report.planned:
+            return report
+    cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) is not None]
+    scores = similarities(cases)
+    kept = s3f_keep(scores, project.settings.s3f.p)
+    _record(project, scores, kept)
+    reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
+    result = training_report("self-train", NETWORK, reason, control, started)
+    result.failed = failed
+    return result
+
+
+def train_round2(
+    project: Project, network: str, kept: Sequence[CaseArrays], control: Control
+) -> str:
+    """Train a network from scratch on round 1's predictions of the cases given."""
+    watched = [c for c in project.cases(("valid",)) if c.seal(train.PSEUDO_LABELS)]
+    if project.settings.unet.select == "best" and watched:
+        predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("valid",), control)
+    watched = [c for c in watched if c.seal(PREDICTION)]
+    return train_unet(project, network, [*kept, *watched], PREDICTION, {}, control)
+
+
+def similarities(cases: Sequence[CaseArrays]) -> dict[str, float]:
+    """Dice of SAM's answer and the network's prediction, by case name."""
+    return {case.info.name: dice(case.read(ANSWER), case.read(PREDICTION)) for case in cases}
+
+
+def _predict(project: Project, control: Control) -> Report:
+    return predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("train",), control)
+
+
+def _prompt(project: Project, control: Control) -> Report:
+    """SAM's answer to prompts made from round 1's prediction exactly as in step 4."""
+    settings = project.settings
+    prompts = settings.prompts
+
+    def load() -> Work:
+        sam = open_sam(settings, control)
+
+        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
+            prompter = Prompter(sam, arrays["image"], settings, control, case_seed(settings, case))
+            roi = arrays[PREDICTION] != 0
+            return {ANSWER: prompter.answer(roi, prompts, prompts.dilation_self_training)}
+
+        return work
+
+    stage = CaseStage(
+        name="self-train",
+        inputs=("image", PREDICTION),
+        outputs=(ANSWER,),
+        made_from={
+            **settings_used(
+                settings, "prompts.kind", "prompts.dilation_self_training", *SAM_SETTINGS
+            ),
+            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
+        },
+        load=load,
+    )
+    return run_cases(stage, project.cases(("train",)), control)
+
+
+def _record(project: Project, scores: Mapping[str, float], kept: set[str]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case", "similarity", "kept"])
+    for name, score in sorted(scores.items(), key=lambda item: item[1]):
+        writer.writerow([name, f"{score:.6f}", int(name in kept)])
+    project.results.mkdir(parents=True, exist_ok=True)
+    write_atomically(project.results / "s3f.csv", text.getvalue().encode())

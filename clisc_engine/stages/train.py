@@ -1,0 +1,36 @@
+"""Step 5: round 1 of the segmentation network, on SAM's pseudo-labels (paper section 2.3)."""
+
+from __future__ import annotations
+
+import time
+
+from clisc_engine.control import Control
+from clisc_engine.project import Project
+from clisc_engine.runner import Report
+from clisc_engine.stages.requirements import require
+from clisc_engine.stages.unet_training import train_unet
+
+NETWORK = "unet-round1"
+PSEUDO_LABELS = "masks/sam"
+
+
+def train(project: Project, control: Control) -> Report:
+    """Train ``unet-round1`` on ``masks/sam`` of the train split."""
+    started = time.monotonic()
+    cases = require(project.cases(("train", "valid")), PSEUDO_LABELS, split="train")
+    reason = train_unet(project, NETWORK, cases, PSEUDO_LABELS, {}, control)
+    return training_report("train", NETWORK, reason, control, started)
+
+
+def training_report(
+    stage: str, network: str, reason: str, control: Control, started: float
+) -> Report:
+    """A report with the network in the place of a case."""
+    report = Report(stage, seconds=time.monotonic() - started)
+    if not reason:
+        report.fresh.append(network)
+    else:
+        report.planned[network] = reason
+        if not control.dry_run:
+            report.done.append(network)
+    return report

@@ -1,0 +1,231 @@
+"""Training of the 3-D U-Net on pseudo-labels, and its predictions (paper sections 2.3 and 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.core.filtering import dice
+from clisc_engine.core.roi import largest_component
+from clisc_engine.errors import BadInput
+from clisc_engine.fingerprint import settings_used
+from clisc_engine.models.device import pick_device
+from clisc_engine.models.unet import build_unet, predict_volume
+from clisc_engine.project import CaseArrays, Project
+from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.settings import UnetSettings
+from clisc_engine.training import Training, fit, polynomial, why_not_trained
+
+PatchBatch = tuple[Tensor, Tensor]
+INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
+_NOT_TRAINING = {"unet.inference", "unet.overlap", "unet.largest_component"}
+
+
+def train_unet(
+    project: Project,
+    name: str,
+    cases: Sequence[CaseArrays],
+    labels: str,
+    extra_origin: dict[str, str],
+    control: Control,
+) -> str:
+    """Train a U-Net from scratch on the pseudo-labels ``labels`` of the train cases given.
+
+    Valid cases among ``cases`` are only watched, and only if ``unet.select`` is best.
+
+    Returns:
+        Why it was trained; empty when it was fresh.
+    """
+    checkpoint = Checkpoint(project.checkpoints, name)
+    origin = {**unet_origin(project, cases, labels), **extra_origin}
+    reason = why_not_trained(checkpoint, origin) or ("forced" if control.force else "")
+    if not reason or control.dry_run:
+        return reason
+    settings = project.settings.unet
+    device = pick_device(control.device)
+    torch.manual_seed(project.settings.seed)
+    module = build_unet(settings.channels).to(device)
+    train = _volumes([case for case in cases if case.info.split == "train"], labels)
+    _check_labels(train, labels)
+    watched = [case for case in cases if case.info.split == "valid"]
+    learner = _Learner(module, train, settings, project.settings.seed, device)
+    training: Training[PatchBatch] = Training(
+        made_from=origin,
+        seed=project.settings.seed,
+        module=module,
+        optimiser=_optimiser(settings, module),
+        schedule=polynomial(settings.epochs, settings.poly_power),
+        epochs=settings.epochs,
+        batches=learner.batches,
+        loss=learner.loss,
+        score=(lambda: learner.agreement(_volumes(watched, labels), control))
+        if settings.select == "best" and watched
+        else None,
+        blame="unet.learning_rate",
+    )
+    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+    return reason
+
+
+def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> dict[str, str]:
+    """What determines a U-Net: its settings, the seed, and each case's image and pseudo-label."""
+    used = settings_used(project.settings, "unet", "seed")
+    origin = {key: value for key, value in used.items() if key not in _NOT_TRAINING}
+    for case in cases:
+        if case.info.split == "train" or project.settings.unet.select == "best":
+            for array in ("image", labels):
+                if seal := case.seal(array):
+                    origin[f"{case.info.split}/{case.info.name}/{array}"] = seal.fingerprint
+    return origin
+
+
+def predict_cases(
+    project: Project,
+    network: str,
+    array: str,
+    stage: str,
+    splits: tuple[str, ...],
+    control: Control,
+) -> Report:
+    """Predict the cases of some splits with a trained U-Net; (Z, Y, X) uint8 masks."""
+    settings = project.settings.unet
+    checkpoint = Checkpoint(project.checkpoints, network)
+
+    def load() -> Work:
+        device = pick_device(control.device)
+        module = build_unet(settings.channels).to(device)
+        checkpoint.load(module)
+        module.eval()
+
+        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
+            return {array: predict(module, arrays["image"], settings, control, device)}
+
+        return work
+
+    case_stage = CaseStage(
+        name=stage,
+        inputs=("image",),
+        outputs=(array,),
+        made_from={
+            **settings_used(project.settings, *INFERENCE),
+            network: checkpoint.fingerprint(),
+        },
+        load=load,
+    )
+    return run_cases(case_stage, project.cases(splits), control)
+
+
+def predict(
+    module: nn.Module,
+    image: npt.NDArray[Any],
+    settings: UnetSettings,
+    control: Control,
+    device: torch.device,
+) -> npt.NDArray[np.uint8]:
+    """The network's (Z, Y, X) mask of one volume, inside the brain."""
+    image = image.astype(np.float32)
+    probability = predict_volume(
+        module,
+        image,
+        tuple(settings.patch),
+        mode=settings.inference,
+        overlap=settings.overlap,
+        batch_size=settings.batch_size,
+        device=device,
+        precision=control.precision,
+    )
+    mask = (probability > 0.5) & (image != 0)
+    if settings.largest_component and mask.any():
+        mask = largest_component(mask)
+    return mask.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Learner:
+    module: nn.Module
+    volumes: list[dict[str, Tensor]]
+    settings: UnetSettings
+    seed: int
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        from clisc_engine.models.augmentation import patch_transform
+        from clisc_engine.models.losses import segmentation_loss
+
+        transform = patch_transform(
+            tuple(self.settings.patch), self.settings.patches_per_volume, self.settings.augment
+        )
+        object.__setattr__(self, "_transform", transform)
+        object.__setattr__(self, "_criterion", segmentation_loss(self.settings.loss))
+
+    def batches(self, epoch: int) -> Iterator[PatchBatch]:
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.volumes))
+        self._transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
+        waiting: list[dict[str, Tensor]] = []
+        for index in order:
+            waiting += self._transform(dict(self.volumes[index]))
+            while len(waiting) >= self.settings.batch_size:
+                yield self._collate(waiting[: self.settings.batch_size])
+                waiting = waiting[self.settings.batch_size :]
+        if waiting:
+            yield self._collate(waiting)
+
+    def loss(self, batch: PatchBatch) -> Tensor:
+        patches, labels = batch
+        loss: Tensor = self._criterion(self.module(patches).float(), labels)
+        return loss
+
+    def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
+        scores = [
+            dice(
+                predict(self.module, v["image"][0].numpy(), self.settings, control, self.device),
+                v["label"][0].numpy(),
+            )
+            for v in volumes
+        ]
+        return float(np.mean(scores))
+
+    def _collate(self, patches: list[dict[str, Tensor]]) -> PatchBatch:
+        images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
+        labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
+        return images.to(self.device), labels.to(self.device)
+
+
+def _volumes(cases: Sequence[CaseArrays], labels: str) -> list[dict[str, Tensor]]:
+    return [
+        {
+            "image": torch.from_numpy(case.read("image")[None].astype(np.float32)),
+            "label": torch.from_numpy(case.read(labels)[None].astype(np.uint8)),
+        }
+        for case in cases
+    ]
+
+
+def _check_labels(volumes: list[dict[str, Tensor]], labels: str) -> None:
+    if not any(bool(volume["label"].any()) for volume in volumes):
+        raise BadInput(
+            f"All {len(volumes)} pseudo-labels {labels} of the train split are empty, so the network "
+            "has nothing to learn; look at label.confidence and roi.threshold."
+        )
+
+
+def _optimiser(settings: UnetSettings, module: nn.Module) -> torch.optim.Optimizer:
+    if settings.optimiser == "adamw":
+        return torch.optim.AdamW(
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+    return torch.optim.SGD(
+        module.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=False,
+    )

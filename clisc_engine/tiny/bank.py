@@ -1,0 +1,119 @@
+"""A bank of phantom slices on disk: made once, read by both trainings.
+
+Each shard holds the slices of some volumes, brain-boxed, windowed to 8 bits, padded to squares
+and resized to `SIZE`, with their masks on the same grid.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from clisc_engine.imaging.phantom import make_phantom
+
+SIZE = 160
+FIRST_TRAINING_SEED = 1_000_000  # seeds below are for demos, tests and measurements
+VOLUMES_PER_SHARD = 20
+SLICES_PER_VOLUME = 22
+LOW, HIGH = 0.5, 99.9  # percentiles of the brain that become 1 and 255
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Square slices (N, S, S) 0..255, masks 0|1, tumour area (N,) mm2, side of a pixel (N,) mm."""
+
+    images: Bytes
+    masks: Bytes
+    area: NDArray[np.float32]
+    pixel: NDArray[np.float32]
+
+
+def windowed(image: NDArray[np.float32], low: float = LOW, high: float = HIGH) -> Bytes:
+    """Brain percentiles to 1..255, background 0; any shape."""
+    brain = image != 0
+    bottom, top = np.percentile(image[brain], [low, high])
+    scaled = np.clip((image - bottom) / max(float(top - bottom), 1e-6), 0, 1) * 254 + 1
+    return np.where(brain, np.round(scaled), 0).astype(np.uint8)
+
+
+def squared(stack: Bytes, size: int, smooth: bool) -> Bytes:
+    """Pad (N, Y, X) to centred squares and resize to ``size``."""
+    _, rows, columns = stack.shape
+    side = max(rows, columns)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    padded = np.zeros((len(stack), side, side), np.float32)
+    padded[:, top : top + rows, left : left + columns] = stack
+    pixels = torch.from_numpy(padded)[:, None]
+    resized = interpolate(pixels, (size, size), mode="bilinear", antialias=side > size)[:, 0]
+    result = resized.numpy()
+    return np.round(result).astype(np.uint8) if smooth else (result > 0.5).astype(np.uint8)
+
+
+def brain_boxed(image: NDArray[np.float32], mask: Bytes) -> tuple[NDArray[np.float32], Bytes]:
+    """Both arrays cut to the bounding box of the brain."""
+    window = tuple(
+        slice(int(np.flatnonzero(line)[0]), int(np.flatnonzero(line)[-1]) + 1)
+        for line in ((image != 0).any((1, 2)), (image != 0).any((0, 2)), (image != 0).any((0, 1)))
+    )
+    return image[window], mask[window]
+
+
+def volume_slices(seed: int) -> Slices:
+    """The slices of one training phantom, at most `SLICES_PER_VOLUME`, tumour slices first."""
+    rng = np.random.default_rng([seed, 1])
+    pixel = float(rng.uniform(1.1, 2.0))
+    spacing = (float(rng.uniform(3.0, 6.0)), pixel, pixel)
+    phantom = make_phantom(seed, spacing=spacing, tumour=bool(rng.random() < 0.85))
+    image, mask = brain_boxed(phantom.image, phantom.mask)
+    side = max(image.shape[1:]) * pixel / SIZE
+    area = mask.sum((1, 2)).astype(np.float32) * pixel**2
+    filled = (image != 0).sum((1, 2)) * pixel**2 > 300
+    order = rng.permutation(np.flatnonzero(filled))
+    ill = order[area[order] > 0][: SLICES_PER_VOLUME * 2 // 3]
+    well = order[area[order] == 0][: SLICES_PER_VOLUME - len(ill)]
+    chosen = np.concatenate([ill, well])
+    images = squared(windowed(image)[chosen], SIZE, smooth=True)
+    masks = squared(mask[chosen], SIZE, smooth=False)
+    return Slices(images, masks, area[chosen], np.full(len(chosen), side, np.float32))
+
+
+def make_shard(folder: Path, first_seed: int) -> None:
+    """Write the shard of `VOLUMES_PER_SHARD` volumes that begins at ``first_seed``."""
+    parts = [volume_slices(first_seed + k) for k in range(VOLUMES_PER_SHARD)]
+    fields = ("images", "masks", "area", "pixel")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    path = folder / f"{first_seed}.npz"
+    np.savez_compressed(path.with_suffix(".part.npz"), **arrays)
+    path.with_suffix(".part.npz").replace(path)
+
+
+def read_bank(folder: Path, newest: int | None = None) -> Slices:
+    """All shards of ``folder`` (or the ``newest`` ones) as one."""
+    paths = [p for p in sorted(folder.glob("*.npz")) if ".part" not in p.name]
+    parts = [np.load(path) for path in paths[-newest if newest else 0 :]]
+    if not parts:
+        raise FileNotFoundError(f"no bank shards in {folder}")
+    fields = ("images", "masks", "area", "pixel")
+    return Slices(*(np.concatenate([part[name] for part in parts]) for name in fields))
+
+
+def main(arguments: list[str]) -> None:
+    """Make shards ``--start`` to ``--stop``, skipping those already there."""
+    parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny bank")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--stop", type=int, default=40)
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    for shard in range(options.start, options.stop):
+        first = FIRST_TRAINING_SEED + shard * VOLUMES_PER_SHARD
+        if not (options.folder / f"{first}.npz").exists():
+            make_shard(options.folder, first)
+            print(f"shard {shard} done", flush=True)
