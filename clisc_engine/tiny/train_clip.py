@@ -1,0 +1,159 @@
+"""Train the tiny CLIP: images against captions of both classes, on phantom slices."""
+
+import argparse
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from open_clip import get_tokenizer
+from open_clip.model import CLIP
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import normalize
+
+from clisc_engine.tiny.architecture import build_clip, export, read_config
+from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
+from clisc_engine.tiny.bank import Slices, read_bank
+from clisc_engine.tiny.captions import NORMAL, TUMOUR
+
+SMALLEST_AREA = 40.0  # mm2: less tumour than this in a slice teaches neither class
+PAIRS = 4  # caption pairs a step; the first is always the paper's
+
+
+class Towers(nn.Module):
+    """The CLIP and, for training only, two heads that say where in the slice tumour is."""
+
+    def __init__(self, clip: CLIP, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.clip = clip
+        width = config["vision_cfg"]["width"]
+        self.where2 = nn.Conv2d(width * 8, 1, 1)
+        self.where3 = nn.Conv2d(width * 16, 1, 1)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Image features (N, D), unit length, and tumour logits at layers 2 and 3."""
+        tower = self.clip.visual
+        layer2 = tower.layer2(tower.layer1(tower.stem(pixels)))
+        layer3 = tower.layer3(layer2)
+        features = tower.attnpool(tower.layer4(layer3))
+        return normalize(features, dim=-1), self.where2(layer2), self.where3(layer3)
+
+
+def as_pixels(images: Tensor, config: dict[str, Any]) -> Tensor:
+    """(N, 1, S, S) greys 0..255 to the model's normalised RGB."""
+    mean, std = (torch.tensor(config["preprocess"][k]).view(1, 3, 1, 1) for k in ("mean", "std"))
+    pixels = (images.expand(-1, 3, -1, -1) / 255.0 - mean) / std
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def pair_logits(clip: CLIP, features: Tensor, normal: Tensor, tumour: Tensor) -> Tensor:
+    """Eq. (1) of the paper for P caption pairs: scaled cosines (N, P, 2)."""
+    texts = normalize(clip.encode_text(torch.cat([normal, tumour])).float(), dim=-1)
+    cosine = features.float() @ texts.T
+    pairs = torch.stack(cosine.chunk(2, dim=1), dim=-1)
+    return pairs * clip.logit_scale.exp().clamp(max=30.0)
+
+
+def where_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Cross entropy against the share of tumour in each cell."""
+    share = adaptive_avg_pool2d(masks, logits.shape[-2:])
+    return binary_cross_entropy_with_logits(logits.float(), share.sqrt())
+
+
+def batch_of(bank: Slices, chosen: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Augmented images (N, 1, size, size) and masks."""
+    index = chosen.numpy()
+    images = torch.from_numpy(bank.images[index]).float()[:, None]
+    masks = torch.from_numpy(bank.masks[index]).float()[:, None]
+    strength = Strength()
+    images, masks = moved(images, masks, size, strength, rng)
+    return with_cutouts(recoloured(images, strength, rng), strength, rng), masks
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Exponential moving average of parameters; buffers are copied."""
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        slow.lerp_(fast, 1.0 - decay)
+    for slow, fast in zip(average.buffers(), model.buffers(), strict=True):
+        slow.copy_(fast)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run the training; exports the averaged weights every ``--every`` steps."""
+    torch.manual_seed(options.seed)
+    rng = torch.Generator().manual_seed(options.seed)
+    config = read_config("tiny_clip")
+    size = config["vision_cfg"]["image_size"]
+    model = Towers(build_clip(config), config).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        model.clip.logit_scale.fill_(2.3)
+    if options.resume:
+        model.load_state_dict(torch.load(options.resume, weights_only=True))
+    average = copy.deepcopy(model)
+    tokens = get_tokenizer("RN50")
+    normal, tumour = tokens(list(NORMAL)), tokens(list(TUMOUR))
+    optimiser = torch.optim.AdamW(model.parameters(), options.rate, weight_decay=0.03)
+    started, seen, losses = time.monotonic(), 0, []
+    bank: Slices | None = None
+    for step in range(options.steps):
+        if bank is None or step % 400 == 0:
+            bank = read_bank(options.bank)
+            ill = torch.from_numpy(bank.area >= SMALLEST_AREA).nonzero()[:, 0]
+            well = torch.from_numpy(bank.area == 0).nonzero()[:, 0]
+        done = step / options.steps
+        for group in optimiser.param_groups:
+            group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
+        half = options.batch // 2
+        chosen = torch.cat([
+            ill[torch.randint(len(ill), (half,), generator=rng)],
+            well[torch.randint(len(well), (half,), generator=rng)],
+        ])
+        target = torch.cat([torch.ones(half), torch.zeros(half)]).long()
+        images, masks = batch_of(bank, chosen, size, rng)
+        first = torch.zeros(1, dtype=torch.long)
+        some = [
+            torch.cat([first, torch.randint(len(t), (PAIRS - 1,), generator=rng)])
+            for t in (normal, tumour)
+        ]
+        with torch.autocast("cpu", torch.bfloat16):
+            features, where2, where3 = model(as_pixels(images, config))
+        logits = pair_logits(model.clip, features, normal[some[0]], tumour[some[1]])
+        labels = target.repeat_interleave(PAIRS)
+        loss = cross_entropy(logits.flatten(0, 1), labels, label_smoothing=0.04)
+        loss = loss + where_loss(where2, masks) + where_loss(where3, masks)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        follow(average, model, min(0.998, step / (step + 20)))
+        right = (logits[:, 0].argmax(-1) == target).float().mean()
+        losses.append((float(loss.detach()), float(right)))
+        seen += len(target)
+        if (step + 1) % options.every == 0 or step + 1 == options.steps:
+            mean = torch.tensor(losses).mean(0)
+            pace = seen / (time.monotonic() - started)
+            print(f"step {step + 1} loss {mean[0]:.4f} accuracy {mean[1]:.4f} "
+                  f"bank {len(bank.area)} {pace:.0f}/s", flush=True)
+            losses = []
+            torch.save(average.state_dict(), options.state)
+            note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}
+            export(average.clip, "tiny_clip", note, options.out)
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the options and train."""
+    parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny clip")
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
+    parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
+    parser.add_argument("--resume", type=Path, default=None)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", default="1")
+    train(parser.parse_args(arguments))

@@ -1,0 +1,186 @@
+"""Train the tiny SAM: whole tumours from rough boxes and points, on phantom slices."""
+
+import argparse
+import copy
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from segment_anything.modeling import Sam
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
+
+from clisc_engine.tiny.architecture import build_sam, export, read_config
+from clisc_engine.tiny.augment import Strength, moved, recoloured
+from clisc_engine.tiny.bank import Slices, read_bank
+from clisc_engine.tiny.prompting import Kind, RoughPrompt, rough_prompt
+from clisc_engine.tiny.train_clip import SMALLEST_AREA, follow
+
+PROMPTS = 2  # a slice: the encoder's work is shared
+EMPTY_SHARE = 0.10  # of slices without any tumour
+
+
+def framed(images: Tensor, masks: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Move each brain to the upper left and say which pixels exist, as SAM's padding does.
+
+    Returns images, masks and a boolean (N, 1, S, S) that is False in the padding.
+    """
+    size = images.shape[-1]
+    exists = torch.ones_like(images, dtype=torch.bool)
+    for k in range(len(images)):
+        filled = (images[k, 0] >= 1).any(0).nonzero()[:, 0]
+        if rng.random() < 0.3 or len(filled) == 0:
+            continue
+        left = max(0, int(filled[0]) - int(rng.integers(0, 12)))
+        right = min(size, int(filled[-1]) + int(rng.integers(1, 12)))
+        images[k] = torch.roll(images[k], -left, -1)
+        masks[k] = torch.roll(masks[k], -left, -1)
+        exists[k, :, :, right - left :] = False
+    return images * exists, masks * exists, exists
+
+
+def preprocessed(sam: Sam, images: Tensor, exists: Tensor) -> Tensor:
+    """SAM's normalisation of greys 0..255; the padding is 0 after it."""
+    pixels = (images.expand(-1, 3, -1, -1) - sam.pixel_mean) / sam.pixel_std
+    return pixels * exists
+
+
+def prompted(
+    sam: Sam, prompts: list[RoughPrompt], kind: Kind
+) -> tuple[Tensor, Tensor]:
+    """Sparse and dense embeddings from SAM's own prompt encoder."""
+    # SamPredictor hands over float pixel coordinates; the encoder itself adds half a pixel.
+    boxes = torch.from_numpy(np.stack([p.box for p in prompts]))
+    points = torch.from_numpy(np.stack([p.points for p in prompts]))
+    labels = torch.from_numpy(np.stack([p.labels for p in prompts]))
+    sparse, dense = sam.prompt_encoder(
+        points=None if kind == "box" else (points, labels),
+        boxes=None if kind == "points" else boxes,
+        masks=None,
+    )
+    return sparse, dense
+
+
+def decoded(sam: Sam, image: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+    """SAM's mask decoder for N different images with one prompt each: single-mask logits, IoU.
+
+    Upstream's `predict_masks` repeats one image for many prompts; this is the same without it.
+    """
+    decoder = sam.mask_decoder
+    output = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], 0)
+    tokens = torch.cat([output.expand(len(sparse), -1, -1), sparse], 1)
+    n, c, h, w = image.shape
+    place = sam.prompt_encoder.get_dense_pe().expand(n, -1, -1, -1)
+    states, source = decoder.transformer(image + dense, place, tokens)
+    upscaled = decoder.output_upscaling(source.transpose(1, 2).reshape(n, c, h, w))
+    weights = decoder.output_hypernetworks_mlps[0](states[:, 1])
+    masks = torch.einsum("nc,nchw->nhw", weights, upscaled)
+    return masks[:, None], decoder.iou_prediction_head(states[:, 0])[:, :1]
+
+
+def loss_of(logits: Tensor, quality: Tensor, answers: Tensor, exists: Tensor) -> tuple[Tensor, Tensor]:
+    """BCE + Dice of masks, and squared error of the predicted IoU; also the mean Dice."""
+    size = answers.shape[-2:]
+    full = interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+    probability = full.sigmoid() * exists
+    both = (probability * answers).sum((1, 2, 3))
+    soft = 1 - (2 * both + 20) / (probability.sum((1, 2, 3)) + answers.sum((1, 2, 3)) + 20)
+    plain = binary_cross_entropy_with_logits(full, answers, weight=exists.float(), reduction="none")
+    weight = 1.0 + 4.0 * answers
+    pixel = (plain * weight).mean((1, 2, 3)) * 4
+    hard = (full > 0) & exists
+    hit = (hard & (answers > 0)).sum((1, 2, 3)).float()
+    union = (hard | (answers > 0)).sum((1, 2, 3)).float()
+    iou = (hit + 1e-6) / (union + 1e-6)
+    filled = answers.sum((1, 2, 3)) > 0
+    dice = (2 * iou / (1 + iou))[filled].mean()
+    return (soft + pixel).mean() + mse_loss(quality[:, 0].float(), iou), dice
+
+
+def batch_of(
+    bank: Slices, chosen: Tensor, size: int, torch_rng: torch.Generator, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, list[RoughPrompt], list[int]]:
+    """Augmented images, what of them exists, prompts and the image each prompt belongs to."""
+    index = chosen.numpy()
+    images = torch.from_numpy(bank.images[index]).float()[:, None]
+    masks = torch.from_numpy(bank.masks[index]).float()[:, None]
+    strength = Strength(turn_degrees=25, equalise=0.4, flip_rows=0.3)
+    images, masks = moved(images, masks, size, strength, torch_rng)
+    images, masks, exists = framed(recoloured(images, strength, torch_rng), masks, rng)
+    greys, areas = images[:, 0].numpy(), masks[:, 0].numpy() > 0.5
+    bright, prompts, owners = rng.random() < 0.4, [], []
+    for k in range(len(images)):
+        for _ in range(PROMPTS):
+            prompt = rough_prompt(rng, greys[k], areas[k], greys[k] >= 1, bright)
+            if prompt is not None:
+                prompts.append(prompt)
+                owners.append(k)
+    return images, exists, prompts, owners
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run the training; exports the averaged weights every ``--every`` steps."""
+    torch.manual_seed(options.seed)
+    torch_rng, rng = torch.Generator().manual_seed(options.seed), np.random.default_rng(options.seed)
+    config = read_config("tiny_sam")
+    sam = build_sam(config)
+    if options.resume:
+        sam.load_state_dict(torch.load(options.resume, weights_only=True))
+    average = copy.deepcopy(sam)
+    optimiser = torch.optim.AdamW(sam.parameters(), options.rate, weight_decay=0.02)
+    started, seen, log = time.monotonic(), 0, []
+    bank: Slices | None = None
+    for step in range(options.steps):
+        if bank is None or step % 400 == 0:
+            bank = read_bank(options.bank)
+            ill = torch.from_numpy(bank.area >= SMALLEST_AREA).nonzero()[:, 0]
+            well = torch.from_numpy(bank.area == 0).nonzero()[:, 0]
+        done = step / options.steps
+        for group in optimiser.param_groups:
+            group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
+        empty = int(round(options.batch * EMPTY_SHARE))
+        chosen = torch.cat([
+            ill[torch.randint(len(ill), (options.batch - empty,), generator=torch_rng)],
+            well[torch.randint(len(well), (empty,), generator=torch_rng)],
+        ])
+        size = config["image_size"]
+        images, exists, prompts, owners = batch_of(bank, chosen, size, torch_rng, rng)
+        kind: Kind = rng.choice(["both", "box", "points"], p=[0.6, 0.2, 0.2])
+        with torch.autocast("cpu", torch.bfloat16):
+            encoded = sam.image_encoder(preprocessed(sam, images, exists))
+            logits, quality = decoded(sam, encoded[owners], *prompted(sam, prompts, kind))
+        answers = torch.from_numpy(np.stack([p.answer for p in prompts])).float()[:, None]
+        loss, dice = loss_of(logits, quality, answers, exists[owners])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
+        optimiser.step()
+        follow(average, sam, min(0.998, step / (step + 20)))
+        log.append((float(loss.detach()), float(dice)))
+        seen += len(images)
+        if (step + 1) % options.every == 0 or step + 1 == options.steps:
+            mean = torch.tensor(log).mean(0)
+            pace = seen / (time.monotonic() - started)
+            print(f"step {step + 1} loss {mean[0]:.4f} dice {mean[1]:.4f} "
+                  f"bank {len(bank.area)} {pace:.0f}/s", flush=True)
+            log = []
+            torch.save(average.state_dict(), options.state)
+            note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}
+            export(average, "tiny_sam", note, options.out)
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the options and train."""
+    parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny sam")
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
+    parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
+    parser.add_argument("--resume", type=Path, default=None)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", default="1")
+    train(parser.parse_args(arguments))
