@@ -46,15 +46,11 @@ def smooth_union(a: Floats, b: Floats, blend: float) -> Floats:
     return b + (a - b) * mix - np.float32(blend) * mix * (1.0 - mix)
 
 
-def capsule(
-    z: Floats, y: Floats, x: Floats, start: Point, end: Point, r0: float, r1: float
-) -> Floats:
+def capsule(z: Floats, y: Floats, x: Floats, start: Point, end: Point, r0: float, r1: float) -> Floats:
     """Signed distance to a tapered tube from ``start`` to ``end``; points are (z, y, x)."""
     axis = np.subtract(end, start)
     length = float(axis @ axis)
-    along = (
-        (z - start[0]) * axis[0] + (y - start[1]) * axis[1] + (x - start[2]) * axis[2]
-    ) / length
+    along = ((z - start[0]) * axis[0] + (y - start[1]) * axis[1] + (x - start[2]) * axis[2]) / length
     along = np.clip(along, 0.0, 1.0)
     gap = np.sqrt(
         (z - start[0] - along * axis[0]) ** 2
@@ -74,13 +70,13 @@ def ventricles(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Flo
     for side in (-1.0, 1.0):
         s = size * rng.uniform(0.75, 1.25)
         wide = rng.uniform(0.9, 1.15)
-        front, body = (6.0, -33.0, side * 9 * wide), (19.0, -2.0, side * 9 * wide)
-        trigone = (10.0, 33.0, side * 23 * wide)
+        front, body = (11.0, -33.0, side * 9 * wide), (19.0, -2.0, side * 9 * wide)
+        trigone = (13.0, 33.0, side * 22 * wide)
         back = (5.0, rng.uniform(44, 64), side * 21 * wide)
         low = (-18.0, rng.uniform(-12, 8), side * 32 * wide)
         pieces = (
-            (front, body, 3.4 * s, 3.0 * s),
-            (body, trigone, 3.0 * s, 4.6 * s),
+            (front, body, 3.9 * s, 3.6 * s),
+            (body, trigone, 3.6 * s, 5.0 * s),
             (trigone, back, 4.0 * s, 1.2 * s),
             (trigone, low, 3.2 * s, 1.1 * s),
         )
@@ -96,7 +92,7 @@ def outer_surfaces(
     taper = rng.uniform(0.05, 0.16)  # frontal lobes are narrower than the parietal ones
     squeezed = x / (1.0 - taper * np.clip(-y / 80.0, -0.6, 1.0))
     cerebrum = ellipsoid(z, y, squeezed, (8, 0, 0), (rng.uniform(55, 62), 84, rng.uniform(63, 69)))
-    floor = rng.uniform(-26, -15) + 0.08 * np.abs(x) + rng.uniform(0.05, 0.15) * y
+    floor = rng.uniform(-32, -17) + 0.08 * np.abs(x) + rng.uniform(0.05, 0.15) * y
     gyral = cerebrum
     cerebrum = np.maximum(cerebrum, floor - z)
     for side in (-1.0, 1.0):
@@ -119,20 +115,23 @@ def sulci(
     """Distance in mm to the nearest sulcus, and the sulcal half width.
 
     Sulci are the zero sheets of a noise field looked up near the surface point above each voxel,
-    so the sheets run inwards; they end at a depth that varies.
+    so the sheets run inwards; they end at a depth that varies. Shallower, finer ones lie between.
     """
     rho = np.sqrt((z / 62) ** 2 + (y / 84) ** 2 + (x / 66) ** 2) + 1e-3
     pull = (1.0 - 0.55) / rho + 0.55
     q = [(axis * pull).astype(np.float32) for axis in (z, y, x)]
     wave = rng.uniform(19, 30)
-    field = noise_field(rng, wave)
-    fold = field(*q) + 0.35 * noise_field(rng, wave / 2)(*q)
-    slopes = np.gradient(fold, *step)
-    gradient = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
-    sheet = np.abs(fold) / (gradient + 0.02)
     reach = rng.uniform(10, 24) * (1.0 + 0.4 * noise_field(rng, 60)(z, y, x))
-    sheet = np.sqrt(sheet**2 + np.maximum(0.0, depth - reach) ** 2)
-    return sheet.astype(np.float32), float(rng.uniform(0.0, 1.3))
+    nearest = np.full(z.shape, 1e3, np.float32)
+    for fineness, share in ((1.0, 1.0), (rng.uniform(0.5, 0.75), rng.uniform(0.2, 0.7))):
+        fold = noise_field(rng, wave * fineness)(*q)
+        fold += 0.35 * noise_field(rng, wave * fineness / 2)(*q)
+        slopes = np.gradient(fold, *step)
+        gradient = np.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + slopes[2] ** 2)
+        sheet = np.abs(fold) / (gradient + 0.02)
+        ended = np.maximum(0.0, depth - reach * share)
+        nearest = np.minimum(nearest, np.sqrt(sheet**2 + ended**2))
+    return nearest.astype(np.float32), float(rng.uniform(0.0, 1.3))
 
 
 def fissures(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Floats:
@@ -176,13 +175,15 @@ def make_anatomy(rng: np.random.Generator, z: Floats, y: Floats, x: Floats, step
     # Folia are too fine to resolve: ripples about the cerebellar centre stand for them.
     bend = 3.5 * noise_field(rng, 30)(z, y, x)
     ripple = np.sin(2 * np.pi * (-cerebellum + 0.15 * z + bend) / rng.uniform(3.2, 4.8))
-    calm = np.clip(0.5 + 0.5 * noise_field(rng, 30)(z, y, x), 0, 1) * rng.uniform(0.2, 0.7)
+    calm = np.clip(0.5 + 0.5 * noise_field(rng, 30)(z, y, x), 0, 1) * rng.uniform(0.3, 1.0)
     folia = np.clip(1.0 - calm * (0.5 + 0.5 * ripple), 0, 1) * soft(-cerebellum - 15 + bend, 10.0)
     small = np.maximum(soft(cerebellum, edge), soft(stem, edge))
     in_cerebellum = (small > tissue).astype(np.float32)
     matter = np.maximum(tissue, small)
     grey_share = np.where(small > tissue, folia * soft(cerebellum, edge), cortex)
     grey_share = np.maximum(grey_share, deep_grey(rng, z, y, x) * (1 - in_cerebellum))
+    cleft = rng.uniform(0.0, 0.5) * in_cerebellum * soft(-cerebellum - 14, 8.0) * calm
+    matter = matter * (1.0 - cleft * np.clip(-ripple, 0, 1))
     inside = soft(ventricle_distance, 1.6)
     matter = matter * (1.0 - inside)
 

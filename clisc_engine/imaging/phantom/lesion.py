@@ -79,13 +79,14 @@ def lowest(level: Floats, allowed: NDArray[np.bool_], voxels: int) -> float:
 def draw_lesion(
     rng: np.random.Generator,
     anatomy: Anatomy,
+    healthy: Floats,
     grid: tuple[Floats, Floats, Floats],
     step: Point,
     kind: LesionKind,
     volume_ml: float,
     seed: Point,
 ) -> Lesion:
-    """Draw one lesion of ``kind`` and about ``volume_ml`` in ``anatomy``."""
+    """Draw one lesion of ``kind`` and about ``volume_ml`` in a brain of ``healthy`` signal."""
     z, y, x = grid
     tissue = (anatomy.grey + anatomy.white > 0.5) & anatomy.brain
     voxels = max(8, int(volume_ml * 1000.0 / float(np.prod(step))))
@@ -108,7 +109,8 @@ def draw_lesion(
     mask = mask | swallowed
     width = [1.3 / d for d in step]
     mask = (ndimage.gaussian_filter(mask.astype(np.float32), width) > 0.5) & anatomy.brain
-    signal, removed = inside(rng, grid, level, cut, kind, anatomy)
+    cortex = float(healthy[anatomy.grey > 0.6].mean()) if (anatomy.grey > 0.6).any() else 1.2
+    signal, removed = inside(rng, grid, level, mask, kind, cortex)
     mask &= ~removed
     return Lesion(cover.astype(np.float32), signal, mask, removed, kind)
 
@@ -130,42 +132,43 @@ def inside(
     rng: np.random.Generator,
     grid: tuple[Floats, Floats, Floats],
     level: Floats,
-    cut: float,
+    mask: NDArray[np.bool_],
     kind: LesionKind,
-    anatomy: Anatomy,
+    cortex: float,
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """The lesion's signal, and the tissue a surgeon removed."""
+    """The lesion's signal beside that of ``cortex``, and the tissue a surgeon removed."""
     z, y, x = grid
-    bright = rng.uniform(1.35, 2.7)
+    removed = np.zeros(z.shape, bool)
+    edge = max(lowest(level, mask, int(mask.sum())), 1.0)
+    bright = cortex * rng.uniform(1.15, 2.1)
     texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
-    fade = rng.uniform(0.0, 0.4)
-    oedema = oedema * (1.0 - fade * np.clip(level / max(cut, 1.0), 0, 1))
-    removed = np.zeros(z.shape, bool)
+    oedema = oedema * (1.0 - rng.uniform(0.0, 0.4) * np.clip(level / edge, 0, 1))
     if kind == "subtle":
-        return (rng.uniform(1.12, 1.45) * (1.0 + 0.5 * texture)).astype(np.float32), removed
+        return (cortex * rng.uniform(1.02, 1.25) * (1.0 + 0.5 * texture)).astype(np.float32), removed
     if kind == "solid":
         if rng.random() < 0.5:
             patch = 0.5 + 0.5 * np.tanh(2 * noise_field(rng, 25)(z, y, x))
             oedema = oedema * (1.0 - rng.uniform(0.05, 0.4) * patch)
         return oedema.astype(np.float32), removed
-    ragged = level + rng.uniform(0.05, 0.3) * cut * noise_field(rng, max(cut, 10.0))(z, y, x)
-    share = rng.uniform(0.3, 0.8)
-    core = np.clip(0.5 + (share * cut - ragged) / rng.uniform(0.8, 3.0), 0, 1)
+    share = float(rng.uniform(0.04, 0.5 if kind != "cavity" else 0.7))
+    ragged = level + rng.uniform(0.05, 0.3) * edge * noise_field(rng, max(edge, 10.0))(z, y, x)
+    within = lowest(ragged, mask, max(1, int(share * mask.sum()))) - ragged
+    core = np.clip(0.5 + within / rng.uniform(0.8, 3.0), 0, 1)
     if kind == "mixed":
         spots = rough_noise(rng, rng.uniform(10, 28), z, y, x)
         core = core * np.clip(0.5 + spots * rng.uniform(0.6, 3.0), 0, 1)
         value = rng.uniform(0.25, 1.3) * (1.0 + texture)
     elif kind == "cavity":
-        value = rng.uniform(0.05, 0.35)
-        gone = (core > 0.5) & (rng.random() < 0.6)
-        if rng.random() < 0.35:
-            removed = gone
-        elif rng.random() < 0.4:
-            oedema = rng.uniform(1.05, 1.3) * (1.0 + texture)
+        value = rng.uniform(0.05, 0.35) * np.ones_like(level)
+        style = rng.random()
+        if style < 0.35:
+            removed = core > 0.5
+        elif style < 0.65:
+            oedema = cortex * rng.uniform(1.03, 1.25) * (1.0 + texture)
     else:
         value = rng.choice([rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0), rng.uniform(0.9, 1.25)])
         value = value * (1.0 + 0.6 * texture)
-        rim = np.exp(-(((share * cut - ragged) / rng.uniform(1.2, 3.5)) ** 2))
+        rim = np.exp(-((within / rng.uniform(1.2, 3.5)) ** 2))
         oedema = oedema * (1.0 + rng.uniform(-0.35, 0.35) * rim)
     return (oedema * (1 - core) + value * core).astype(np.float32), removed

@@ -33,9 +33,7 @@ class NoiseField:
     def look_up(self, z: Floats, y: Floats, x: Floats) -> Floats:
         """The field at any coordinates in mm."""
         points = np.stack([axis.ravel() for axis in (z, y, x)]) / np.float32(self.step)
-        values = ndimage.map_coordinates(
-            self.lattice, points, order=1, mode="grid-wrap", output=np.float32
-        )
+        values = ndimage.map_coordinates(self.lattice, points, order=1, mode="grid-wrap", output=np.float32)
         return np.asarray(values.reshape(z.shape), np.float32)
 
 

@@ -91,7 +91,7 @@ def make_phantom(
         thickness: slice thickness in mm, at most the slice spacing; drawn if not given.
         tumour: False leaves out the lesion; the mask is then empty.
         kind: the lesion's kind; drawn if not given.
-        volume_ml: the lesion's volume, 1 to 150 ml; drawn log-uniformly if not given.
+        volume_ml: the lesion's volume, 1 to 150 ml; drawn log-uniformly from 3 ml if not given.
 
     Returns:
         Image float32 >= 0 (Z, Y, X), LPS, 0 outside the brain; mask 0 or 1 on the same grid.
@@ -108,7 +108,7 @@ def make_phantom(
     grid = coordinates(rng, (size[0] * per_slice, size[1], size[2]), step)
 
     kind = kind or KINDS[int(rng.choice(len(KINDS), p=FREQUENCY))]
-    volume = float(np.exp(rng.uniform(np.log(1.5), np.log(150.0))))
+    volume = float(np.exp(rng.uniform(np.log(3.0), np.log(150.0))))
     volume = volume if volume_ml is None else volume_ml
     place = draw_seed(rng)
     radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
@@ -117,7 +117,7 @@ def make_phantom(
     signal = healthy_signal(rng, anatomy, grid)
     brain, mask = anatomy.brain & holes(rng, grid), np.zeros(signal.shape, bool)
     if tumour:
-        lesion = draw_lesion(rng, anatomy, grid, step, kind, volume, place)
+        lesion = draw_lesion(rng, anatomy, signal, grid, step, kind, volume, place)
         signal = blend(signal, lesion, anatomy)
         brain, mask = brain & ~lesion.removed, lesion.mask
     signal = signal * bias_field(rng, grid)
@@ -137,10 +137,10 @@ def holes(rng: np.random.Generator, grid: tuple[Floats, Floats, Floats]) -> NDAr
     """False where a careless skull stripping or a cut field of view lost brain."""
     z, y, x = grid
     kept = np.ones(z.shape, bool)
-    if rng.random() < 0.2:
-        low = rng.uniform(-60, -15)
-        kept &= z + 3 * noise_field(rng, 40)(z, y, x) > low
     if rng.random() < 0.15:
+        low = rng.uniform(-60, -20)
+        kept &= z + 3 * noise_field(rng, 40)(z, y, x) > low
+    if rng.random() < 0.12:
         turn = rng.standard_normal(3)
         turn /= np.linalg.norm(turn)
         away = turn[0] * z + turn[1] * y + turn[2] * x
@@ -154,9 +154,7 @@ def blend(signal: Floats, lesion: Lesion, anatomy: Anatomy) -> Floats:
     return np.asarray(mixed, np.float32)
 
 
-def cropped(
-    image: Floats, label: NDArray[np.bool_], margin: int = 2
-) -> tuple[Floats, NDArray[np.bool_]]:
+def cropped(image: Floats, label: NDArray[np.bool_], margin: int = 2) -> tuple[Floats, NDArray[np.bool_]]:
     """Both arrays cut to the brain's bounding box and a margin."""
     box = ndimage.find_objects((image > 0).astype(np.int8))
     if not box:
