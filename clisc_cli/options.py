@@ -33,9 +33,7 @@ Directory = Annotated[
 
 Splits = Annotated[
     str | None,
-    typer.Option(
-        metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False
-    ),
+    typer.Option(metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False),
 ]
 
 
@@ -43,9 +41,7 @@ def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tu
     """The splits named by ``--splits``, or the default."""
     names = tuple(part.strip() for part in text.split(",")) if text else default
     if unknown := [name for name in names if name not in ALL_SPLITS]:
-        raise typer.BadParameter(
-            f"{unknown[0]!r} is not one of train, valid, test", param_hint="--splits"
-        )
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of train, valid, test", param_hint="--splits")
     return names
 
 
@@ -73,9 +69,9 @@ class RunOptions:
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log more; tracebacks of errors.")
-    ] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; tracebacks of errors.")] = (
+        False
+    )
 
     def terminal(self) -> Terminal:
         """Where progress and messages go."""

@@ -105,7 +105,6 @@ class Checkpoint:
             state = torch.load(self.state, map_location="cpu", weights_only=True)
         except Exception as error:
             raise BadInput(
-                f"{self.state} is damaged ({type(error).__name__}); remove it to start this "
-                "training anew."
+                f"{self.state} is damaged ({type(error).__name__}); remove it to start this training anew."
             ) from error
         return state if state.get("fingerprint") == expected else None

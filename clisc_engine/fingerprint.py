@@ -32,9 +32,7 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Why something is stale, e.g. ``cam.method "layercam" -> "gradcam"``."""
     changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    return ", ".join(
-        f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}" for key in changed
-    )
+    return ", ".join(f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}" for key in changed)
 
 
 def _follow(settings: Settings, dotted: str) -> Any:

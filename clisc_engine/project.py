@@ -184,9 +184,7 @@ def open_project(path: Path | None) -> Project:
     root = path or _project_around()
     if root is None or not (root / SETTINGS_FILE).is_file():
         where = root or "this folder or those above it"
-        raise MissingStage(
-            f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`."
-        )
+        raise MissingStage(f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`.")
     return Project(root, read_settings(root / SETTINGS_FILE))
 
 

@@ -169,9 +169,7 @@ class PromptSettings(Section):
     dilation_self_training: Annotated[int, Field(ge=0, le=200)] = Field(
         0, description="the same for boxes of the round-1 prediction (code: 0)"
     )
-    per_component: bool = Field(
-        False, description="prompt each component by itself and unite the answers"
-    )
+    per_component: bool = Field(False, description="prompt each component by itself and unite the answers")
 
 
 class SamSettings(Section):
@@ -206,18 +204,14 @@ class UnetSettings(Section):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="initial learning rate (paper: 0.01)"
     )
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.9, description="momentum of sgd (code: 0.9)"
-    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="momentum of sgd (code: 0.9)")
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         1e-4, description="weight decay (code: 0.0001)"
     )
     poly_power: Annotated[float, Field(ge=0, le=10)] = Field(
         0.9, description="learning rate times (1 - epoch/epochs) to this power (code: 0.9)"
     )
-    loss: Literal["dice_ce", "ce", "dice"] = Field(
-        "dice_ce", description="dice_ce, ce (code), or dice"
-    )
+    loss: Literal["dice_ce", "ce", "dice"] = Field("dice_ce", description="dice_ce, ce (code), or dice")
     augment: bool = Field(True, description="random flips, rotation and intensity (paper: yes)")
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on valid's pseudo-labels"
@@ -225,9 +219,7 @@ class UnetSettings(Section):
     inference: Literal["sliding", "resize"] = Field(
         "sliding", description="sliding window, or the whole volume resized to the patch (code)"
     )
-    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.5, description="overlap of neighbouring windows"
-    )
+    overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="overlap of neighbouring windows")
     largest_component: bool = Field(
         True, description="keep the prediction's largest connected component (code: yes)"
     )

@@ -35,9 +35,7 @@ class Seal:
     seconds: float
 
     @classmethod
-    def now(
-        cls, stage: str, fingerprint: str, made_from: dict[str, str], seconds: float = 0.0
-    ) -> Seal:
+    def now(cls, stage: str, fingerprint: str, made_from: dict[str, str], seconds: float = 0.0) -> Seal:
         """A seal of this moment and this version."""
         stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(stage, fingerprint, made_from, stamp, __version__, round(seconds, 3))

@@ -122,9 +122,7 @@ def _save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any]
     )
 
 
-def _run_epoch(
-    training: Training[Batch], epoch: int, control: Control, device: str
-) -> dict[str, float]:
+def _run_epoch(training: Training[Batch], epoch: int, control: Control, device: str) -> dict[str, float]:
     started = time.monotonic()
     torch.manual_seed(training.seed * 1_000_003 + epoch)
     factor = training.schedule(epoch)

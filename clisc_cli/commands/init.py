@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @with_run_options
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to make.")],
-    images: Annotated[
-        str, typer.Option(help="Folder or glob of FLAIR volumes, or a CSV manifest.")
-    ],
+    images: Annotated[str, typer.Option(help="Folder or glob of FLAIR volumes, or a CSV manifest.")],
     references: Annotated[
         str | None, typer.Option(help="Folder or glob of masks, for evaluate only.")
     ] = None,
@@ -85,15 +83,10 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
 def _settings(weights: Literal["tiny", "paper"] | None, options: RunOptions) -> Settings:
     """The preset with --set and --seed; says which weights the project takes for good."""
     from clisc_engine.models.weights import paper_files_present
-
     from clisc_engine.settings import preset, with_changes
 
     chosen = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
     if weights is None:
-        why = (
-            "all full-size files are present"
-            if chosen == "paper"
-            else "full-size files are missing"
-        )
+        why = "all full-size files are present" if chosen == "paper" else "full-size files are missing"
         options.terminal().say(f"Weights: {chosen} ({why}); --weights chooses otherwise.")
     return with_changes(preset(chosen), options.changes(), "--set")

@@ -57,9 +57,7 @@ def fuse(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         (N, H, W) in [0, 1]; each non-constant map reaches 1.
     """
     resized = [
-        functional.interpolate(
-            normalise(m)[:, None], size=size, mode="bilinear", align_corners=False
-        )[:, 0]
+        functional.interpolate(normalise(m)[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
         for m in maps
     ]
     return normalise(torch.stack(resized).amax(dim=0))

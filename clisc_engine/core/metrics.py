@@ -20,9 +20,7 @@ def dsc(prediction: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float:
     return dice(prediction, reference)
 
 
-def hd95(
-    prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Sequence[float]
-) -> float:
+def hd95(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Sequence[float]) -> float:
     """95th percentile of the surface distances in both directions, in mm.
 
     The surface is a mask minus its erosion (6-neighbourhood), and the percentile is taken over the

@@ -74,9 +74,7 @@ def _prompt(
         return Prompt(box, np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
     x0, y0, x1, y1 = box
     inside = (
-        _bright_pixels(region, slice_, rng)
-        if foreground == "bright5"
-        else [((x0 + x1) / 2, (y0 + y1) / 2)]
+        _bright_pixels(region, slice_, rng) if foreground == "bright5" else [((x0 + x1) / 2, (y0 + y1) / 2)]
     )
     corners = [(x0, y0), (x1, y0), (x0, y1), (x1, y1)]
     points = np.array([*inside, *corners], np.float32)

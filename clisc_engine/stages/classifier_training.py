@@ -74,9 +74,7 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     if settings.classifier.backbone == "clip":
         clip = load_clip(settings.label.model, settings.label.pretrained, device)
     torch.manual_seed(settings.seed)
-    pretrained = (
-        None if settings.classifier.pretrained == "none" else settings.classifier.pretrained
-    )
+    pretrained = None if settings.classifier.pretrained == "none" else settings.classifier.pretrained
     return build_classifier(
         settings.classifier.backbone,
         pretrained=pretrained,
@@ -87,9 +85,7 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     ).to(device)
 
 
-def training_origin(
-    project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]
-) -> dict[str, str]:
+def training_origin(project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]) -> dict[str, str]:
     """What determines a training: settings, seed, and each case's inputs."""
     origin = settings_used(
         project.settings, "classifier", "window", "label.model", "label.pretrained", "seed"
@@ -169,9 +165,7 @@ class _Learner:
     def accuracy(self, data: LabelledSlices) -> float:
         right = 0
         for start in range(0, len(data), 64):
-            logits = self.module(
-                self.module.prepare(data.slices[start : start + 64].to(self.device))
-            )
+            logits = self.module(self.module.prepare(data.slices[start : start + 64].to(self.device)))
             right += int((logits.argmax(1).cpu() == data.labels[start : start + 64]).sum())
         return right / max(len(data), 1)
 
@@ -191,9 +185,7 @@ def augment_slices(slices: Tensor, generator: np.random.Generator) -> Tensor:
         torch.stack([flip * cos, -sin, shift[:, 0]], 1),
         torch.stack([flip * sin, cos, shift[:, 1]], 1),
     ]
-    grid = functional.affine_grid(
-        torch.stack(rows, 1).to(slices), list(slices.shape), align_corners=False
-    )
+    grid = functional.affine_grid(torch.stack(rows, 1).to(slices), list(slices.shape), align_corners=False)
     moved = functional.grid_sample(slices, grid, padding_mode="border", align_corners=False)
     gain = torch.from_numpy(generator.uniform(0.8, 1.2, (n, 1, 1, 1))).to(slices)
     return moved * gain

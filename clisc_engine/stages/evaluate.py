@@ -68,9 +68,7 @@ def evaluate(
     _predict(project, control, splits)
     present = {row: array for row, array in ROWS.items() if all(case.seal(array) for case in cases)}
     if not present:
-        raise MissingStage(
-            "There is nothing to evaluate yet; run `clisc label` and `clisc cam` first."
-        )
+        raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
     origin = _origin(project, cases, present)
     stored = evaluation_tables.load(project)
     if stored and stored["fingerprint"] == fingerprint(origin) and not control.force:
@@ -122,9 +120,7 @@ def _measure(
     }
 
 
-def _compare(
-    case: CaseArrays, row: str, mask: Mask, reference: Mask, volume: float
-) -> dict[str, Any]:
+def _compare(case: CaseArrays, row: str, mask: Mask, reference: Mask, volume: float) -> dict[str, Any]:
     return {
         "case": case.info.name,
         "name": row,

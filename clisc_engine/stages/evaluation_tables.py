@@ -22,9 +22,7 @@ def summarise_rows(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> l
     return [{"name": row, **_summary([m for m in measured if m["name"] == row])} for row in rows]
 
 
-def summarise_groups(
-    measured: Sequence[dict[str, Any]], rows: Sequence[str]
-) -> list[dict[str, Any]]:
+def summarise_groups(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
     """The same for each of the five groups of tumour size that has cases."""
     summaries: list[dict[str, Any]] = []
     for row in rows:

@@ -128,9 +128,7 @@ def _import_all(
             pool.shutdown(cancel_futures=True)
             control.progress.end()
     if len(skipped) == len(files):
-        raise BadInput(
-            f"None of the {len(files)} images can be used: {next(iter(skipped.values()))}"
-        )
+        raise BadInput(f"None of the {len(files)} images can be used: {next(iter(skipped.values()))}")
     return skipped
 
 
@@ -139,11 +137,7 @@ def _import_case(project: Project, files: CaseFiles, split: str) -> None:
     sha256 = _hash(files.image)
     origin = {**settings_used(project.settings, "image"), "source": sha256}
     existing = project.store.seal(f"cases/{files.name}/image")
-    if (
-        existing
-        and existing.fingerprint == fingerprint(origin)
-        and _recorded(project, files, split)
-    ):
+    if existing and existing.fingerprint == fingerprint(origin) and _recorded(project, files, split):
         return
     volume = read_volume(files.image)
     if not settings.allow_skull and not looks_skull_stripped(volume):

@@ -31,9 +31,7 @@ def prompt_sam(project: Project, control: Control) -> Report:
     return prompt_from_cam(project, control, project.settings.prompts, "masks/sam")
 
 
-def prompt_from_cam(
-    project: Project, control: Control, prompts: PromptSettings, array: str
-) -> Report:
+def prompt_from_cam(project: Project, control: Control, prompts: PromptSettings, array: str) -> Report:
     """SAM's masks for one kind of prompts, stored as ``array``."""
     settings = project.settings
 
@@ -48,9 +46,7 @@ def prompt_from_cam(
                 return prompter.answer(roi, prompts, prompts.dilation)
 
             spacing = case.info.spacing
-            return {
-                array: answer(region_of_interest(cam, image != 0, spacing, settings.roi, answer))
-            }
+            return {array: answer(region_of_interest(cam, image != 0, spacing, settings.roi, answer))}
 
         return work
 

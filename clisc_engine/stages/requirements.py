@@ -24,7 +24,5 @@ def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[Case
     having = [case for case in cases if case.seal(array) is not None]
     if not any(case.info.split == split for case in having):
         command = MADE_BY.get(array, "init")
-        raise MissingStage(
-            f"No case of the {split} split has {array}; run `clisc {command}` first."
-        )
+        raise MissingStage(f"No case of the {split} split has {array}; run `clisc {command}` first.")
     return having

@@ -50,9 +50,7 @@ def self_train(project: Project, control: Control) -> Report:
     return result
 
 
-def train_round2(
-    project: Project, network: str, kept: Sequence[CaseArrays], control: Control
-) -> str:
+def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], control: Control) -> str:
     """Train a network from scratch on round 1's predictions of the cases given."""
     watched = [c for c in project.cases(("valid",)) if c.seal(train.PSEUDO_LABELS)]
     if project.settings.unet.select == "best" and watched:
@@ -90,9 +88,7 @@ def _prompt(project: Project, control: Control) -> Report:
         inputs=("image", PREDICTION),
         outputs=(ANSWER,),
         made_from={
-            **settings_used(
-                settings, "prompts.kind", "prompts.dilation_self_training", *SAM_SETTINGS
-            ),
+            **settings_used(settings, "prompts.kind", "prompts.dilation_self_training", *SAM_SETTINGS),
             "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
         },
         load=load,

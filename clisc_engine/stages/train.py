@@ -22,9 +22,7 @@ def train(project: Project, control: Control) -> Report:
     return training_report("train", NETWORK, reason, control, started)
 
 
-def training_report(
-    stage: str, network: str, reason: str, control: Control, started: float
-) -> Report:
+def training_report(stage: str, network: str, reason: str, control: Control, started: float) -> Report:
     """A report with the network in the place of a case."""
     report = Report(stage, seconds=time.monotonic() - started)
     if not reason:

@@ -50,7 +50,11 @@ def rough_roi(rng: np.random.Generator, mask: Booleans) -> Booleans:
 
 
 def rough_prompt(
-    rng: np.random.Generator, grey: NDArray[np.float32], mask: Booleans, brain: Booleans, bright: bool
+    rng: np.random.Generator,
+    grey: NDArray[np.float32],
+    mask: Booleans,
+    brain: Booleans,
+    bright: bool,
 ) -> RoughPrompt | None:
     """A prompt for one square slice; on a slice without tumour the right answer is nothing.
 

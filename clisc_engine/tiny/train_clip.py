@@ -10,8 +10,12 @@ import torch
 from open_clip import get_tokenizer
 from open_clip.model import CLIP
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, binary_cross_entropy_with_logits, cross_entropy
-from torch.nn.functional import normalize
+from torch.nn.functional import (
+    adaptive_avg_pool2d,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    normalize,
+)
 
 from clisc_engine.tiny.architecture import build_clip, export, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
@@ -107,16 +111,17 @@ def train(options: argparse.Namespace) -> None:
         for group in optimiser.param_groups:
             group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
         half = options.batch // 2
-        chosen = torch.cat([
-            ill[torch.randint(len(ill), (half,), generator=rng)],
-            well[torch.randint(len(well), (half,), generator=rng)],
-        ])
+        chosen = torch.cat(
+            [
+                ill[torch.randint(len(ill), (half,), generator=rng)],
+                well[torch.randint(len(well), (half,), generator=rng)],
+            ]
+        )
         target = torch.cat([torch.ones(half), torch.zeros(half)]).long()
         images, masks = batch_of(bank, chosen, size, rng)
         first = torch.zeros(1, dtype=torch.long)
         some = [
-            torch.cat([first, torch.randint(len(t), (PAIRS - 1,), generator=rng)])
-            for t in (normal, tumour)
+            torch.cat([first, torch.randint(len(t), (PAIRS - 1,), generator=rng)]) for t in (normal, tumour)
         ]
         with torch.autocast("cpu", torch.bfloat16):
             features, where2, where3 = model(as_pixels(images, config))
@@ -135,8 +140,11 @@ def train(options: argparse.Namespace) -> None:
         if (step + 1) % options.every == 0 or step + 1 == options.steps:
             mean = torch.tensor(losses).mean(0)
             pace = seen / (time.monotonic() - started)
-            print(f"step {step + 1} loss {mean[0]:.4f} accuracy {mean[1]:.4f} "
-                  f"bank {len(bank.area)} {pace:.0f}/s", flush=True)
+            print(
+                f"step {step + 1} loss {mean[0]:.4f} accuracy {mean[1]:.4f} "
+                f"bank {len(bank.area)} {pace:.0f}/s",
+                flush=True,
+            )
             losses = []
             torch.save(average.state_dict(), options.state)
             note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}

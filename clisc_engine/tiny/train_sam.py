@@ -46,9 +46,7 @@ def preprocessed(sam: Sam, images: Tensor, exists: Tensor) -> Tensor:
     return pixels * exists
 
 
-def prompted(
-    sam: Sam, prompts: list[RoughPrompt], kind: Kind
-) -> tuple[Tensor, Tensor]:
+def prompted(sam: Sam, prompts: list[RoughPrompt], kind: Kind) -> tuple[Tensor, Tensor]:
     """Sparse and dense embeddings from SAM's own prompt encoder."""
     # SamPredictor hands over float pixel coordinates; the encoder itself adds half a pixel.
     boxes = torch.from_numpy(np.stack([p.box for p in prompts]))
@@ -122,7 +120,10 @@ def batch_of(
 def train(options: argparse.Namespace) -> None:
     """Run the training; exports the averaged weights every ``--every`` steps."""
     torch.manual_seed(options.seed)
-    torch_rng, rng = torch.Generator().manual_seed(options.seed), np.random.default_rng(options.seed)
+    torch_rng, rng = (
+        torch.Generator().manual_seed(options.seed),
+        np.random.default_rng(options.seed),
+    )
     config = read_config("tiny_sam")
     sam = build_sam(config)
     if options.resume:
@@ -140,10 +141,12 @@ def train(options: argparse.Namespace) -> None:
         for group in optimiser.param_groups:
             group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
         empty = int(round(options.batch * EMPTY_SHARE))
-        chosen = torch.cat([
-            ill[torch.randint(len(ill), (options.batch - empty,), generator=torch_rng)],
-            well[torch.randint(len(well), (empty,), generator=torch_rng)],
-        ])
+        chosen = torch.cat(
+            [
+                ill[torch.randint(len(ill), (options.batch - empty,), generator=torch_rng)],
+                well[torch.randint(len(well), (empty,), generator=torch_rng)],
+            ]
+        )
         size = config["image_size"]
         images, exists, prompts, owners = batch_of(bank, chosen, size, torch_rng, rng)
         kind: Kind = rng.choice(["both", "box", "points"], p=[0.6, 0.2, 0.2])
@@ -162,8 +165,10 @@ def train(options: argparse.Namespace) -> None:
         if (step + 1) % options.every == 0 or step + 1 == options.steps:
             mean = torch.tensor(log).mean(0)
             pace = seen / (time.monotonic() - started)
-            print(f"step {step + 1} loss {mean[0]:.4f} dice {mean[1]:.4f} "
-                  f"bank {len(bank.area)} {pace:.0f}/s", flush=True)
+            print(
+                f"step {step + 1} loss {mean[0]:.4f} dice {mean[1]:.4f} bank {len(bank.area)} {pace:.0f}/s",
+                flush=True,
+            )
             log = []
             torch.save(average.state_dict(), options.state)
             note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}

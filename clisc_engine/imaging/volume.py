@@ -1,0 +1,198 @@
+"""Reading and writing volumes through SimpleITK, with errors that name the file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from clisc_engine.errors import BadInput
+
+MAX_VOXELS = 2**31
+GEOMETRY_TOLERANCE = 1e-3
+"""Millimetres, or units of a direction cosine."""
+
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The grid of a volume in patient space, in SimpleITK's order and convention (LPS, mm).
+
+    Attributes:
+        size: voxels along (x, y, z).
+        spacing: mm along (x, y, z).
+        origin: position of the first voxel's centre.
+        direction: row-major 3 x 3 direction cosines; columns are the axes.
+    """
+
+    size: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Voxels (Z, Y, X) on their grid, and where they come from."""
+
+    array: npt.NDArray[Any]
+    geometry: Geometry
+    source: str
+
+
+def read_volume(path: Path, channel: int | None = None) -> Volume:
+    """Read a 3-D image: NIfTI, NRRD, MHA and the like, or a folder with one DICOM series.
+
+    Args:
+        path: file or DICOM folder.
+        channel: which 3-D volume of a 4-D file to take, counted from 0.
+
+    Returns:
+        float32 voxels.
+
+    Raises:
+        BadInput: for a file that is unreadable or truncated, not 3-D, absurdly large, holds NaN or
+            infinite voxels, or the same value everywhere.
+    """
+    image = _read(path, channel)
+    array = sitk.GetArrayFromImage(image).astype(np.float32)
+    if not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        raise BadInput(f"{path} holds {count} NaN or infinite voxels; repair or leave it out.")
+    if not array.any():
+        raise BadInput(f"{path} is zero everywhere; export it again or leave it out.")
+    if array.min() == array.max():
+        raise BadInput(f"{path} has the same value {array.flat[0]:g} everywhere; leave it out.")
+    return Volume(array, geometry_of(image), str(path))
+
+
+def read_mask(path: Path) -> Volume:
+    """Read a mask; every voxel above 0 becomes 1 (uint8). Errors as for `read_volume`."""
+    image = _read(path, None)
+    array = sitk.GetArrayFromImage(image)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise BadInput(f"{path} holds NaN or infinite voxels; a mask needs whole numbers.")
+    return Volume((array > 0).astype(np.uint8), geometry_of(image), str(path))
+
+
+def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
+    """Write (Z, Y, X) voxels on a grid; the format follows the file's ending.
+
+    The file appears whole or not at all.
+    """
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix}")
+    try:
+        sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
+        beside.replace(path)
+    except RuntimeError as error:
+        raise BadInput(f"Cannot write {path}: {_reason(error)}.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:
+    """Write a (Z, Y, X) mask as uint8 on a grid."""
+    write_image(path, (mask != 0).astype(np.uint8), geometry)
+
+
+def to_sitk(array: npt.NDArray[Any], geometry: Geometry) -> sitk.Image:
+    """A SimpleITK image of (Z, Y, X) voxels on a grid."""
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(geometry.spacing)
+    image.SetOrigin(geometry.origin)
+    image.SetDirection(geometry.direction)
+    return image
+
+
+def geometry_of(image: sitk.Image) -> Geometry:
+    """The grid of a SimpleITK image."""
+    return Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+
+
+def difference(a: Geometry, b: Geometry) -> str:
+    """In words, how two grids differ; empty when they are the same within the tolerance."""
+    if a.size != b.size:
+        return f"size {_words(a.size)} against {_words(b.size)}"
+    for name in ("spacing", "origin", "direction"):
+        first, second = np.array(getattr(a, name)), np.array(getattr(b, name))
+        if np.abs(first - second).max() > GEOMETRY_TOLERANCE * max(1.0, float(np.abs(first).max())):
+            return f"{name} {_words(first)} against {_words(second)}"
+    return ""
+
+
+def _read(path: Path, channel: int | None) -> sitk.Image:
+    if not path.exists():
+        raise BadInput(f"{path} does not exist.")
+    if path.is_dir():
+        return _read_dicom(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise BadInput(f"{path} cannot be read as an image: {_reason(error)}.") from error
+    size = reader.GetSize()
+    if int(np.prod(size, dtype=object)) > MAX_VOXELS:
+        raise BadInput(f"{path} claims {_words(size)} voxels, more than any MR volume has.")
+    if reader.GetNumberOfComponents() != 1:
+        raise BadInput(f"{path} has {reader.GetNumberOfComponents()} values a voxel; give grey images.")
+    _choose_channel(reader, path, channel)
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise BadInput(
+            f"{path} is damaged or truncated: {_reason(error)}. Copy or export it again."
+        ) from error
+
+
+def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | None) -> None:
+    """Restrict a 4-D file to one volume; refuse what is not 3-D in the end."""
+    size = list(reader.GetSize())
+    if len(size) == 4 and size[3] > 1 and channel is None:
+        raise BadInput(f"{path} is 4-D with {size[3]} volumes ({_words(size)}); give one 3-D file a case.")
+    if len(size) == 4:
+        index = channel or 0
+        if index >= size[3]:
+            raise BadInput(f"{path} has {size[3]} volumes; there is no channel {index}.")
+        reader.SetExtractSize([*size[:3], 0])
+        reader.SetExtractIndex([0, 0, 0, index])
+        return
+    if len(size) != 3 or min(size) < 2:
+        raise BadInput(f"{path} is {_words(size)}, not a 3-D volume.")
+
+
+def _read_dicom(folder: Path) -> sitk.Image:
+    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if not series:
+        raise BadInput(f"{folder} holds no DICOM series.")
+    if len(series) > 1:
+        raise BadInput(
+            f"{folder} holds {len(series)} DICOM series ({', '.join(series[:3])}, ...); give a "
+            "folder with the FLAIR series alone."
+        )
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0]))
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise BadInput(f"The DICOM series in {folder} cannot be read: {_reason(error)}.") from error
+    if image.GetDimension() != 3 or min(image.GetSize()) < 2:
+        raise BadInput(f"The DICOM series in {folder} is {_words(image.GetSize())}, not a volume.")
+    return image
+
+
+def _reason(error: Exception) -> str:
+    """The last line of ITK's message, which says what went wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rsplit("ERROR:", 1)[-1].strip().rstrip(".") if lines else "unknown reason"
+
+
+def _words(values: Any) -> str:
+    return " x ".join(f"{value:g}" for value in values)

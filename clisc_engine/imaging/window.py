@@ -1,0 +1,75 @@
+"""From normalised volumes to the 8-bit, square slices that the 2-D networks see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+Slices = npt.NDArray[np.uint8]
+
+
+def window_to_uint8(image: npt.NDArray[Any], low_percentile: float, high_percentile: float) -> Slices:
+    """Grey values 1 to 255 between two percentiles of the volume's brain voxels; background 0.
+
+    Args:
+        image: (Z, Y, X) or (Y, X), background exactly 0.
+        low_percentile: in [0, 100), shown as 1.
+        high_percentile: in (0, 100], shown as 255.
+    """
+    brain = image != 0
+    if not brain.any():
+        return np.zeros(image.shape, np.uint8)
+    low, high = np.percentile(image[brain], [low_percentile, high_percentile])
+    scaled = (image - low) / max(float(high - low), 1e-6)
+    return np.where(brain, np.rint(1 + 254 * np.clip(scaled, 0, 1)), 0).astype(np.uint8)
+
+
+def equalise(slice_: Slices) -> Slices:
+    """Histogram equalisation over the brain's pixels of (Y, X); background stays 0."""
+    counts = np.bincount(slice_[slice_ > 0], minlength=256)
+    if counts.sum() == 0:
+        return slice_
+    share = np.cumsum(counts) / counts.sum()
+    table = np.rint(1 + 254 * share).astype(np.uint8)
+    table[0] = 0
+    return table[slice_]
+
+
+def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """(N, Y, X) slices padded to squares, centred, and resized to (N, size, size), bilinear."""
+    n, height, width = slices.shape
+    if n == 0:
+        return np.zeros((0, size, size), slices.dtype)
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    padded = np.zeros((n, side, side), np.float32)
+    padded[:, top : top + height, left : left + width] = slices
+    resized = functional.interpolate(
+        torch.from_numpy(padded)[:, None],
+        size=(size, size),
+        mode="bilinear",
+        align_corners=False,
+        antialias=size < side,
+    )[:, 0].numpy()
+    if slices.dtype == np.uint8:
+        resized = np.rint(np.clip(resized, 0, 255))
+    return resized.astype(slices.dtype)
+
+
+def unsquare(maps: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """(N, size, size) maps back on slices of (Y, X) = ``shape``: the way back of `square`."""
+    height, width = shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    resized = functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(maps, np.float32))[:, None],
+        size=(side, side),
+        mode="bilinear",
+        align_corners=False,
+        antialias=side < maps.shape[1],
+    )[:, 0].numpy()
+    return resized[:, top : top + height, left : left + width]

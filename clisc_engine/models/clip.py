@@ -1,0 +1,197 @@
+"""CLIP through open_clip: the probability that a slice shows a tumour (paper eq. (1))."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.window import square
+from clisc_engine.models.weights import (
+    MissingWeights,
+    bundled,
+    load_state,
+    models_folder,
+    sha256_of,
+)
+from clisc_engine.tiny.architecture import build_clip
+
+CLASSES = ("normal", "tumour")
+
+
+@dataclass(frozen=True)
+class ClipModel:
+    """A CLIP ready to compare slices with prompts.
+
+    Attributes:
+        network: open_clip's model in evaluation mode.
+        tokenizer: open_clip's tokenizer of that model.
+        image_size: side of its square input in pixels.
+        mean: per-channel mean of its input, on the scale 0 to 1.
+        std: per-channel standard deviation.
+        digest: SHA-256 of the weight file.
+        device: where it runs.
+    """
+
+    network: nn.Module
+    tokenizer: Callable[[list[str]], Tensor]
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    digest: str
+    device: torch.device
+
+    @torch.inference_mode()
+    def text_features(self, prompts: Mapping[str, Sequence[str]]) -> Tensor:
+        """Unit text features (2, D) of the classes normal and tumour.
+
+        Several phrasings of a class are ensembled: the mean of their unit features, made unit again.
+        """
+        features = []
+        for name in CLASSES:
+            tokens = self.tokenizer(list(prompts[name])).to(self.device)
+            each = functional.normalize(self.network.encode_text(tokens).float(), dim=-1)
+            features.append(functional.normalize(each.mean(dim=0), dim=-1))
+        return torch.stack(features)
+
+    @torch.inference_mode()
+    def probabilities(self, slices: npt.NDArray[np.uint8], text: Tensor) -> npt.NDArray[np.float32]:
+        """Tumour probability (N,) of (N, Y, X) uint8 slices.
+
+        ``softmax(s * cosine(image, text))`` over the two classes, s being CLIP's learned scale.
+        """
+        pixels = self.prepare(torch.from_numpy(square(slices, self.image_size)).to(self.device))
+        image = functional.normalize(self.network.encode_image(pixels).float(), dim=-1)
+        logits = self.network.logit_scale.exp().float() * image @ text.to(image).T
+        return logits.softmax(dim=-1)[:, 1].cpu().numpy().astype(np.float32)
+
+    def prepare(self, squared: Tensor) -> Tensor:
+        """(N, S, S) uint8 slices as CLIP's (N, 3, S, S) input."""
+        grey = squared[:, None].expand(-1, 3, -1, -1).float() / 255
+        mean = torch.tensor(self.mean, device=grey.device)[:, None, None]
+        std = torch.tensor(self.std, device=grey.device)[:, None, None]
+        return (grey - mean) / std
+
+
+def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
+    """Load ``tiny``, or an open_clip model from a local file or open_clip's own cache.
+
+    Nothing is downloaded.
+
+    Raises:
+        MissingWeights: when the weights are not on this machine.
+        BadInput: when open_clip knows no such model or the file does not fit it.
+    """
+    return _load_tiny(device) if model == "tiny" else _load_open_clip(model, pretrained, device)
+
+
+def find_clip(model: str, pretrained: str) -> Path:
+    """The weight file of an open_clip model.
+
+    ``pretrained`` is a file, or a tag whose file lies in the models folder (as
+    ``<model>-<tag>.pt`` or ``.safetensors``, or under its published name) or in open_clip's cache.
+
+    Raises:
+        MissingWeights: when it is not on this machine.
+        BadInput: when open_clip knows no such model or tag.
+    """
+    if model == "tiny":
+        return bundled("tiny_clip.safetensors")
+    import open_clip
+
+    if model not in open_clip.list_models():
+        raise BadInput(f"label.model = {model!r}: open_clip has no such model; try ViT-B-32.")
+    if pretrained and Path(pretrained).expanduser().is_file():
+        return Path(pretrained).expanduser()
+    config = open_clip.get_pretrained_cfg(model, pretrained)
+    if not config:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)[:6])
+        raise MissingWeights(
+            f"label.pretrained = {pretrained!r} is neither a file nor one of open_clip's tags for "
+            f"{model} ({tags})."
+        )
+    for candidate in _candidates(model, pretrained, config):
+        if candidate.is_file():
+            return candidate
+    name = f"{model}-{pretrained}.pt"
+    source = config.get("url") or f"https://huggingface.co/{config.get('hf_hub', '')}"
+    raise MissingWeights(
+        f"CLIP {model} ({pretrained}) is not on this machine. Download it from {source} and put it "
+        f"into {models_folder()} as {name}, or use --weights tiny."
+    )
+
+
+def _candidates(model: str, tag: str, config: Mapping[str, Any]) -> list[Path]:
+    folder = models_folder()
+    found = [folder / f"{model}-{tag}{suffix}" for suffix in (".pt", ".safetensors", ".bin")]
+    if url := config.get("url"):
+        published = str(url).rsplit("/", 1)[-1]
+        found += [folder / published, Path.home() / ".cache" / "clip" / published]
+    if hub := str(config.get("hf_hub") or "").rstrip("/"):
+        found += _hub_cache(hub)
+    return found
+
+
+def _hub_cache(repository: str) -> list[Path]:
+    from huggingface_hub import try_to_load_from_cache
+
+    names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    cached = [try_to_load_from_cache(repository, name) for name in names]
+    return [Path(path) for path in cached if isinstance(path, str)]
+
+
+def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
+    import open_clip
+
+    path = find_clip(model, pretrained)
+    known = {} if Path(pretrained).is_file() else open_clip.get_pretrained_cfg(model, pretrained)
+    try:
+        network = open_clip.create_model(
+            model,
+            pretrained=str(path),
+            force_quick_gelu=bool(known.get("quick_gelu")),
+            weights_only=True,
+        )
+    except Exception as error:
+        raise BadInput(
+            f"{path} does not hold weights of {model} that can be read safely "
+            f"({type(error).__name__}); take a safetensors file or a plain state dict, since "
+            "TorchScript archives may run code."
+        ) from error
+    size = network.visual.image_size
+    return ClipModel(
+        network.eval().to(device),
+        open_clip.get_tokenizer(model),
+        size[0] if isinstance(size, tuple) else size,
+        tuple(known.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        tuple(known.get("std") or open_clip.OPENAI_DATASET_STD),
+        sha256_of(path),
+        device,
+    )
+
+
+def _load_tiny(device: torch.device) -> ClipModel:
+    import open_clip
+
+    config = json.loads(bundled("tiny_clip.json").read_text())
+    path = bundled("tiny_clip.safetensors")
+    network = build_clip(config)
+    network.load_state_dict(load_state(path))
+    return ClipModel(
+        network.eval().to(device),
+        open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"]),
+        config["vision_cfg"]["image_size"],
+        tuple(config["preprocess"]["mean"]),
+        tuple(config["preprocess"]["std"]),
+        sha256_of(path),
+        device,
+    )

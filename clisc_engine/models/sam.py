@@ -1,0 +1,156 @@
+"""The Segment Anything Model through segment_anything, for many slices and prompts at once.
+
+Masks equal those of upstream's ``SamPredictor`` called slice by slice; only the batching is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
+from segment_anything.utils.transforms import ResizeLongestSide
+from torch import Tensor
+
+from clisc_engine.core.prompts import Prompt
+from clisc_engine.errors import BadInput
+from clisc_engine.models.weights import bundled, find, load_state, sha256_of
+from clisc_engine.tiny.architecture import build_sam
+
+PADDING = -1
+"""segment_anything's label of a point that pads a prompt."""
+
+
+@dataclass(frozen=True)
+class SamModel:
+    """A SAM ready for prompts.
+
+    Attributes:
+        network: segment_anything's model in evaluation mode.
+        device: where it runs.
+        digest: SHA-256 of the weight file.
+    """
+
+    network: Sam
+    device: torch.device
+    digest: str
+
+    @property
+    def image_size(self) -> int:
+        """Side of the encoder's square input in pixels."""
+        return int(self.network.image_encoder.img_size)
+
+    @torch.inference_mode()
+    def encode(self, slices: npt.NDArray[np.uint8]) -> Tensor:
+        """Image embeddings (N, C, h, w) of (N, Y, X) uint8 slices."""
+        resize = ResizeLongestSide(self.image_size)
+        resized = np.stack([resize.apply_image(np.repeat(s[..., None], 3, axis=2)) for s in slices])
+        pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2).contiguous()
+        embeddings: Tensor = self.network.image_encoder(self.network.preprocess(pixels.float()))
+        return embeddings
+
+    @torch.inference_mode()
+    def decode(
+        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+    ) -> npt.NDArray[np.bool_]:
+        """One mask a prompt.
+
+        Args:
+            embeddings: (P, C, h, w), the embedding of each prompt's slice.
+            prompts: P prompts, all with a box or all without.
+            shape: (Y, X) of the slices.
+
+        Returns:
+            (P, Y, X) masks in the slices' own pixels.
+        """
+        if not prompts:
+            return np.zeros((0, *shape), bool)
+        sparse, dense = self._encode_prompts(prompts, shape)
+        low = self._low_resolution_masks(embeddings.to(self.device), sparse, dense)
+        height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
+        masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
+        return (masks[:, 0] > self.network.mask_threshold).cpu().numpy()
+
+    def _encode_prompts(self, prompts: Sequence[Prompt], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        transform = ResizeLongestSide(self.image_size)
+        count = max(len(prompt.points) for prompt in prompts)
+        points = np.zeros((len(prompts), count, 2), np.float64)
+        labels = np.full((len(prompts), count), PADDING, np.int64)
+        for row, prompt in enumerate(prompts):
+            points[row, : len(prompt.points)] = prompt.points
+            labels[row, : len(prompt.points)] = prompt.point_labels
+        boxes = None
+        if prompts[0].box is not None:
+            corners = np.array([prompt.box for prompt in prompts], np.float64)
+            boxes = torch.as_tensor(
+                transform.apply_boxes(corners, tuple(shape)), dtype=torch.float, device=self.device
+            )
+        moved = torch.as_tensor(
+            transform.apply_coords(points, tuple(shape)), dtype=torch.float, device=self.device
+        )
+        marks = torch.as_tensor(labels, dtype=torch.int, device=self.device)
+        sparse, dense = self.network.prompt_encoder(
+            points=(moved, marks) if count else None, boxes=boxes, masks=None
+        )
+        return sparse, dense
+
+    def _low_resolution_masks(self, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
+        """SAM's single mask (P, 1, 4h, 4w) for a different image in each row.
+
+        Upstream's decoder repeats one image's embedding for its prompts; here each prompt brings its
+        own, through the same layers in the same order (Kirillov et al., ICCV 2023, appendix A).
+        """
+        decoder = self.network.mask_decoder
+        tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], dim=0)
+        tokens = torch.cat([tokens[None].expand(len(sparse), -1, -1), sparse], dim=1)
+        source = embeddings + dense
+        position = self.network.prompt_encoder.get_dense_pe().expand(len(sparse), -1, -1, -1)
+        attended, source_out = decoder.transformer(source, position, tokens)
+        count, channels, height, width = source.shape
+        image = source_out.transpose(1, 2).view(count, channels, height, width)
+        upscaled = decoder.output_upscaling(image)
+        weights = decoder.output_hypernetworks_mlps[0](attended[:, 1])
+        masks: Tensor = torch.einsum("pc,pchw->phw", weights, upscaled)[:, None]
+        return masks
+
+
+def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
+    """Load SAM ``tiny`` (bundled), or ``vit_b``, ``vit_l``, ``vit_h`` from a local checkpoint.
+
+    Args:
+        kind: the image encoder.
+        checkpoint: file in segment_anything's format (MedSAM's files included); empty looks for the
+            published name in the models folder.
+        device: where to run.
+
+    Raises:
+        MissingWeights: when the file is not on this machine.
+        BadInput: when it is damaged or holds another model.
+    """
+    path = sam_path(kind, checkpoint)
+    if kind == "tiny":
+        network = build_sam(json.loads(bundled("tiny_sam.json").read_text()))
+    else:
+        network = sam_model_registry[kind](checkpoint=None)
+    try:
+        network.load_state_dict(load_state(path))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path} does not hold a SAM {kind}: {reason}") from error
+    return SamModel(network.eval().to(device), device, sha256_of(path))
+
+
+def sam_path(kind: str, checkpoint: str) -> Path:
+    """The weight file of a SAM; raises `MissingWeights` when it is not here."""
+    return bundled("tiny_sam.safetensors") if kind == "tiny" else find(checkpoint, kind)
+
+
+def sam_digest(kind: str, checkpoint: str) -> str:
+    """SHA-256 of the weight file that `load_sam` would load."""
+    return sha256_of(sam_path(kind, checkpoint))
