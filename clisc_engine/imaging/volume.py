@@ -63,8 +63,7 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
     image = _read(path, channel)
     array = sitk.GetArrayFromImage(image).astype(np.float32)
     if not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise BadInput(f"{path} holds {count} NaN or infinite voxels; repair or leave it out.")
+        raise BadInput(_not_finite(path, array))
     if not array.any():
         raise BadInput(f"{path} is zero everywhere; export it again or leave it out.")
     if array.min() == array.max():
@@ -77,7 +76,7 @@ def read_mask(path: Path) -> Volume:
     image = _read(path, None)
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise BadInput(f"{path} holds NaN or infinite voxels; a mask needs whole numbers.")
+        raise BadInput(_not_finite(path, array))
     return Volume((array > 0).astype(np.uint8), geometry_of(image), str(path))
 
 
@@ -144,12 +143,33 @@ def _read(path: Path, channel: int | None) -> sitk.Image:
     if reader.GetNumberOfComponents() != 1:
         raise BadInput(f"{path} has {reader.GetNumberOfComponents()} values a voxel; give grey images.")
     _choose_channel(reader, path, channel)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        _check_nifti_voxels(path)
     try:
         return reader.Execute()
     except RuntimeError as error:
         raise BadInput(
             f"{path} is damaged or truncated: {_reason(error)}. Copy or export it again."
         ) from error
+
+
+def _check_nifti_voxels(path: Path) -> None:
+    """Refuse what ITK's NIfTI reader lets pass: it fills up truncated files, and turns NaN into 0."""
+    import nibabel
+
+    try:
+        voxels = np.asanyarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
+    except Exception as error:
+        raise BadInput(
+            f"{path} is damaged or truncated ({type(error).__name__}). Copy or export it again."
+        ) from error
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
+        raise BadInput(_not_finite(path, voxels))
+
+
+def _not_finite(path: Path, voxels: npt.NDArray[Any]) -> str:
+    count = int((~np.isfinite(voxels)).sum())
+    return f"{path} holds {count} NaN or infinite voxels; repair or leave it out."
 
 
 def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | None) -> None:

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN, slice_labels
+
+
+def labels(probability, brain=None, **settings):
+    probability = np.array(probability, np.float32)
+    brain = np.ones(len(probability), bool) if brain is None else np.array(brain)
+    return slice_labels(probability, brain, **settings).tolist()
+
+
+def test_confident_slices_get_their_class_and_the_others_are_uncertain():
+    assert labels([0.1, 0.41, 0.55, 0.59, 0.65, 0.9], reach=0) == [0, 255, 255, 255, 1, 1]
+
+
+def test_confidence_counts_at_exactly_the_threshold():
+    assert labels([0.25, 0.75], confidence=0.75, reach=0) == [NORMAL, TUMOUR]
+
+
+def test_slices_without_brain_are_normal_whatever_clip_says():
+    assert labels([0.99, 0.99, 0.5], brain=[True, False, False], reach=0) == [1, 0, 0]
+
+
+def test_a_lone_dissenter_follows_its_neighbours():
+    probability = [0.9] * 15
+    probability[7] = 0.1
+    assert labels(probability) == [1] * 15
+
+
+def test_the_vote_needs_more_than_the_quorum_of_voters():
+    probability = [0.9] * 9
+    probability[4] = 0.1  # eight neighbours: not more than eight
+    assert labels(probability)[4] == NORMAL
+    assert labels(probability, quorum=7)[4] == TUMOUR
+
+
+def test_voters_lie_within_the_window_in_z():
+    probability = np.full(31, 0.5)
+    probability[::3] = 0.9  # kept slices three apart: five on each side reach 15 away
+    probability[15] = 0.1
+    assert labels(probability)[15] == NORMAL, "only four voters lie within six slices"
+    assert labels(probability, window=15)[15] == TUMOUR
+
+
+def test_a_tie_changes_nothing():
+    probability = [0.9] * 5 + [0.1] + [0.1] * 5
+    assert labels(probability)[5] == NORMAL
+    probability[5] = 0.9
+    assert labels(probability)[5] == TUMOUR
+
+
+def test_votes_count_the_labels_before_any_vote():
+    probability = [0.9] * 6 + [0.1] * 12
+    first = [1] * 6 + [0] * 12
+    voted = labels(probability)
+    for z in range(5, 13):  # slices with ten voters
+        voters = first[z - 5 : z] + first[z + 1 : z + 6]
+        expected = first[z] if sum(voters) == 5 else int(sum(voters) > 5)
+        assert voted[z] == expected
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_very_short_volumes(n):
+    assert labels([0.9] * n) == [1] * n
+
+
+def test_uncertain_slices_stay_uncertain_among_certain_ones():
+    probability = [0.9] * 15
+    probability[7] = 0.5
+    assert labels(probability)[7] == UNCERTAIN

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clisc_engine.core.filtering import dice, s3f_keep
+from clisc_engine.core.masking import discriminative_region, mask_out, random_region
+from clisc_engine.core.roi import cam_roi, largest_component, opening_shape, otsu_threshold
+
+
+def brute_otsu(values):
+    """Best split of the histogram by the definition: least variance within the two classes."""
+    counts, edges = np.histogram(values, 256, (0, 1))
+    centres = (edges[:-1] + edges[1:]) / 2
+    data = np.repeat(centres, counts)
+    costs = [
+        low.var() * len(low) + high.var() * len(high)
+        for edge in edges[1:-1]
+        if len(low := data[data < edge]) and len(high := data[data >= edge])
+    ]
+    return min(costs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_otsu_minimises_the_variance_within_classes(seed):
+    rng = np.random.default_rng(seed)
+    values = np.clip(np.concatenate([rng.normal(0.2, 0.08, 900), rng.normal(0.7, 0.1, 150)]), 0, 1)
+    threshold = otsu_threshold(values)
+    counts, edges = np.histogram(values, 256, (0, 1))
+    data = np.repeat((edges[:-1] + edges[1:]) / 2, counts)
+    low, high = data[data < threshold], data[data >= threshold]
+    assert low.var() * len(low) + high.var() * len(high) == pytest.approx(brute_otsu(values))
+
+
+def test_otsu_of_one_value_keeps_it_out_of_the_upper_class():
+    assert not (np.full(10, 0.3) > otsu_threshold(np.full(10, 0.3))).any()
+
+
+def test_roi_drops_specks_and_small_components():
+    cam = np.zeros((12, 30, 30), np.float32)
+    cam[2:10, 4:14, 4:14] = 0.9
+    cam[2:8, 20:26, 20:26] = 0.8  # 216 of 800 voxels: under a third
+    cam[5, 28, 28] = 1.0  # removed by the opening
+    roi = cam_roi(cam, 0.5)
+    assert roi.sum() == 800 and roi[2:10, 4:14, 4:14].all()
+    assert cam_roi(cam, 0.5, keep=0.2).sum() == 800 + 216
+    assert cam_roi(cam, 0.5, opening=None, keep=0.0).sum() == 800 + 216 + 1
+
+
+def test_thick_slices_are_opened_in_plane_only():
+    assert opening_shape((100, 200, 200), (1.0, 1.0, 1.0)) == (3, 3, 3)
+    assert opening_shape((26, 200, 200), (5.5, 0.9, 0.9)) == (1, 3, 3)
+    cam = np.zeros((9, 20, 20))
+    cam[4, 5:12, 5:12] = 1  # one thick slice
+    assert cam_roi(cam, 0.5, opening=opening_shape(cam.shape, (5.5, 0.9, 0.9))).sum() == 49
+
+
+def test_largest_component_joins_diagonal_neighbours():
+    mask = np.zeros((4, 6, 6), bool)
+    mask[0, 0, 0] = mask[1, 1, 1] = mask[2, 2, 2] = True
+    mask[0, 5, 5] = mask[0, 5, 4] = True
+    assert largest_component(mask).sum() == 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1, 60))
+def test_discriminative_region_is_the_top_t_percent_of_the_brain(seed, t):
+    rng = np.random.default_rng(seed)
+    cam, brain = rng.random((20, 25)), rng.random((20, 25)) > 0.3
+    region = discriminative_region(cam, brain, t)
+    assert not (region & ~brain).any()
+    assert region.sum() == pytest.approx(brain.sum() * t / 100, abs=1.5)
+    assert cam[region].min(initial=1) >= cam[brain & ~region].max(initial=0)
+
+
+def test_discriminative_region_never_takes_what_the_map_leaves_at_zero():
+    cam, brain = np.zeros((10, 10)), np.ones((10, 10), bool)
+    cam[2, 3] = 0.5
+    region = discriminative_region(cam, brain, 20)
+    assert region.sum() == 1 and region[2, 3]
+    assert not discriminative_region(cam, brain, 0).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 500))
+def test_random_region_has_the_asked_area_inside_the_brain(seed, area):
+    brain = np.hypot(*np.mgrid[-15:15, -15:15]) < 12
+    region = random_region(brain, area, np.random.default_rng(seed))
+    assert region.sum() == min(area, brain.sum()) and not (region & ~brain).any()
+
+
+def test_masking_leaves_the_original_alone():
+    slice_ = np.full((3, 3), 7, np.uint8)
+    region = np.eye(3, dtype=bool)
+    assert mask_out(slice_, region).tolist() == [[0, 7, 7], [7, 0, 7], [7, 7, 0]]
+    assert (slice_ == 7).all()
+
+
+def test_dice_by_hand():
+    a, b = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
+    assert dice(a, b) == 0.5 and dice(a, a) == 1 and dice(a * 0, b * 0) == 1
+
+
+def test_s3f_drops_the_least_similar_volumes():
+    scores = {f"case-{i}": i / 10 for i in range(10)}
+    assert s3f_keep(scores, 20) == {f"case-{i}" for i in range(2, 10)}
+    assert s3f_keep(scores, 0) == set(scores)
+    assert s3f_keep(scores, 99.9) == {"case-9"}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text(max_size=4), st.floats(0, 1), min_size=1), st.floats(0, 99))
+def test_s3f_keeps_the_best_and_nothing_worse_than_what_it_drops(scores, p):
+    kept = s3f_keep(scores, p)
+    dropped = set(scores) - kept
+    assert kept and all(scores[k] >= scores[d] for k in kept for d in dropped)
+    assert len(dropped) <= np.ceil(len(scores) * p / 100)

@@ -1,0 +1,169 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.discover import find_cases
+from clisc_engine.imaging.splits import draw_split, read_split
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def names(images, references=None):
+    return {
+        c.name: (c.image.name, c.reference.name if c.reference else None)
+        for c in find_cases(str(images), str(references) if references else None)
+    }
+
+
+LAYOUTS = {
+    "brats2020": (
+        ["a_001/a_001_flair.nii.gz", "a_001/a_001_t1.nii.gz", "a_001/a_001_seg.nii.gz"],
+        {"a_001": ("a_001_flair.nii.gz", "a_001_seg.nii.gz")},
+    ),
+    "brats2023": (
+        ["c-1/c-1-t2f.nii.gz", "c-1/c-1-t1n.nii.gz", "c-1/c-1-seg.nii.gz"],
+        {"c-1": ("c-1-t2f.nii.gz", "c-1-seg.nii.gz")},
+    ),
+    "bids": (
+        ["sub-1/anat/sub-1_FLAIR.nii.gz", "sub-1/anat/sub-1_T1w.nii.gz"],
+        {"sub-1": ("sub-1_FLAIR.nii.gz", None)},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_with_masks_beside_the_images(tmp_path, layout):
+    files, expected = LAYOUTS[layout]
+    touch(tmp_path, *files)
+    has_masks = any("seg" in name for name in files)
+    assert names(tmp_path, tmp_path if has_masks else None) == expected
+
+
+def test_nnunet_folders(tmp_path):
+    touch(tmp_path, "imagesTr/x_0000.nii.gz", "labelsTr/x.nii.gz")
+    found = names(tmp_path / "imagesTr", tmp_path / "labelsTr")
+    assert found == {"x": ("x_0000.nii.gz", "x.nii.gz")}
+
+
+def test_plain_files_pair_by_name(tmp_path):
+    touch(tmp_path, "im/p1.mha", "im/p2.nrrd", "ref/p1.nii", "im/notes.txt")
+    assert names(tmp_path / "im", tmp_path / "ref") == {
+        "p1": ("p1.mha", "p1.nii"),
+        "p2": ("p2.nrrd", None),
+    }
+
+
+def test_globs(tmp_path):
+    touch(tmp_path, "s/a/a_flair.nii.gz", "s/b/b_flair.nii.gz", "s/b/b_seg.nii.gz")
+    found = names(f"{tmp_path}/s/**/*_flair.nii.gz", f"{tmp_path}/s/*/*_seg.nii.gz")
+    assert found == {
+        "a": ("a_flair.nii.gz", None),
+        "b": ("b_flair.nii.gz", "b_seg.nii.gz"),
+    }
+
+
+def test_a_manifest_names_everything(tmp_path):
+    (tmp_path / "m.csv").write_text("case,image,reference\none,x/1.nii,y/1.nii\ntwo,x/2.nii,\n")
+    one, two = find_cases(str(tmp_path / "m.csv"), None)
+    assert (one.name, one.image, one.reference) == ("one", tmp_path / "x/1.nii", tmp_path / "y/1.nii")
+    assert two.reference is None
+
+
+def test_links_that_leave_the_folder_are_not_followed(tmp_path):
+    touch(tmp_path, "elsewhere/b_flair.nii", "images/a_flair.nii")
+    (tmp_path / "images/b_flair.nii").symlink_to(tmp_path / "elsewhere/b_flair.nii")
+    assert list(names(tmp_path / "images")) == ["a"]
+    assert list(names(f"{tmp_path}/images/*_flair.nii")) == ["a", "b"], "named by the user"
+
+
+BAD = {
+    "no such folder": ([], "nowhere", None, "no such folder"),
+    "no image": (["im/notes.txt"], "im", None, "no images there"),
+    "twice": (["im/a/x_flair.nii", "im/b/x_flair.nii.gz"], "im", None, "same case name 'x'"),
+    "twice but for case": (["im/x_flair.nii", "im/X_flair.nii"], "im", None, "same case name"),
+    "reference alone": (["im/a.nii", "ref/b.nii"], "im", "ref", r"ref/b.nii has no image"),
+    "leading dash": (["im/-rf_flair.nii"], "im", None, "cannot be a case name"),
+    "odd letters": (["im/a b$_flair.nii"], "im", None, "cannot be a case name"),
+    "no masks": (["im/a_flair.nii", "ref/x.txt"], "im", "ref", "no masks"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_cannot_be_paired_is_refused(tmp_path, kind):
+    files, images, references, reason = BAD[kind]
+    touch(tmp_path, *files)
+    with pytest.raises(BadInput, match=reason):
+        names(tmp_path / images, tmp_path / references if references else None)
+
+
+def test_split_sizes_of_the_paper():
+    split = draw_split([f"c{i}" for i in range(369)], "7:1:2", 0)
+    assert Counter(split.values()) == {"train": 258, "valid": 37, "test": 74}
+
+
+def test_a_split_depends_on_the_seed_and_not_on_the_order():
+    cases = [f"c{i}" for i in range(30)]
+    shuffled = list(np.random.default_rng(0).permutation(cases))
+    assert draw_split(cases, "7:1:2", 3) == draw_split(shuffled, "7:1:2", 3)
+    assert draw_split(cases, "7:1:2", 3) != draw_split(cases, "7:1:2", 4)
+
+
+@given(st.integers(1, 60), st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9)))
+def test_every_share_gets_a_case_when_there_are_enough(n, shares):
+    ratio = ":".join(map(str, shares))
+    counts = Counter(draw_split([str(i) for i in range(n)], ratio, 0).values())
+    assert sum(counts.values()) == n and counts["train"] >= 1
+    if n >= 3:
+        for split, share in zip(("train", "valid", "test"), shares, strict=True):
+            assert (counts[split] > 0) == (share > 0)
+
+
+@pytest.mark.parametrize("ratio", ["7:1", "a:b:c", "0:1:1", "-1:2:3", "nan:1:1", ""])
+def test_wrong_ratios(ratio):
+    with pytest.raises(BadInput, match="--split-ratio"):
+        draw_split(["a"], ratio, 0)
+
+
+def test_splits_from_files(tmp_path):
+    (tmp_path / "s.csv").write_text("case,split\na,train\nb, test\n")
+    (tmp_path / "s.json").write_text('{"train": ["a"], "test": ["b"]}')
+    expected = {"a": "train", "b": "test"}
+    assert read_split(tmp_path / "s.csv", ["a", "b"]) == expected
+    assert read_split(tmp_path / "s.json", ["a", "b"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("case,split\na,training\nb,test\n", "line 2: split 'training' is not one of"),
+        ("case,split\na,train\nc,test\n", "line 3: there is no case 'c'"),
+        ("case,split\na,train\na,test\n", "line 3: case 'a' stands there twice"),
+        ("case,split\na,train\n", "gives no split for b"),
+        ("case,split\na,test\nb,test\n", "no case into train"),
+        ("name,part\na,train\n", "columns case,split"),
+        ("", "columns case,split"),
+    ],
+)
+def test_wrong_split_files_name_the_line(tmp_path, text, reason):
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(BadInput, match=reason):
+        read_split(tmp_path / "s.csv", ["a", "b"])
+
+
+@given(st.text(max_size=200))
+def test_any_split_file_is_read_or_refused(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("fuzz") / "s.csv"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        split = read_split(path, ["a", "b"])
+    except BadInput:
+        return
+    assert set(split) == {"a", "b"}

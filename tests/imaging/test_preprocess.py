@@ -1,0 +1,128 @@
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import ball, write
+from scipy.spatial.transform import Rotation
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.preprocess import (
+    Placement,
+    looks_skull_stripped,
+    preprocess,
+    restore,
+    to_canonical_grid,
+)
+from clisc_engine.imaging.volume import read_mask, read_volume
+
+AXES = {
+    "axial": np.eye(3),
+    "flipped": np.diag([-1.0, -1.0, 1.0]),
+    "upside-down": np.diag([1.0, -1.0, -1.0]),
+    "sagittal": np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]]),
+    "coronal": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "oblique": Rotation.from_euler("xyz", [17, -9, 24], degrees=True).as_matrix(),
+    "oblique sagittal": Rotation.from_euler("xyz", [8, 5, -11], degrees=True).as_matrix()
+    @ np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]]),
+}
+
+
+def placed(tmp_path, axes, shape=(12, 24, 30), spacing=(0.9, 1.1, 4.0)):
+    """An image and a mask of single marked voxels on the same grid."""
+    array = ball(shape)
+    marks = np.zeros(shape, np.uint8)
+    inside = np.argwhere(array != 0)
+    marks[tuple(inside[np.random.default_rng(0).choice(len(inside), 60, replace=False)].T)] = 1
+    where = {"spacing": spacing, "origin": (-31.0, 12.5, 7.0), "direction": AXES[axes]}
+    return (
+        read_volume(write(tmp_path / "a.nii.gz", array, **where)),
+        read_mask(write(tmp_path / "a_seg.nii.gz", marks, **where)),
+    )
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_a_mask_returns_to_the_very_voxels_it_came_from(tmp_path, axes):
+    volume, marks = placed(tmp_path, axes)
+    image, _, placement = preprocess(volume)
+    stored = to_canonical_grid(marks, placement)
+    assert stored.shape == image.shape
+    back = restore(stored, placement)
+    np.testing.assert_array_equal(back, marks.array)
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_stored_voxels_lie_where_they_lay_in_the_patient(tmp_path, axes):
+    volume, _ = placed(tmp_path, axes)
+    image, spacing, placement = preprocess(volume)
+    source = sitk.ReadImage(str(tmp_path / "a.nii.gz"))
+    grid = placement.grid
+    z, y, x = np.unravel_index(np.argmin(image), image.shape)
+    corner = np.array([placement.crop[2][0] + x, placement.crop[1][0] + y, placement.crop[0][0] + z])
+    step = np.array(grid.direction).reshape(3, 3) @ (corner * np.array(grid.spacing))
+    position = np.array(grid.origin) + step
+    index = source.TransformPhysicalPointToIndex(position.tolist())
+    assert source[index] == pytest.approx(volume.array[volume.array != 0].min())
+    assert spacing == tuple(reversed(grid.spacing))
+
+
+@pytest.mark.parametrize("axes", ["axial", "oblique", "sagittal"])
+def test_resampled_masks_return_within_half_a_voxel(tmp_path, axes):
+    volume, _ = placed(tmp_path, axes, shape=(10, 40, 44), spacing=(0.7, 0.7, 3.0))
+    image, spacing, placement = preprocess(volume, resample_in_plane=1.0)
+    assert spacing[1:] == (1.0, 1.0)
+    back = restore((image != 0).astype(np.uint8), placement)
+    brain = volume.array != 0
+    assert back.shape == brain.shape
+    assert 2 * (back & brain).sum() / (back.sum() + brain.sum()) > 0.94
+
+
+def test_placement_survives_json(tmp_path):
+    volume, marks = placed(tmp_path, "oblique")
+    _, _, placement = preprocess(volume)
+    again = Placement.from_dict(json.loads(json.dumps(placement.to_dict())))
+    assert again == placement
+    np.testing.assert_array_equal(restore(to_canonical_grid(marks, again), again), marks.array)
+
+
+def test_brain_is_normalised_and_background_is_exactly_zero(tmp_path):
+    array = ball((12, 24, 24))
+    brain = array != 0
+    array[6, 12, 12] = 1e5  # one hot voxel: clipped away
+    image, _, _ = preprocess(read_volume(write(tmp_path / "a.nii.gz", array)))
+    inside = image[image != 0]
+    assert inside.size == brain.sum() and abs(inside.mean()) < 0.01
+    assert abs(inside.std() - 1) < 0.01 and inside.max() < 5
+
+
+def test_a_mask_on_another_grid_is_refused(tmp_path):
+    volume, _ = placed(tmp_path, "axial")
+    _, _, placement = preprocess(volume)
+    marks = np.zeros((12, 24, 30), np.uint8)
+    moved = {"spacing": (0.9, 1.1, 4.0), "origin": (-31.0, 12.5, 9.0)}
+    with pytest.raises(BadInput, match=r"b_seg.*grid: origin"):
+        to_canonical_grid(read_mask(write(tmp_path / "b_seg.nii.gz", marks, **moved)), placement)
+    with pytest.raises(BadInput, match=r"c_seg.*size 30 x 24 x 11 against"):
+        to_canonical_grid(read_mask(write(tmp_path / "c_seg.nii.gz", marks[1:])), placement)
+
+
+def test_too_little_brain_is_refused(tmp_path):
+    array = np.zeros((8, 20, 20), np.float32)
+    array[4, 8:12, 8:12] = np.arange(16).reshape(4, 4)
+    with pytest.raises(BadInput, match="too few for a brain"):
+        preprocess(read_volume(write(tmp_path / "a.nii.gz", array)))
+
+
+def test_skulls_are_noticed_on_real_scans(real_data):
+    for path in sorted(real_data.glob("*_flair.nii.gz")):
+        assert looks_skull_stripped(read_volume(path)), path.name
+    for path in (real_data / "not-skull-stripped").glob("*.nii.gz"):
+        assert not looks_skull_stripped(read_volume(path)), path.name
+
+
+def test_real_scans_return_to_their_own_grid(real_data):
+    for path in sorted(real_data.glob("*_flair.nii.gz")):
+        volume = read_volume(path)
+        image, _, placement = preprocess(volume)
+        back = restore((image != 0).astype(np.uint8), placement)
+        np.testing.assert_array_equal(back, volume.array != 0)

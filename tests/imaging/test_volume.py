@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from conftest import ball, write
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.volume import read_mask, read_volume, write_mask
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])
+def test_reads_the_common_formats_alike(tmp_path, ending):
+    array = ball()
+    volume = read_volume(write(tmp_path / f"a{ending}", array, (0.9, 0.8, 5.0), (1, 2, 3)))
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.geometry.spacing == pytest.approx((0.9, 0.8, 5.0))
+    assert volume.geometry.origin == pytest.approx((1, 2, 3))
+
+
+def write_dicom_series(folder, array, uid="1.2.3"):
+    folder.mkdir(parents=True, exist_ok=True)
+    image = sitk.GetImageFromArray(array.astype(np.int16))
+    image.SetSpacing((0.5, 0.75, 3.0))
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for z in range(image.GetDepth()):
+        slice_ = image[:, :, z]
+        for tag, value in {
+            "0008|0060": "MR",
+            "0020|000e": uid,
+            "0020|000d": "1.2",
+            "0008|0018": f"{uid}.{z + 1}",
+            "0020|0032": "\\".join(map(str, image.TransformIndexToPhysicalPoint((0, 0, z)))),
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0013": str(z),
+        }.items():
+            slice_.SetMetaData(tag, value)
+        writer.SetFileName(str(folder / f"{uid}-{z:03d}.dcm"))
+        writer.Execute(slice_)
+    return folder
+
+
+def test_reads_a_dicom_series(tmp_path):
+    array = np.rint(ball((6, 20, 22)))
+    volume = read_volume(write_dicom_series(tmp_path / "case", array))
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.geometry.spacing == pytest.approx((0.5, 0.75, 3.0))
+
+
+def test_several_dicom_series_are_listed(tmp_path):
+    for uid in ("1.2.3", "1.2.4"):
+        write_dicom_series(tmp_path / "case", ball((6, 20, 22)), uid)
+    with pytest.raises(BadInput, match=r"2 DICOM series.*1\.2\.3"):
+        read_volume(tmp_path / "case")
+
+
+def with_nan(array):
+    array = array.copy()
+    array[5, 5, 5] = np.nan
+    return array
+
+
+BAD = {
+    "nan": (lambda p: write(p, with_nan(ball())), "NaN or infinite"),
+    "zero": (lambda p: write(p, np.zeros((5, 6, 7), np.float32)), "zero everywhere"),
+    "constant": (lambda p: write(p, np.full((5, 6, 7), 4.0, np.float32)), "same value 4 everywhere"),
+    "two_d": (lambda p: write_2d(p), "not a 3-D volume"),
+    "four_d": (lambda p: write_4d(p), "4-D with 2 volumes"),
+    "text": (lambda p: p.write_text("no image"), "cannot be read"),
+    "empty": (lambda p: p.write_bytes(b""), "cannot be read"),
+    "truncated": (lambda p: truncate(write(p, ball((30, 60, 60)))), "damaged or truncated|cannot be read"),
+    "vector": (lambda p: write_vector(p), "3 values a voxel"),
+}
+
+
+def write_2d(path):
+    sitk.WriteImage(sitk.GetImageFromArray(ball()[6]), str(path))
+
+
+def write_4d(path):
+    sitk.WriteImage(sitk.JoinSeries([sitk.GetImageFromArray(ball())] * 2), str(path))
+
+
+def write_vector(path):
+    sitk.WriteImage(sitk.GetImageFromArray(np.stack([ball()] * 3, -1), isVector=True), str(path))
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nrrd", ".mha"])
+def test_nan_is_found_in_every_format(tmp_path, ending):
+    with pytest.raises(BadInput, match="1 NaN or infinite"):
+        read_volume(write(tmp_path / f"a{ending}", with_nan(ball())))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_files_are_refused_by_name(tmp_path, kind):
+    make, reason = BAD[kind]
+    path = tmp_path / "broken_flair.nii.gz"
+    make(path)
+    with pytest.raises(BadInput, match=reason) as error:
+        read_volume(path)
+    assert "broken_flair.nii.gz" in str(error.value) and error.value.exit_code == 3
+
+
+def test_a_channel_of_a_4d_file_can_be_chosen(tmp_path):
+    first, second = ball(), ball(seed=1)
+    image = sitk.JoinSeries([sitk.GetImageFromArray(first), sitk.GetImageFromArray(second)])
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.nii.gz", channel=1).array, second)
+    with pytest.raises(BadInput, match="no channel 2"):
+        read_volume(tmp_path / "a.nii.gz", channel=2)
+
+
+def test_a_header_that_claims_an_absurd_size_is_refused_before_allocation(tmp_path):
+    path = write(tmp_path / "a.nii", ball())
+    data = bytearray(path.read_bytes())
+    data[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
+    path.write_bytes(bytes(data))
+    with pytest.raises(BadInput, match="more than any MR volume"):
+        read_volume(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(BadInput, match="does not exist"):
+        read_volume(tmp_path / "gone.nii")
+
+
+def test_masks_are_binarised_and_written_whole(tmp_path):
+    labels = np.zeros((5, 6, 7), np.int16)
+    labels[1, 2, 3], labels[2, 2, 2] = 4, 1
+    mask = read_mask(write(tmp_path / "a_seg.nii.gz", labels, (1, 2, 3)))
+    assert mask.array.sum() == 2 and mask.array.dtype == np.uint8
+    write_mask(tmp_path / "out.nii.gz", mask.array, mask.geometry)
+    assert read_mask(tmp_path / "out.nii.gz").geometry == mask.geometry
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a_seg.nii.gz", "out.nii.gz"]
