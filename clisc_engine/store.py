@@ -90,6 +90,8 @@ class Store:
 
         if self.seal(path) is None:
             raise BadInput(f"{self.root / path} is missing or was never finished.")
+        if not any(p.is_file() for p in (self.root / path / "c").rglob("*")):
+            raise BadInput(f"{self.root / path} has lost its data; run the stage that makes it again.")
         try:
             return np.asarray(zarr.open_array(str(self.root / path), mode="r")[...])
         except Exception as error:

@@ -12,6 +12,7 @@ from clisc_engine.imaging.volume import Geometry, write_image, write_mask
 
 SHAPE = (36, 128, 112)
 SPACING = (4.0, 1.6, 1.6)
+FIRST_TRAINING_SEED = 1_000_000
 
 
 def make_data_set(folder: Path, *, seed: int, cases: int, control: Control) -> Path:
@@ -50,5 +51,5 @@ def make_data_set(folder: Path, *, seed: int, cases: int, control: Control) -> P
 
 
 def phantom_seed(seed: int, index: int) -> int:
-    """Seed of one phantom of a demo; demos draw from 10 000 on, above the seeds of training."""
-    return 1_000_000 + seed * 1000 + index
+    """Seed of one phantom of a demo, under the million from which the tiny models' seeds start."""
+    return (seed * 1000 + index) % FIRST_TRAINING_SEED

@@ -18,8 +18,8 @@ class Strength:
     zoom: float = 0.22
     shift: float = 0.10
     flip_rows: float = 0.1
-    equalise: float = 0.3
-    cutout: float = 0.15
+    equalise: float = 0.15
+    cutout: float = 0.05
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, rng: torch.Generator) -> Tensor:
@@ -77,16 +77,16 @@ def recoloured(images: Tensor, strength: Strength, rng: torch.Generator) -> Tens
     shade = torch.randn((n, 1, 4, 4), generator=rng) * uniform((n, 1, 1, 1), 0.0, 0.14, rng)
     shade = interpolate(shade, (size, size), mode="bicubic", align_corners=False)
     grey = grey.clamp(0, 1) * shade.exp()
-    low = uniform((n, 1, 1, 1), -0.08, 0.10, rng)
-    high = uniform((n, 1, 1, 1), 0.72, 1.35, rng)
+    low = uniform((n, 1, 1, 1), -0.06, 0.06, rng)
+    high = uniform((n, 1, 1, 1), 0.8, 1.25, rng)
     grey = ((grey - low) / (high - low)).clamp(0, 1)
-    grey = grey ** torch.exp(uniform((n, 1, 1, 1), -0.5, 0.5, rng))
+    grey = grey ** torch.exp(uniform((n, 1, 1, 1), -0.35, 0.35, rng))
     bend = uniform((n, 1, 1, 1), -0.11, 0.11, rng)  # below 1/(2 pi): the order of greys stays
     grey = grey + bend * torch.sin(2 * torch.pi * grey)
     blurred = avg_pool2d(grey, 3, 1, 1)
     mix = uniform((n, 1, 1, 1), -0.5, 1.0, rng) * chance(n, 0.5, rng)
     grey = grey + mix * (blurred - grey)
-    level = uniform((n, 1, 1, 1), 0.0, 0.07, rng) * chance(n, 0.6, rng)
+    level = uniform((n, 1, 1, 1), 0.0, 0.05, rng) * chance(n, 0.6, rng)
     grey = (grey + level * torch.randn(grey.shape, generator=rng)).clamp(0, 1)
     flat = chance(n, strength.equalise, rng)
     if bool(flat.any()):

@@ -22,7 +22,7 @@ from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.captions import NORMAL, TUMOUR
 
-SMALLEST_AREA = 40.0  # mm2: less tumour than this in a slice teaches neither class
+SMALLEST_AREA = 100.0  # mm2: less tumour than this in a slice teaches neither class
 PAIRS = 4  # caption pairs a step; the first is always the paper's
 
 

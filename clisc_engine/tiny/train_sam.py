@@ -140,7 +140,7 @@ def train(options: argparse.Namespace) -> None:
         done = step / options.steps
         for group in optimiser.param_groups:
             group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
-        empty = int(round(options.batch * EMPTY_SHARE))
+        empty = round(options.batch * EMPTY_SHARE)
         chosen = torch.cat(
             [
                 ill[torch.randint(len(ill), (options.batch - empty,), generator=torch_rng)],

@@ -91,7 +91,8 @@ def make_phantom(
         thickness: slice thickness in mm, at most the slice spacing; drawn if not given.
         tumour: False leaves out the lesion; the mask is then empty.
         kind: the lesion's kind; drawn if not given.
-        volume_ml: the lesion's volume, 1 to 150 ml; drawn log-uniformly from 3 ml if not given.
+        volume_ml: the lesion's volume, 1 to 170 ml; drawn log-normally about 55 ml if not
+            given, since gliomas at diagnosis are mostly tens of millilitres.
 
     Returns:
         Image float32 >= 0 (Z, Y, X), LPS, 0 outside the brain; mask 0 or 1 on the same grid.
@@ -108,7 +109,7 @@ def make_phantom(
     grid = coordinates(rng, (size[0] * per_slice, size[1], size[2]), step)
 
     kind = kind or KINDS[int(rng.choice(len(KINDS), p=FREQUENCY))]
-    volume = float(np.exp(rng.uniform(np.log(3.0), np.log(150.0))))
+    volume = float(np.clip(np.exp(rng.normal(np.log(55.0), 0.8)), 3.0, 170.0))
     volume = volume if volume_ml is None else volume_ml
     place = draw_seed(rng)
     radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor, sam_model_registry
+
+from clisc_engine.core.prompts import roi_prompts
+from clisc_engine.errors import BadInput
+from clisc_engine.models.sam import load_sam
+from clisc_engine.models.weights import MissingWeights
+
+SHAPE = (90, 70)
+CPU = torch.device("cpu")
+
+
+def slices(n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, 255, (n, *SHAPE)).astype(np.uint8)
+
+
+def regions(n):
+    found = np.zeros((n, *SHAPE), bool)
+    for index in range(n):
+        found[index, 20 + 3 * index : 50 + index, 12 + index : 40 - index] = True
+    return found
+
+
+@pytest.fixture(scope="module")
+def sam():
+    return load_sam("tiny", "", CPU)
+
+
+@pytest.mark.parametrize("kind", ["both", "box", "points"])
+@pytest.mark.parametrize("foreground", ["center", "bright5"])
+def test_masks_are_those_of_upstreams_predictor_slice_by_slice(sam, kind, foreground):
+    images = slices(4)
+    prompts = [
+        roi_prompts(roi, image, kind=kind, foreground=foreground, dilation=3)[0]
+        for roi, image in zip(regions(4), images, strict=True)
+    ]
+    ours = sam.decode(sam.encode(images), prompts, SHAPE)
+    predictor = SamPredictor(sam.network)
+    for image, prompt, mask in zip(images, prompts, ours, strict=True):
+        predictor.set_image(np.repeat(image[..., None], 3, axis=2))
+        expected, _, _ = predictor.predict(
+            point_coords=prompt.points if len(prompt.points) else None,
+            point_labels=prompt.point_labels if len(prompt.points) else None,
+            box=np.array(prompt.box) if prompt.box else None,
+            multimask_output=False,
+        )
+        assert mask.shape == SHAPE and mask.any()
+        assert (mask != expected[0]).mean() < 1e-3
+
+
+def test_prompts_with_different_numbers_of_points_share_a_batch(sam):
+    images = slices(2)
+    few = np.zeros(SHAPE, bool)
+    few[30:31, 30:32] = True
+    rois = [few, regions(1)[0]]
+    prompts = [roi_prompts(r, i, foreground="bright5")[0] for r, i in zip(rois, images, strict=True)]
+    together = sam.decode(sam.encode(images), prompts, SHAPE)
+    for index in range(2):
+        alone = sam.decode(sam.encode(images[index : index + 1]), prompts[index : index + 1], SHAPE)
+        assert (alone[0] != together[index]).mean() < 0.02
+
+
+def test_no_prompts_give_no_masks(sam):
+    assert sam.decode(torch.zeros(0), [], SHAPE).shape == (0, *SHAPE)
+
+
+def test_a_missing_checkpoint_says_which_whence_and_where_to(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    with pytest.raises(MissingWeights) as error:
+        load_sam("vit_b", "", CPU)
+    for part in ("sam_vit_b_01ec64.pth", "segment-anything", str(tmp_path)):
+        assert part in str(error.value)
+    assert error.value.exit_code == 3
+
+
+def test_full_size_checkpoint_in_the_upstream_format(monkeypatch, tmp_path):
+    torch.manual_seed(0)
+    network = sam_model_registry["vit_b"](checkpoint=None)
+    torch.save(network.state_dict(), tmp_path / "sam_vit_b_01ec64.pth")
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    loaded = load_sam("vit_b", "", CPU)
+    assert loaded.image_size == 1024
+    for name, value in network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], value), name
+    by_path = load_sam("vit_b", str(tmp_path / "sam_vit_b_01ec64.pth"), CPU)
+    assert by_path.digest == loaded.digest
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(BadInput, match=r"other.pth does not hold a SAM vit_b"):
+        load_sam("vit_b", str(tmp_path / "other.pth"), CPU)

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from clisc_engine.models.augmentation import patch_transform
+from clisc_engine.models.losses import segmentation_loss
+from clisc_engine.models.unet import build_unet, predict_volume
+
+CPU = torch.device("cpu")
+OPTIONS = {"overlap": 0.5, "batch_size": 2, "device": CPU, "precision": "32"}
+
+
+class Brightness(nn.Module):
+    """Calls tumour what is brighter than 1: a network whose answer is known."""
+
+    def forward(self, x):
+        return torch.cat([torch.zeros_like(x), 10 * (x - 1)], dim=1)
+
+
+@pytest.mark.parametrize("shape", [(9, 40, 30), (40, 50, 64), (16, 16, 16)])
+def test_windows_cover_volumes_of_any_size(shape):
+    image = np.random.default_rng(0).random(shape).astype(np.float32) * 2
+    found = predict_volume(Brightness(), image, (16, 32, 32), mode="sliding", **OPTIONS)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-10 * (image - 1))), atol=1e-4)
+
+
+def test_resizing_sees_the_whole_volume_at_once():
+    image = np.zeros((20, 40, 40), np.float32)
+    image[5:15, 10:30, 10:30] = 2
+    found = predict_volume(Brightness(), image, (32, 32, 32), mode="resize", **OPTIONS)
+    assert found.shape == image.shape
+    assert ((found > 0.5) != (image > 1)).mean() < 0.08
+
+
+def test_the_papers_network_has_five_levels_and_keeps_the_size():
+    network = build_unet([16, 32, 64, 128, 256])
+    widths = {m.out_channels for m in network.modules() if isinstance(m, nn.Conv3d)}
+    assert {16, 32, 64, 128, 256} <= widths
+    assert network(torch.zeros(1, 1, 32, 32, 48)).shape == (1, 2, 32, 32, 48)
+
+
+@pytest.mark.parametrize("name", ["dice_ce", "ce", "dice"])
+def test_losses_prefer_the_right_answer(name):
+    labels = (torch.rand(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0)) > 0.7).float()
+    right = torch.cat([1 - labels, labels], 1) * 10
+    loss = segmentation_loss(name)
+    assert loss(right, labels) < 0.05 < loss(-right, labels)
+    ce = nn.functional.cross_entropy(right * 0.1, labels[:, 0].long())
+    if name == "ce":
+        torch.testing.assert_close(loss(right * 0.1, labels), ce)
+
+
+def test_patches_move_image_and_label_together_and_follow_the_seed():
+    volume = torch.rand(1, 20, 40, 40)
+    label = (volume > 0.6).to(torch.uint8)
+    drawn = []
+    for _ in range(2):
+        transform = patch_transform((16, 32, 32), 3, augment=False)
+        transform.set_random_state(seed=5)
+        drawn.append(transform({"image": volume, "label": label}))
+    assert len(drawn[0]) == 3
+    for first, second in zip(*drawn, strict=True):
+        assert torch.equal(first["image"], second["image"])
+        assert torch.equal(first["label"] > 0, first["image"] > 0.6)
+        assert first["image"].shape == (1, 16, 32, 32)
+
+
+def test_augmented_patches_have_the_size_and_binary_labels():
+    volume = torch.rand(1, 10, 20, 20)
+    transform = patch_transform((16, 32, 32), 4, augment=True)
+    transform.set_random_state(seed=1)
+    for patch in transform({"image": volume, "label": (volume > 0.5).to(torch.uint8)}):
+        assert patch["image"].shape == patch["label"].shape == (1, 16, 32, 32)
+        assert set(torch.unique(patch["label"]).tolist()) <= {0, 1}
