@@ -301,9 +301,10 @@ def with_changes(settings: Settings, changes: Mapping[str, Any], where: str) -> 
     values = settings.model_dump()
     for key, value in changes.items():
         *path, last = key.split(".")
-        table = values
+        table: dict[str, Any] = values
         for part in path:
-            table = table.get(part) if isinstance(table.get(part), dict) else {}
+            inner = table.get(part)
+            table = inner if isinstance(inner, dict) else {}
         if last not in table or isinstance(table[last], dict):
             raise BadInput(f"{where}: unknown setting {key!r}{_suggestion(key)}.")
         table[last] = value

@@ -57,6 +57,7 @@ class Store:
         """
         import zarr
         from zarr.codecs import Crc32cCodec, ZstdCodec
+        from zarr.core.array_spec import ArrayConfig
 
         folder = self.root / path
         self.remove(path)
@@ -70,7 +71,7 @@ class Store:
             shards=data.shape if sharded else None,
             compressors=[ZstdCodec(level=3), Crc32cCodec()],
             fill_value=0,
-            config={"write_empty_chunks": True},
+            config=ArrayConfig(order="C", write_empty_chunks=True),
         )
         array[...] = data
         for file in folder.rglob("*"):

@@ -25,6 +25,9 @@ class SliceClassifier(nn.Module):
         image_size: side of the square input in pixels.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         stem: nn.Module,

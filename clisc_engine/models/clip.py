@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from open_clip.model import CLIP
+from torch import Tensor
 from torch.nn import functional
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
+from clisc_engine.models.tiny import build_clip
 from clisc_engine.models.weights import (
     MissingWeights,
     bundled,
@@ -23,7 +25,6 @@ from clisc_engine.models.weights import (
     models_folder,
     sha256_of,
 )
-from clisc_engine.tiny.architecture import build_clip
 
 CLASSES = ("normal", "tumour")
 
@@ -42,7 +43,7 @@ class ClipModel:
         device: where it runs.
     """
 
-    network: nn.Module
+    network: CLIP
     tokenizer: Callable[[list[str]], Tensor]
     image_size: int
     mean: tuple[float, float, float]

@@ -20,11 +20,8 @@ from torch import Tensor
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
+from clisc_engine.models.tiny import build_sam
 from clisc_engine.models.weights import bundled, find, load_state, sha256_of
-from clisc_engine.tiny.architecture import build_sam
-
-PADDING = -1
-"""segment_anything's label of a point that pads a prompt."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,17 @@ class SamModel:
         """
         if not prompts:
             return np.zeros((0, *shape), bool)
+        masks = np.zeros((len(prompts), *shape), bool)
+        counts = [len(prompt.points) for prompt in prompts]
+        for count in sorted(set(counts)):
+            rows = [row for row, points in enumerate(counts) if points == count]
+            masks[rows] = self._decode_alike(embeddings[rows], [prompts[row] for row in rows], shape)
+        return masks
+
+    def _decode_alike(
+        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+    ) -> npt.NDArray[np.bool_]:
+        # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
         low = self._low_resolution_masks(embeddings.to(self.device), sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
@@ -79,12 +87,8 @@ class SamModel:
 
     def _encode_prompts(self, prompts: Sequence[Prompt], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         transform = ResizeLongestSide(self.image_size)
-        count = max(len(prompt.points) for prompt in prompts)
-        points = np.zeros((len(prompts), count, 2), np.float64)
-        labels = np.full((len(prompts), count), PADDING, np.int64)
-        for row, prompt in enumerate(prompts):
-            points[row, : len(prompt.points)] = prompt.points
-            labels[row, : len(prompt.points)] = prompt.point_labels
+        points = np.stack([prompt.points for prompt in prompts]).astype(np.float64)
+        labels = np.stack([prompt.point_labels for prompt in prompts])
         boxes = None
         if prompts[0].box is not None:
             corners = np.array([prompt.box for prompt in prompts], np.float64)
@@ -96,7 +100,7 @@ class SamModel:
         )
         marks = torch.as_tensor(labels, dtype=torch.int, device=self.device)
         sparse, dense = self.network.prompt_encoder(
-            points=(moved, marks) if count else None, boxes=boxes, masks=None
+            points=(moved, marks) if points.size else None, boxes=boxes, masks=None
         )
         return sparse, dense
 

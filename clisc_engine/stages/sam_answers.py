@@ -51,8 +51,8 @@ class Prompter:
         """SAM's (Z, Y, X) mask for a region of interest; slices without region stay empty."""
         asked = [
             (z, prompt)
-            for z in np.flatnonzero(roi.any(axis=(1, 2)))
-            for prompt in self._prompts(int(z), roi[z], prompts, dilation)
+            for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
+            for prompt in self._prompts(z, roi[z], prompts, dilation)
         ]
         mask = np.zeros(roi.shape, bool)
         self._encode(sorted({z for z, _ in asked}))

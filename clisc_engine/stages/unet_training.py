@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from monai.transforms import Compose
 from torch import Tensor, nn
 
 from clisc_engine.checkpoints import Checkpoint
@@ -17,7 +18,9 @@ from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import settings_used
+from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
+from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet, predict_volume
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
@@ -56,7 +59,15 @@ def train_unet(
     train = _volumes([case for case in cases if case.info.split == "train"], labels)
     _check_labels(train, labels)
     watched = [case for case in cases if case.info.split == "valid"]
-    learner = _Learner(module, train, settings, project.settings.seed, device)
+    learner = _Learner(
+        module,
+        train,
+        settings,
+        project.settings.seed,
+        device,
+        patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
+        segmentation_loss(settings.loss),
+    )
     training: Training[PatchBatch] = Training(
         made_from=origin,
         seed=project.settings.seed,
@@ -155,23 +166,15 @@ class _Learner:
     settings: UnetSettings
     seed: int
     device: torch.device
-
-    def __post_init__(self) -> None:
-        from clisc_engine.models.augmentation import patch_transform
-        from clisc_engine.models.losses import segmentation_loss
-
-        transform = patch_transform(
-            tuple(self.settings.patch), self.settings.patches_per_volume, self.settings.augment
-        )
-        object.__setattr__(self, "_transform", transform)
-        object.__setattr__(self, "_criterion", segmentation_loss(self.settings.loss))
+    transform: Compose
+    criterion: nn.Module
 
     def batches(self, epoch: int) -> Iterator[PatchBatch]:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.volumes))
-        self._transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
+        self.transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
         waiting: list[dict[str, Tensor]] = []
         for index in order:
-            waiting += self._transform(dict(self.volumes[index]))
+            waiting += self.transform(dict(self.volumes[index]))
             while len(waiting) >= self.settings.batch_size:
                 yield self._collate(waiting[: self.settings.batch_size])
                 waiting = waiting[self.settings.batch_size :]
@@ -180,7 +183,7 @@ class _Learner:
 
     def loss(self, batch: PatchBatch) -> Tensor:
         patches, labels = batch
-        loss: Tensor = self._criterion(self.module(patches).float(), labels)
+        loss: Tensor = self.criterion(self.module(patches).float(), labels)
         return loss
 
     def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:

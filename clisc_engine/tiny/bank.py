@@ -86,10 +86,14 @@ def volume_slices(seed: int) -> Slices:
 def make_shard(folder: Path, first_seed: int) -> None:
     """Write the shard of `VOLUMES_PER_SHARD` volumes that begins at ``first_seed``."""
     parts = [volume_slices(first_seed + k) for k in range(VOLUMES_PER_SHARD)]
-    fields = ("images", "masks", "area", "pixel")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
     path = folder / f"{first_seed}.npz"
-    np.savez_compressed(path.with_suffix(".part.npz"), **arrays)
+    np.savez_compressed(
+        path.with_suffix(".part.npz"),
+        images=np.concatenate([part.images for part in parts]),
+        masks=np.concatenate([part.masks for part in parts]),
+        area=np.concatenate([part.area for part in parts]),
+        pixel=np.concatenate([part.pixel for part in parts]),
+    )
     path.with_suffix(".part.npz").replace(path)
 
 

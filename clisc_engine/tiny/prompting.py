@@ -67,7 +67,7 @@ def rough_prompt(
     rows, columns = np.nonzero(roi)
     low = np.array([columns.min(), rows.min()], np.float32)
     high = np.array([columns.max(), rows.max()], np.float32)
-    jitter = rng.normal(0, 0.06, 4) * np.tile(high - low, 2) * (rng.random() < 0.6)
+    jitter = rng.normal(0, 0.06, 4).astype(np.float32) * np.tile(high - low, 2) * (rng.random() < 0.6)
     grow = rng.uniform(0, 10)
     box = np.concatenate([low - grow, high + grow]) + jitter
     box = np.clip(box, 0, size - 1).astype(np.float32)

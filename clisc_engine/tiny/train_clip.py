@@ -17,7 +17,7 @@ from torch.nn.functional import (
     normalize,
 )
 
-from clisc_engine.tiny.architecture import build_clip, export, read_config
+from clisc_engine.models.tiny import build_clip, export, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.captions import NORMAL, TUMOUR
@@ -62,7 +62,7 @@ def pair_logits(clip: CLIP, features: Tensor, normal: Tensor, tumour: Tensor) ->
 
 def where_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Cross entropy against the share of tumour in each cell."""
-    share = adaptive_avg_pool2d(masks, logits.shape[-2:])
+    share = adaptive_avg_pool2d(masks, (logits.shape[-2], logits.shape[-1]))
     return binary_cross_entropy_with_logits(logits.float(), share.sqrt())
 
 
@@ -81,8 +81,8 @@ def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Exponential moving average of parameters; buffers are copied."""
     for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
         slow.lerp_(fast, 1.0 - decay)
-    for slow, fast in zip(average.buffers(), model.buffers(), strict=True):
-        slow.copy_(fast)
+    for kept, new in zip(average.buffers(), model.buffers(), strict=True):
+        kept.copy_(new)
 
 
 def train(options: argparse.Namespace) -> None:

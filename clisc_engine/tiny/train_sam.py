@@ -11,7 +11,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
 
-from clisc_engine.tiny.architecture import build_sam, export, read_config
+from clisc_engine.models.tiny import build_sam, export, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.prompting import Kind, RoughPrompt, rough_prompt

@@ -60,7 +60,7 @@ def test_prompts_with_different_numbers_of_points_share_a_batch(sam):
     together = sam.decode(sam.encode(images), prompts, SHAPE)
     for index in range(2):
         alone = sam.decode(sam.encode(images[index : index + 1]), prompts[index : index + 1], SHAPE)
-        assert (alone[0] != together[index]).mean() < 0.02
+        assert (alone[0] != together[index]).mean() < 1e-3
 
 
 def test_no_prompts_give_no_masks(sam):

@@ -17,7 +17,7 @@ from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
 
 LesionKind = Literal["solid", "cored", "mixed", "subtle", "cavity", "metastases"]
 KINDS: tuple[LesionKind, ...] = ("solid", "cored", "mixed", "subtle", "cavity", "metastases")
-FREQUENCY = (0.26, 0.26, 0.18, 0.10, 0.10, 0.10)
+FREQUENCY = (0.30, 0.30, 0.18, 0.08, 0.08, 0.06)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Lesion:
 def draw_seed(rng: np.random.Generator) -> Point:
     """A place within a hemisphere (z, y, x in mm), seldom in the cerebellum."""
     side = float(rng.choice([-1.0, 1.0]))
-    if rng.random() < 0.08:
+    if rng.random() < 0.05:
         return float(rng.uniform(-50, -36)), float(rng.uniform(30, 55)), side * rng.uniform(8, 35)
     if rng.random() < 0.12:  # temporal pole
         return float(rng.uniform(-32, -14)), float(rng.uniform(-35, 20)), side * rng.uniform(34, 55)
@@ -96,7 +96,7 @@ def draw_lesion(
     else:
         level = grow(rng, z, y, x, seed, size, int(rng.integers(1, 5)))
     # Cortex resists infiltration, white matter invites it; the midline is seldom crossed.
-    resist = rng.uniform(0.0, 0.7) * size * anatomy.grey / (anatomy.grey + anatomy.white + 0.05)
+    resist = rng.uniform(0.0, 0.5) * size * anatomy.grey / (anatomy.grey + anatomy.white + 0.05)
     crossing = rng.uniform(0.2, 1.5) * np.maximum(0.0, -x * np.sign(seed[2]))
     outer = level + resist + crossing + 30.0 * (anatomy.cerebellum > 0.5) * (seed[0] > -30)
     cut = lowest(outer, tissue, voxels)
@@ -107,7 +107,7 @@ def draw_lesion(
     swallowed = (level <= 0.6 * cut) & anatomy.brain & (anatomy.ventricle < 0.5)
     cover = np.where(swallowed, 1.0, cover)
     mask = mask | swallowed
-    width = [1.3 / d for d in step]
+    width = [2.0 / d for d in step]  # a reader's outline is smoother than the tissue
     mask = (ndimage.gaussian_filter(mask.astype(np.float32), width) > 0.5) & anatomy.brain
     cortex = float(healthy[anatomy.grey > 0.6].mean()) if (anatomy.grey > 0.6).any() else 1.2
     signal, removed = inside(rng, grid, level, mask, kind, cortex)
@@ -140,16 +140,16 @@ def inside(
     z, y, x = grid
     removed = np.zeros(z.shape, bool)
     edge = max(lowest(level, mask, int(mask.sum())), 1.0)
-    bright = cortex * rng.uniform(1.15, 2.1)
+    bright = cortex * rng.uniform(1.3, 2.2)
     texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
-    oedema = oedema * (1.0 - rng.uniform(0.0, 0.4) * np.clip(level / edge, 0, 1))
+    oedema = oedema * (1.0 - rng.uniform(0.0, 0.25) * np.clip(level / edge, 0, 1))
     if kind == "subtle":
-        return (cortex * rng.uniform(1.02, 1.25) * (1.0 + 0.5 * texture)).astype(np.float32), removed
+        return (cortex * rng.uniform(1.08, 1.3) * (1.0 + 0.5 * texture)).astype(np.float32), removed
     if kind == "solid":
         if rng.random() < 0.5:
             patch = 0.5 + 0.5 * np.tanh(2 * noise_field(rng, 25)(z, y, x))
-            oedema = oedema * (1.0 - rng.uniform(0.05, 0.4) * patch)
+            oedema = oedema * (1.0 - rng.uniform(0.05, 0.3) * patch)
         return oedema.astype(np.float32), removed
     share = float(rng.uniform(0.04, 0.5 if kind != "cavity" else 0.7))
     ragged = level + rng.uniform(0.05, 0.3) * edge * noise_field(rng, max(edge, 10.0))(z, y, x)
