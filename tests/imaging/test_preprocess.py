@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import ball, write
 from scipy.spatial.transform import Rotation
+from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.preprocess import (

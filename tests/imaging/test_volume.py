@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import ball, write
+from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.volume import read_mask, read_volume, write_mask

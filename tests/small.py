@@ -1,0 +1,91 @@
+"""A small data set and a small project on which every stage really runs, in seconds."""
+
+from dataclasses import replace
+
+import numpy as np
+from volumes import write
+
+from clisc_engine.control import Control
+from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.settings import preset, with_changes
+from clisc_engine.stages.amda import amda
+from clisc_engine.stages.cam import cam
+from clisc_engine.stages.initialise import Request, initialise
+from clisc_engine.stages.label import label
+from clisc_engine.stages.prompt_sam import prompt_sam
+from clisc_engine.stages.self_train import self_train
+from clisc_engine.stages.train import train
+
+SHAPE, SPACING = (14, 56, 48), (9.0, 3.4, 3.4)
+SPLITS = {"p0": "train", "p1": "train", "p2": "train", "p3": "valid", "p4": "test"}
+STAGES = {
+    "label": label,
+    "cam": cam,
+    "amda": amda,
+    "prompt-sam": prompt_sam,
+    "train": train,
+    "self-train": self_train,
+}
+CHANGES = {
+    "label.confidence": 0.5,
+    "classifier.epochs": 2,
+    "classifier.slices_per_epoch": 32,
+    "unet.epochs": 2,
+    "unet.patch": [16, 32, 32],
+    "unet.patches_per_volume": 1,
+}
+
+
+def small_data(folder, references=True):
+    """Five phantoms with large solid tumours as NIfTI files, and a split file."""
+    for index, name in enumerate(SPLITS):
+        phantom = make_phantom(
+            4000 + index, shape=SHAPE, spacing=SPACING, thickness=5.0, kind="solid", volume_ml=120.0
+        )
+        spacing = SPACING[::-1]
+        write(folder / "images" / f"{name}_flair.nii.gz", phantom.image, spacing)
+        if references:
+            write(folder / "references" / f"{name}_seg.nii.gz", phantom.mask, spacing)
+    lines = ["case,split", *(f"{name},{split}" for name, split in SPLITS.items())]
+    (folder / "split.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def small_project(root, data, *, changes=None, references=True):
+    """A project of the small data set, imported and no more."""
+    request = Request(
+        root=root,
+        images=str(data / "images"),
+        references=str(data / "references") if references else None,
+        split_file=data / "split.csv",
+        split_ratio="7:1:2",
+        skip_bad=False,
+    )
+    settings = with_changes(preset("tiny"), {**CHANGES, **(changes or {})}, "test")
+    return initialise(request, settings, Control(device="cpu")).project
+
+
+def run_stages(project, *names, **options):
+    """Run these stages, all by default; their reports by name."""
+    control = replace(Control(device="cpu"), **options)
+    return {name: STAGES[name](project, control) for name in names or STAGES}
+
+
+def contents(project, skip=("reference",)):
+    """Every sealed array of a project and every tensor of its checkpoints, by path."""
+    from safetensors.numpy import load_file
+
+    found = {}
+    for metadata in sorted((project.root / "store.zarr" / "cases").rglob("zarr.json")):
+        path = metadata.parent.relative_to(project.store.root).as_posix()
+        if project.store.seal(path) is not None and path.split("/")[-1] not in skip:
+            found[path] = project.store.read(path)
+    for weights in sorted(project.checkpoints.glob("*.safetensors")):
+        found |= {f"{weights.stem}/{key}": value for key, value in load_file(weights).items()}
+    return found
+
+
+def differing(one, other):
+    """Names of the arrays that two `contents` do not share to the bit."""
+    names = sorted(one.keys() | other.keys())
+    return [n for n in names if n not in one or n not in other or not np.array_equal(one[n], other[n])]

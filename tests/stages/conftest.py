@@ -1,0 +1,17 @@
+"""One small pipeline, run once and shared."""
+
+import pytest
+from small import run_stages, small_data, small_project
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    return small_data(tmp_path_factory.mktemp("small-data"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, data):
+    """A project on which all stages before `evaluate` have run; tests must leave it as it is."""
+    project = small_project(tmp_path_factory.mktemp("finished") / "project", data)
+    run_stages(project)
+    return project

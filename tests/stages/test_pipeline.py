@@ -1,0 +1,158 @@
+"""What each stage makes, and when it makes it anew."""
+
+import csv
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from segment_anything import SamPredictor
+from small import SPLITS, STAGES, run_stages, small_project
+
+from clisc_engine.control import Control
+from clisc_engine.core.prompts import roi_prompts
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.project import open_project
+from clisc_engine.settings import with_changes
+from clisc_engine.stages.prompt_sam import case_seed, open_sam
+from clisc_engine.stages.sam_answers import region_of_interest
+from clisc_engine.stages.slices import windowed
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished project, free to be spoilt."""
+    shutil.copytree(finished.root, tmp_path / "project")
+    return open_project(tmp_path / "project")
+
+
+def test_arrays_have_the_image_s_grid_and_their_ranges(finished):
+    for case in finished.cases():
+        image = case.read("image")
+        assert case.read("labels/probability").shape == image.shape[:1]
+        assert set(np.unique(case.read("labels/tumour"))) <= {0, 1, 255}
+        for name in ("cams/raw", "cams/amda"):
+            assert case.read(name).shape == image.shape and case.read(name).dtype == np.uint8
+        mask = case.read("masks/sam")
+        assert mask.shape == image.shape and set(np.unique(mask)) <= {0, 1}
+        assert not mask[image == 0].any(), "pseudo-labels lie inside the brain"
+
+
+def test_maps_are_zero_where_clip_saw_no_tumour(finished):
+    seen = 0
+    for case in finished.cases():
+        normal = case.read("labels/tumour") == 0
+        for name in ("cams/raw", "cams/amda"):
+            assert not case.read(name)[normal].any()
+            seen += int(case.read(name)[~normal].any())
+    assert seen, "some tumour slice has a map"
+
+
+def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
+    settings = finished.settings
+    sam = open_sam(settings, Control(device="cpu"))
+    predictor = SamPredictor(sam.network)
+    case = finished.case("p4")
+    image = case.read("image")
+    roi = region_of_interest(case.read("cams/amda"), image != 0, case.info.spacing, settings.roi)
+    slices, stored = windowed(image, settings.window), case.read("masks/sam")
+    assert roi.any()
+    for z in range(len(image)):
+        if not roi[z].any():
+            assert not stored[z].any()
+            continue
+        rng = np.random.default_rng([case_seed(settings, case), z])
+        (prompt,) = roi_prompts(
+            roi[z],
+            slices[z],
+            kind=settings.prompts.kind,
+            foreground=settings.prompts.foreground,
+            dilation=settings.prompts.dilation,
+            rng=rng,
+        )
+        predictor.set_image(np.repeat(slices[z][..., None], 3, axis=2))
+        masks, _, _ = predictor.predict(
+            prompt.points, prompt.point_labels, np.array(prompt.box), multimask_output=False
+        )
+        expected = masks[0] & (image[z] != 0)
+        assert (expected != stored[z]).mean() < 1e-3
+
+
+def test_only_train_volumes_get_a_similarity_and_the_worst_is_dropped(finished):
+    rows = list(csv.DictReader((finished.results / "s3f.csv").open()))
+    assert {row["case"] for row in rows} == {name for name, split in SPLITS.items() if split == "train"}
+    scores = [float(row["similarity"]) for row in rows]
+    assert scores == sorted(scores)
+    # Of three scores only the lowest lies under their 20th percentile.
+    assert [row["kept"] for row in rows] == ["0", "1", "1"]
+
+
+def test_a_higher_p_drops_more_and_trains_anew(copied):
+    changes = {"s3f.p": 70.0}
+    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
+    report = run_stages(copied, "self-train")["self-train"]
+    rows = list(csv.DictReader((copied.results / "s3f.csv").open()))
+    assert [row["kept"] for row in rows] == ["0", "0", "1"]
+    assert report.done == ["unet-round2"]
+
+
+def test_a_finished_pipeline_has_nothing_to_do(finished):
+    for name, report in run_stages(finished).items():
+        assert not report.done and not report.planned and not report.failed, name
+        assert report.fresh
+
+
+def test_a_changed_setting_makes_stale_what_it_determines_and_says_why(copied):
+    changes = {"amda.t": 7.0}
+    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
+    plans = run_stages(copied, dry_run=True)
+    assert not plans["label"].planned and not plans["cam"].planned
+    assert all("amda.t" in reason for reason in plans["amda"].planned.values())
+    assert set(plans["amda"].planned) >= set(SPLITS)
+
+
+def test_force_remakes_the_same_arrays(copied):
+    before = {case.info.name: case.read("labels/tumour") for case in copied.cases()}
+    report = run_stages(copied, "label", force=True)["label"]
+    assert sorted(report.done) == sorted(SPLITS)
+    for case in copied.cases():
+        assert np.array_equal(case.read("labels/tumour"), before[case.info.name])
+
+
+def test_cases_restricts_the_work(copied):
+    report = run_stages(copied, "label", force=True, cases=("p1",))["label"]
+    assert report.done == ["p1"]
+    with pytest.raises(BadInput, match="No case nobody"):
+        run_stages(copied, "label", cases=("nobody",))
+
+
+@pytest.mark.parametrize(
+    ("stage", "before"),
+    [
+        ("cam", "label"),
+        ("amda", "cam"),
+        ("prompt-sam", "amda"),
+        ("train", "prompt-sam"),
+        ("self-train", "train"),
+    ],
+)
+def test_a_stage_names_the_one_that_is_missing(tmp_path, data, stage, before):
+    project = small_project(tmp_path / "project", data)
+    with pytest.raises(MissingStage, match=f"clisc {before}") as error:
+        STAGES[stage](project, Control(device="cpu"))
+    assert error.value.exit_code == 4
+
+
+def test_a_damaged_case_fails_alone(copied):
+    shard = next(p for p in (copied.store.root / "cases/p1/image/c").rglob("*") if p.is_file())
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 3] ^= 0xFF
+    shard.write_bytes(bytes(damaged))
+    report = run_stages(copied, "label", force=True)["label"]
+    assert set(report.failed) == {"p1"} and "p1" in report.failed["p1"]
+    assert sorted(report.done) == ["p0", "p2", "p3", "p4"]
+
+
+def test_precision_and_batch_size_are_no_part_of_the_method(finished):
+    control = replace(Control(device="cpu"), precision="bf16", batch_size=3)
+    assert not STAGES["label"](finished, control).planned
