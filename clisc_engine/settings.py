@@ -264,7 +264,7 @@ TINY: Mapping[str, Any] = {
         "learning_rate": 3e-4,
         "slices_per_epoch": 400,
     },
-    "cam": {"layers": ["layer2", "layer3"]},
+    "cam": {"layers": ["layer2"]},
     "amda": {"t": 5.0},
     "prompts": {"dilation": 3},
     "sam": {"model": "tiny", "equalise": False, "batch_size": 16},

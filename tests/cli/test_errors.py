@@ -1,0 +1,120 @@
+"""Every error is a sentence or two that says what, where and what to do, with its exit code."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from small import small_project
+from volumes import ball, write
+
+
+@pytest.fixture(scope="module")
+def project(data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("errors") / "project"
+    small_project(root, data)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "parts"),
+    [
+        (["label", "{tmp}/nowhere"], 4, ["clisc init"]),
+        (["cam", "{project}"], 4, ["clisc label"]),
+        (["amda", "{project}"], 4, ["clisc cam"]),
+        (["prompt-sam", "{project}"], 4, ["clisc amda"]),
+        (["train", "{project}"], 4, ["clisc prompt-sam"]),
+        (["self-train", "{project}"], 4, ["clisc train"]),
+        (["label", "{project}", "--set", "amda.tt=3"], 3, ["amda.tt", "amda.t"]),
+        (["label", "{project}", "--set", "amda.t=140"], 3, ["amda.t", "140"]),
+        (["label", "{project}", "--set", "amda.t"], 3, ["KEY=VALUE"]),
+        (["label", "{project}", "--device", "abacus"], 3, ["abacus"]),
+        (["label", "{project}", "--cases", "nobody"], 3, ["nobody", "p0"]),
+        (["label", "{project}", "--colour"], 2, ["--colour"]),
+        (["label", "{project}", "--splits", "trainn"], 2, ["trainn"]),
+        (["init", "{project}", "--images", "{tmp}/empty"], 3, ["empty"]),
+        (["init", "{tmp}/p", "--images", "{tmp}/none"], 3, ["none"]),
+    ],
+)
+def test_errors_say_what_and_what_to_do(clisc, project, tmp_path, arguments, code, parts):
+    (tmp_path / "empty").mkdir()
+    shown = clisc(*(a.format(project=project, tmp=tmp_path) for a in arguments))
+    assert shown.code == code
+    assert shown.out == ""
+    message = " ".join(shown.err.split())
+    for part in parts:
+        assert part in message
+
+
+def test_an_error_leaves_the_settings_as_they_were(clisc, project):
+    before = (project / "clisc.toml").read_text()
+    clisc("label", project, "--set", "amda.t=140")
+    assert (project / "clisc.toml").read_text() == before
+
+
+def test_a_wrong_key_in_the_settings_file_is_named(clisc, data, tmp_path):
+    small_project(tmp_path / "p", data)
+    file = tmp_path / "p" / "clisc.toml"
+    file.write_text(file.read_text().replace("[amda]", "[amda]\ntt = 3"))
+    shown = clisc("label", tmp_path / "p")
+    assert shown.code == 3 and "amda.tt" in shown.err and "clisc.toml" in shown.err
+
+
+def test_bad_images_are_listed_and_the_rest_is_imported_on_request(clisc, tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / "images" / f"{name}_flair.nii.gz", ball())
+    write(tmp_path / "images" / "c_flair.nii.gz", np.full_like(ball(), np.nan))
+    refused = clisc("init", tmp_path / "p", "--images", tmp_path / "images", "--weights", "tiny")
+    assert refused.code == 3 and "c_flair.nii.gz" in refused.err
+    assert not (tmp_path / "p").exists(), "nothing is half-written"
+    shown = clisc(
+        *("init", tmp_path / "p", "--images", tmp_path / "images", "--weights", "tiny"),
+        *("--skip-bad", "--json", "--quiet"),
+    )
+    assert shown.code == 0
+    document = json.loads(shown.out)
+    assert sorted(document["splits"]) == ["a", "b"] and list(document["skipped"]) == ["c"]
+
+
+def test_paper_weights_that_are_missing_are_named_with_their_source(clisc, data, tmp_path):
+    made = clisc("init", tmp_path / "p", "--images", data / "images", "--weights", "paper")
+    shown = made if made.code else clisc("label", tmp_path / "p")
+    assert shown.code == 3
+    message = " ".join(shown.err.split())
+    assert "not on this machine" in message and "http" in message and "tiny" in message
+
+
+def test_a_failed_case_ends_with_5_and_its_name(clisc, data, tmp_path):
+    root = small_project(tmp_path / "p", data).root
+    shard = next(p for p in (root / "store.zarr/cases/p1/image/c").rglob("*") if p.is_file())
+    shard.write_bytes(shard.read_bytes()[:-40])
+    shown = clisc("label", root, "--device", "cpu")
+    assert shown.code == 5 and "p1" in shown.err and "--cases p1" in " ".join(shown.err.split())
+    assert "4 done, 1 failed" in shown.out
+
+
+def test_tracebacks_are_for_verbose_alone(tmp_path):
+    command = [sys.executable, "-m", "clisc_cli", "label", str(tmp_path)]
+    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert plain.returncode == 4 and "Traceback" not in plain.stderr
+    verbose = subprocess.run([*command, "--verbose"], capture_output=True, text=True, check=False)
+    assert verbose.returncode == 4 and "Traceback" in verbose.stderr
+
+
+def test_version_says_that_it_is_no_medical_device(clisc):
+    shown = clisc("--version")
+    assert shown.code == 0 and "not a medical device" in shown.out
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nsys.argv = ['clisc', 'train', '--help']\n"
+        "from clisc_cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'monai', 'zarr', 'SimpleITK', 'scipy', 'numpy', 'open_clip'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stderr.strip() == "[]"
+    assert "--precision" in shown.stdout

@@ -1,0 +1,108 @@
+"""The README's way: one command a stage."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from small import CHANGES, SPLITS, small_project
+
+STAGES = ["label", "cam", "amda", "prompt-sam", "train", "self-train"]
+SETTINGS = [part for key, value in CHANGES.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+
+
+@pytest.fixture(scope="module")
+def project(data, tmp_path_factory):
+    """Made by init alone."""
+    root = tmp_path_factory.mktemp("cli") / "project"
+    small_project(root, data)
+    return root
+
+
+def test_eight_commands_from_images_to_table_2(clisc, data, tmp_path):
+    root = tmp_path / "glioma"
+    made = clisc(
+        *("init", root, "--images", data / "images", "--references", data / "references"),
+        *("--split", data / "split.csv", "--weights", "tiny", "--device", "cpu", *SETTINGS),
+    )
+    assert made.code == 0
+    assert "5 cases (3 train, 1 valid, 1 test) imported" in made.out
+    assert f"Next: clisc label {root}" in made.err.replace("\n", "")
+    for stage in STAGES:
+        done = clisc(stage, root, "--device", "cpu")
+        assert done.code == 0, done.err
+        assert done.out.startswith(f"{stage}: ") and "done" in done.out
+        again = clisc(stage, root, "--device", "cpu")
+        assert again.code == 0 and "nothing to do" in again.out
+    shown = clisc("evaluate", root, "--device", "cpu")
+    assert shown.code == 0
+    for row in ("cam-raw", "cam-amda", "sam", "without-self-training", "full", "tiny models"):
+        assert row in shown.out
+    document = json.loads(clisc("evaluate", root, "--json", "--quiet").out)
+    assert {"weights", "rows", "groups", "cases"} <= set(document)
+    with (root / "results" / "rows.csv").open() as file:
+        names = [row["name"] for row in csv.DictReader(file)]
+    assert names == [row["name"] for row in document["rows"]]
+
+
+def test_json_of_a_stage_lists_the_cases(clisc, project):
+    document = json.loads(clisc("label", project, "--json", "--quiet", "--device", "cpu").out)
+    assert sorted(document["done"] + document["fresh"]) == sorted(SPLITS)
+    assert document["failed"] == {}
+
+
+def test_init_dry_run_lists_and_writes_nothing(clisc, data, tmp_path):
+    shown = clisc("init", tmp_path / "p", "--images", data / "images", "--weights", "tiny", "--dry-run")
+    assert shown.code == 0 and "5 cases" in shown.out and "p3: " in shown.out
+    assert not (tmp_path / "p").exists()
+
+
+def test_init_says_which_weights_it_takes_for_good(clisc, data, tmp_path):
+    shown = clisc("init", tmp_path / "p", "--images", data / "images")
+    assert shown.code == 0 and "Weights: tiny (full-size files are missing)" in shown.err
+    assert 'weights = "tiny"' in (tmp_path / "p" / "clisc.toml").read_text()
+
+
+def test_the_project_is_found_from_below_and_from_the_environment(clisc, project, monkeypatch):
+    monkeypatch.chdir(project / "store.zarr")
+    assert clisc("label", "--dry-run").code == 0
+    monkeypatch.chdir("/")
+    assert clisc("label", "--dry-run").code == 4
+    monkeypatch.setenv("CLISC_PROJECT", str(project))
+    assert clisc("label", "--dry-run").code == 0
+
+
+def test_demo_prints_one_json_document(clisc, tmp_path):
+    few = [
+        "--set",
+        "classifier.epochs=1",
+        "--set",
+        "classifier.slices_per_epoch=32",
+        "--set",
+        "unet.epochs=1",
+    ]
+    shown = clisc("demo", tmp_path / "demo", "--cases", 5, "--seed", 3, "--json", *few)
+    assert shown.code == 0, shown.err
+    document = json.loads(shown.out)
+    assert document["weights"] == "tiny" and "tiny models" in document["note"]
+    assert [row["name"] for row in document["rows"]][-1] == "full"
+    assert len(list((tmp_path / "demo" / "data" / "images").iterdir())) == 5
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
+    command = [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "classifier-raw: epoch 1/" in line:
+                process.send_signal(getattr(signal, name))
+        process.wait()
+    assert process.returncode == 75, "".join(lines)
+    assert "Run the same command again" in "".join(lines)
+    assert clisc("cam", project, "--device", "cpu").code == 0
