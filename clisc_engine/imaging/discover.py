@@ -68,7 +68,12 @@ def _image_files(pattern: str) -> list[Path]:
         return plain
     if series := [p for p in sorted(Path(pattern).iterdir()) if p.is_dir() and _holds_dicom(p)]:
         return series
-    raise BadInput(f"--images {pattern}: no images there; clisc reads NIfTI, NRRD, MHA and DICOM folders.")
+    hint = (
+        f"the links there lead out of the folder: name them, --images '{pattern}/*'"
+        if any(path.is_symlink() for path in Path(pattern).iterdir())
+        else "clisc reads NIfTI, NRRD, MHA and DICOM folders"
+    )
+    raise BadInput(f"--images {pattern}: no images there; {hint}.")
 
 
 def _reference_files(pattern: str) -> list[Path]:

@@ -3,9 +3,9 @@
 import sys
 
 
-def main() -> None:
-    """Run the step named first on the command line with the remaining arguments."""
-    step, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+def main(words: list[str]) -> None:
+    """Run the step named by the first word with the remaining ones as its arguments."""
+    step, arguments = (words[0], words[1:]) if words else ("", [])
     if step == "bank":
         from clisc_engine.tiny.bank import main as run
     elif step == "clip":
@@ -18,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
