@@ -132,13 +132,16 @@ def _run_epoch(training: Training[Batch], epoch: int, control: Control, device: 
     training.module.train()
     total = torch.zeros((), device=device)
     count = 0
+    half = control.precision == "16" and device.startswith("cuda")
+    scaler = torch.amp.GradScaler("cuda", enabled=half)  # float16 gradients would underflow
     for batch in training.batches(epoch):
         control.check_stop()
         with autocast(torch.device(device), control.precision):
             loss = training.loss(batch)
         training.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        training.optimiser.step()
+        scaler.scale(loss).backward()
+        scaler.step(training.optimiser)
+        scaler.update()
         total += loss.detach().float()
         count += 1
     mean = float(total) / max(count, 1)

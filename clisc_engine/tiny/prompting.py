@@ -33,7 +33,7 @@ def blob(rng: np.random.Generator, shape: tuple[int, int]) -> Booleans:
 def rough_roi(rng: np.random.Generator, mask: Booleans) -> Booleans:
     """What a class activation map might make of the tumour ``mask`` (non-empty)."""
     kind = rng.random()
-    if kind < 0.2:
+    if kind < 0.3:
         return mask
     if kind < 0.85:  # blurred, unevenly weighted, thresholded: too big, too small, shifted
         weight = mask.astype(np.float32)
