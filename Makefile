@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup test lint demo soak bench coverage tiny-models clean
+.PHONY: setup test lint demo soak completions tiny-models clean
 
 setup: $(READY)
 
@@ -29,9 +29,15 @@ soak: setup
 demo: setup
 	$(BIN)/clisc demo clisc-demo
 
+completions: setup
+	$(BIN)/python -m clisc_cli.completion completions
+
+# Hours on two cores; the new weights land in build/tiny for comparison with the bundled ones.
 tiny-models: setup
-	$(BIN)/python -m clisc_engine.tiny clip
-	$(BIN)/python -m clisc_engine.tiny sam
+	mkdir -p build/tiny/bank
+	$(BIN)/python -m clisc_engine.tiny bank build/tiny/bank --stop 100
+	$(BIN)/python -m clisc_engine.tiny clip build/tiny/bank --out build/tiny --state build/tiny/clip.pt
+	$(BIN)/python -m clisc_engine.tiny sam build/tiny/bank --out build/tiny --state build/tiny/sam.pt
 
 clean:
 	rm -rf $(VENV) clisc-demo build dist *.egg-info

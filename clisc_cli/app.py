@@ -56,7 +56,7 @@ def main() -> None:
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     try:
-        app()
+        app(prog_name="clisc")
     except CliscError as error:
         if verbose:
             terminal.console.print_exception()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from clisc_cli.completion import case_names, setting_keys
 from clisc_cli.console import Terminal
 from clisc_cli.signals import stop_on_signals
 
@@ -60,10 +61,21 @@ class RunOptions:
     ] = None
     assignments: Annotated[
         list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in clisc.toml."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting in clisc.toml.",
+            autocompletion=setting_keys,
+        ),
     ] = field(default_factory=list)
     cases: Annotated[
-        list[str], typer.Option("--cases", metavar="NAMES", help="Only these cases (commas).")
+        list[str],
+        typer.Option(
+            "--cases",
+            metavar="NAMES",
+            help="Only these cases (commas).",
+            autocompletion=case_names,
+        ),
     ] = field(default_factory=list)
     force: Annotated[bool, typer.Option("--force", help="Remake what is up to date.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False

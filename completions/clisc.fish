@@ -1,0 +1,1 @@
+complete --command clisc --no-files --arguments "(env _CLISC_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) clisc)" --condition "env _CLISC_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) clisc"

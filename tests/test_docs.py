@@ -1,0 +1,57 @@
+"""README and docs say what is so: their links lead somewhere, their commands parse, their code runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from small import run_stages, small_data, small_project
+
+from clisc_cli.app import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+SHELL = re.compile(r"```sh\n(.*?)```", re.S)
+
+
+def commands(page):
+    """Every `clisc ...` line of the page's shell blocks, without its comment."""
+    text = "\n".join(SHELL.findall(page.read_text())).replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.startswith("clisc ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_parse(page):
+    group = typer.main.get_command(app)
+    for line in commands(page):
+        name, *arguments = shlex.split(line, comments=True)[1:]
+        command = group.commands[name]
+        context = command.make_context(name, list(arguments))
+        assert context.params
+
+
+def test_the_readme_shows_every_stage():
+    shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
+    assert shown >= {"init", "label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"}
+
+
+def test_the_medical_caution_stands_once_in_the_readme():
+    assert (ROOT / "README.md").read_text().count("not a medical device") == 1
+
+
+def test_the_store_is_read_as_the_page_says(tmp_path, monkeypatch, capsys):
+    project = small_project(tmp_path / "glioma", small_data(tmp_path / "data"))
+    run_stages(project, "label")
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "store.md").read_text(), re.S)
+    snippet = snippet.replace("patient-007/masks/round2", "p0/labels/tumour")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(snippet, "docs/store.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == f"({len(project.case('p0').read('image'))},) label"
