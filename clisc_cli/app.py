@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -52,6 +53,7 @@ def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
     from clisc_engine.errors import CliscError, Stopped
 
+    _print_what_the_locale_can()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
@@ -73,6 +75,12 @@ def main() -> None:
             "run the command again with --verbose for the traceback to report."
         )
         sys.exit(1)
+
+
+def _print_what_the_locale_can() -> None:
+    """Batch jobs often run in the C locale: a letter that it lacks must not end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _configure_logging(verbose: bool) -> None:

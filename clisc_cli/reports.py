@@ -25,8 +25,8 @@ def show_report(report: Report, options: RunOptions) -> None:
     else:
         result_console().print(_summary(report, options.dry_run), markup=False)
     if options.dry_run and not options.json_:
-        for name, reason in report.planned.items():
-            result_console().print(f"  {name}: {reason}", markup=False)
+        for reason, names in _by_reason(report.planned).items():
+            result_console().print(f"  {_listed(names)}: {reason}", markup=False)
     terminal = Terminal(quiet=options.quiet)
     for name, message in report.failed.items():
         terminal.warn(f"{name}: {message}")
@@ -50,3 +50,15 @@ def _summary(report: Report, dry_run: bool) -> str:
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     return f"{report.stage}: {', '.join(parts)} in {report.seconds:.1f} s"
+
+
+def _by_reason(planned: dict[str, str]) -> dict[str, list[str]]:
+    cases: dict[str, list[str]] = {}
+    for name, reason in planned.items():
+        cases.setdefault(reason, []).append(name)
+    return cases
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:6])
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

@@ -77,7 +77,7 @@ class Store:
         for file in folder.rglob("*"):
             if file.is_file():
                 _sync(file)
-        metadata = json.loads((folder / "zarr.json").read_text())
+        metadata = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
         metadata.setdefault("attributes", {})[SEAL] = asdict(seal)
         write_atomically(folder / "zarr.json", json.dumps(metadata, indent=1).encode())
 
@@ -112,7 +112,7 @@ class Store:
     def attributes(self, path: str) -> dict[str, Any]:
         """The attributes of a group or an array; empty when there is none."""
         try:
-            metadata = json.loads((self.root / path / "zarr.json").read_text())
+            metadata = json.loads((self.root / path / "zarr.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}

@@ -47,7 +47,7 @@ def small_data(folder, references=True):
         if references:
             write(folder / "references" / f"{name}_seg.nii.gz", phantom.mask, spacing)
     lines = ["case,split", *(f"{name},{split}" for name, split in SPLITS.items())]
-    (folder / "split.csv").write_text("\n".join(lines) + "\n")
+    (folder / "split.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 
 

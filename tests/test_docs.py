@@ -18,13 +18,15 @@ SHELL = re.compile(r"```sh\n(.*?)```", re.S)
 
 def commands(page):
     """Every `clisc ...` line of the page's shell blocks, without its comment."""
-    text = "\n".join(SHELL.findall(page.read_text())).replace("\\\n", " ")
+    text = "\n".join(SHELL.findall(page.read_text(encoding="utf-8"))).replace("\\\n", " ")
     return [line for line in text.splitlines() if line.startswith("clisc ")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
-    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    missing = [
+        link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()
+    ]
     assert missing == []
 
 
@@ -44,13 +46,15 @@ def test_the_readme_shows_every_stage():
 
 
 def test_the_medical_caution_stands_once_in_the_readme():
-    assert (ROOT / "README.md").read_text().count("not a medical device") == 1
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("not a medical device") == 1
 
 
 def test_the_store_is_read_as_the_page_says(tmp_path, monkeypatch, capsys):
     project = small_project(tmp_path / "glioma", small_data(tmp_path / "data"))
     run_stages(project, "label")
-    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "store.md").read_text(), re.S)
+    (snippet,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "store.md").read_text(encoding="utf-8"), re.S
+    )
     snippet = snippet.replace("patient-007/masks/round2", "p0/labels/tumour")
     monkeypatch.chdir(tmp_path)
     exec(compile(snippet, "docs/store.md", "exec"), {})

@@ -31,7 +31,7 @@ def test_the_file_says_what_each_key_means_and_reads_back(tmp_path, name):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset(name))
     assert read_settings(path) == preset(name)
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for key in known_keys():
         assert f"\n{key.rsplit('.', 1)[-1]} = " in text, key
     assert "(paper: 20)" in text
@@ -63,7 +63,9 @@ def test_a_wrong_value_is_named_with_what_is_allowed(kind):
 def test_an_unknown_key_in_the_file_names_the_file(tmp_path):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset("tiny"))
-    path.write_text(path.read_text().replace("[amda]", "[amda]\nspeed = 3"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("[amda]", "[amda]\nspeed = 3"), encoding="utf-8"
+    )
     with pytest.raises(BadInput, match=r"clisc.toml: unknown setting 'amda.speed'"):
         read_settings(path)
 
@@ -71,7 +73,7 @@ def test_an_unknown_key_in_the_file_names_the_file(tmp_path):
 def test_a_half_written_file_is_refused(tmp_path):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset("tiny"))
-    path.write_text(path.read_text()[:-7] + '"')
+    path.write_text(path.read_text(encoding="utf-8")[:-7] + '"', encoding="utf-8")
     with pytest.raises(BadInput, match=r"clisc.toml is not valid TOML"):
         read_settings(path)
 
@@ -79,11 +81,13 @@ def test_a_half_written_file_is_refused(tmp_path):
 def test_changes_keep_the_users_comments(tmp_path):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset("tiny"))
-    path.write_text("# my own note\n" + path.read_text())
+    path.write_text("# my own note\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     write_changes(path, {"amda.t": 12.5, "unet.patch": [32, 64, 64], "seed": 4})
     changed = read_settings(path)
     assert (changed.amda.t, changed.unet.patch, changed.seed) == (12.5, [32, 64, 64], 4)
-    assert path.read_text().startswith("# my own note\n") and "(paper: 20)" in path.read_text()
+    assert path.read_text(encoding="utf-8").startswith(
+        "# my own note\n"
+    ) and "(paper: 20)" in path.read_text(encoding="utf-8")
 
 
 def test_assignments():

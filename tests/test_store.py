@@ -65,9 +65,9 @@ def test_a_truncated_or_missing_shard_is_an_error(store):
 
 def test_an_array_without_its_seal_is_missing(store):
     store.write("a", np.ones((2, 3, 4), np.uint8), seal())
-    metadata = json.loads((store.root / "a/zarr.json").read_text())
+    metadata = json.loads((store.root / "a/zarr.json").read_text(encoding="utf-8"))
     del metadata["attributes"]["clisc"]
-    (store.root / "a/zarr.json").write_text(json.dumps(metadata))
+    (store.root / "a/zarr.json").write_text(json.dumps(metadata), encoding="utf-8")
     assert store.seal("a") is None
     with pytest.raises(BadInput, match="never finished"):
         store.read("a")

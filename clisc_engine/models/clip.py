@@ -183,7 +183,7 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
 def _load_tiny(device: torch.device) -> ClipModel:
     import open_clip
 
-    config = json.loads(bundled("tiny_clip.json").read_text())
+    config = json.loads(bundled("tiny_clip.json").read_text(encoding="utf-8"))
     path = bundled("tiny_clip.safetensors")
     network = build_clip(config)
     network.load_state_dict(load_state(path))

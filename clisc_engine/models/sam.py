@@ -139,7 +139,7 @@ def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
     """
     path = sam_path(kind, checkpoint)
     if kind == "tiny":
-        network = build_sam(json.loads(bundled("tiny_sam.json").read_text()))
+        network = build_sam(json.loads(bundled("tiny_sam.json").read_text(encoding="utf-8")))
     else:
         network = sam_model_registry[kind](checkpoint=None)
     try:

@@ -21,6 +21,7 @@ from clisc_engine.stages.classifier_training import (
     needs_training,
     train_classifier,
     training_origin,
+    training_splits,
 )
 from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
@@ -30,7 +31,7 @@ CLASSIFIER = "classifier-amda"
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    cases = require(project.cases(("train", "valid")), "cams/raw", split="train")
+    cases = require(project.cases(training_splits(project)), "cams/raw", split="train")
     origin = {
         **training_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
         **settings_used(project.settings, "amda"),

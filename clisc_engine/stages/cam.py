@@ -22,6 +22,7 @@ from clisc_engine.stages.classifier_training import (
     new_classifier,
     train_classifier,
     training_origin,
+    training_splits,
 )
 from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
@@ -32,7 +33,7 @@ TUMOUR, UNCERTAIN = 1, 255
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    cases = require(project.cases(("train", "valid")), "labels/tumour", split="train")
+    cases = require(project.cases(training_splits(project)), "labels/tumour", split="train")
     origin = training_origin(project, cases, ("image", "labels/tumour"))
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:

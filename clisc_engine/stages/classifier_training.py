@@ -85,6 +85,11 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     ).to(device)
 
 
+def training_splits(project: Project) -> tuple[str, ...]:
+    """The splits that a classifier's training reads: valid only where it chooses the epoch."""
+    return ("train", "valid") if project.settings.classifier.select == "best" else ("train",)
+
+
 def training_origin(project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]) -> dict[str, str]:
     """What determines a training: settings, seed, and each case's inputs."""
     origin = settings_used(

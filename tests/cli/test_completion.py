@@ -45,7 +45,7 @@ def glioma(tmp_path):
 
 @pytest.mark.parametrize("name", scripts())
 def test_the_scripts_in_the_repository_are_current(name):
-    assert (FOLDER / name).read_text() == scripts()[name]
+    assert (FOLDER / name).read_text(encoding="utf-8") == scripts()[name]
 
 
 def test_commands_and_options_are_offered(tmp_path):
@@ -67,7 +67,9 @@ def test_case_names_of_the_project_are_offered(glioma, tmp_path):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 def test_the_bash_script_completes_in_bash(tmp_path):
-    (tmp_path / "clisc").write_text(f'#!/bin/sh\nexec {sys.executable} -m clisc_cli "$@"\n')
+    (tmp_path / "clisc").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m clisc_cli "$@"\n', encoding="utf-8"
+    )
     (tmp_path / "clisc").chmod(0o755)
     typed = (
         f"source {FOLDER / 'clisc.bash'}; COMP_WORDS=(clisc prompt); COMP_CWORD=1; "

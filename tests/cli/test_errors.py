@@ -48,15 +48,15 @@ def test_errors_say_what_and_what_to_do(clisc, project, tmp_path, arguments, cod
 
 
 def test_an_error_leaves_the_settings_as_they_were(clisc, project):
-    before = (project / "clisc.toml").read_text()
+    before = (project / "clisc.toml").read_text(encoding="utf-8")
     clisc("label", project, "--set", "amda.t=140")
-    assert (project / "clisc.toml").read_text() == before
+    assert (project / "clisc.toml").read_text(encoding="utf-8") == before
 
 
 def test_a_wrong_key_in_the_settings_file_is_named(clisc, data, tmp_path):
     small_project(tmp_path / "p", data)
     file = tmp_path / "p" / "clisc.toml"
-    file.write_text(file.read_text().replace("[amda]", "[amda]\ntt = 3"))
+    file.write_text(file.read_text(encoding="utf-8").replace("[amda]", "[amda]\ntt = 3"), encoding="utf-8")
     shown = clisc("label", tmp_path / "p")
     assert shown.code == 3 and "amda.tt" in shown.err and "clisc.toml" in shown.err
 

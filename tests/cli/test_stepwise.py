@@ -43,7 +43,7 @@ def test_eight_commands_from_images_to_table_2(clisc, data, tmp_path):
         assert row in shown.out
     document = json.loads(clisc("evaluate", root, "--json", "--quiet").out)
     assert {"weights", "rows", "groups", "cases"} <= set(document)
-    with (root / "results" / "rows.csv").open() as file:
+    with (root / "results" / "rows.csv").open(encoding="utf-8") as file:
         names = [row["name"] for row in csv.DictReader(file)]
     assert names == [row["name"] for row in document["rows"]]
 
@@ -52,6 +52,15 @@ def test_json_of_a_stage_lists_the_cases(clisc, project):
     document = json.loads(clisc("label", project, "--json", "--quiet", "--device", "cpu").out)
     assert sorted(document["done"] + document["fresh"]) == sorted(SPLITS)
     assert document["failed"] == {}
+
+
+def test_a_dry_run_gives_each_reason_once(clisc, data, tmp_path):
+    small_project(tmp_path / "p", data)
+    shown = clisc("label", tmp_path / "p", "--dry-run")
+    assert shown.out.splitlines() == [
+        "label: 5 to do, 0 up to date",
+        f"  {', '.join(sorted(SPLITS))}: labels/probability is missing",
+    ]
 
 
 def test_init_dry_run_lists_and_writes_nothing(clisc, data, tmp_path):
@@ -63,7 +72,7 @@ def test_init_dry_run_lists_and_writes_nothing(clisc, data, tmp_path):
 def test_init_says_which_weights_it_takes_for_good(clisc, data, tmp_path):
     shown = clisc("init", tmp_path / "p", "--images", data / "images")
     assert shown.code == 0 and "Weights: tiny (full-size files are missing)" in shown.err
-    assert 'weights = "tiny"' in (tmp_path / "p" / "clisc.toml").read_text()
+    assert 'weights = "tiny"' in (tmp_path / "p" / "clisc.toml").read_text(encoding="utf-8")
 
 
 def test_the_project_is_found_from_below_and_from_the_environment(clisc, project, monkeypatch):
@@ -106,3 +115,13 @@ def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
     assert process.returncode == 75, "".join(lines)
     assert "Run the same command again" in "".join(lines)
     assert clisc("cam", project, "--device", "cpu").code == 0
+
+
+def test_a_locale_without_the_letters_of_the_table_still_gets_it(clisc, project):
+    for stage in ("label", "cam"):
+        assert clisc(stage, project, "--device", "cpu").code == 0
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "clisc_cli", "evaluate", str(project)]
+    shown = subprocess.run(command, capture_output=True, env=ascii_only, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert b"cam-raw" in shown.stdout and shown.stdout.isascii()

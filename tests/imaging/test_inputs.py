@@ -71,7 +71,9 @@ def test_globs(tmp_path):
 
 
 def test_a_manifest_names_everything(tmp_path):
-    (tmp_path / "m.csv").write_text("case,image,reference\none,x/1.nii,y/1.nii\ntwo,x/2.nii,\n")
+    (tmp_path / "m.csv").write_text(
+        "case,image,reference\none,x/1.nii,y/1.nii\ntwo,x/2.nii,\n", encoding="utf-8"
+    )
     one, two = find_cases(str(tmp_path / "m.csv"), None)
     assert (one.name, one.image, one.reference) == ("one", tmp_path / "x/1.nii", tmp_path / "y/1.nii")
     assert two.reference is None
@@ -133,8 +135,8 @@ def test_wrong_ratios(ratio):
 
 
 def test_splits_from_files(tmp_path):
-    (tmp_path / "s.csv").write_text("case,split\na,train\nb, test\n")
-    (tmp_path / "s.json").write_text('{"train": ["a"], "test": ["b"]}')
+    (tmp_path / "s.csv").write_text("case,split\na,train\nb, test\n", encoding="utf-8")
+    (tmp_path / "s.json").write_text('{"train": ["a"], "test": ["b"]}', encoding="utf-8")
     expected = {"a": "train", "b": "test"}
     assert read_split(tmp_path / "s.csv", ["a", "b"]) == expected
     assert read_split(tmp_path / "s.json", ["a", "b"]) == expected
@@ -153,7 +155,7 @@ def test_splits_from_files(tmp_path):
     ],
 )
 def test_wrong_split_files_name_the_line(tmp_path, text, reason):
-    (tmp_path / "s.csv").write_text(text)
+    (tmp_path / "s.csv").write_text(text, encoding="utf-8")
     with pytest.raises(BadInput, match=reason):
         read_split(tmp_path / "s.csv", ["a", "b"])
 

@@ -80,9 +80,9 @@ def test_the_document_is_stored_and_not_measured_twice(evaluated):
     project, document = evaluated
     again = evaluate(project, Control(device="cpu"), ablation=True, splits=EVERYWHERE)
     assert again == document
-    stored = json.loads((project.results / "evaluation.json").read_text())
+    stored = json.loads((project.results / "evaluation.json").read_text(encoding="utf-8"))
     assert stored["rows"] == document["rows"]
-    with (project.results / "cases.csv").open() as file:
+    with (project.results / "cases.csv").open(encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(document["cases"])
 
 

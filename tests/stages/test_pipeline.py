@@ -79,7 +79,7 @@ def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
 
 
 def test_only_train_volumes_get_a_similarity_and_the_worst_is_dropped(finished):
-    rows = list(csv.DictReader((finished.results / "s3f.csv").open()))
+    rows = list(csv.DictReader((finished.results / "s3f.csv").open(encoding="utf-8")))
     assert {row["case"] for row in rows} == {name for name, split in SPLITS.items() if split == "train"}
     scores = [float(row["similarity"]) for row in rows]
     assert scores == sorted(scores)
@@ -91,7 +91,7 @@ def test_a_higher_p_drops_more_and_trains_anew(copied):
     changes = {"s3f.p": 70.0}
     copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
     report = run_stages(copied, "self-train")["self-train"]
-    rows = list(csv.DictReader((copied.results / "s3f.csv").open()))
+    rows = list(csv.DictReader((copied.results / "s3f.csv").open(encoding="utf-8")))
     assert [row["kept"] for row in rows] == ["0", "0", "1"]
     assert report.done == ["unet-round2"]
 

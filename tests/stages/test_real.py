@@ -21,7 +21,9 @@ def project(real_data, tmp_path_factory):
     (root / "images").mkdir()
     for name in CASES:
         (root / "images" / f"{name}_flair.nii.gz").symlink_to(real_data / f"{name}_flair.nii.gz")
-    (root / "split.csv").write_text("case,split\n" + "".join(f"{n},{s}\n" for n, s in CASES.items()))
+    (root / "split.csv").write_text(
+        "case,split\n" + "".join(f"{n},{s}\n" for n, s in CASES.items()), encoding="utf-8"
+    )
     request = Request(
         root=root / "project",
         images=str(root / "images" / "*"),
