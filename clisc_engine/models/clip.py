@@ -95,6 +95,11 @@ def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     return _load_tiny(device) if model == "tiny" else _load_open_clip(model, pretrained, device)
 
 
+def clip_digest(model: str, pretrained: str) -> str:
+    """SHA-256 of the weight file that `load_clip` would load."""
+    return sha256_of(find_clip(model, pretrained))
+
+
 def find_clip(model: str, pretrained: str) -> Path:
     """The weight file of an open_clip model.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from clisc_engine.control import Control
-from clisc_engine.core.labelling import slice_labels
+from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.fingerprint import settings_used
-from clisc_engine.models.clip import load_clip
+from clisc_engine.models.clip import clip_digest, load_clip
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
@@ -21,14 +21,16 @@ def label(project: Project, control: Control) -> Report:
     """
     settings = project.settings
     device = pick_device(control.device)
-    clip = load_clip(settings.label.model, settings.label.pretrained, device)
 
     def load() -> Work:
+        clip = load_clip(settings.label.model, settings.label.pretrained, device)
         text = clip.text_features(
             {"normal": settings.label.normal_prompts, "tumour": settings.label.tumour_prompts}
         )
 
-        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
+        vote = Vote(settings.label.vote_reach, settings.label.vote_window, settings.label.vote_quorum)
+
+        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
             image = arrays["image"].astype(np.float32)
             has_brain = (image != 0).any(axis=(1, 2))
             probability = np.zeros(len(image), np.float32)
@@ -44,9 +46,7 @@ def label(project: Project, control: Control) -> Report:
                 probability,
                 has_brain,
                 confidence=settings.label.confidence,
-                reach=settings.label.vote_reach,
-                window=settings.label.vote_window,
-                quorum=settings.label.vote_quorum,
+                vote=vote.for_spacing(case.info.spacing[0]),
             )
             return {"labels/probability": probability, "labels/tumour": labels}
 
@@ -56,7 +56,10 @@ def label(project: Project, control: Control) -> Report:
         name="label",
         inputs=("image",),
         outputs=("labels/probability", "labels/tumour"),
-        made_from={**settings_used(settings, "label", "window"), "clip": clip.digest},
+        made_from={
+            **settings_used(settings, "label", "window"),
+            "clip": clip_digest(settings.label.model, settings.label.pretrained),
+        },
         load=load,
     )
     return run_cases(stage, project.cases(control.splits), control)

@@ -55,7 +55,8 @@ def train_unet(
     settings = project.settings.unet
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
-    module = build_unet(settings.channels).to(device)
+    # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
+    module = build_unet(settings.channels).to(device, memory_format=torch.channels_last_3d)
     train = _volumes([case for case in cases if case.info.split == "train"], labels)
     _check_labels(train, labels)
     watched = [case for case in cases if case.info.split == "valid"]
@@ -199,7 +200,8 @@ class _Learner:
     def _collate(self, patches: list[dict[str, Tensor]]) -> PatchBatch:
         images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
         labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
-        return images.to(self.device), labels.to(self.device)
+        channels_last = images.to(self.device, memory_format=torch.channels_last_3d)
+        return channels_last, labels.to(self.device)
 
 
 def _volumes(cases: Sequence[CaseArrays], labels: str) -> list[dict[str, Tensor]]:
