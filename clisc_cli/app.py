@@ -51,6 +51,7 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
+    from clisc_cli.signals import stop_on_signals
     from clisc_engine.errors import CliscError, Stopped
 
     _print_what_the_locale_can()
@@ -58,7 +59,7 @@ def main() -> None:
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     try:
-        app(prog_name="clisc")
+        app(prog_name="clisc", obj=stop_on_signals())
     except CliscError as error:
         if verbose:
             terminal.console.print_exception()

@@ -31,11 +31,11 @@ def show_report(report: Report, options: RunOptions) -> None:
     for name, message in report.failed.items():
         terminal.warn(f"{name}: {message}")
     if report.failed:
-        names = ",".join(report.failed)
+        failed = ",".join(report.failed)
         raise CasesFailed(
             f"{report.stage}: {len(report.failed)} of "
             f"{len(report.failed) + len(report.done) + len(report.fresh)} cases failed; the others "
-            f"are kept. Mend the cause and run it again, e.g. with --cases {names}."
+            f"are kept. Mend the cause and run it again, e.g. with --cases {failed}."
         )
 
 
