@@ -131,6 +131,11 @@ def find_clip(model: str, pretrained: str) -> Path:
     )
 
 
+def clip_digest(model: str, pretrained: str) -> str:
+    """SHA-256 of the weight file that `load_clip` would load."""
+    return sha256_of(find_clip(model, pretrained))
+
+
 def _candidates(model: str, tag: str, config: Mapping[str, Any]) -> list[Path]:
     folder = models_folder()
     found = [folder / f"{model}-{tag}{suffix}" for suffix in (".pt", ".safetensors", ".bin")]

@@ -48,12 +48,13 @@ class LabelledSlices:
         )
 
 
-def labelled_slices(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """All slices of the cases that hold brain and have a certain CLIP label."""
     size = project.settings.classifier.image_size
     slices: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for case in cases:
+        control.check_stop()
         image = case.read("image")
         label = case.read("labels/tumour")
         certain = (label != 255) & (image != 0).any(axis=(1, 2))
@@ -121,19 +122,22 @@ def train_classifier(
     module = new_classifier(project, control)
     learner = _Learner(module, slices, project, device)
     training: Training[SliceBatch] = Training(
+        name=name,
+        settings="classifier",
         made_from=origin,
         seed=project.settings.seed,
         module=module,
         optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
         schedule=steps(settings.decay_every),
+        extensible=True,
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
         score=(lambda: learner.accuracy(watched)) if _watch(settings.select, watched) else None,
-        blame="classifier.learning_rate",
+        save_every=60 * project.settings.training.save_every_minutes,
     )
     checkpoint = Checkpoint(project.checkpoints, name)
-    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+    fit(training, checkpoint, project.logs / f"{name}.csv", control)
 
 
 def needs_training(project: Project, name: str, origin: dict[str, str], control: Control) -> str:

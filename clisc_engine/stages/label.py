@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import slice_labels
 from clisc_engine.fingerprint import settings_used
-from clisc_engine.models.clip import load_clip
+from clisc_engine.models.clip import clip_digest, load_clip
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
@@ -20,10 +21,12 @@ def label(project: Project, control: Control) -> Report:
     Makes ``labels/probability`` (Z,) float32 and ``labels/tumour`` (Z,) uint8 from ``image``.
     """
     settings = project.settings
+    model = settings.label
     device = pick_device(control.device)
-    clip = load_clip(settings.label.model, settings.label.pretrained, device)
 
     def load() -> Work:
+        clip = load_clip(model.model, model.pretrained, device)
+        batch = BatchSize(control.batch_size or 32, "slices", control)
         text = clip.text_features(
             {"normal": settings.label.normal_prompts, "tumour": settings.label.tumour_prompts}
         )
@@ -33,13 +36,13 @@ def label(project: Project, control: Control) -> Report:
             has_brain = (image != 0).any(axis=(1, 2))
             probability = np.zeros(len(image), np.float32)
             slices = windowed(image, settings.window)
-            batches = np.array_split(
-                np.flatnonzero(has_brain), max(1, has_brain.sum() // (control.batch_size or 32))
-            )
-            for batch in batches:
-                if len(batch):
-                    with autocast(device, control.precision):
-                        probability[batch] = clip.probabilities(slices[batch], text)
+            shown = np.flatnonzero(has_brain)
+
+            def ask(part: slice) -> None:
+                with autocast(device, control.precision):
+                    probability[shown[part]] = clip.probabilities(slices[shown[part]], text)
+
+            batch.run(len(shown), ask)
             labels = slice_labels(
                 probability,
                 has_brain,
@@ -56,7 +59,10 @@ def label(project: Project, control: Control) -> Report:
         name="label",
         inputs=("image",),
         outputs=("labels/probability", "labels/tumour"),
-        made_from={**settings_used(settings, "label", "window"), "clip": clip.digest},
+        made_from={
+            **settings_used(settings, "label", "window"),
+            "clip": clip_digest(model.model, model.pretrained),
+        },
         load=load,
     )
     return run_cases(stage, project.cases(control.splits), control)

@@ -16,7 +16,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
 from clisc_engine.stages import train
 from clisc_engine.stages.prompt_sam import SAM_SETTINGS, case_seed, open_sam
-from clisc_engine.stages.sam_answers import Prompter
+from clisc_engine.stages.sam_answers import Prompter, SamSizes
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
 from clisc_engine.store import write_atomically
@@ -74,10 +74,10 @@ def _prompt(project: Project, control: Control) -> Report:
     prompts = settings.prompts
 
     def load() -> Work:
-        sam = open_sam(settings, control)
+        sam, sizes = open_sam(settings, control), SamSizes.of(settings, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            prompter = Prompter(sam, arrays["image"], settings, control, case_seed(settings, case))
+            prompter = Prompter(sam, arrays["image"], settings, control, sizes, case_seed(settings, case))
             roi = arrays[PREDICTION] != 0
             return {ANSWER: prompter.answer(roi, prompts, prompts.dilation_self_training)}
 
