@@ -215,6 +215,8 @@ def hold(
     lock = Lock(folder, Owner.this_process(command))
     if (dead := lock.take()) is not None:
         say(f"Took over the lock of {dead}, which is no longer running.")
+        for leftover in folder.rglob(".*.partial"):  # what it was writing when it died
+            leftover.unlink(missing_ok=True)
     over = threading.Event()
     thread = threading.Thread(target=_beat_until, args=(over, lock, lost), daemon=True)
     thread.start()
