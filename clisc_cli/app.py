@@ -87,10 +87,9 @@ def _print_what_the_locale_can() -> None:
 def _configure_logging(verbose: bool) -> None:
     import logging
 
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.ERROR,
-        format="%(asctime)s %(name)s: %(message)s",
-    )
+    level = logging.DEBUG if verbose else logging.ERROR
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setLevel(level)  # a run's log may listen to finer levels than the terminal
+    logging.basicConfig(level=level, handlers=[stderr], format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("matplotlib", "PIL", "numcodecs", "fsspec", "asyncio", "h5py"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

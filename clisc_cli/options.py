@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import platform
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clisc_cli.completion import case_names, setting_keys
-from clisc_cli.console import Terminal
+from clisc_cli.console import LOG, Terminal
 
 if TYPE_CHECKING:
     from clisc_engine.control import Control, StopFlag
@@ -109,6 +112,16 @@ class RunOptions:
             )
             self.context.with_resource(held)
 
+    def _log(self, project: Project) -> None:
+        """Keep a log of this run in the project; a dry run keeps none."""
+        if not self.dry_run:
+            from clisc_engine import __version__
+            from clisc_engine.run_log import run_log
+
+            about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
+            name = str(self.context.info_name)
+            self.context.with_resource(run_log(project.logs, name, about, [LOG]))
+
     def changes(self) -> dict[str, Any]:
         """Settings changed by --set and --seed, by dotted key."""
         from clisc_engine.settings import parse_assignment
@@ -146,6 +159,7 @@ class RunOptions:
             if not self.dry_run:
                 project.change_settings(settings, changes)
             project.settings = settings
+        self._log(project)
         return project
 
 

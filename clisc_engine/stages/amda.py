@@ -20,10 +20,9 @@ from clisc_engine.stages.classifier_training import (
     labelled_slices,
     needs_training,
     train_classifier,
+    training_cases,
     training_origin,
-    training_splits,
 )
-from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-amda"
@@ -31,7 +30,7 @@ CLASSIFIER = "classifier-amda"
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    cases = require(project.cases(training_splits(project)), "cams/raw", split="train")
+    cases = training_cases(project, "cams/raw")
     origin = {
         **training_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
         **settings_used(project.settings, "amda"),

@@ -22,10 +22,9 @@ from clisc_engine.stages.classifier_training import (
     needs_training,
     new_classifier,
     train_classifier,
+    training_cases,
     training_origin,
-    training_splits,
 )
-from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-raw"
@@ -34,7 +33,7 @@ TUMOUR, UNCERTAIN = 1, 255
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    cases = require(project.cases(training_splits(project)), "labels/tumour", split="train")
+    cases = training_cases(project, "labels/tumour")
     origin = training_origin(project, cases, ("image", "labels/tumour"))
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:

@@ -59,6 +59,11 @@ def train_unet(
     module = build_unet(settings.channels).to(device)
     train = _volumes([case for case in cases if case.info.split == "train"], labels, control)
     _check_labels(train, labels)
+    if (patches := len(train) * settings.patches_per_volume) < settings.batch_size:
+        control.progress.say(
+            f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
+            "each step takes them all. Raise unet.patches_per_volume for full batches."
+        )
     watched = [case for case in cases if case.info.split == "valid"]
     learner = _Learner(
         module,
@@ -82,7 +87,7 @@ def train_unet(
         batches=learner.batches,
         loss=learner.loss,
         score=(lambda: learner.agreement(_volumes(watched, labels, control), control))
-        if settings.select == "best" and watched
+        if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
     )
