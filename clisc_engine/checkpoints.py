@@ -92,8 +92,12 @@ class Checkpoint:
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
+        self.drop_states(keep_newest=keep_state)
+
+    def drop_states(self, *, keep_newest: bool) -> None:
+        """Drop the training states, or all but the newest."""
         self.previous_state.unlink(missing_ok=True)
-        if not keep_state:
+        if not keep_newest:
             self.state.unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:

@@ -76,12 +76,17 @@ class Training(Generic[Batch]):
         return fingerprint(shared)
 
 
-def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
-    """Empty when the finished weights are what this training would make, else the reason."""
+def why_train(
+    checkpoint: Checkpoint, made_from: dict[str, str], control: Control, *, extensible: bool
+) -> str:
+    """Empty when the finished weights are what this training would make, else the reason to train."""
     before = checkpoint.made_from()
     if before is None:
         return f"{checkpoint.name} is not trained yet"
-    return difference(before, made_from)
+    reason = difference(before, made_from) or ("forced" if control.force else "")
+    if not reason and not control.dry_run:
+        checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
+    return reason
 
 
 def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:

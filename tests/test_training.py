@@ -13,7 +13,7 @@ from torch.nn import functional
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.errors import BadInput, Stopped
-from clisc_engine.training import Training, fit, polynomial, steps, why_not_trained
+from clisc_engine.training import Training, fit, polynomial, steps, why_train
 
 EPOCHS, STEPS = 3, 5
 
@@ -203,12 +203,28 @@ def test_killed_before_the_weights_are_written_it_only_writes_them(tmp_path, mon
     assert again.taken == 0 and again.checkpoint.weights.exists()
 
 
+def test_killed_right_after_the_weights_are_written_no_state_is_left(tmp_path, monkeypatch):
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    work = Work(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "drop_states", kill)
+        work.run()
+    assert work.checkpoint.previous_state.exists()
+    assert why_train(work.checkpoint, work.training.made_from, Control(), extensible=False) == ""
+    assert [path.name for path in work.checkpoint.folder.iterdir()] == ["net.safetensors"]
+
+
 def test_more_epochs_go_on_where_that_is_exact(tmp_path):
     longer = Work(tmp_path / "at-once", epochs=5, decay=False)
     longer.run()
     Work(tmp_path / "in-two", epochs=3, decay=False).run()
     work = Work(tmp_path / "in-two", epochs=5, decay=False)
-    assert why_not_trained(work.checkpoint, work.training.made_from) == "unet.epochs 3 -> 5"
+    assert (
+        why_train(work.checkpoint, work.training.made_from, Control(), extensible=True)
+        == "unet.epochs 3 -> 5"
+    )
     assert "goes on after epoch 3" in work.run()[0]
     assert work.taken == 2 * STEPS
     assert same(work.result(), longer.result())

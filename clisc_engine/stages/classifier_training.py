@@ -21,7 +21,7 @@ from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
-from clisc_engine.training import Training, fit, steps, why_not_trained
+from clisc_engine.training import Training, fit, steps, why_train
 
 SliceBatch = tuple[Tensor, Tensor]
 
@@ -161,8 +161,7 @@ def train_classifier(
 
 def needs_training(project: Project, name: str, origin: dict[str, str], control: Control) -> str:
     """Why the classifier has to be trained; empty when it is fresh."""
-    reason = why_not_trained(Checkpoint(project.checkpoints, name), origin)
-    return reason or ("forced" if control.force else "")
+    return why_train(Checkpoint(project.checkpoints, name), origin, control, extensible=True)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from clisc_engine.models.unet import build_unet, predict_volume
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
-from clisc_engine.training import Training, fit, polynomial, why_not_trained
+from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
@@ -50,10 +50,11 @@ def train_unet(
     """
     checkpoint = Checkpoint(project.checkpoints, name)
     origin = {**unet_origin(project, cases, labels), **extra_origin}
-    reason = why_not_trained(checkpoint, origin) or ("forced" if control.force else "")
+    settings = project.settings.unet
+    extensible = settings.poly_power == 0
+    reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
         return reason
-    settings = project.settings.unet
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
     module = build_unet(settings.channels).to(device)
@@ -82,7 +83,7 @@ def train_unet(
         module=module,
         optimiser=_optimiser(settings, module),
         schedule=polynomial(settings.epochs, settings.poly_power),
-        extensible=settings.poly_power == 0,
+        extensible=extensible,
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,

@@ -1,7 +1,6 @@
 """What each stage makes, and when it makes it anew."""
 
 import csv
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,18 +11,10 @@ from small import SPLITS, STAGES, run_stages, small_project
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.project import open_project
 from clisc_engine.settings import with_changes
 from clisc_engine.stages.prompt_sam import case_seed, open_sam
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.slices import windowed
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    """A copy of the finished project, free to be spoilt."""
-    shutil.copytree(finished.root, tmp_path / "project")
-    return open_project(tmp_path / "project")
 
 
 def test_arrays_have_the_image_s_grid_and_their_ranges(finished):
