@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -215,8 +216,7 @@ def hold(
     lock = Lock(folder, Owner.this_process(command))
     if (dead := lock.take()) is not None:
         say(f"Took over the lock of {dead}, which is no longer running.")
-        for leftover in folder.rglob(".*.partial"):  # what it was writing when it died
-            leftover.unlink(missing_ok=True)
+        _clear_half_written(folder)
     over = threading.Event()
     thread = threading.Thread(target=_beat_until, args=(over, lock, lost), daemon=True)
     thread.start()
@@ -228,6 +228,15 @@ def hold(
         lock.release()
         if made and folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _clear_half_written(folder: Path) -> None:
+    """Remove what the dead owner was writing."""
+    for leftover in list(folder.rglob(".*.partial")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) -> None:

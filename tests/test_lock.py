@@ -164,6 +164,19 @@ def test_a_folder_made_for_the_lock_goes_with_it_unless_something_was_put_there(
     assert said == [] and not (tmp_path / "full" / LOCK).exists()
 
 
+def test_what_a_dead_owner_was_writing_goes_with_it(tmp_path, dead):
+    Lock(tmp_path, dead).take()
+    half = [tmp_path / "a" / ".zarr.json.1.partial", tmp_path / "a" / ".mask.1.partial" / ".b.partial"]
+    whole = tmp_path / "a" / "zarr.json"
+    for path in (*half, whole):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    said = []
+    with hold(tmp_path, "clisc cam", say=said.append, lost=said.append):
+        assert [path.name for path in (tmp_path / "a").iterdir()] == ["zarr.json"]
+    assert len(said) == 1 and "`clisc amda`" in said[0]
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
