@@ -87,8 +87,8 @@ class Undisturbed:
         if stage != "init":
             shutil.copytree(self.before(stage), root)
 
-    def run(self, stage, root, **moment):
-        arguments = [stage, root, "--device", "cpu"]
+    def run(self, stage, root, options=(), **moment):
+        arguments = [stage, root, "--device", "cpu", *options]
         if stage == "init":
             arguments += ["--images", self.data / "images", "--references", self.data / "references"]
             arguments += ["--split", self.data / "split.csv", "--weights", "tiny"]

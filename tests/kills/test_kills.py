@@ -1,12 +1,15 @@
 """Whatever stage is killed, at whatever moment: the next call ends where nobody had disturbed it."""
 
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 from killing import ALL_STAGES
-from small import CHANGES
+from small import CHANGES, SPLITS
+
+from clisc_engine.project import open_project
 
 SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
 
@@ -32,6 +35,17 @@ def test_a_stage_asked_to_stop_ends_with_75_and_goes_on(undisturbed, tmp_path, s
     again = undisturbed.run(stage, root)
     assert again.code == 0 and "Took over" not in again.output
     assert undisturbed.differing(stage, root) == []
+
+
+@pytest.mark.parametrize(("stage", "array"), [("label", "labels/tumour"), ("prompt-sam", "masks/sam")])
+def test_what_was_finished_is_not_done_again(undisturbed, tmp_path, stage, array):
+    root = tmp_path / "project"
+    undisturbed.start(stage, root)
+    undisturbed.run(stage, root, at=2 * undisturbed.operations[stage] // 3, signal="SIGKILL")
+    finished = {case.info.name for case in open_project(root).cases() if case.seal(array)}
+    assert 0 < len(finished) < len(SPLITS)
+    again = json.loads(undisturbed.run(stage, root, options=["--json", "--quiet"]).output)
+    assert set(again["fresh"]) == finished and set(again["done"]) == set(SPLITS) - finished
 
 
 def test_trainings_are_killed_within_their_epochs_too(undisturbed):
