@@ -51,6 +51,7 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
+    from clisc_cli.signals import stop_on_signals
     from clisc_engine.errors import CliscError, Stopped
 
     _print_what_the_locale_can()
@@ -58,7 +59,7 @@ def main() -> None:
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     try:
-        app(prog_name="clisc")
+        app(prog_name="clisc", obj=stop_on_signals())
     except CliscError as error:
         if verbose:
             terminal.console.print_exception()
@@ -86,10 +87,9 @@ def _print_what_the_locale_can() -> None:
 def _configure_logging(verbose: bool) -> None:
     import logging
 
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.ERROR,
-        format="%(asctime)s %(name)s: %(message)s",
-    )
+    level = logging.DEBUG if verbose else logging.ERROR
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setLevel(level)  # a run's log may listen to finer levels than the terminal
+    logging.basicConfig(level=level, handlers=[stderr], format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("matplotlib", "PIL", "numcodecs", "fsspec", "asyncio", "h5py"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

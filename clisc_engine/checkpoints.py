@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Checkpoint:
     """The weights of one training (``classifier-raw``, ``unet-round1``, ...) and its state.
 
     Weights are safetensors whose metadata tell what made them. The state of a training under way
-    lies beside them until the training is done.
+    lies beside them, and the state before it too, in case the newest cannot be read.
     """
 
     folder: Path
@@ -39,6 +40,11 @@ class Checkpoint:
     def state(self) -> Path:
         """The state of a training under way."""
         return self.folder / f"{self.name}.training.pt"
+
+    @property
+    def previous_state(self) -> Path:
+        """The state that was saved before it."""
+        return self.folder / f"{self.name}.training-before.pt"
 
     def made_from(self) -> dict[str, str] | None:
         """What made the weights; None when there are none.
@@ -78,33 +84,47 @@ class Checkpoint:
         except (RuntimeError, safetensors.SafetensorError) as error:
             raise BadInput(f"{self.weights} does not fit the network: {error}") from error
 
-    def finish(self, weights: dict[str, torch.Tensor], made_from: dict[str, str]) -> None:
-        """Save the finished weights, then drop the training state."""
+    def finish(
+        self, weights: dict[str, torch.Tensor], made_from: dict[str, str], *, keep_state: bool
+    ) -> None:
+        """Save the finished weights, then drop the training state unless more epochs can follow."""
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
-        self.state.unlink(missing_ok=True)
+        self.drop_states(keep_newest=keep_state)
+
+    def drop_states(self, *, keep_newest: bool) -> None:
+        """Drop the training states, or all but the newest."""
+        self.previous_state.unlink(missing_ok=True)
+        if not keep_newest:
+            self.state.unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Save the state of a training under way."""
+        """Save the state of a training under way; the one before it is kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob(f".{self.name}.*.partial"):
+            leftover.unlink(missing_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
+        if self.state.exists():
+            self.state.replace(self.previous_state)
         write_atomically(self.state, buffer.getvalue())
 
-    def load_state(self, expected: str) -> dict[str, Any] | None:
-        """The state of a training of this fingerprint; None when there is none.
+    def load_state(self, expected: str, say: Callable[[str], None]) -> dict[str, Any] | None:
+        """The newest readable state of a training of this fingerprint; None when there is none.
 
-        Raises:
-            BadInput: when the file is damaged.
+        Args:
+            expected: the training's fingerprint.
+            say: is told of each file that cannot be read.
         """
-        if not self.state.exists():
-            return None
-        try:
-            state = torch.load(self.state, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise BadInput(
-                f"{self.state} is damaged ({type(error).__name__}); remove it to start this training anew."
-            ) from error
-        return state if state.get("fingerprint") == expected else None
+        for path in (self.state, self.previous_state):
+            if not path.exists():
+                continue
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                if state["fingerprint"] == expected:
+                    return dict(state)
+            except Exception as error:
+                say(f"{path} is damaged ({type(error).__name__}) and is left aside.")
+        return None

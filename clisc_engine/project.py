@@ -71,18 +71,36 @@ class CaseArrays:
     store: Store
 
     def read(self, array: str) -> npt.NDArray[Any]:
-        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door."""
+        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door.
+
+        Raises:
+            BadInput: when it is missing, damaged, or holds NaN or infinite values.
+        """
         if array == REFERENCE:
             raise PermissionError("reference masks are read through project.references alone")
-        return self.store.read(f"cases/{self.info.name}/{array}")
+        data = self.store.read(f"cases/{self.info.name}/{array}")
+        self._check_finite(array, data)
+        return data
 
     def seal(self, array: str) -> Seal | None:
         """The array's seal, None when it is missing."""
         return self.store.seal(f"cases/{self.info.name}/{array}")
 
     def write(self, array: str, data: npt.NDArray[Any], seal: Seal) -> None:
-        """Write and seal one of the case's arrays."""
+        """Write and seal one of the case's arrays.
+
+        Raises:
+            BadInput: when it holds NaN or infinite values; nothing is written then.
+        """
+        self._check_finite(array, data)
         self.store.write(f"cases/{self.info.name}/{array}", data, seal)
+
+    def _check_finite(self, array: str, data: npt.NDArray[Any]) -> None:
+        if np.issubdtype(data.dtype, np.floating) and not np.isfinite(data).all():
+            raise BadInput(
+                f"{array} of case {self.info.name} holds NaN or infinite values; look at its image "
+                f"({self.info.source}) for extreme intensities, and at --precision."
+            )
 
 
 @dataclass(frozen=True)

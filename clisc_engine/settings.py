@@ -233,6 +233,14 @@ class S3fSettings(Section):
     )
 
 
+class TrainingSettings(Section):
+    """How trainings are kept; no part of what comes out."""
+
+    save_every_minutes: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="save within an epoch after so many minutes; 0 after whole epochs only"
+    )
+
+
 class Settings(Section):
     """All settings of one project, as clisc.toml holds them."""
 
@@ -249,6 +257,7 @@ class Settings(Section):
     sam: SamSettings = SamSettings()
     unet: UnetSettings = UnetSettings()
     s3f: S3fSettings = S3fSettings()
+    training: TrainingSettings = TrainingSettings()
 
 
 TINY: Mapping[str, Any] = {

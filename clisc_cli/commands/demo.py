@@ -17,6 +17,7 @@ SPLIT_RATIO = "12:1:6"
 
 
 def command(
+    context: typer.Context,
     directory: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
     ] = Path("clisc-demo"),
@@ -39,7 +40,8 @@ def command(
     from clisc_engine.stages.demo import make_data_set
     from clisc_engine.stages.initialise import Request, initialise
 
-    options = RunOptions(json_=json_, quiet=quiet, verbose=verbose)
+    options = RunOptions(context, json_=json_, quiet=quiet, verbose=verbose)
+    options.hold(directory / "project")
     control = options.control()
     data = make_data_set(directory / "data", seed=seed, cases=cases, control=control)
     changes = dict(parse_assignment(text) for text in assignments or [])

@@ -8,6 +8,7 @@ import typer
 
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import fail_if_cases_failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,8 @@ def command(
     chosen = chosen_splits(splits, ("test",))
     document = evaluate(project, options.control(chosen), ablation=ablation, splits=chosen)
     show_evaluation(document, project.results, options)
+    measured = len({entry["case"] for entry in document["cases"]})
+    fail_if_cases_failed("evaluate", document["failed"], measured, "", options)
 
 
 def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:

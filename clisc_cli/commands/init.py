@@ -43,6 +43,7 @@ def command(
     """
     from clisc_engine.stages.initialise import Request, initialise
 
+    options.hold(directory)
     settings = _settings(weights, options)
     request = Request(directory, images, references, split, split_ratio, skip_bad)
     imported = initialise(request, settings, options.control())

@@ -95,11 +95,6 @@ def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     return _load_tiny(device) if model == "tiny" else _load_open_clip(model, pretrained, device)
 
 
-def clip_digest(model: str, pretrained: str) -> str:
-    """SHA-256 of the weight file that `load_clip` would load."""
-    return sha256_of(find_clip(model, pretrained))
-
-
 def find_clip(model: str, pretrained: str) -> Path:
     """The weight file of an open_clip model.
 
@@ -134,6 +129,11 @@ def find_clip(model: str, pretrained: str) -> Path:
         f"CLIP {model} ({pretrained}) is not on this machine. Download it from {source} and put it "
         f"into {models_folder()} as {name}, or use --weights tiny."
     )
+
+
+def clip_digest(model: str, pretrained: str) -> str:
+    """SHA-256 of the weight file that `load_clip` would load."""
+    return sha256_of(find_clip(model, pretrained))
 
 
 def _candidates(model: str, tag: str, config: Mapping[str, Any]) -> list[Path]:

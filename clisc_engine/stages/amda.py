@@ -20,10 +20,9 @@ from clisc_engine.stages.classifier_training import (
     labelled_slices,
     needs_training,
     train_classifier,
+    training_cases,
     training_origin,
-    training_splits,
 )
-from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-amda"
@@ -31,7 +30,7 @@ CLASSIFIER = "classifier-amda"
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    cases = require(project.cases(training_splits(project)), "cams/raw", split="train")
+    cases = training_cases(project, "cams/raw")
     origin = {
         **training_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
         **settings_used(project.settings, "amda"),
@@ -40,14 +39,14 @@ def amda(project: Project, control: Control) -> Report:
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
-        originals = labelled_slices(project, train)
-        union = originals.joined(masked_copies(project, train))
-        watched = labelled_slices(project, valid)
+        originals = labelled_slices(project, train, control)
+        union = originals.joined(masked_copies(project, train, control))
+        watched = labelled_slices(project, valid, control)
         train_classifier(project, CLASSIFIER, origin, union, watched, control)
     return map_cases(project, CLASSIFIER, "cams/amda", "amda", control, reason)
 
 
-def masked_copies(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
@@ -57,6 +56,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlic
     copies: list[np.ndarray] = []
     labels: list[int] = []
     for case in cases:
+        control.check_stop()
         image, maps, label = (case.read(a) for a in ("image", "cams/raw", "labels/tumour"))
         brain, slices = image != 0, windowed(image, project.settings.window)
         rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.fingerprint import settings_used
@@ -20,10 +21,12 @@ def label(project: Project, control: Control) -> Report:
     Makes ``labels/probability`` (Z,) float32 and ``labels/tumour`` (Z,) uint8 from ``image``.
     """
     settings = project.settings
+    model = settings.label
     device = pick_device(control.device)
 
     def load() -> Work:
-        clip = load_clip(settings.label.model, settings.label.pretrained, device)
+        clip = load_clip(model.model, model.pretrained, device)
+        batch = BatchSize(control.batch_size or 32, "slices", control)
         text = clip.text_features(
             {"normal": settings.label.normal_prompts, "tumour": settings.label.tumour_prompts}
         )
@@ -35,13 +38,13 @@ def label(project: Project, control: Control) -> Report:
             has_brain = (image != 0).any(axis=(1, 2))
             probability = np.zeros(len(image), np.float32)
             slices = windowed(image, settings.window)
-            batches = np.array_split(
-                np.flatnonzero(has_brain), max(1, has_brain.sum() // (control.batch_size or 32))
-            )
-            for batch in batches:
-                if len(batch):
-                    with autocast(device, control.precision):
-                        probability[batch] = clip.probabilities(slices[batch], text)
+            shown = np.flatnonzero(has_brain)
+
+            def ask(part: slice) -> None:
+                with autocast(device, control.precision):
+                    probability[shown[part]] = clip.probabilities(slices[shown[part]], text)
+
+            batch.run(len(shown), ask)
             labels = slice_labels(
                 probability,
                 has_brain,
@@ -58,7 +61,7 @@ def label(project: Project, control: Control) -> Report:
         outputs=("labels/probability", "labels/tumour"),
         made_from={
             **settings_used(settings, "label", "window"),
-            "clip": clip_digest(settings.label.model, settings.label.pretrained),
+            "clip": clip_digest(model.model, model.pretrained),
         },
         load=load,
     )

@@ -12,6 +12,7 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor, nn
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
@@ -25,7 +26,7 @@ from clisc_engine.models.unet import build_unet, predict_volume
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
-from clisc_engine.training import Training, fit, polynomial, why_not_trained
+from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
@@ -49,16 +50,22 @@ def train_unet(
     """
     checkpoint = Checkpoint(project.checkpoints, name)
     origin = {**unet_origin(project, cases, labels), **extra_origin}
-    reason = why_not_trained(checkpoint, origin) or ("forced" if control.force else "")
+    settings = project.settings.unet
+    extensible = settings.poly_power == 0
+    reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
         return reason
-    settings = project.settings.unet
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
     module = build_unet(settings.channels).to(device, memory_format=torch.channels_last_3d)
-    train = _volumes([case for case in cases if case.info.split == "train"], labels)
+    train = _volumes([case for case in cases if case.info.split == "train"], labels, control)
     _check_labels(train, labels)
+    if (patches := len(train) * settings.patches_per_volume) < settings.batch_size:
+        control.progress.say(
+            f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
+            "each step takes them all. Raise unet.patches_per_volume for full batches."
+        )
     watched = [case for case in cases if case.info.split == "valid"]
     learner = _Learner(
         module,
@@ -70,20 +77,23 @@ def train_unet(
         segmentation_loss(settings.loss),
     )
     training: Training[PatchBatch] = Training(
+        name=name,
+        settings="unet",
         made_from=origin,
         seed=project.settings.seed,
         module=module,
         optimiser=_optimiser(settings, module),
         schedule=polynomial(settings.epochs, settings.poly_power),
+        extensible=extensible,
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
-        score=(lambda: learner.agreement(_volumes(watched, labels), control))
-        if settings.select == "best" and watched
+        score=(lambda: learner.agreement(_volumes(watched, labels, control), control))
+        if settings.select == "best"
         else None,
-        blame="unet.learning_rate",
+        save_every=60 * project.settings.training.save_every_minutes,
     )
-    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+    fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
 
 
@@ -116,9 +126,10 @@ def predict_cases(
         module = build_unet(settings.channels).to(device)
         checkpoint.load(module)
         module.eval()
+        windows = BatchSize(settings.batch_size, "windows", control)
 
         def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            return {array: predict(module, arrays["image"], settings, control, device)}
+            return {array: predict(module, arrays["image"], settings, windows, device)}
 
         return work
 
@@ -139,21 +150,26 @@ def predict(
     module: nn.Module,
     image: npt.NDArray[Any],
     settings: UnetSettings,
-    control: Control,
+    windows: BatchSize,
     device: torch.device,
 ) -> npt.NDArray[np.uint8]:
     """The network's (Z, Y, X) mask of one volume, inside the brain."""
     image = image.astype(np.float32)
-    probability = predict_volume(
-        module,
-        image,
-        tuple(settings.patch),
-        mode=settings.inference,
-        overlap=settings.overlap,
-        batch_size=settings.batch_size,
-        device=device,
-        precision=control.precision,
-    )
+
+    def predict_with(size: int) -> npt.NDArray[np.float32]:
+        return predict_volume(
+            module,
+            image,
+            tuple(settings.patch),
+            mode=settings.inference,
+            overlap=settings.overlap,
+            batch_size=size,
+            device=device,
+            precision=windows.control.precision,
+        )
+
+    with module.register_forward_pre_hook(lambda *_: windows.control.check_stop()):
+        probability = windows.attempt(predict_with)
     mask = (probability > 0.5) & (image != 0)
     if settings.largest_component and mask.any():
         mask = largest_component(mask)
@@ -188,9 +204,10 @@ class _Learner:
         return loss
 
     def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
+        windows = BatchSize(self.settings.batch_size, "windows", control)
         scores = [
             dice(
-                predict(self.module, v["image"][0].numpy(), self.settings, control, self.device),
+                predict(self.module, v["image"][0].numpy(), self.settings, windows, self.device),
                 v["label"][0].numpy(),
             )
             for v in volumes
@@ -204,14 +221,18 @@ class _Learner:
         return channels_last, labels.to(self.device)
 
 
-def _volumes(cases: Sequence[CaseArrays], labels: str) -> list[dict[str, Tensor]]:
-    return [
-        {
-            "image": torch.from_numpy(case.read("image")[None].astype(np.float32)),
-            "label": torch.from_numpy(case.read(labels)[None].astype(np.uint8)),
-        }
-        for case in cases
-    ]
+def _volumes(cases: Sequence[CaseArrays], labels: str, control: Control) -> list[dict[str, Tensor]]:
+    volumes: list[dict[str, Tensor]] = []
+    for case in cases:
+        control.check_stop()
+        image, label = case.read("image"), case.read(labels)
+        volumes.append(
+            {
+                "image": torch.from_numpy(image[None].astype(np.float32)),
+                "label": torch.from_numpy(label[None].astype(np.uint8)),
+            }
+        )
+    return volumes
 
 
 def _check_labels(volumes: list[dict[str, Tensor]], labels: str) -> None:

@@ -1,7 +1,11 @@
 """One small pipeline, run once and shared."""
 
+import shutil
+
 import pytest
 from small import run_stages, small_data, small_project
+
+from clisc_engine.project import open_project
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,10 @@ def finished(tmp_path_factory, data):
     project = small_project(tmp_path_factory.mktemp("finished") / "project", data)
     run_stages(project)
     return project
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished project, free to be spoilt."""
+    shutil.copytree(finished.root, tmp_path / "project")
+    return open_project(tmp_path / "project")

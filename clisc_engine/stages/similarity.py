@@ -1,0 +1,58 @@
+"""How far SAM and the round-1 network agree on each volume; compared once and kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from clisc_engine.control import Control
+from clisc_engine.core.filtering import dice
+from clisc_engine.errors import BadInput
+from clisc_engine.project import CaseArrays
+from clisc_engine.store import write_atomically
+
+
+def similarities(
+    cases: Sequence[CaseArrays], first: str, second: str, kept: Path, control: Control
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Dice of two masks of each case, by case name.
+
+    Args:
+        cases: those that have both masks.
+        first: a mask, e.g. ``masks/round1``.
+        second: the other.
+        kept: JSON file of earlier scores with the fingerprints of both masks. What is found there is
+            not compared again; what is not is added, except in a dry run.
+        control: says when to stop.
+
+    Returns:
+        The scores, and the errors of the cases whose masks cannot be read.
+    """
+    before = _read(kept)
+    entries: dict[str, list[str | float]] = {}
+    failed: dict[str, str] = {}
+    for case in cases:
+        name = case.info.name
+        prints = [seal.fingerprint for array in (first, second) if (seal := case.seal(array))]
+        entry = before.get(name)
+        if isinstance(entry, list) and entry[:-1] == prints and isinstance(entry[-1], float):
+            entries[name] = entry
+            continue
+        control.check_stop()
+        try:
+            entries[name] = [*prints, dice(case.read(first), case.read(second))]
+        except BadInput as error:
+            failed[name] = str(error)
+    if entries != before and not control.dry_run:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(entries, indent=1).encode())
+    return {name: float(entry[-1]) for name, entry in entries.items()}, failed
+
+
+def _read(path: Path) -> dict[str, list[str | float]]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
