@@ -13,6 +13,7 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.project import open_project
 from clisc_engine.stages.evaluate import ROWS, evaluate
+from clisc_engine.stages.evaluation_tables import cell
 
 EVERYWHERE = ("train", "valid", "test")
 
@@ -96,3 +97,19 @@ def test_before_any_stage_there_is_nothing_to_evaluate(tmp_path, data):
     project = small_project(tmp_path / "project", data)
     with pytest.raises(MissingStage, match="clisc"):
         evaluate(project, Control(device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("-x", "'-x"),
+        ("p-1", "p-1"),
+        (-0.5, "-0.5000"),
+        (3, 3),
+    ],
+)
+def test_text_in_tables_is_no_formula(value, shown):
+    assert cell(value) == shown
