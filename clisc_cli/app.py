@@ -1,14 +1,15 @@
-"""The Typer app: eight stages in the order of the paper, and the demo."""
+"""The Typer app: the stages in the order of the paper, verify, and the demo."""
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from clisc_cli.commands import amda, cam, demo, evaluate, init, label, prompt_sam, self_train, train
+from clisc_cli.commands import amda, cam, demo, evaluate, init, label, prompt_sam, self_train, train, verify
 from clisc_cli.console import Terminal
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, command in {
+COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.command,
     "label": label.command,
     "cam": cam.command,
@@ -27,8 +28,10 @@ for name, command in {
     "train": train.command,
     "self-train": self_train.command,
     "evaluate": evaluate.command,
+    "verify": verify.command,
     "demo": demo.command,
-}.items():
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
@@ -52,7 +55,7 @@ def _root(
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
     from clisc_cli.signals import stop_on_signals
-    from clisc_engine.errors import CliscError, Stopped
+    from clisc_engine.errors import BadInput, CliscError, Stopped
 
     _print_what_the_locale_can()
     terminal = Terminal(quiet=False)
@@ -68,6 +71,14 @@ def main() -> None:
     except KeyboardInterrupt:
         terminal.error("Interrupted; what was finished is kept. Run the same command to go on.")
         sys.exit(Stopped.exit_code)
+    except OSError as error:
+        if verbose:
+            terminal.console.print_exception()
+        terminal.error(
+            f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
+            "What was finished is kept; mend that and run the same command again."
+        )
+        sys.exit(BadInput.exit_code)
     except Exception as error:
         if verbose:
             terminal.console.print_exception()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from clisc_engine.store import write_atomically
 class Checkpoint:
     """The weights of one training (``classifier-raw``, ``unet-round1``, ...) and its state.
 
-    Weights are safetensors whose metadata tell what made them. The state of a training under way
-    lies beside them, and the state before it too, in case the newest cannot be read.
+    Weights are safetensors whose metadata tell what made them, and hold a digest of the tensors. The
+    state of a training under way lies beside them, and the state before it too, in case the newest
+    cannot be read.
     """
 
     folder: Path
@@ -52,17 +54,8 @@ class Checkpoint:
         Raises:
             BadInput: when the file is damaged.
         """
-        if not self.weights.exists():
-            return None
-        try:
-            with safetensors.safe_open(str(self.weights), framework="numpy") as file:
-                metadata = file.metadata() or {}
-            return dict(json.loads(metadata["made_from"]))
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
-            raise BadInput(
-                f"{self.weights} is damaged ({error}); remove it and run "
-                f"`clisc {MADE_BY.get(self.name, 'train')}` again."
-            ) from error
+        metadata = self._metadata()
+        return None if metadata is None else metadata[0]
 
     def fingerprint(self) -> str:
         """Fingerprint of the finished weights.
@@ -80,9 +73,24 @@ class Checkpoint:
         """Load the finished weights into a module of the same shape."""
         self.fingerprint()
         try:
-            module.load_state_dict(safetensors.torch.load_file(str(self.weights)))
-        except (RuntimeError, safetensors.SafetensorError) as error:
+            module.load_state_dict(self.tensors())
+        except RuntimeError as error:
             raise BadInput(f"{self.weights} does not fit the network: {error}") from error
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The finished weights by name, checked against their digest.
+
+        Raises:
+            BadInput: when the file is damaged or gone.
+        """
+        metadata = self._metadata()
+        try:
+            found = dict(safetensors.torch.load_file(str(self.weights)))
+        except (OSError, safetensors.SafetensorError) as error:
+            raise self._damaged(str(error)) from error
+        if metadata is None or _digest(found) != metadata[1]:
+            raise self._damaged("its tensors have changed since they were written")
+        return found
 
     def finish(
         self, weights: dict[str, torch.Tensor], made_from: dict[str, str], *, keep_state: bool
@@ -90,7 +98,7 @@ class Checkpoint:
         """Save the finished weights, then drop the training state unless more epochs can follow."""
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-        metadata = {"made_from": json.dumps(made_from)}
+        metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
         self.drop_states(keep_newest=keep_state)
 
@@ -128,3 +136,34 @@ class Checkpoint:
             except Exception as error:
                 say(f"{path} is damaged ({type(error).__name__}) and is left aside.")
         return None
+
+    def _metadata(self) -> tuple[dict[str, str], str] | None:
+        """What made the weights, and the digest of the tensors; None when there are none."""
+        if not self.weights.exists():
+            return None
+        try:
+            with safetensors.safe_open(str(self.weights), framework="numpy") as file:
+                metadata = file.metadata() or {}
+            origin = json.loads(metadata["made_from"])
+            digest = metadata["sha256"]
+        except (OSError, ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
+            raise self._damaged(f"{type(error).__name__}: {error}") from error
+        if not isinstance(origin, dict) or not all(isinstance(value, str) for value in origin.values()):
+            raise self._damaged("it does not say what made it")
+        return origin, digest
+
+    def _damaged(self, why: str) -> BadInput:
+        command = MADE_BY.get(self.name, "train")
+        return BadInput(
+            f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it, then run "
+            f"`clisc {command}` again."
+        )
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values, since safetensors carries no checksum of its own."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, MissingStage, Stopped
+from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY, CaseArrays
 from clisc_engine.store import Seal
@@ -137,7 +137,7 @@ def _run_case(
             seal = Seal.now(stage.name, fingerprint(origin), origin, seconds)
             case.write(array, np.ascontiguousarray(outputs[array]), seal)
         report.done.append(name)
-    except Stopped:
+    except (Stopped, DiskFault):
         raise
     except Exception as error:
         log.debug("case %s failed in %s", name, stage.name, exc_info=True)

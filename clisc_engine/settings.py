@@ -331,7 +331,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise BadInput(f"--set {text!r} is not KEY=VALUE, e.g. --set amda.t=10.")
     try:
         return key.strip(), json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also numbers that are too long, and lists nested too deep
         return key.strip(), value.strip()
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, DiskFault, MissingStage
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import missing_message
@@ -123,6 +123,8 @@ def _measure(
         control.check_stop()
         try:
             found = _measure_case(project, case, rows)
+        except DiskFault:
+            raise
         except BadInput as error:
             failed[case.info.name] = str(error)
             continue

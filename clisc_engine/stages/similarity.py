@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, DiskFault
 from clisc_engine.project import CaseArrays
 from clisc_engine.store import write_atomically
 
@@ -42,6 +42,8 @@ def similarities(
         control.check_stop()
         try:
             entries[name] = [*prints, dice(case.read(first), case.read(second))]
+        except DiskFault:
+            raise
         except BadInput as error:
             failed[name] = str(error)
     if entries != before and not control.dry_run:

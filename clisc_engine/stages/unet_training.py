@@ -58,7 +58,7 @@ def train_unet(
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
-    module = build_unet(settings.channels).to(device, memory_format=torch.channels_last_3d)
+    module = build_unet(settings.channels).to(device).to(memory_format=torch.channels_last_3d)
     train = _volumes([case for case in cases if case.info.split == "train"], labels, control)
     _check_labels(train, labels)
     if (patches := len(train) * settings.patches_per_volume) < settings.batch_size:
