@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clisc_engine.errors import BadInput
 
@@ -195,10 +195,16 @@ class UnetSettings(Section):
     patch: Annotated[
         list[Annotated[int, Field(ge=16, multiple_of=16)]], Field(min_length=3, max_length=3)
     ] = Field([128, 128, 128], description="input size (Z, Y, X), multiples of 16 (paper)")
+    spacing: list[Annotated[float, Field(gt=0, le=20)]] = Field(
+        [], description="(Z, Y, X) in mm of the volumes that the network sees; empty: their own"
+    )
     epochs: Annotated[int, Field(ge=1)] = Field(400, description="passes (paper: 400)")
     batch_size: Annotated[int, Field(ge=1)] = Field(2, description="patches a step (paper: 2)")
     patches_per_volume: Annotated[int, Field(ge=1)] = Field(
-        1, description="random patches taken from a volume in each epoch"
+        1, description="random patches taken from a volume at a time"
+    )
+    patches_per_epoch: Annotated[int, Field(ge=0)] = Field(
+        0, description="patches an epoch, volumes taken by turns; 0 visits each volume once"
     )
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (paper) or adamw")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -223,6 +229,13 @@ class UnetSettings(Section):
     largest_component: bool = Field(
         True, description="keep the prediction's largest connected component (code: yes)"
     )
+
+    @field_validator("spacing")
+    @classmethod
+    def _three_or_none(cls, spacing: list[float]) -> list[float]:
+        if len(spacing) not in (0, 3):
+            raise ValueError("give three numbers (Z, Y, X), or none for the volumes' own")
+        return spacing
 
 
 class S3fSettings(Section):
@@ -278,11 +291,12 @@ TINY: Mapping[str, Any] = {
     "prompts": {"dilation": 3},
     "sam": {"model": "tiny", "equalise": False, "batch_size": 16},
     "unet": {
-        "patch": [32, 96, 96],
-        "epochs": 40,
-        "patches_per_volume": 2,
+        "patch": [32, 80, 64],
+        "spacing": [4.0, 2.5, 2.5],
+        "epochs": 30,
+        "patches_per_epoch": 24,
         "optimiser": "adamw",
-        "learning_rate": 0.002,
+        "learning_rate": 0.008,
     },
 }
 """What the tiny preset changes; everything else is as in the paper preset."""

@@ -33,6 +33,8 @@ CHANGES = {
     "unet.epochs": 2,
     "unet.patch": [16, 32, 32],
     "unet.patches_per_volume": 1,
+    "unet.patches_per_epoch": 0,
+    "unet.spacing": [9.0, 4.0, 4.0],
 }
 
 

@@ -12,7 +12,7 @@ from clisc_cli.commands.evaluate import show_evaluation
 from clisc_cli.options import RunOptions
 from clisc_cli.reports import show_report
 
-SPLIT_RATIO = "12:1:6"
+SPLIT_RATIO = "21:1:8"
 """More test cases than the paper's 7:1:2, since a demo has few."""
 
 
@@ -22,7 +22,7 @@ def command(
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
     ] = Path("clisc-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms and of all draws.")] = 0,
-    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 19,
+    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 30,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),

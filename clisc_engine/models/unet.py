@@ -3,30 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from monai.inferers import sliding_window_inference
 from monai.networks.nets import UNet
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
 from clisc_engine.models.device import autocast
 
 
-def build_unet(channels: Sequence[int]) -> nn.Module:
-    """MONAI's U-Net from one channel to two classes; levels are a factor of 2 apart."""
+def build_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Module:
+    """MONAI's U-Net from one channel to two classes.
+
+    Args:
+        channels: of the levels, finest first; levels are a factor of 2 apart.
+        spacing: (z, y, x) in mm of the volumes that it will see. Axes that are more than 1.5 times
+            coarser than the finest one are halved at later levels only, as nnU-Net does. Empty
+            halves all axes at each level.
+    """
     network: nn.Module = UNet(
         spatial_dims=3,
         in_channels=1,
         out_channels=2,
         channels=tuple(channels),
-        strides=(2,) * (len(channels) - 1),
+        strides=level_strides(len(channels) - 1, spacing),
         num_res_units=2,
     )
     return network
+
+
+def level_strides(halvings: int, spacing: Sequence[float]) -> list[tuple[int, ...]]:
+    """Stride (z, y, x) of each halving, so that anisotropic voxels become isotropic on the way down."""
+    now = list(spacing) or [1.0, 1.0, 1.0]
+    strides: list[tuple[int, ...]] = []
+    for _ in range(halvings):
+        strides.append(tuple(1 if side > 1.5 * min(now) else 2 for side in now))
+        now = [side * stride for side, stride in zip(now, strides[-1], strict=True)]
+    return strides
+
+
+def at_spacing(
+    volume: npt.NDArray[Any], spacing: Sequence[float], wanted: Sequence[float]
+) -> npt.NDArray[np.float32]:
+    """A (Z, Y, X) volume resampled, float32; as it is when ``wanted`` is empty.
+
+    Linear interpolation, after a Gaussian along the axes that become coarser. `resized` is the way back.
+
+    Args:
+        volume: image or mask.
+        spacing: its (z, y, x) in mm.
+        wanted: (z, y, x) in mm; the grid's extent stays, so voxels come out as near to it as fits.
+    """
+    volume = volume.astype(np.float32)
+    shape = volume.shape
+    if wanted:
+        sides = zip(volume.shape, spacing, wanted, strict=True)
+        shape = tuple(max(1, round(n * old / new)) for n, old, new in sides)
+    if shape == volume.shape:
+        return volume
+    ratios = [before / after for before, after in zip(volume.shape, shape, strict=True)]
+    smooth = ndimage.gaussian_filter(volume, [max(0.0, 0.3 * (ratio - 1)) for ratio in ratios])
+    return resized(smooth, shape)
+
+
+def resized(volume: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """A (Z, Y, X) volume interpolated linearly onto another number of voxels over the same extent."""
+    if volume.shape == shape:
+        return volume
+    tensor = torch.from_numpy(np.ascontiguousarray(volume))[None, None]
+    found: npt.NDArray[np.float32] = functional.interpolate(
+        tensor, shape, mode="trilinear", align_corners=False
+    )[0, 0].numpy()
+    return found
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
 """The demo's data set: phantom FLAIR volumes and their references as NIfTI files.
 
 It stands for a plain study of gliomas: one scanner and one protocol with slices of 4 mm, clearly bright
-solid lesions of 20 to 120 ml. The tiny models know harder lesions and other protocols too;
+solid lesions of 30 to 120 ml. The tiny models know harder lesions and other protocols too;
 docs/model-card.md has the figures of each kind.
 """
 
@@ -18,8 +18,8 @@ from clisc_engine.imaging.volume import Geometry, write_image, write_mask
 SHAPE = (36, 128, 112)
 SPACING = (4.0, 1.6, 1.6)
 KIND: LesionKind = "solid"
-VOLUME_ML = (20.0, 120.0)
-BRIGHTNESS = (1.6, 2.1)
+VOLUME_ML = (30.0, 120.0)
+BRIGHTNESS = (1.7, 2.2)
 PROTOCOL = Protocol(grey=1.2, fluid=0.15, gamma=1.0, blur=0.6, noise=0.03, smooth_noise=0.6)
 FIRST_TRAINING_SEED = 1_000_000
 

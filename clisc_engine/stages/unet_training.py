@@ -22,7 +22,7 @@ from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.models.unet import build_unet, predict_volume
+from clisc_engine.models.unet import at_spacing, build_unet, predict_volume, resized
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
@@ -58,10 +58,12 @@ def train_unet(
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
-    module = build_unet(settings.channels).to(device).to(memory_format=torch.channels_last_3d)
-    train = _volumes([case for case in cases if case.info.split == "train"], labels, control)
+    module = build_unet(settings.channels, settings.spacing)
+    module = module.to(device).to(memory_format=torch.channels_last_3d)
+    train = _volumes([case for case in cases if case.info.split == "train"], labels, settings, control)
     _check_labels(train, labels)
-    if (patches := len(train) * settings.patches_per_volume) < settings.batch_size:
+    patches = settings.patches_per_epoch or len(train) * settings.patches_per_volume
+    if patches < settings.batch_size:
         control.progress.say(
             f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
             "each step takes them all. Raise unet.patches_per_volume for full batches."
@@ -88,7 +90,7 @@ def train_unet(
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
-        score=(lambda: learner.agreement(_volumes(watched, labels, control), control))
+        score=(lambda: learner.agreement(_volumes(watched, labels, settings, control), control))
         if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
@@ -123,13 +125,14 @@ def predict_cases(
 
     def load() -> Work:
         device = pick_device(control.device)
-        module = build_unet(settings.channels).to(device)
+        module = build_unet(settings.channels, settings.spacing).to(device)
         checkpoint.load(module)
         module.eval()
         windows = BatchSize(settings.batch_size, "windows", control)
 
-        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            return {array: predict(module, arrays["image"], settings, windows, device)}
+        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
+            spacing = case.info.spacing
+            return {array: predict(module, arrays["image"], spacing, settings, windows, device)}
 
         return work
 
@@ -149,17 +152,18 @@ def predict_cases(
 def predict(
     module: nn.Module,
     image: npt.NDArray[Any],
+    spacing: Sequence[float],
     settings: UnetSettings,
     windows: BatchSize,
     device: torch.device,
 ) -> npt.NDArray[np.uint8]:
-    """The network's (Z, Y, X) mask of one volume, inside the brain."""
-    image = image.astype(np.float32)
+    """The network's (Z, Y, X) mask of one volume of ``spacing`` (z, y, x) mm, inside the brain."""
+    seen = at_spacing(image, spacing, settings.spacing)
 
     def predict_with(size: int) -> npt.NDArray[np.float32]:
         return predict_volume(
             module,
-            image,
+            seen,
             tuple(settings.patch),
             mode=settings.inference,
             overlap=settings.overlap,
@@ -169,7 +173,7 @@ def predict(
         )
 
     with module.register_forward_pre_hook(lambda *_: windows.control.check_stop()):
-        probability = windows.attempt(predict_with)
+        probability = resized(windows.attempt(predict_with), image.shape)
     mask = (probability > 0.5) & (image != 0)
     if settings.largest_component and mask.any():
         mask = largest_component(mask)
@@ -187,7 +191,7 @@ class _Learner:
     criterion: nn.Module
 
     def batches(self, epoch: int) -> Iterator[PatchBatch]:
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.volumes))
+        order = self._order(np.random.default_rng([self.seed, epoch]))
         self.transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
         waiting: list[dict[str, Tensor]] = []
         for index in order:
@@ -198,6 +202,15 @@ class _Learner:
         if waiting:
             yield self._collate(waiting)
 
+    def _order(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+        """The volumes of an epoch: each once, or by turns until there are enough patches."""
+        rounds = 1
+        volumes = len(self.volumes)
+        if self.settings.patches_per_epoch:
+            visits = -(-self.settings.patches_per_epoch // self.settings.patches_per_volume)
+            rounds, volumes = -(-visits // volumes), visits
+        return np.concatenate([rng.permutation(len(self.volumes)) for _ in range(rounds)])[:volumes]
+
     def loss(self, batch: PatchBatch) -> Tensor:
         patches, labels = batch
         loss: Tensor = self.criterion(self.module(patches).float(), labels)
@@ -205,9 +218,10 @@ class _Learner:
 
     def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
         windows = BatchSize(self.settings.batch_size, "windows", control)
+        grid = self.settings.spacing or (1.0, 1.0, 1.0)  # the volumes are on the network's grid already
         scores = [
             dice(
-                predict(self.module, v["image"][0].numpy(), self.settings, windows, self.device),
+                predict(self.module, v["image"][0].numpy(), grid, self.settings, windows, self.device),
                 v["label"][0].numpy(),
             )
             for v in volumes
@@ -221,16 +235,18 @@ class _Learner:
         return channels_last, labels.to(self.device)
 
 
-def _volumes(cases: Sequence[CaseArrays], labels: str, control: Control) -> list[dict[str, Tensor]]:
+def _volumes(
+    cases: Sequence[CaseArrays], labels: str, settings: UnetSettings, control: Control
+) -> list[dict[str, Tensor]]:
+    """Images and pseudo-labels on the network's grid."""
     volumes: list[dict[str, Tensor]] = []
     for case in cases:
         control.check_stop()
-        image, label = case.read("image"), case.read(labels)
+        image, label = (
+            at_spacing(case.read(array), case.info.spacing, settings.spacing) for array in ("image", labels)
+        )
         volumes.append(
-            {
-                "image": torch.from_numpy(image[None].astype(np.float32)),
-                "label": torch.from_numpy(label[None].astype(np.uint8)),
-            }
+            {"image": torch.from_numpy(image[None]), "label": torch.from_numpy(label[None] > 0.5).byte()}
         )
     return volumes
 

@@ -1,4 +1,4 @@
-"""``python -m clisc_engine.tiny bank|clip|sam``: make the slice bank, train the tiny models."""
+"""``python -m clisc_engine.tiny bank|clip|sam|measure``: slices, both trainings, and how good they are."""
 
 import sys
 
@@ -12,8 +12,10 @@ def main(words: list[str]) -> None:
         from clisc_engine.tiny.train_clip import main as run
     elif step == "sam":
         from clisc_engine.tiny.train_sam import main as run
+    elif step == "measure":
+        from clisc_engine.tiny.measure import main as run
     else:
-        sys.exit("usage: python -m clisc_engine.tiny bank|clip|sam --help")
+        sys.exit("usage: python -m clisc_engine.tiny bank|clip|sam|measure --help")
     run(arguments)
 
 

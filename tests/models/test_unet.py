@@ -5,7 +5,7 @@ from torch import nn
 
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.models.unet import build_unet, predict_volume
+from clisc_engine.models.unet import at_spacing, build_unet, level_strides, predict_volume, resized
 
 CPU = torch.device("cpu")
 OPTIONS = {"overlap": 0.5, "batch_size": 2, "device": CPU, "precision": "32"}
@@ -73,3 +73,32 @@ def test_augmented_patches_have_the_size_and_binary_labels():
     for patch in transform({"image": volume, "label": (volume > 0.5).to(torch.uint8)}):
         assert patch["image"].shape == patch["label"].shape == (1, 16, 32, 32)
         assert set(torch.unique(patch["label"]).tolist()) <= {0, 1}
+
+
+def test_thick_slices_are_halved_once_the_pixels_have_caught_up():
+    assert level_strides(4, ()) == [(2, 2, 2)] * 4
+    assert level_strides(4, (1.0, 1.0, 1.0)) == [(2, 2, 2)] * 4
+    assert level_strides(4, (4.0, 2.5, 2.5)) == [(1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)]
+    assert level_strides(3, (6.0, 1.0, 1.0)) == [(1, 2, 2), (1, 2, 2), (2, 2, 2)]
+
+
+def test_a_network_of_thick_slices_takes_any_patch_of_its_own_strides():
+    network = build_unet([4, 8, 16], (4.0, 2.0, 2.0))
+    assert network(torch.zeros(1, 1, 6, 16, 12)).shape == (1, 2, 6, 16, 12)
+
+
+def test_resampling_keeps_places_and_comes_back():
+    volume = np.zeros((20, 40, 30), np.float32)
+    volume[5:12, 10:30, 8:20] = 1
+    small = at_spacing(volume, (2.0, 1.0, 1.0), (4.0, 2.0, 2.0))
+    assert small.shape == (10, 20, 15)
+    back = resized(small, volume.shape) > 0.5
+    assert (back != (volume > 0.5)).mean() < 0.02
+    centre = [float(axis.mean()) for axis in np.nonzero(back)]
+    assert np.allclose(centre, [axis.mean() for axis in np.nonzero(volume)], atol=0.5)
+
+
+def test_resampling_to_the_own_spacing_changes_nothing():
+    volume = np.random.default_rng(0).standard_normal((5, 6, 7)).astype(np.float16)
+    for wanted in ((), (3.0, 1.0, 1.0)):
+        assert np.array_equal(at_spacing(volume, (3.0, 1.0, 1.0), wanted), volume.astype(np.float32))
