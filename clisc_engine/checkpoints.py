@@ -6,17 +6,18 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-import torch
-from torch import nn
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
+from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY
 from clisc_engine.store import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Checkpoint:
 
     def load(self, module: nn.Module) -> None:
         """Load the finished weights into a module of the same shape."""
+        import safetensors.torch
+
         self.fingerprint()
         try:
             module.load_state_dict(safetensors.torch.load_file(str(self.weights)))
@@ -80,6 +83,8 @@ class Checkpoint:
 
     def finish(self, weights: dict[str, torch.Tensor], made_from: dict[str, str]) -> None:
         """Save the finished weights, then drop the training state."""
+        import safetensors.torch
+
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from)}
@@ -88,6 +93,8 @@ class Checkpoint:
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Save the state of a training under way."""
+        import torch
+
         self.folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -99,6 +106,8 @@ class Checkpoint:
         Raises:
             BadInput: when the file is damaged.
         """
+        import torch
+
         if not self.state.exists():
             return None
         try:
@@ -108,3 +117,11 @@ class Checkpoint:
                 f"{self.state} is damaged ({type(error).__name__}); remove it to start this training anew."
             ) from error
         return state if state.get("fingerprint") == expected else None
+
+
+def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
+    """Empty when the finished weights are what this training would make, else the reason."""
+    before = checkpoint.made_from()
+    if before is None:
+        return f"{checkpoint.name} is not trained yet"
+    return difference(before, made_from)

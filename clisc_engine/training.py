@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import difference, fingerprint
+from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
 from clisc_engine.store import write_atomically
 
@@ -55,14 +55,6 @@ class Training(Generic[Batch]):
     loss: Callable[[Batch], Tensor]
     score: Callable[[], float] | None
     blame: str
-
-
-def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
-    """Empty when the finished weights are what this training would make, else the reason."""
-    before = checkpoint.made_from()
-    if before is None:
-        return f"{checkpoint.name} is not trained yet"
-    return difference(before, made_from)
 
 
 def fit(

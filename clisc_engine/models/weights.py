@@ -84,9 +84,19 @@ def find(setting: str, known: str) -> Path:
     )
 
 
+def sam_path(kind: str, checkpoint: str) -> Path:
+    """The weight file of a SAM; raises `MissingWeights` when it is not here."""
+    return bundled("tiny_sam.safetensors") if kind == "tiny" else find(checkpoint, kind)
+
+
+def sam_digest(kind: str, checkpoint: str) -> str:
+    """SHA-256 of the weight file that `models.sam.load_sam` would load."""
+    return sha256_of(sam_path(kind, checkpoint))
+
+
 def paper_files_present(settings: Settings) -> bool:
     """Whether every weight file of the settings is on this machine."""
-    from clisc_engine.models.clip import find_clip
+    from clisc_engine.models.clip_file import find_clip
 
     try:
         find_clip(settings.label.model, settings.label.pretrained)

@@ -9,20 +9,18 @@ import torch
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier_training import (
     batch_norm_frozen,
     labelled_slices,
     needs_training,
     new_classifier,
     train_classifier,
-    training_origin,
-    training_splits,
 )
 from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
@@ -33,8 +31,10 @@ TUMOUR, UNCERTAIN = 1, 255
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    cases = require(project.cases(training_splits(project)), "labels/tumour", split="train")
-    origin = training_origin(project, cases, ("image", "labels/tumour"))
+    cases = require(
+        project.cases(recipes.classifier_splits(project.settings)), "labels/tumour", split="train"
+    )
+    origin = recipes.raw_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
@@ -67,14 +67,8 @@ def map_cases(
 
         return work
 
-    case_stage = CaseStage(
-        name=stage,
-        inputs=("image", "labels/tumour"),
-        outputs=(array,),
-        made_from={**settings_used(project.settings, "cam", "window"), classifier: trained},
-        load=load,
-    )
-    return run_cases(case_stage, project.cases(control.splits), control)
+    recipe = recipes.maps(project.settings, stage, array, classifier, trained, load)
+    return run_cases(recipe, project.cases(control.splits), control)
 
 
 def _maps(

@@ -10,17 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.slices import windowed
-from clisc_engine.training import Training, fit, steps, why_not_trained
+from clisc_engine.training import Training, fit, steps
 
 SliceBatch = tuple[Tensor, Tensor]
 
@@ -83,23 +82,6 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
         dropout=settings.classifier.dropout,
         image_size=settings.classifier.image_size,
     ).to(device)
-
-
-def training_splits(project: Project) -> tuple[str, ...]:
-    """The splits that a classifier's training reads: valid only where it chooses the epoch."""
-    return ("train", "valid") if project.settings.classifier.select == "best" else ("train",)
-
-
-def training_origin(project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]) -> dict[str, str]:
-    """What determines a training: settings, seed, and each case's inputs."""
-    origin = settings_used(
-        project.settings, "classifier", "window", "label.model", "label.pretrained", "seed"
-    )
-    for case in cases:
-        for name in inputs:
-            if seal := case.seal(name):
-                origin[f"{case.info.split}/{case.info.name}/{name}"] = seal.fingerprint
-    return origin
 
 
 def train_classifier(

@@ -13,26 +13,15 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint, settings_used
+from clisc_engine.fingerprint import fingerprint
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages import evaluation_tables, self_train, train
 from clisc_engine.stages.ablation import ablate
+from clisc_engine.stages.recipes import ROWS, evaluation_origin
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.unet_training import predict_cases
 
 Mask = npt.NDArray[np.bool_]
-
-ROWS = {
-    "cam-raw": "cams/raw",
-    "cam-amda": "cams/amda",
-    "sam-points": "masks/sam-points",
-    "sam-box": "masks/sam-box",
-    "sam": "masks/sam",
-    "without-self-training": "masks/round1",
-    "without-s3f": "masks/without-s3f",
-    "full": "masks/round2",
-}
-"""The rows of the paper's Table 2 and the array each one measures."""
 
 TINY_NOTE = (
     "made with the bundled tiny models, which are for demos and tests; "
@@ -69,7 +58,7 @@ def evaluate(
     present = {row: array for row, array in ROWS.items() if all(case.seal(array) for case in cases)}
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
-    origin = _origin(project, cases, present)
+    origin = evaluation_origin(project, cases, list(present))
     stored = evaluation_tables.load(project)
     if stored and stored["fingerprint"] == fingerprint(origin) and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
@@ -137,16 +126,6 @@ def _mask(project: Project, case: CaseArrays, array: str) -> Mask:
         return data != 0
     brain = case.read("image") != 0
     return region_of_interest(data, brain, case.info.spacing, project.settings.roi)
-
-
-def _origin(project: Project, cases: Sequence[CaseArrays], rows: dict[str, str]) -> dict[str, str]:
-    origin = settings_used(project.settings, "roi")
-    for case in cases:
-        origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
-        for array in rows.values():
-            if seal := case.seal(array):
-                origin[f"{case.info.name}/{array}"] = seal.fingerprint
-    return origin
 
 
 def _no_reference_message(project: Project, splits: tuple[str, ...]) -> str:

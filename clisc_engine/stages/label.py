@@ -6,11 +6,11 @@ import numpy as np
 
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import slice_labels
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes
 from clisc_engine.stages.slices import windowed
 
 
@@ -21,9 +21,9 @@ def label(project: Project, control: Control) -> Report:
     """
     settings = project.settings
     device = pick_device(control.device)
-    clip = load_clip(settings.label.model, settings.label.pretrained, device)
 
     def load() -> Work:
+        clip = load_clip(settings.label.model, settings.label.pretrained, device)
         text = clip.text_features(
             {"normal": settings.label.normal_prompts, "tumour": settings.label.tumour_prompts}
         )
@@ -52,11 +52,4 @@ def label(project: Project, control: Control) -> Report:
 
         return work
 
-    stage = CaseStage(
-        name="label",
-        inputs=("image",),
-        outputs=("labels/probability", "labels/tumour"),
-        made_from={**settings_used(settings, "label", "window"), "clip": clip.digest},
-        load=load,
-    )
-    return run_cases(stage, project.cases(control.splits), control)
+    return run_cases(recipes.label(settings, load), project.cases(control.splits), control)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice, s3f_keep
-from clisc_engine.fingerprint import settings_used
-from clisc_engine.models.sam import sam_digest
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
-from clisc_engine.stages import train
-from clisc_engine.stages.prompt_sam import SAM_SETTINGS, case_seed, open_sam
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes, similarity, train
+from clisc_engine.stages.prompt_sam import case_seed, open_sam
 from clisc_engine.stages.sam_answers import Prompter
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
-from clisc_engine.store import write_atomically
 
 NETWORK = "unet-round2"
 PREDICTION = "masks/round1"
@@ -43,7 +38,8 @@ def self_train(project: Project, control: Control) -> Report:
     cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) is not None]
     scores = similarities(cases)
     kept = s3f_keep(scores, project.settings.s3f.p)
-    _record(project, scores, kept)
+    if not control.dry_run:
+        similarity.record(project, scores, kept)
     reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
     result = training_report("self-train", NETWORK, reason, control, started)
     result.failed = failed
@@ -83,24 +79,4 @@ def _prompt(project: Project, control: Control) -> Report:
 
         return work
 
-    stage = CaseStage(
-        name="self-train",
-        inputs=("image", PREDICTION),
-        outputs=(ANSWER,),
-        made_from={
-            **settings_used(settings, "prompts.kind", "prompts.dilation_self_training", *SAM_SETTINGS),
-            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
-        },
-        load=load,
-    )
-    return run_cases(stage, project.cases(("train",)), control)
-
-
-def _record(project: Project, scores: Mapping[str, float], kept: set[str]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "similarity", "kept"])
-    for name, score in sorted(scores.items(), key=lambda item: item[1]):
-        writer.writerow([name, f"{score:.6f}", int(name in kept)])
-    project.results.mkdir(parents=True, exist_ok=True)
-    write_atomically(project.results / "s3f.csv", text.getvalue().encode())
+    return run_cases(recipes.sam_masks_of_round1(settings, load), project.cases(("train",)), control)

@@ -12,24 +12,22 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor, nn
 
-from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet, predict_volume
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
-from clisc_engine.training import Training, fit, polynomial, why_not_trained
+from clisc_engine.stages import recipes
+from clisc_engine.training import Training, fit, polynomial
 
 PatchBatch = tuple[Tensor, Tensor]
-INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
-_NOT_TRAINING = {"unet.inference", "unet.overlap", "unet.largest_component"}
 
 
 def train_unet(
@@ -48,7 +46,7 @@ def train_unet(
         Why it was trained; empty when it was fresh.
     """
     checkpoint = Checkpoint(project.checkpoints, name)
-    origin = {**unet_origin(project, cases, labels), **extra_origin}
+    origin = {**recipes.unet_origin(project, cases, labels), **extra_origin}
     reason = why_not_trained(checkpoint, origin) or ("forced" if control.force else "")
     if not reason or control.dry_run:
         return reason
@@ -86,18 +84,6 @@ def train_unet(
     return reason
 
 
-def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> dict[str, str]:
-    """What determines a U-Net: its settings, the seed, and each case's image and pseudo-label."""
-    used = settings_used(project.settings, "unet", "seed")
-    origin = {key: value for key, value in used.items() if key not in _NOT_TRAINING}
-    for case in cases:
-        if case.info.split == "train" or project.settings.unet.select == "best":
-            for array in ("image", labels):
-                if seal := case.seal(array):
-                    origin[f"{case.info.split}/{case.info.name}/{array}"] = seal.fingerprint
-    return origin
-
-
 def predict_cases(
     project: Project,
     network: str,
@@ -121,17 +107,8 @@ def predict_cases(
 
         return work
 
-    case_stage = CaseStage(
-        name=stage,
-        inputs=("image",),
-        outputs=(array,),
-        made_from={
-            **settings_used(project.settings, *INFERENCE),
-            network: checkpoint.fingerprint(),
-        },
-        load=load,
-    )
-    return run_cases(case_stage, project.cases(splits), control)
+    recipe = recipes.predictions(project.settings, stage, array, network, checkpoint.fingerprint(), load)
+    return run_cases(recipe, project.cases(splits), control)
 
 
 def predict(
