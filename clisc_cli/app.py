@@ -1,14 +1,27 @@
-"""The Typer app: eight stages in the order of the paper, and the demo."""
+"""The Typer app: eight stages in the order of the paper, and what helps to run and see them."""
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from clisc_cli.commands import amda, cam, demo, evaluate, init, label, prompt_sam, self_train, train
+from clisc_cli.commands import (
+    amda,
+    cam,
+    demo,
+    evaluate,
+    init,
+    label,
+    prompt_sam,
+    run,
+    self_train,
+    status,
+    train,
+)
 from clisc_cli.console import Terminal
 
 app = typer.Typer(
@@ -18,18 +31,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, command in {
-    "init": init.command,
-    "label": label.command,
-    "cam": cam.command,
-    "amda": amda.command,
-    "prompt-sam": prompt_sam.command,
-    "train": train.command,
-    "self-train": self_train.command,
-    "evaluate": evaluate.command,
-    "demo": demo.command,
-}.items():
-    app.command(name)(command)
+PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "The method, step by step": {
+        "init": init.command,
+        "label": label.command,
+        "cam": cam.command,
+        "amda": amda.command,
+        "prompt-sam": prompt_sam.command,
+        "train": train.command,
+        "self-train": self_train.command,
+        "evaluate": evaluate.command,
+    },
+    "All at once": {"run": run.command, "demo": demo.command},
+    "See and steer": {"status": status.command},
+}
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -34,6 +34,12 @@ def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
     ]
 
 
+def case_arguments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Cases of the project, for a command that takes one by name."""
+    directory = ctx.params.get("directory") or next(iter(ctx.args), None)
+    return [name for name in _cases(directory) if name.startswith(incomplete)]
+
+
 def scripts() -> dict[str, str]:
     """The completion script of each shell by file name."""
     from typer._completion_shared import get_completion_script

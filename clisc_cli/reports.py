@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from clisc_engine.runner import Report
 
 
-def show_report(report: Report, options: RunOptions) -> None:
-    """Print a stage's outcome; fail with exit code 5 when some cases failed.
+def show_report(report: Report, options: RunOptions, *, silent: bool = False) -> None:
+    """Print a stage's outcome, unless ``silent``; fail with exit code 5 when some cases failed.
 
     Raises:
         CasesFailed: naming them.
@@ -22,7 +22,7 @@ def show_report(report: Report, options: RunOptions) -> None:
 
     if options.json_:
         print_json(asdict(report))
-    else:
+    elif not silent:
         result_console().print(_summary(report, options.dry_run), markup=False)
     if options.dry_run and not options.json_:
         for reason, names in _by_reason(report.planned).items():
@@ -31,11 +31,11 @@ def show_report(report: Report, options: RunOptions) -> None:
     for name, message in report.failed.items():
         terminal.warn(f"{name}: {message}")
     if report.failed:
-        names = ",".join(report.failed)
+        failed = ",".join(report.failed)
         raise CasesFailed(
             f"{report.stage}: {len(report.failed)} of "
             f"{len(report.failed) + len(report.done) + len(report.fresh)} cases failed; the others "
-            f"are kept. Mend the cause and run it again, e.g. with --cases {names}."
+            f"are kept. Mend the cause and run it again, e.g. with --cases {failed}."
         )
 
 

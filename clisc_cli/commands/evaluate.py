@@ -29,11 +29,11 @@ def command(
 
     Example: clisc evaluate glioma --ablation --json
     """
-    from clisc_engine.stages.evaluate import evaluate
+    from clisc_engine.stages.pipeline import run_evaluation
 
     project = options.open_project(directory)
     chosen = chosen_splits(splits, ("test",))
-    document = evaluate(project, options.control(chosen), ablation=ablation, splits=chosen)
+    document = run_evaluation(project, options.control(chosen), ablation=ablation, splits=chosen)
     show_evaluation(document, project.results, options)
 
 

@@ -4,7 +4,6 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-from small import small_data
 
 from clisc_cli.app import main
 
@@ -33,8 +32,3 @@ def clisc(monkeypatch, capsys):
         return Outcome(code, captured.out, captured.err)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("cli-data"))
