@@ -14,8 +14,10 @@ from clisc_cli.commands import (
     cam,
     demo,
     evaluate,
+    export,
     init,
     label,
+    predict,
     prompt_sam,
     run,
     self_train,
@@ -44,10 +46,12 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "All at once": {"run": run.command, "demo": demo.command},
     "See and steer": {"status": status.command},
+    "Take the results away": {"predict": predict.command},
 }
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
 
 
 def _print_version(wanted: bool) -> None:

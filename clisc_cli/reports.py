@@ -23,7 +23,7 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     if options.json_:
         print_json(asdict(report))
     elif not silent:
-        result_console().print(_summary(report, options.dry_run), markup=False)
+        result_console().print(summary(report, options.dry_run), markup=False)
     if options.dry_run and not options.json_:
         for reason, names in _by_reason(report.planned).items():
             result_console().print(f"  {_listed(names)}: {reason}", markup=False)
@@ -39,7 +39,8 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
         )
 
 
-def _summary(report: Report, dry_run: bool) -> str:
+def summary(report: Report, dry_run: bool) -> str:
+    """What a stage did, in a line."""
     if dry_run:
         return f"{report.stage}: {len(report.planned)} to do, {len(report.fresh)} up to date"
     if not report.done and not report.failed:

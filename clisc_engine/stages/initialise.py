@@ -11,16 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, Stopped
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.imaging.discover import CaseFiles, find_cases
-from clisc_engine.imaging.preprocess import looks_skull_stripped, preprocess, to_canonical_grid
+from clisc_engine.imaging.preprocess import (
+    Placement,
+    looks_skull_stripped,
+    preprocess,
+    to_canonical_grid,
+)
 from clisc_engine.imaging.splits import draw_split, read_split
 from clisc_engine.imaging.volume import read_mask, read_volume
 from clisc_engine.project import SETTINGS_FILE, CaseInfo, Project, create, open_project
-from clisc_engine.settings import Settings
+from clisc_engine.settings import ImageSettings, Settings
 from clisc_engine.store import Seal, write_atomically
 
 STAGING = ".clisc-init"
@@ -139,24 +145,14 @@ def _import_case(project: Project, files: CaseFiles, split: str) -> None:
     existing = project.store.seal(f"cases/{files.name}/image")
     if existing and existing.fingerprint == fingerprint(origin) and _recorded(project, files, split):
         return
-    volume = read_volume(files.image)
-    if not settings.allow_skull and not looks_skull_stripped(volume):
-        raise BadInput(
-            f"{files.image} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
-            "SynthStrip or FSL BET, or import it as it is with --set image.allow_skull=true."
-        )
-    image, spacing, placement = preprocess(
-        volume,
-        clip_percentile=settings.clip_percentile,
-        resample_in_plane=settings.resample_in_plane or None,
-    )
+    image, placement = read_normalised(files.image, settings)
     reference = None
     if files.reference is not None:
         reference = to_canonical_grid(read_mask(files.reference), placement)
     info = CaseInfo(
         files.name,
         split,
-        spacing,
+        placement.spacing,
         placement.to_dict(),
         str(files.image),
         sha256,
@@ -165,7 +161,31 @@ def _import_case(project: Project, files: CaseFiles, split: str) -> None:
     if reference is not None and files.reference is not None:
         made = {**origin, "reference": _hash(files.reference)}
         project.add_reference(files.name, reference, Seal.now("init", fingerprint(made), made))
-    project.add_case(info, image.astype(np.float16), Seal.now("init", fingerprint(origin), origin))
+    project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
+
+
+def read_normalised(
+    path: Path, settings: ImageSettings, go_on: str = "--set image.allow_skull=true"
+) -> tuple[npt.NDArray[np.float16], Placement]:
+    """A volume as the store holds it, (Z, Y, X) float16, and its placement in the file.
+
+    ``go_on`` is the option that lets volumes with a skull pass, for the message.
+
+    Raises:
+        BadInput: when the file cannot be used, or looks not skull-stripped.
+    """
+    volume = read_volume(path)
+    if not settings.allow_skull and not looks_skull_stripped(volume):
+        raise BadInput(
+            f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
+            f"SynthStrip or FSL BET, or take it as it is with {go_on}."
+        )
+    image, _, placement = preprocess(
+        volume,
+        clip_percentile=settings.clip_percentile,
+        resample_in_plane=settings.resample_in_plane or None,
+    )
+    return image.astype(np.float16), placement
 
 
 def _recorded(project: Project, files: CaseFiles, split: str) -> bool:

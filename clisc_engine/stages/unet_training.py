@@ -119,10 +119,20 @@ def predict(
     device: torch.device,
 ) -> npt.NDArray[np.uint8]:
     """The network's (Z, Y, X) mask of one volume, inside the brain."""
-    image = image.astype(np.float32)
-    probability = predict_volume(
+    return mask_of(tumour_probability(module, image, settings, control, device), image, settings)
+
+
+def tumour_probability(
+    module: nn.Module,
+    image: npt.NDArray[Any],
+    settings: UnetSettings,
+    control: Control,
+    device: torch.device,
+) -> npt.NDArray[np.float32]:
+    """The network's (Z, Y, X) tumour probability of one volume."""
+    return predict_volume(
         module,
-        image,
+        image.astype(np.float32),
         tuple(settings.patch),
         mode=settings.inference,
         overlap=settings.overlap,
@@ -130,6 +140,12 @@ def predict(
         device=device,
         precision=control.precision,
     )
+
+
+def mask_of(
+    probability: npt.NDArray[np.float32], image: npt.NDArray[Any], settings: UnetSettings
+) -> npt.NDArray[np.uint8]:
+    """The (Z, Y, X) mask that a probability stands for, inside the brain."""
     mask = (probability > 0.5) & (image != 0)
     if settings.largest_component and mask.any():
         mask = largest_component(mask)
