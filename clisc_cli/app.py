@@ -12,6 +12,7 @@ import typer
 from clisc_cli.commands import (
     amda,
     cam,
+    config,
     demo,
     evaluate,
     export,
@@ -51,6 +52,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(config.app, name="config", rich_help_panel="See and steer")
 app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
 
 

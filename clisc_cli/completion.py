@@ -21,6 +21,11 @@ def setting_keys(incomplete: str) -> list[str]:
     return [f"{key}=" for key in known_keys() if key.startswith(incomplete)]
 
 
+def plain_setting_keys(incomplete: str) -> list[str]:
+    """Keys of settings."""
+    return [key[:-1] for key in setting_keys(incomplete)]
+
+
 def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cases of the project for ``--cases``, after the ones already typed before a comma."""
     # While a line is incomplete, its words are left in args rather than parsed.
