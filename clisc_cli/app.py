@@ -22,6 +22,7 @@ from clisc_cli.commands import (
     prompt_sam,
     run,
     self_train,
+    show,
     status,
     train,
 )
@@ -46,7 +47,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "evaluate": evaluate.command,
     },
     "All at once": {"run": run.command, "demo": demo.command},
-    "See and steer": {"status": status.command},
+    "See and steer": {"status": status.command, "show": show.command},
     "Take the results away": {"predict": predict.command},
 }
 for panel, commands in PANELS.items():
