@@ -14,10 +14,12 @@ from clisc_cli.commands import (
     cam,
     config,
     demo,
+    doctor,
     evaluate,
     export,
     init,
     label,
+    models,
     predict,
     prompt_sam,
     run,
@@ -48,11 +50,13 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "All at once": {"run": run.command, "demo": demo.command},
     "See and steer": {"status": status.command, "show": show.command},
+    "This machine": {"doctor": doctor.command},
     "Take the results away": {"predict": predict.command},
 }
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
+app.add_typer(models.app, name="models", rich_help_panel="This machine")
 app.add_typer(config.app, name="config", rich_help_panel="See and steer")
 app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
 
@@ -76,7 +80,7 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
-    from clisc_engine.errors import CliscError, Stopped
+    from clisc_engine.errors import BadInput, CliscError, Stopped
 
     _print_what_the_locale_can()
     terminal = Terminal(quiet=False)
@@ -95,6 +99,11 @@ def main() -> None:
     except Exception as error:
         if verbose:
             terminal.console.print_exception()
+        from clisc_engine.doctor import diagnose
+
+        if advice := diagnose(error):
+            terminal.error(f"{error}. {advice} `clisc doctor` examines this machine.")
+            sys.exit(BadInput.exit_code)
         terminal.error(
             f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
             "run the command again with --verbose for the traceback to report."

@@ -26,6 +26,13 @@ def plain_setting_keys(incomplete: str) -> list[str]:
     return [key[:-1] for key in setting_keys(incomplete)]
 
 
+def model_names(incomplete: str) -> list[str]:
+    """Names of the published weight files."""
+    from clisc_engine.models.weights import KNOWN
+
+    return [entry.name for entry in KNOWN.values() if entry.name.startswith(incomplete)]
+
+
 def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cases of the project for ``--cases``, after the ones already typed before a comma."""
     # While a line is incomplete, its words are left in args rather than parsed.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput
-from clisc_engine.models.weights import MissingWeights, bundled, models_folder, sha256_of
+from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, models_folder, sha256_of
 
 
 def clip_digest(model: str, pretrained: str) -> str:
@@ -51,11 +51,13 @@ def _published(model: str, pretrained: str) -> Path:
     for candidate in _by_their_name(config):
         if candidate.is_file():
             return candidate
-    name = f"{model}-{pretrained}.pt"
-    source = config.get("url") or f"https://huggingface.co/{config.get('hf_hub', '')}"
+    hub = config.get("hf_hub")
+    source = f"https://huggingface.co/{hub}" if hub else config.get("url")
+    known = KNOWN.get(model) if pretrained == "openai" else None
+    pull = f"Get it with `clisc models pull {known.name}`; or download" if known else "Download"
     raise MissingWeights(
-        f"CLIP {model} ({pretrained}) is not on this machine. Download it from {source} and put it "
-        f"into {models_folder()} as {name}, or use --weights tiny."
+        f"CLIP {model} ({pretrained}) is not on this machine. {pull} its weights from {source} and put "
+        f"them into {models_folder()} as {model}-{pretrained}.safetensors, or use --weights tiny."
     )
 
 
