@@ -27,6 +27,7 @@ from clisc_cli.commands import (
     show,
     status,
     train,
+    verify,
 )
 from clisc_cli.console import Terminal
 
@@ -49,7 +50,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "evaluate": evaluate.command,
     },
     "All at once": {"run": run.command, "demo": demo.command},
-    "See and steer": {"status": status.command, "show": show.command},
+    "See and steer": {"status": status.command, "show": show.command, "verify": verify.command},
     "This machine": {"doctor": doctor.command},
     "Take the results away": {"predict": predict.command},
 }
@@ -80,6 +81,7 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
+    from clisc_cli.signals import stop_on_signals
     from clisc_engine.errors import BadInput, CliscError, Stopped
 
     _print_what_the_locale_can()
@@ -87,7 +89,7 @@ def main() -> None:
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     try:
-        app(prog_name="clisc")
+        app(prog_name="clisc", obj=stop_on_signals())
     except CliscError as error:
         if verbose:
             terminal.console.print_exception()
@@ -96,6 +98,14 @@ def main() -> None:
     except KeyboardInterrupt:
         terminal.error("Interrupted; what was finished is kept. Run the same command to go on.")
         sys.exit(Stopped.exit_code)
+    except OSError as error:
+        if verbose:
+            terminal.console.print_exception()
+        terminal.error(
+            f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
+            "What was finished is kept; mend that and run the same command again."
+        )
+        sys.exit(BadInput.exit_code)
     except Exception as error:
         if verbose:
             terminal.console.print_exception()
@@ -120,10 +130,9 @@ def _print_what_the_locale_can() -> None:
 def _configure_logging(verbose: bool) -> None:
     import logging
 
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.ERROR,
-        format="%(asctime)s %(name)s: %(message)s",
-    )
+    level = logging.DEBUG if verbose else logging.ERROR
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setLevel(level)  # a run's log may listen to finer levels than the terminal
+    logging.basicConfig(level=level, handlers=[stderr], format="%(asctime)s %(name)s: %(message)s")
     for noisy in ("matplotlib", "PIL", "numcodecs", "fsspec", "asyncio", "h5py"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -19,11 +20,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+LOG = "clisc_cli.said"
+_log = logging.getLogger(LOG)
+_log.propagate = False  # what is said reaches stderr already; only a run's log takes it from here
+
 
 class Terminal:
     """Progress bars on a terminal, plain lines in a batch log, nothing when quiet.
 
-    It is the engine's `Progress`.
+    It is the engine's `Progress`. A run's log hears everything, quiet or not.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -56,6 +61,7 @@ class Terminal:
     def advance(self, note: str = "") -> None:
         """One unit is done."""
         self._done += 1
+        _log.info("%s: %s %d/%d %s", self._label, self._unit, self._done, self._total, note)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, advance=1, note=note)
         elif not self.quiet and self._line_due():
@@ -74,6 +80,7 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """A line for the user."""
+        _log.info(message)
         if not self.quiet:
             self._print(message)
 
@@ -83,6 +90,7 @@ class Terminal:
 
     def warn(self, message: str) -> None:
         """A warning; shown even when quiet."""
+        _log.info("warning: %s", message)
         self.console.print(f"[yellow]warning:[/] {_escaped(message)}")
 
     def _print(self, message: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import platform
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clisc_cli.completion import case_names, setting_keys
-from clisc_cli.console import Terminal
-from clisc_cli.signals import stop_on_signals
+from clisc_cli.console import LOG, Terminal
 
 if TYPE_CHECKING:
-    from clisc_engine.control import Control
+    from clisc_engine.control import Control, StopFlag
     from clisc_engine.project import Project
 
 Precision = Literal["32", "bf16", "16"]
@@ -69,8 +71,9 @@ def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tu
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The shared options of one call."""
+    """The shared options of one call, and its context."""
 
+    context: typer.Context
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the networks.")] = "32"
     batch_size: Annotated[
@@ -110,6 +113,36 @@ class RunOptions:
         """Where progress and messages go."""
         return Terminal(quiet=self.quiet)
 
+    def stop(self) -> StopFlag:
+        """The flag that signals set in this call."""
+        from clisc_engine.control import StopFlag
+
+        return self.context.ensure_object(StopFlag)
+
+    def hold(self, folder: Path) -> None:
+        """Hold the project's lock until the command ends; a dry run takes none."""
+        if not self.dry_run:
+            from clisc_engine.lock import hold
+
+            flag = self.stop()
+            held = hold(
+                folder,
+                self.context.command_path,
+                say=self.terminal().say,
+                lost=lambda reason: setattr(flag, "reason", reason),
+            )
+            self.context.with_resource(held)
+
+    def _log(self, project: Project) -> None:
+        """Keep a log of this run in the project; a dry run keeps none."""
+        if not self.dry_run:
+            from clisc_engine import __version__
+            from clisc_engine.run_log import run_log
+
+            about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
+            name = "-".join(self.context.command_path.split()[1:])  # e.g. export-masks
+            self.context.with_resource(run_log(project.logs, name, about, [LOG]))
+
     def changes(self) -> dict[str, Any]:
         """Settings changed by --set and --seed, by dotted key."""
         from clisc_engine.settings import parse_assignment
@@ -118,7 +151,7 @@ class RunOptions:
         return changes if self.seed is None else {**changes, "seed": self.seed}
 
     def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
-        """The engine's view of these options; signals ask the run to stop from now on."""
+        """The engine's view of these options; signals ask the run to stop."""
         from clisc_engine.control import Control
 
         return Control(
@@ -131,20 +164,23 @@ class RunOptions:
             cases=tuple(name for text in self.cases for name in text.split(",") if name),
             splits=splits,
             progress=self.terminal(),
-            stop=stop_on_signals(),
+            stop=self.stop(),
         )
 
     def open_project(self, directory: Path | None) -> Project:
-        """The project, with --set and --seed adopted and written to its clisc.toml."""
+        """The project under this command's lock, with --set and --seed written to its clisc.toml."""
         from clisc_engine.project import open_project
         from clisc_engine.settings import with_changes
 
-        project = open_project(directory)
+        root = open_project(directory).root
+        self.hold(root)
+        project = open_project(root)  # anew: whoever held the lock may have changed its settings
         if changes := self.changes():
             settings = with_changes(project.settings, changes, "--set")
             if not self.dry_run:
                 project.change_settings(settings, changes)
             project.settings = settings
+        self._log(project)
         return project
 
 

@@ -18,8 +18,6 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     Raises:
         CasesFailed: naming them.
     """
-    from clisc_engine.errors import CasesFailed
-
     if options.json_:
         print_json(asdict(report))
     elif not silent:
@@ -27,15 +25,28 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     if options.dry_run and not options.json_:
         for reason, names in _by_reason(report.planned).items():
             result_console().print(f"  {_listed(names)}: {reason}", markup=False)
+    others = len(report.done) + len(report.fresh)
+    hint = f", e.g. with --cases {','.join(report.failed)}"
+    fail_if_cases_failed(report.stage, report.failed, others, hint, options)
+
+
+def fail_if_cases_failed(
+    stage: str, failed: dict[str, str], others: int, hint: str, options: RunOptions
+) -> None:
+    """Name the failed cases with their errors, if there are any.
+
+    Raises:
+        CasesFailed: with the hint.
+    """
+    from clisc_engine.errors import CasesFailed
+
     terminal = Terminal(quiet=options.quiet)
-    for name, message in report.failed.items():
+    for name, message in failed.items():
         terminal.warn(f"{name}: {message}")
-    if report.failed:
-        failed = ",".join(report.failed)
+    if failed:
         raise CasesFailed(
-            f"{report.stage}: {len(report.failed)} of "
-            f"{len(report.failed) + len(report.done) + len(report.fresh)} cases failed; the others "
-            f"are kept. Mend the cause and run it again, e.g. with --cases {failed}."
+            f"{stage}: {len(failed)} of {len(failed) + others} cases failed; the others are kept. "
+            f"Mend the cause and run it again{hint}."
         )
 
 

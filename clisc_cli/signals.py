@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clisc_engine.control import StopFlag
+from clisc_engine.control import StopFlag
 
 
 def stop_on_signals() -> StopFlag:
     """A flag that the signals of a batch system, or Ctrl-C, set from now on."""
-    from clisc_engine.control import StopFlag
-
     flag = StopFlag()
 
     def ask(number: int, _frame: FrameType | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 class Checkpoint:
     """The weights of one training (``classifier-raw``, ``unet-round1``, ...) and its state.
 
-    Weights are safetensors whose metadata tell what made them. The state of a training under way
-    lies beside them until the training is done.
+    Weights are safetensors whose metadata tell what made them, and hold a digest of the tensors. The
+    state of a training under way lies beside them, and the state before it too, in case the newest
+    cannot be read.
     """
 
     folder: Path
@@ -41,23 +44,19 @@ class Checkpoint:
         """The state of a training under way."""
         return self.folder / f"{self.name}.training.pt"
 
+    @property
+    def previous_state(self) -> Path:
+        """The state that was saved before it."""
+        return self.folder / f"{self.name}.training-before.pt"
+
     def made_from(self) -> dict[str, str] | None:
         """What made the weights; None when there are none.
 
         Raises:
             BadInput: when the file is damaged.
         """
-        if not self.weights.exists():
-            return None
-        try:
-            with safetensors.safe_open(str(self.weights), framework="numpy") as file:
-                metadata = file.metadata() or {}
-            return dict(json.loads(metadata["made_from"]))
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
-            raise BadInput(
-                f"{self.weights} is damaged ({error}); remove it and run "
-                f"`clisc {MADE_BY.get(self.name, 'train')}` again."
-            ) from error
+        metadata = self._metadata()
+        return None if metadata is None else metadata[0]
 
     def fingerprint(self) -> str:
         """Fingerprint of the finished weights.
@@ -73,50 +72,101 @@ class Checkpoint:
 
     def load(self, module: nn.Module) -> None:
         """Load the finished weights into a module of the same shape."""
-        import safetensors.torch
-
         self.fingerprint()
         try:
-            module.load_state_dict(safetensors.torch.load_file(str(self.weights)))
-        except (RuntimeError, safetensors.SafetensorError) as error:
+            module.load_state_dict(self.tensors())
+        except RuntimeError as error:
             raise BadInput(f"{self.weights} does not fit the network: {error}") from error
 
-    def finish(self, weights: dict[str, torch.Tensor], made_from: dict[str, str]) -> None:
-        """Save the finished weights, then drop the training state."""
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The finished weights by name, checked against their digest.
+
+        Raises:
+            BadInput: when the file is damaged or gone.
+        """
+        import safetensors.torch
+
+        metadata = self._metadata()
+        try:
+            found = dict(safetensors.torch.load_file(str(self.weights)))
+        except (OSError, safetensors.SafetensorError) as error:
+            raise self._damaged(str(error)) from error
+        if metadata is None or _digest(found) != metadata[1]:
+            raise self._damaged("its tensors have changed since they were written")
+        return found
+
+    def finish(
+        self, weights: dict[str, torch.Tensor], made_from: dict[str, str], *, keep_state: bool
+    ) -> None:
+        """Save the finished weights, then drop the training state unless more epochs can follow."""
         import safetensors.torch
 
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-        metadata = {"made_from": json.dumps(made_from)}
+        metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
-        self.state.unlink(missing_ok=True)
+        self.drop_states(keep_newest=keep_state)
+
+    def drop_states(self, *, keep_newest: bool) -> None:
+        """Drop the training states, or all but the newest."""
+        self.previous_state.unlink(missing_ok=True)
+        if not keep_newest:
+            self.state.unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Save the state of a training under way."""
+        """Save the state of a training under way; the one before it is kept."""
         import torch
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob(f".{self.name}.*.partial"):
+            leftover.unlink(missing_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
+        if self.state.exists():
+            self.state.replace(self.previous_state)
         write_atomically(self.state, buffer.getvalue())
 
-    def load_state(self, expected: str) -> dict[str, Any] | None:
-        """The state of a training of this fingerprint; None when there is none.
+    def load_state(self, expected: str, say: Callable[[str], None]) -> dict[str, Any] | None:
+        """The newest readable state of a training of this fingerprint; None when there is none.
 
-        Raises:
-            BadInput: when the file is damaged.
+        Args:
+            expected: the training's fingerprint.
+            say: is told of each file that cannot be read.
         """
         import torch
 
-        if not self.state.exists():
+        for path in (self.state, self.previous_state):
+            if not path.exists():
+                continue
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                if state["fingerprint"] == expected:
+                    return dict(state)
+            except Exception as error:
+                say(f"{path} is damaged ({type(error).__name__}) and is left aside.")
+        return None
+
+    def _metadata(self) -> tuple[dict[str, str], str] | None:
+        """What made the weights, and the digest of the tensors; None when there are none."""
+        if not self.weights.exists():
             return None
         try:
-            state = torch.load(self.state, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise BadInput(
-                f"{self.state} is damaged ({type(error).__name__}); remove it to start this training anew."
-            ) from error
-        return state if state.get("fingerprint") == expected else None
+            with safetensors.safe_open(str(self.weights), framework="numpy") as file:
+                metadata = file.metadata() or {}
+            origin = json.loads(metadata["made_from"])
+            digest = metadata["sha256"]
+        except (OSError, ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
+            raise self._damaged(f"{type(error).__name__}: {error}") from error
+        if not isinstance(origin, dict) or not all(isinstance(value, str) for value in origin.values()):
+            raise self._damaged("it does not say what made it")
+        return origin, digest
+
+    def _damaged(self, why: str) -> BadInput:
+        command = MADE_BY.get(self.name, "train")
+        return BadInput(
+            f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it, then run "
+            f"`clisc {command}` again."
+        )
 
 
 def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
@@ -125,3 +175,14 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     if before is None:
         return f"{checkpoint.name} is not trained yet"
     return difference(before, made_from)
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values, since safetensors carries no checksum of its own."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -15,6 +15,10 @@ class BadInput(CliscError):
     exit_code = 3
 
 
+class DiskFault(BadInput):
+    """The disk is full, cannot be written or fails; no other case would fare better."""
+
+
 class MissingStage(CliscError):
     """An earlier stage has not made what this one needs; the message names the command to run."""
 

@@ -5,6 +5,7 @@ Every path inside is relative to the project's folder, so a project can be moved
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,15 +14,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
-from clisc_engine.store import Seal, Store
+from clisc_engine.store import Seal, Store, disk_faults
 
 SETTINGS_FILE = "clisc.toml"
+STORE = "store.zarr"
 SPLITS = ("train", "valid", "test")
 REFERENCE = "reference"
+RECORD = "case"
+"""The attribute of a case's group that holds its record."""
 
 MADE_BY = {
     "image": "init",
@@ -49,9 +54,11 @@ class CaseInfo:
         split: train, valid or test.
         spacing: (z, y, x) in mm of the stored image.
         placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
-        source: the image file as it was given.
-        sha256: hash of the image file's content.
+        source: the image file that was given.
+        sha256: hash of its content.
         has_reference: whether a reference mask was given.
+        reference_source: the mask file that was given, empty without one.
+        reference_sha256: hash of its content.
     """
 
     name: str
@@ -61,6 +68,21 @@ class CaseInfo:
     source: str
     sha256: str
     has_reference: bool
+    reference_source: str = ""
+    reference_sha256: str = ""
+
+    @classmethod
+    def parse(cls, found: object) -> CaseInfo | None:
+        """A case's record as the store holds it; None when it is not whole."""
+        try:
+            return _case_adapter().validate_python(found)
+        except ValidationError:
+            return None
+
+
+@functools.cache
+def _case_adapter() -> TypeAdapter[CaseInfo]:
+    return TypeAdapter(CaseInfo)
 
 
 @dataclass(frozen=True)
@@ -71,18 +93,36 @@ class CaseArrays:
     store: Store
 
     def read(self, array: str) -> npt.NDArray[Any]:
-        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door."""
+        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door.
+
+        Raises:
+            BadInput: when it is missing, damaged, or holds NaN or infinite values.
+        """
         if array == REFERENCE:
             raise PermissionError("reference masks are read through project.references alone")
-        return self.store.read(f"cases/{self.info.name}/{array}")
+        data = self.store.read(f"cases/{self.info.name}/{array}")
+        self._check_finite(array, data)
+        return data
 
     def seal(self, array: str) -> Seal | None:
         """The array's seal, None when it is missing."""
         return self.store.seal(f"cases/{self.info.name}/{array}")
 
     def write(self, array: str, data: npt.NDArray[Any], seal: Seal) -> None:
-        """Write and seal one of the case's arrays."""
+        """Write and seal one of the case's arrays.
+
+        Raises:
+            BadInput: when it holds NaN or infinite values; nothing is written then.
+        """
+        self._check_finite(array, data)
         self.store.write(f"cases/{self.info.name}/{array}", data, seal)
+
+    def _check_finite(self, array: str, data: npt.NDArray[Any]) -> None:
+        if np.issubdtype(data.dtype, np.floating) and not np.isfinite(data).all():
+            raise BadInput(
+                f"{array} of case {self.info.name} holds NaN or infinite values; look at its image "
+                f"({self.info.source}) for extreme intensities, and at --precision."
+            )
 
 
 @dataclass(frozen=True)
@@ -108,7 +148,7 @@ class Project:
         """Use `create` or `open_project` instead."""
         self.root = root
         self.settings = settings
-        self.store = Store(root / "store.zarr")
+        self.store = Store(root / STORE)
         self.references = References(self.store)
 
     @property
@@ -137,16 +177,22 @@ class Project:
         Raises:
             BadInput: when the project has no such case.
         """
-        record = self.store.attributes(f"cases/{name}").get("case")
-        if not record:
+        group = f"cases/{name}"
+        if not (self.store.root / group).is_dir():
             raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
-        info = CaseInfo(**{**record, "spacing": tuple(record["spacing"])})
+        info = CaseInfo.parse(self.store.attributes(group).get(RECORD))
+        if info is None:
+            raise BadInput(
+                f"{self.store.root / group / 'zarr.json'} no longer holds the record of case {name!r}; "
+                "`clisc verify --repair` restores it."
+            )
         return CaseArrays(info, self.store)
 
     def add_case(self, info: CaseInfo, image: npt.NDArray[Any], seal: Seal) -> None:
-        """Import a case: its image first, its record last."""
-        self.store.write(f"cases/{info.name}/image", image, seal)
-        self.store.write_group(f"cases/{info.name}", {"case": asdict(info)})
+        """Import a case: its image first, its record last; the image keeps a copy of the record."""
+        record = {RECORD: asdict(info)}
+        self.store.write(f"cases/{info.name}/image", image, seal, record)
+        self.store.write_group(f"cases/{info.name}", record)
 
     def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:
         """Store a reference mask that `init` was given."""
@@ -166,11 +212,9 @@ def create(root: Path, settings: Settings) -> Project:
     """
     if (root / SETTINGS_FILE).exists():
         raise BadInput(f"{root} already holds a project; choose another folder or remove it.")
-    try:
+    with disk_faults(root):
         root.mkdir(parents=True, exist_ok=True)
         write_settings(root / SETTINGS_FILE, settings)
-    except OSError as error:
-        raise BadInput(f"Cannot write the project folder {root}: {error.strerror}.") from None
     return Project(root, settings)
 
 
@@ -181,11 +225,21 @@ def open_project(path: Path | None) -> Project:
         MissingStage: when there is no project there.
         BadInput: when clisc.toml is not valid.
     """
+    root = project_root(path)
+    return Project(root, read_settings(root / SETTINGS_FILE))
+
+
+def project_root(path: Path | None) -> Path:
+    """The folder that `open_project` opens, whatever the state of its settings.
+
+    Raises:
+        MissingStage: when there is no project there.
+    """
     root = path or _project_around()
     if root is None or not (root / SETTINGS_FILE).is_file():
         where = root or "this folder or those above it"
         raise MissingStage(f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`.")
-    return Project(root, read_settings(root / SETTINGS_FILE))
+    return root
 
 
 def _project_around() -> Path | None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, MissingStage, Stopped
+from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY, CaseArrays
 from clisc_engine.store import Seal
@@ -71,7 +71,7 @@ def run_cases(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -
     todo: list[CaseArrays] = []
     for case in _chosen(cases, control):
         if missing := [name for name in stage.inputs if case.seal(name) is None]:
-            report.failed[case.info.name] = _missing_message(case, missing[0])
+            report.failed[case.info.name] = missing_message(case, missing[0])
         elif (reason := why_not_fresh(stage, case)) or control.force:
             report.planned[case.info.name] = reason or "forced"
             todo.append(case)
@@ -137,7 +137,7 @@ def _run_case(
             seal = Seal.now(stage.name, fingerprint(origin), origin, seconds)
             case.write(array, np.ascontiguousarray(outputs[array]), seal)
         report.done.append(name)
-    except Stopped:
+    except (Stopped, DiskFault):
         raise
     except Exception as error:
         log.debug("case %s failed in %s", name, stage.name, exc_info=True)
@@ -158,6 +158,7 @@ def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
     return [case for case in cases if not control.cases or case.info.name in control.cases]
 
 
-def _missing_message(case: CaseArrays, array: str) -> str:
+def missing_message(case: CaseArrays, array: str) -> str:
+    """That a case lacks an array, and the command that makes it."""
     command = MADE_BY.get(array, "init")
     return f"Case {case.info.name} has no {array} yet; run `clisc {command}` first."

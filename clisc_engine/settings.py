@@ -77,13 +77,13 @@ class LabelSettings(Section):
         0.6, description="a slice counts when its larger probability reaches this (code: 0.6)"
     )
     vote_reach: Annotated[int, Field(ge=0, le=100)] = Field(
-        5, description="kept neighbours that vote on each side; 0 votes not (code: 5)"
+        5, description="kept neighbours that vote on each side, for slices of 1 mm; 0 votes not (code: 5)"
     )
     vote_window: Annotated[int, Field(ge=1, le=100)] = Field(
-        6, description="how many slices away a voter may lie (code: 6)"
+        6, description="how many slices of 1 mm away a voter may lie (code: 6)"
     )
     vote_quorum: Annotated[int, Field(ge=0, le=200)] = Field(
-        8, description="the vote holds when more than this many voters exist (code: 8)"
+        8, description="the vote holds with more voters than this, for slices of 1 mm (code: 8)"
     )
 
 
@@ -233,6 +233,14 @@ class S3fSettings(Section):
     )
 
 
+class TrainingSettings(Section):
+    """How trainings are kept; no part of what comes out."""
+
+    save_every_minutes: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="save within an epoch after so many minutes; 0 after whole epochs only"
+    )
+
+
 class Settings(Section):
     """All settings of one project, as clisc.toml holds them."""
 
@@ -249,6 +257,7 @@ class Settings(Section):
     sam: SamSettings = SamSettings()
     unet: UnetSettings = UnetSettings()
     s3f: S3fSettings = S3fSettings()
+    training: TrainingSettings = TrainingSettings()
 
 
 TINY: Mapping[str, Any] = {
@@ -332,7 +341,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise BadInput(f"--set {text!r} is not KEY=VALUE, e.g. --set amda.t=10.")
     try:
         return key.strip(), json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also numbers that are too long, and lists nested too deep
         return key.strip(), value.strip()
 
 

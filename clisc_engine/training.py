@@ -1,32 +1,37 @@
-"""One training loop for all networks, resumable after any epoch.
+"""One training loop for all networks, resumable at any step.
 
 Every random draw of an epoch (order, crops, augmentation, dropout) comes from generators seeded by
-(seed, epoch) alone. A training resumed from its last whole epoch therefore takes the same steps as an
-undisturbed one, and on a CPU ends with the same weights to the bit.
+(seed, epoch) alone. A training resumed from a whole epoch therefore takes the same steps as an
+undisturbed one. Within an epoch the state holds how many batches were used and torch's generators:
+the batches before are drawn again and passed over, so that every generator stands where it stood. On a
+CPU the weights end the same to the bit.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Stopped
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
 from clisc_engine.store import write_atomically
 
 Batch = TypeVar("Batch")
+
+STEPS_BETWEEN_CHECKS = 20
+"""Looking at a loss makes a GPU wait, so not every step's is looked at."""
 
 
 @dataclass(frozen=True)
@@ -34,55 +39,77 @@ class Training(Generic[Batch]):
     """A training, complete but for where and how fast it runs.
 
     Attributes:
+        name: of the network, e.g. ``unet-round1``.
+        settings: section of the settings, e.g. ``unet``, named when something goes wrong.
         made_from: all that determines the outcome, for the fingerprint.
         module: the network, on its device.
         optimiser: over the network's parameters.
         schedule: factor on the initial learning rate as a function of the epoch.
+        extensible: the schedule's values do not depend on ``epochs``, so that a finished training can
+            go on to more of them and end as if it had been asked for them at once.
         epochs: how many to run in all.
         batches: the batches of an epoch, drawn from generators seeded by the epoch.
         loss: the loss of one batch.
         score: quality on the valid split, higher is better; None keeps the last epoch.
-        blame: setting to look at when the loss is not finite.
+        save_every: seconds between saves within an epoch; 0 saves whole epochs only.
     """
 
+    name: str
+    settings: str
     made_from: dict[str, str]
     seed: int
     module: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: Callable[[int], float]
+    extensible: bool
     epochs: int
     batches: Callable[[int], Iterator[Batch]]
     loss: Callable[[Batch], Tensor]
     score: Callable[[], float] | None
-    blame: str
+    save_every: float
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of the trainings that share their steps as far as they go."""
+        epochs = f"{self.settings}.epochs"
+        shared = {k: v for k, v in self.made_from.items() if not (self.extensible and k == epochs)}
+        return fingerprint(shared)
 
 
-def fit(
-    training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control, device: str
-) -> None:
-    """Train from the last whole epoch, if there is one, to the end; then save the weights.
+def why_train(
+    checkpoint: Checkpoint, made_from: dict[str, str], control: Control, *, extensible: bool
+) -> str:
+    """Empty when the finished weights are what this training would make, else the reason to train."""
+    reason = why_not_trained(checkpoint, made_from) or ("forced" if control.force else "")
+    if not reason and not control.dry_run:
+        checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
+    return reason
+
+
+def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    """Train from where it was left, if it was, to the end; then save the weights.
 
     Raises:
-        BadInput: when the loss becomes NaN or infinite.
-        Stopped: when asked to stop; the last whole epoch is kept.
+        BadInput: when the loss becomes NaN or infinite, or memory does not suffice.
+        Stopped: when asked to stop; the state is saved.
     """
-    identity = fingerprint(training.made_from)
-    state = _restore(training, checkpoint, identity)
-    if state["epoch"]:
-        control.progress.say(f"{checkpoint.name}: resumed after epoch {state['epoch']}")
+    state = _restore(training, checkpoint, control)
     control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
     try:
-        for epoch in range(state["epoch"], training.epochs):
-            record = _run_epoch(training, epoch, control, device)
+        while state["epoch"] < training.epochs:
+            control.check_stop()
+            record = _Epoch(training, state, checkpoint, control).run()
             _keep_best(training, state, record)
-            state["epoch"] = epoch + 1
+            state["epoch"] += 1
+            state["within"] = {}
             state["history"].append(record)
             _save(training, checkpoint, state)
             _write_curve(curve, state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
     finally:
         control.progress.end()
-    checkpoint.finish(state["best"] or training.module.state_dict(), training.made_from)
+    weights = state["best"] or training.module.state_dict()
+    checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
 
 
 def polynomial(epochs: int, power: float) -> Callable[[int], float]:
@@ -95,13 +122,164 @@ def steps(every: int, factor: float = 0.1) -> Callable[[int], float]:
     return lambda epoch: factor ** (epoch // every) if every else 1.0
 
 
-def _restore(training: Training[Any], checkpoint: Checkpoint, identity: str) -> dict[str, Any]:
-    saved = checkpoint.load_state(identity)
+class _Epoch(Generic[Batch]):
+    """One pass over the data, saved on the way."""
+
+    def __init__(
+        self, training: Training[Batch], state: dict[str, Any], checkpoint: Checkpoint, control: Control
+    ) -> None:
+        self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.epoch: int = state["epoch"]
+        self.device = next(training.module.parameters()).device
+        half = control.precision == "16" and self.device.type == "cuda"
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half)  # float16 gradients would underflow
+        self.total = torch.zeros((), device=self.device)
+        self.step = 0
+        self.before = 0.0
+        self.started = self.saved = time.monotonic()
+
+    def run(self) -> dict[str, float]:
+        """All its steps, or those that are left; its record for the curve."""
+        training = self.training
+        torch.manual_seed(training.seed * 1_000_003 + self.epoch)
+        for group in training.optimiser.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * training.schedule(self.epoch)
+        training.module.train()
+        batches = training.batches(self.epoch)
+        self._go_on(batches)
+        for batch in batches:
+            self._take_step(batch)
+            if self.control.stop.reason or self._due():
+                self._save()
+                self.control.check_stop()
+        self._check_loss()
+        record = {
+            "epoch": self.epoch + 1,
+            "loss": float(self.total) / max(self.step, 1),
+            "learning_rate": group["lr"],
+        }
+        if training.score is not None:
+            record["score"] = self._score(training.score)
+        record["seconds"] = round(self._seconds(), 3)
+        return record
+
+    def _take_step(self, batch: Batch) -> None:
+        training = self.training
+        try:
+            with autocast(self.device, self.control.precision):
+                loss = training.loss(batch)
+            training.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(training.optimiser)
+            self.scaler.update()
+        except torch.OutOfMemoryError:
+            raise BadInput(
+                f"{training.name} does not fit the memory of {self.device}; lower "
+                f"{training.settings}.batch_size (the result changes with it), or use --precision bf16."
+            ) from None
+        self.total += loss.detach().float()
+        self.step += 1
+        if self.step == 1 or self.step % STEPS_BETWEEN_CHECKS == 0:
+            self._check_loss()
+
+    def _check_loss(self) -> None:
+        if bool(torch.isfinite(self.total)):
+            return
+        training = self.training
+        where = f"The loss of {training.name} became NaN or infinite in epoch {self.epoch + 1}"
+        if self.epoch == 0 and self.step == 1:
+            raise BadInput(
+                f"{where}, at its very first step, so the learning rate is not the cause: look for an "
+                "image with extreme values, and for --precision 16 (bf16 and 32 reach farther)."
+            )
+        raise BadInput(
+            f"{where}; lower {training.settings}.learning_rate (now "
+            f"{training.optimiser.param_groups[0]['initial_lr']:g}), and look for an image with extreme "
+            "values."
+        )
+
+    def _score(self, score: Callable[[], float]) -> float:
+        self.training.module.eval()
+        try:
+            with torch.inference_mode():
+                return score()
+        except Stopped:
+            self._save()
+            raise
+
+    def _due(self) -> bool:
+        every = self.training.save_every
+        return bool(every) and time.monotonic() - self.saved >= every
+
+    def _save(self) -> None:
+        self._check_loss()
+        self.state["within"] = {
+            "step": self.step,
+            "total": self.total.cpu(),
+            "seconds": self._seconds(),
+            "generator": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "scaler": self.scaler.state_dict(),
+        }
+        _save(self.training, self.checkpoint, self.state)
+        self.saved = time.monotonic()
+
+    def _go_on(self, batches: Iterator[Batch]) -> None:
+        """Pass over the batches that were used before the epoch was left."""
+        within = self.state["within"]
+        if not within:
+            return
+        self.step, self.total, self.before = (
+            within["step"],
+            within["total"].to(self.device),
+            within["seconds"],
+        )
+        for _ in islice(batches, self.step):
+            self.control.check_stop()
+        self.scaler.load_state_dict(within["scaler"])
+        torch.set_rng_state(within["generator"])
+        if within["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(within["cuda"], self.device)
+
+    def _seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+def _restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any]:
+    say = control.progress.say
+    saved = checkpoint.load_state(training.identity, say)
+    if saved is not None and (saved["epoch"] > training.epochs or _is_finished(training, saved, control)):
+        saved = None
     if saved is None:
-        return {"fingerprint": identity, "epoch": 0, "history": [], "best": {}, "best_score": -1.0}
+        _say_why_anew(training, checkpoint, say)
+        empty: dict[str, Any] = {"epoch": 0, "within": {}, "history": [], "best": {}, "best_score": -1.0}
+        return {"fingerprint": training.identity, **empty}
     training.module.load_state_dict(saved.pop("module"))
     training.optimiser.load_state_dict(saved.pop("optimiser"))
+    steps_taken = f" and {saved['within']['step']} steps" if saved["within"] else ""
+    say(f"{checkpoint.name}: goes on after epoch {saved['epoch']}{steps_taken}")
     return saved
+
+
+def _is_finished(training: Training[Any], saved: dict[str, Any], control: Control) -> bool:
+    """``--force`` goes on with what was interrupted, and anew with what was finished."""
+    return control.force and saved["epoch"] == training.epochs
+
+
+def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
+    """A change of nothing but the number of epochs may look as if the training could go on."""
+    key = f"{training.settings}.epochs"
+    before, after = checkpoint.made_from() or {}, training.made_from
+    if {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} != {key}:
+        return
+    causes = {
+        "the learning rate decays over all epochs, so the first ones would differ": not training.extensible,
+        "it is past that": int(before[key]) > training.epochs,
+        "its training state is gone": True,
+    }
+    cause = next(cause for cause, holds in causes.items() if holds)
+    say(f"{checkpoint.name} starts anew: {key} {before[key]} -> {after[key]}, and {cause}")
 
 
 def _save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any]) -> None:
@@ -112,43 +290,6 @@ def _save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any]
             "optimiser": training.optimiser.state_dict(),
         }
     )
-
-
-def _run_epoch(training: Training[Batch], epoch: int, control: Control, device: str) -> dict[str, float]:
-    started = time.monotonic()
-    torch.manual_seed(training.seed * 1_000_003 + epoch)
-    factor = training.schedule(epoch)
-    for group in training.optimiser.param_groups:
-        group.setdefault("initial_lr", group["lr"])
-        group["lr"] = group["initial_lr"] * factor
-    training.module.train()
-    total = torch.zeros((), device=device)
-    count = 0
-    half = control.precision == "16" and device.startswith("cuda")
-    scaler = torch.amp.GradScaler("cuda", enabled=half)  # float16 gradients would underflow
-    for batch in training.batches(epoch):
-        control.check_stop()
-        with autocast(torch.device(device), control.precision):
-            loss = training.loss(batch)
-        training.optimiser.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.step(training.optimiser)
-        scaler.update()
-        total += loss.detach().float()
-        count += 1
-    mean = float(total) / max(count, 1)
-    if not math.isfinite(mean):
-        raise BadInput(
-            f"The training loss became {mean} in epoch {epoch + 1}; lower {training.blame}, and "
-            "look whether an image holds extreme values."
-        )
-    record = {"epoch": epoch + 1, "loss": mean, "learning_rate": group["lr"]}
-    if training.score is not None:
-        training.module.eval()
-        with torch.inference_mode():
-            record["score"] = training.score()
-    record["seconds"] = round(time.monotonic() - started, 3)
-    return record
 
 
 def _keep_best(training: Training[Any], state: dict[str, Any], record: dict[str, float]) -> None:

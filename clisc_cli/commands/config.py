@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.completion import plain_setting_keys, setting_keys
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory
+from clisc_cli.options import Directory, RunOptions
 
 if TYPE_CHECKING:
     from clisc_engine.project import Project
@@ -43,6 +43,7 @@ def show(directory: Directory = None, json_: Json = False, verbose: Verbose = Fa
 
 @app.command("set")
 def set_(
+    context: typer.Context,
     words: Annotated[
         list[str],
         typer.Argument(metavar="[DIR] KEY=VALUE...", help="Changes.", autocompletion=setting_keys),
@@ -54,14 +55,16 @@ def set_(
 
     Example: clisc config set glioma amda.t=10 prompts.dilation=5
     """
-    from clisc_engine.project import open_project
+    from clisc_engine.project import open_project, project_root
     from clisc_engine.settings import parse_assignment, value_of, with_changes
 
     directory = Path(words.pop(0)) if "=" not in words[0] else None
     if not words:
         raise typer.BadParameter("give at least one KEY=VALUE, e.g. amda.t=10", param_hint="KEY=VALUE")
-    project = open_project(directory)
     changes = dict(parse_assignment(word) for word in words)
+    root = project_root(directory)
+    RunOptions(context).hold(root)
+    project = open_project(root)
     before, fresh = project.settings, _fresh(project)
     settings = with_changes(before, changes, "config set")
     project.change_settings(settings, {key: value_of(settings, key) for key in changes})

@@ -11,16 +11,17 @@ from clisc_cli.commands.run import run_stages
 from clisc_cli.console import print_json
 from clisc_cli.options import RunOptions
 
-SPLIT_RATIO = "8:1:5"
+SPLIT_RATIO = "12:1:6"
 """More test cases than the paper's 7:1:2, since a demo has few."""
 
 
 def command(
+    context: typer.Context,
     directory: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
     ] = Path("clisc-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms and of all draws.")] = 0,
-    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 14,
+    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 19,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),
@@ -38,7 +39,8 @@ def command(
     from clisc_engine.stages.initialise import Request, initialise
     from clisc_engine.stages.pipeline import between
 
-    options = RunOptions(json_=json_, quiet=quiet, verbose=verbose)
+    options = RunOptions(context, json_=json_, quiet=quiet, verbose=verbose)
+    options.hold(directory / "project")
     control = options.control()
     data = make_data_set(directory / "data", seed=seed, cases=cases, control=control)
     changes = dict(parse_assignment(text) for text in assignments or [])

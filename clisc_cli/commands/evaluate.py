@@ -8,6 +8,7 @@ import typer
 
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import fail_if_cases_failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ def command(
     chosen = chosen_splits(splits, ("test",))
     document = run_evaluation(project, options.control(chosen), ablation=ablation, splits=chosen)
     show_evaluation(document, project.results, options)
+    fail_if_unmeasured(document, options)
 
 
 def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:
@@ -48,6 +50,16 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
     options.terminal().say(f"Tables are in {results}")
+
+
+def fail_if_unmeasured(document: dict[str, Any], options: RunOptions) -> None:
+    """Fail with exit code 5 when some cases could not be measured.
+
+    Raises:
+        CasesFailed: naming them.
+    """
+    measured = len({entry["case"] for entry in document["cases"]})
+    fail_if_cases_failed("evaluate", document["failed"], measured, "", options)
 
 
 def rows_table(document: dict[str, Any]) -> Any:

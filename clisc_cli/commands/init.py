@@ -50,6 +50,7 @@ def command(
     """
     from clisc_engine.stages.initialise import Request, initialise
 
+    options.hold(directory)
     settings = _settings(weights, preset, options)
     request = Request(directory, images, references, split, split_ratio, skip_bad)
     imported = initialise(request, settings, options.control())

@@ -121,6 +121,7 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
 
 @app.command("pull")
 def pull(
+    context: typer.Context,
     names: Names = None,
     mirror: Annotated[
         str, typer.Option(metavar="URL", help="A folder on a server that holds the files by their names.")
@@ -139,7 +140,7 @@ def pull(
     from clisc_engine.models.download import pull as fetch
     from clisc_engine.models.weights import models_folder, present
 
-    control = RunOptions(quiet=quiet, verbose=verbose).control()
+    control = RunOptions(context, quiet=quiet, verbose=verbose).control()
     fetched: dict[str, str] = {}
     for entry in _chosen(names or list(PAPER)):
         found = present(entry)

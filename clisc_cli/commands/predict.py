@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Precision, RunOptions
 from clisc_cli.reports import summary
+
+if TYPE_CHECKING:
+    from clisc_engine.stages.prediction import Segmenter
 
 Network = Annotated[
     Literal["unet-round1", "unet-round2"],
@@ -19,6 +22,7 @@ Network = Annotated[
 
 
 def command(
+    context: typer.Context,
     source: Annotated[
         Path, typer.Argument(metavar="DIR|MODEL", help="Project folder, or a file by `clisc export model`.")
     ],
@@ -54,7 +58,13 @@ def command(
     from clisc_engine.stages.prediction import find_images, open_segmenter, predict_files
 
     options = RunOptions(
-        device=device, precision=precision, force=force, json_=json_, quiet=quiet, verbose=verbose
+        context,
+        device=device,
+        precision=precision,
+        force=force,
+        json_=json_,
+        quiet=quiet,
+        verbose=verbose,
     )
     control = options.control()
     found = find_images(images)
@@ -65,7 +75,7 @@ def command(
     if out.name.lower().endswith(ENDINGS):
         if len(found) != 1:
             raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
-        _predict_one(segmenter, found[0].image, out, probabilities, control, options)
+        _predict_one(segmenter, found[0].image, out, probabilities, options)
         return
     report, entries = predict_files(segmenter, found, out, control, probabilities=probabilities)
     if json_:
@@ -83,11 +93,11 @@ def command(
 
 
 def _predict_one(
-    segmenter: Any, image: Path, out: Path, probabilities: bool, control: Any, options: RunOptions
+    segmenter: Segmenter, image: Path, out: Path, probabilities: bool, options: RunOptions
 ) -> None:
     from clisc_engine.stages.prediction import write_prediction
 
-    prediction = segmenter.predict(image, control)
+    prediction = segmenter.predict(image)
     probability = None
     if probabilities:
         stem, dot, ending = out.name.partition(".")

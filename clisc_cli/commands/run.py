@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.commands.evaluate import show_evaluation
+from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, with_run_options
 from clisc_cli.reports import show_report
@@ -69,18 +69,19 @@ def run_stages(
     failures: list[str] = []
     evaluation = None
     for name in stages:
-        if name == EVALUATE:
-            if not any(case.info.has_reference for case in project.cases(("test",))):
-                control.progress.say("evaluate: skipped, since no test case has a reference mask")
-                continue
-            evaluation = run_evaluation(project, control)
-            if not options.json_:
-                show_evaluation(evaluation, project.results, options)
+        if name == EVALUATE and not any(c.info.has_reference for c in project.cases(("test",))):
+            control.progress.say("evaluate: skipped, since no test case has a reference mask")
             continue
-        report = run_stage(name, project, control)
-        reports.append(asdict(report))
         try:
-            show_report(report, replace(options, json_=False), silent=options.json_)
+            if name == EVALUATE:
+                evaluation = run_evaluation(project, control)
+                if not options.json_:
+                    show_evaluation(evaluation, project.results, options)
+                fail_if_unmeasured(evaluation, options)
+            else:
+                report = run_stage(name, project, control)
+                reports.append(asdict(report))
+                show_report(report, replace(options, json_=False), silent=options.json_)
         except CasesFailed as error:
             failures.append(str(error))
     document = {"stages": reports, "evaluation": evaluation}

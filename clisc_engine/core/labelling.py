@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 NORMAL, TUMOUR, UNCERTAIN = 0, 1, 255
+
+
+@dataclass(frozen=True)
+class Vote:
+    """How neighbours vote on a slice.
+
+    Attributes:
+        reach: voters on each side; 0 turns the vote off.
+        window: how many slices away a voter may lie.
+        quorum: the vote holds when more than this many voters exist.
+    """
+
+    reach: int = 5
+    window: int = 6
+    quorum: int = 8
+
+    def for_spacing(self, spacing: float) -> Vote:
+        """The same vote over the same millimetres, when these numbers stand for slices of 1 mm.
+
+        Ten neighbours of thick slices would reach far beyond most tumours and vote them away.
+
+        Args:
+            spacing: distance of the slices in mm; thinner than 1 mm counts as 1.
+        """
+        if self.reach == 0 or spacing <= 1:
+            return self
+        reach = max(1, round(self.reach / spacing))
+        window = max(reach, round(self.window / spacing))
+        return Vote(reach, window, self.quorum * reach // self.reach)
+
+
+RELEASED_VOTE = Vote()
+"""The released code's vote, made for BraTS's slices of 1 mm."""
 
 
 def slice_labels(
@@ -13,16 +48,14 @@ def slice_labels(
     has_brain: npt.NDArray[np.bool_],
     *,
     confidence: float = 0.6,
-    reach: int = 5,
-    window: int = 6,
-    quorum: int = 8,
+    vote: Vote = RELEASED_VOTE,
 ) -> npt.NDArray[np.uint8]:
     """Label each slice of one volume.
 
     A slice is kept when the larger of its two probabilities reaches ``confidence``. Each kept slice
-    then takes the majority of its kept neighbours, the ``reach`` before it and the ``reach`` after it
-    in the list of kept slices that lie at most ``window`` positions away in z, when more than
-    ``quorum`` of them exist; a tie leaves it as it is. Votes count the labels before any vote. Slices
+    then takes the majority of its kept neighbours, the ``vote.reach`` before it and as many after it
+    in the list of kept slices that lie at most ``vote.window`` positions away in z, when more than
+    ``vote.quorum`` of them exist; a tie leaves it as it is. Votes count the labels before any vote. Slices
     without brain are normal and do not vote. The rule and its values are those of the CLISC authors'
     released code.
 
@@ -30,9 +63,7 @@ def slice_labels(
         probability: (Z,) tumour probability in [0, 1].
         has_brain: (Z,) whether the slice holds brain tissue.
         confidence: in [0.5, 1].
-        reach: voters on each side; 0 turns the vote off.
-        window: how many slices away a voter may lie.
-        quorum: the vote holds when more than this many voters exist.
+        vote: who votes, and when the vote holds.
 
     Returns:
         (Z,) uint8: 0 normal, 1 tumour, 255 uncertain.
@@ -41,7 +72,7 @@ def slice_labels(
     labels = np.full(len(probability), UNCERTAIN, np.uint8)
     kept = np.flatnonzero(has_brain & (np.maximum(probability, 1 - probability) >= confidence))
     first = (probability[kept] > 0.5).astype(np.uint8)
-    labels[kept] = [_voted(index, kept, first, reach, window, quorum) for index in range(len(kept))]
+    labels[kept] = [_voted(index, kept, first, vote) for index in range(len(kept))]
     labels[~np.asarray(has_brain, bool)] = NORMAL
     return labels
 
@@ -50,14 +81,12 @@ def _voted(
     index: int,
     kept: npt.NDArray[np.intp],
     first: npt.NDArray[np.uint8],
-    reach: int,
-    window: int,
-    quorum: int,
+    vote: Vote,
 ) -> int:
-    low, high = max(0, index - reach), min(len(kept), index + reach + 1)
-    near = np.abs(kept[low:high] - kept[index]) <= window
+    low, high = max(0, index - vote.reach), min(len(kept), index + vote.reach + 1)
+    near = np.abs(kept[low:high] - kept[index]) <= vote.window
     near[index - low] = False
     voters = first[low:high][near]
-    if len(voters) <= quorum or 2 * voters.sum() == len(voters):
+    if len(voters) <= vote.quorum or 2 * voters.sum() == len(voters):
         return int(first[index])
     return int(2 * voters.sum() > len(voters))

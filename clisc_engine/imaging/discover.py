@@ -134,7 +134,10 @@ def _from_manifest(path: Path) -> list[CaseFiles]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"Cannot read the manifest {path}: {error}.") from None
-    rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    try:
+        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise BadInput(f"{path} is not a CSV table: {error}.") from None
     if not rows or not {"case", "image"} <= set(rows[0]):
         raise BadInput(f"{path} is not a CSV table with the columns case,image[,reference].")
     cases: dict[str, CaseFiles] = {}

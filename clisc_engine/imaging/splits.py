@@ -91,7 +91,10 @@ def _counts(n: int, shares: Sequence[float]) -> list[int]:
 
 
 def _from_csv(path: Path, text: str) -> list[tuple[str, str, str]]:
-    rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    try:
+        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise BadInput(f"{path} is not a CSV table: {error}.") from None
     if not rows or not {"case", "split"} <= set(rows[0]):
         raise BadInput(f"{path} is not a CSV table with the columns case,split.")
     return [
@@ -103,7 +106,7 @@ def _from_csv(path: Path, text: str) -> list[tuple[str, str, str]]:
 def _from_json(path: Path, text: str) -> list[tuple[str, str, str]]:
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid JSON: {error}.") from None
     lists = values.values() if isinstance(values, dict) else [None]
     if not all(isinstance(v, list) and all(isinstance(n, str) for n in v) for v in lists):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from torch.nn import functional
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
-from clisc_engine.models.clip_file import find_clip
+from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
 from clisc_engine.models.tiny import build_clip
 from clisc_engine.models.weights import bundled, load_state, sha256_of
 
@@ -92,8 +91,10 @@ def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
 def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     import open_clip
 
+    if model not in open_clip.list_models():  # other names may be ones to download
+        raise unknown_model(model)
     path = find_clip(model, pretrained)
-    known = {} if Path(pretrained).is_file() else open_clip.get_pretrained_cfg(model, pretrained)
+    known = {} if is_file(pretrained) else open_clip.get_pretrained_cfg(model, pretrained)
     try:
         network = open_clip.create_model(
             model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,26 @@ def find_clip(model: str, pretrained: str) -> Path:
     """
     if model == "tiny":
         return bundled("tiny_clip.safetensors")
-    if pretrained and Path(pretrained).expanduser().is_file():
-        return Path(pretrained).expanduser()
+    if is_file(pretrained):
+        return _expanded(pretrained)
     for candidate in _by_our_name(model, pretrained):
         if candidate.is_file():
             return candidate
     return _published(model, pretrained)
+
+
+def is_file(pretrained: str) -> bool:
+    """Whether ``label.pretrained`` names a file rather than a tag."""
+    return bool(pretrained) and _expanded(pretrained).is_file()
+
+
+def unknown_model(model: str) -> BadInput:
+    """The error for a model that open_clip does not know."""
+    return BadInput(f"label.model = {model!r}: open_clip has no such model; try ViT-B-32.")
+
+
+def _expanded(pretrained: str) -> Path:
+    return Path(os.path.expanduser(pretrained))  # noqa: PTH111 - an unknown user's ~ stays as it is
 
 
 def _published(model: str, pretrained: str) -> Path:
@@ -40,7 +55,7 @@ def _published(model: str, pretrained: str) -> Path:
     import open_clip
 
     if model not in open_clip.list_models():
-        raise BadInput(f"label.model = {model!r}: open_clip has no such model; try ViT-B-32.")
+        raise unknown_model(model)
     config = open_clip.get_pretrained_cfg(model, pretrained)
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)[:6])

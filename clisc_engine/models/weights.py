@@ -145,7 +145,7 @@ def find(setting: str, known: str) -> Path:
         MissingWeights: when there is none.
     """
     if setting:
-        path = Path(setting).expanduser()
+        path = Path(os.path.expanduser(setting))  # noqa: PTH111 - an unknown user's ~ stays as it is
         if not path.is_file():
             raise MissingWeights(f"The weight file {path} does not exist; check the setting.")
         return path

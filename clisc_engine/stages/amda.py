@@ -20,8 +20,8 @@ from clisc_engine.stages.classifier_training import (
     labelled_slices,
     needs_training,
     train_classifier,
+    training_cases,
 )
-from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-amda"
@@ -29,20 +29,20 @@ CLASSIFIER = "classifier-amda"
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    cases = require(project.cases(recipes.classifier_splits(project.settings)), "cams/raw", split="train")
+    cases = training_cases(project, "cams/raw")
     origin = recipes.amda_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
-        originals = labelled_slices(project, train)
-        union = originals.joined(masked_copies(project, train))
-        watched = labelled_slices(project, valid)
+        originals = labelled_slices(project, train, control)
+        union = originals.joined(masked_copies(project, train, control))
+        watched = labelled_slices(project, valid, control)
         train_classifier(project, CLASSIFIER, origin, union, watched, control)
     return map_cases(project, CLASSIFIER, "cams/amda", "amda", control, reason)
 
 
-def masked_copies(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
@@ -52,6 +52,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlic
     copies: list[np.ndarray] = []
     labels: list[int] = []
     for case in cases:
+        control.check_stop()
         image, maps, label = (case.read(a) for a in ("image", "cams/raw", "labels/tumour"))
         brain, slices = image != 0, windowed(image, project.settings.window)
         rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
@@ -21,8 +22,8 @@ from clisc_engine.stages.classifier_training import (
     needs_training,
     new_classifier,
     train_classifier,
+    training_cases,
 )
-from clisc_engine.stages.requirements import require
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-raw"
@@ -31,15 +32,14 @@ TUMOUR, UNCERTAIN = 1, 255
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    cases = require(
-        project.cases(recipes.classifier_splits(project.settings)), "labels/tumour", split="train"
-    )
+    cases = training_cases(project, "labels/tumour")
     origin = recipes.raw_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
-        slices, watched = labelled_slices(project, train), labelled_slices(project, valid)
+        slices = labelled_slices(project, train, control)
+        watched = labelled_slices(project, valid, control)
         train_classifier(project, CLASSIFIER, origin, slices, watched, control)
     return map_cases(project, CLASSIFIER, "cams/raw", "cam", control, reason)
 
@@ -59,11 +59,12 @@ def map_cases(
         module = new_classifier(project, control)
         checkpoint.load(module)
         batch_norm_frozen(module)
+        batch = BatchSize(control.batch_size or 32, "slices", control)
 
         def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
             labels = arrays["labels/tumour"]
             candidates = (labels == TUMOUR) | (labels == UNCERTAIN)
-            return {array: _maps(project, module, arrays["image"], candidates, control)}
+            return {array: _maps(project, module, arrays["image"], candidates, control, batch)}
 
         return work
 
@@ -77,17 +78,19 @@ def _maps(
     image: npt.NDArray[np.floating],
     candidates: npt.NDArray[np.bool_],
     control: Control,
+    batch: BatchSize,
 ) -> npt.NDArray[np.uint8]:
     brain = image != 0
     chosen = np.flatnonzero(candidates & brain.any(axis=(1, 2)))
     slices = windowed(image, project.settings.window)
     maps = np.zeros(image.shape, np.uint8)
-    size = control.batch_size or 32
-    for start in range(0, len(chosen), size):
-        batch = chosen[start : start + size]
-        squared = square(slices[batch], project.settings.classifier.image_size)
+
+    def map_slices(part: slice) -> None:
+        squared = square(slices[chosen[part]], project.settings.classifier.image_size)
         found = unsquare(slice_maps(project, module, squared, control), image.shape[1:])
-        maps[batch] = np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
+        maps[chosen[part]] = np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
+
+    batch.run(len(chosen), map_slices)
     maps[~brain] = 0
     return maps
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clisc_engine.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
@@ -18,8 +18,9 @@ from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
+from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
-from clisc_engine.training import Training, fit, steps
+from clisc_engine.training import Training, fit, steps, why_train
 
 SliceBatch = tuple[Tensor, Tensor]
 
@@ -47,12 +48,13 @@ class LabelledSlices:
         )
 
 
-def labelled_slices(project: Project, cases: Sequence[CaseArrays]) -> LabelledSlices:
+def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """All slices of the cases that hold brain and have a certain CLIP label."""
     size = project.settings.classifier.image_size
     slices: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for case in cases:
+        control.check_stop()
         image = case.read("image")
         label = case.read("labels/tumour")
         certain = (label != 255) & (image != 0).any(axis=(1, 2))
@@ -84,6 +86,19 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     ).to(device)
 
 
+def training_cases(project: Project, array: str) -> list[CaseArrays]:
+    """The cases that a classifier's training reads: valid ones only where they choose the epoch.
+
+    Raises:
+        BadInput: when a split that it reads is empty.
+        MissingStage: when no case of it has the array.
+    """
+    cases = require(project.cases(("train",)), array, split="train")
+    if project.settings.classifier.select == "last":
+        return cases
+    return cases + require_watched(project.cases(("valid",)), array, setting="classifier.select")
+
+
 def train_classifier(
     project: Project,
     name: str,
@@ -95,33 +110,45 @@ def train_classifier(
     """Train ``classifier-raw`` or ``classifier-amda`` and save it; ``watched`` is the valid split.
 
     Raises:
-        BadInput: when one of the two classes has no slice.
+        BadInput: when one of the two classes has no slice, or ``watched`` is needed and empty.
     """
-    _check_both_classes(slices)
     settings = project.settings.classifier
+    _check_both_classes(slices)
+    if settings.select == "best" and not len(watched):
+        raise BadInput(
+            "classifier.select = best chooses the epoch on CLIP's labels of the valid split, none of "
+            "which is certain; set classifier.select=last, or lower label.confidence."
+        )
+    if len(slices) < settings.batch_size:
+        control.progress.say(
+            f"{name}: classifier.batch_size is {settings.batch_size}, but there are only {len(slices)} "
+            "labelled slices; each step takes them all."
+        )
     device = pick_device(control.device)
     module = new_classifier(project, control)
     learner = _Learner(module, slices, project, device)
     training: Training[SliceBatch] = Training(
+        name=name,
+        settings="classifier",
         made_from=origin,
         seed=project.settings.seed,
         module=module,
         optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
         schedule=steps(settings.decay_every),
+        extensible=True,
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
-        score=(lambda: learner.accuracy(watched)) if _watch(settings.select, watched) else None,
-        blame="classifier.learning_rate",
+        score=(lambda: learner.accuracy(watched)) if settings.select == "best" else None,
+        save_every=60 * project.settings.training.save_every_minutes,
     )
     checkpoint = Checkpoint(project.checkpoints, name)
-    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+    fit(training, checkpoint, project.logs / f"{name}.csv", control)
 
 
 def needs_training(project: Project, name: str, origin: dict[str, str], control: Control) -> str:
     """Why the classifier has to be trained; empty when it is fresh."""
-    reason = why_not_trained(Checkpoint(project.checkpoints, name), origin)
-    return reason or ("forced" if control.force else "")
+    return why_train(Checkpoint(project.checkpoints, name), origin, control, extensible=True)
 
 
 @dataclass(frozen=True)
@@ -178,17 +205,14 @@ def augment_slices(slices: Tensor, generator: np.random.Generator) -> Tensor:
     return moved * gain
 
 
-def _watch(select: str, watched: LabelledSlices) -> bool:
-    return select == "best" and len(watched) > 0
-
-
 def _check_both_classes(slices: LabelledSlices) -> None:
     positive = int(slices.labels.sum())
     if positive == 0 or positive == len(slices):
         which = "a tumour" if positive == 0 else "normal tissue"
         raise BadInput(
             f"CLIP labelled none of the {len(slices)} certain training slices as showing {which}, "
-            "so there is nothing to tell apart; look at label.confidence and the prompts."
+            "so there is nothing to tell apart; look at label.tumour_prompts, label.normal_prompts and "
+            "label.confidence."
         )
 
 

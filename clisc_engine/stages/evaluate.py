@@ -12,12 +12,13 @@ import numpy.typing as npt
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, DiskFault, MissingStage
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.project import CaseArrays, Project
+from clisc_engine.runner import missing_message
 from clisc_engine.stages import evaluation_tables, self_train, train
 from clisc_engine.stages.ablation import ablate
-from clisc_engine.stages.recipes import ROWS, evaluation_origin
+from clisc_engine.stages.recipes import evaluation_origin, present_rows
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.unet_training import predict_cases
 
@@ -43,10 +44,11 @@ def evaluate(
 
     Returns:
         The document that ``clisc evaluate --json`` prints; it is also stored in the project, with
-        the tables as CSV. DSC in percent, HD95 in mm.
+        the tables as CSV. DSC in percent, HD95 in mm. Cases that failed are left out of every row
+        and named under ``failed``.
 
     Raises:
-        BadInput: when no case of the splits has a reference.
+        BadInput: when no case of the splits has a reference, or all of them fail.
         MissingStage: when there is nothing to measure yet.
     """
     cases = [case for case in project.cases(splits) if case.info.has_reference]
@@ -54,48 +56,69 @@ def evaluate(
         raise BadInput(_no_reference_message(project, splits))
     if ablation:
         ablate(project, control, splits)
-    _predict(project, control, splits)
-    present = {row: array for row, array in ROWS.items() if all(case.seal(array) for case in cases)}
+    failed = _predict(project, control, splits)
+    present = present_rows(cases)
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
-    origin = evaluation_origin(project, cases, list(present))
+    origin = evaluation_origin(project, cases, present)
     stored = evaluation_tables.load(project)
-    if stored and stored["fingerprint"] == fingerprint(origin) and not control.force:
+    same = stored is not None and stored["fingerprint"] == fingerprint(origin)
+    if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
         return stored
-    document = _measure(project, cases, present, control)
+    for case in cases:
+        for array in present.values():
+            if case.seal(array) is None:
+                failed.setdefault(case.info.name, missing_message(case, array))
+    whole = [case for case in cases if case.info.name not in failed]
+    document = _measure(project, whole, present, failed, control)
     document["fingerprint"] = fingerprint(origin)
     evaluation_tables.save(project, document)
     return document
 
 
-def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> None:
+def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, str]:
+    """Make the predictions that are lacking; the errors of the cases that failed."""
+    failed: dict[str, str] = {}
     for network, array in (
         (train.NETWORK, "masks/round1"),
         (self_train.NETWORK, "masks/round2"),
         ("unet-without-s3f", "masks/without-s3f"),
     ):
         if Checkpoint(project.checkpoints, network).made_from() is not None:
-            predict_cases(project, network, array, "evaluate", splits, control)
+            failed |= predict_cases(project, network, array, "evaluate", splits, control).failed
+    return failed
 
 
 def _measure(
-    project: Project, cases: Sequence[CaseArrays], rows: dict[str, str], control: Control
+    project: Project,
+    cases: Sequence[CaseArrays],
+    rows: dict[str, str],
+    failed: dict[str, str],
+    control: Control,
 ) -> dict[str, Any]:
+    """The document, over the cases that do not fail here either; all rows are over the same cases."""
     started = time.monotonic()
     measured: list[dict[str, Any]] = []
-    volumes: list[float] = []
+    volumes: dict[str, float] = {}
     control.progress.begin("evaluate", len(cases), "case")
     for case in cases:
         control.check_stop()
-        reference = project.references.read(case.info) != 0
-        volumes.append(float(reference.sum() * np.prod(case.info.spacing) / 1000))
-        for row, array in rows.items():
-            mask = _mask(project, case, array)
-            measured.append(_compare(case, row, mask, reference, volumes[-1]))
+        try:
+            found = _measure_case(project, case, rows)
+        except DiskFault:
+            raise
+        except BadInput as error:
+            failed[case.info.name] = str(error)
+            continue
+        measured += found
+        volumes[case.info.name] = found[0]["volume_ml"]
         control.progress.advance(case.info.name)
     control.progress.end()
-    groups = dict(zip([case.info.name for case in cases], size_groups(volumes), strict=True))
+    if not measured:
+        name, message = next(iter(failed.items()))
+        raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
+    groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
     for value in measured:
         value["group"] = groups[value["case"]]
     weights = project.settings.weights
@@ -105,8 +128,16 @@ def _measure(
         "rows": evaluation_tables.summarise_rows(measured, list(rows)),
         "groups": evaluation_tables.summarise_groups(measured, list(rows)),
         "cases": measured,
+        "failed": failed,
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+    reference = project.references.read(case.info) != 0
+    volume = float(reference.sum() * np.prod(case.info.spacing) / 1000)
+    masks = {row: _mask(project, case, array) for row, array in rows.items()}
+    return [_compare(case, row, mask, reference, volume) for row, mask in masks.items()]
 
 
 def _compare(case: CaseArrays, row: str, mask: Mask, reference: Mask, volume: float) -> dict[str, Any]:

@@ -68,5 +68,14 @@ def _csv(table: Sequence[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, fieldnames=list(table[0]), lineterminator="\n")
     writer.writeheader()
     for row in table:
-        writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        writer.writerow({key: cell(value) for key, value in row.items()})
     return text.getvalue()
+
+
+def cell(value: object) -> object:
+    """A value for a CSV table; text that a spreadsheet would take for a formula gets a leading quote."""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value

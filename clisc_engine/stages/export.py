@@ -17,7 +17,7 @@ from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import write_mask
 from clisc_engine.project import MADE_BY, CaseArrays, Project
 from clisc_engine.runner import Report
-from clisc_engine.stages import similarity
+from clisc_engine.stages import s3f_table
 from clisc_engine.stages.unet_training import predict_cases
 from clisc_engine.store import write_atomically
 
@@ -115,8 +115,8 @@ def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:
 
 def _cases(project: Project) -> list[dict[str, Any]]:
     """One row a case: where it comes from, the volume of each mask, and what S3F said."""
-    scores = similarity.recorded(project)
-    kept = similarity.kept(project)
+    scores = s3f_table.recorded(project)
+    kept = s3f_table.kept(project)
     cases = project.cases()
     found = {case.info.name: project.store.children(f"cases/{case.info.name}/masks") for case in cases}
     names = sorted({name for masks in found.values() for name in masks})

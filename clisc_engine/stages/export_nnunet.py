@@ -16,7 +16,7 @@ from clisc_engine.imaging.volume import Volume, read_volume, write_image, write_
 from clisc_engine.models.weights import sha256_of
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
-from clisc_engine.stages import similarity
+from clisc_engine.stages import s3f_table
 from clisc_engine.stages.export import cases_with_masks
 from clisc_engine.store import write_atomically
 
@@ -57,7 +57,7 @@ def export_nnunet(
         raise BadInput(f"{folder} already holds a data set; remove it, or choose another --id or --name.")
     report = Report("export nnunet")
     labelled = [c for c in cases_with_masks(project, masks, control) if c.info.split != "test"]
-    dropped = set(similarity.recorded(project)) - similarity.kept(project) if masks == "round1" else set()
+    dropped = set(s3f_table.recorded(project)) - s3f_table.kept(project) if masks == "round1" else set()
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
     labelled = [case for case in labelled if case.info.name not in dropped]
     tested = project.cases(("test",))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.control import Control
-from clisc_engine.core.labelling import slice_labels
+from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
@@ -20,33 +21,35 @@ def label(project: Project, control: Control) -> Report:
     Makes ``labels/probability`` (Z,) float32 and ``labels/tumour`` (Z,) uint8 from ``image``.
     """
     settings = project.settings
+    model = settings.label
     device = pick_device(control.device)
 
     def load() -> Work:
-        clip = load_clip(settings.label.model, settings.label.pretrained, device)
+        clip = load_clip(model.model, model.pretrained, device)
+        batch = BatchSize(control.batch_size or 32, "slices", control)
         text = clip.text_features(
             {"normal": settings.label.normal_prompts, "tumour": settings.label.tumour_prompts}
         )
 
-        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
+        vote = Vote(settings.label.vote_reach, settings.label.vote_window, settings.label.vote_quorum)
+
+        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
             image = arrays["image"].astype(np.float32)
             has_brain = (image != 0).any(axis=(1, 2))
             probability = np.zeros(len(image), np.float32)
             slices = windowed(image, settings.window)
-            batches = np.array_split(
-                np.flatnonzero(has_brain), max(1, has_brain.sum() // (control.batch_size or 32))
-            )
-            for batch in batches:
-                if len(batch):
-                    with autocast(device, control.precision):
-                        probability[batch] = clip.probabilities(slices[batch], text)
+            shown = np.flatnonzero(has_brain)
+
+            def ask(part: slice) -> None:
+                with autocast(device, control.precision):
+                    probability[shown[part]] = clip.probabilities(slices[shown[part]], text)
+
+            batch.run(len(shown), ask)
             labels = slice_labels(
                 probability,
                 has_brain,
                 confidence=settings.label.confidence,
-                reach=settings.label.vote_reach,
-                window=settings.label.vote_window,
-                quorum=settings.label.vote_quorum,
+                vote=vote.for_spacing(case.info.spacing[0]),
             )
             return {"labels/probability": probability, "labels/tumour": labels}
 

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, MissingStage, Stopped
+from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.imaging.discover import CaseFiles, case_name, find_cases
 from clisc_engine.imaging.preprocess import restore
@@ -28,7 +29,7 @@ from clisc_engine.models.weights import sha256_of
 from clisc_engine.project import Project, open_project
 from clisc_engine.runner import Report
 from clisc_engine.settings import Settings
-from clisc_engine.stages.initialise import read_normalised
+from clisc_engine.stages.importing import read_normalised
 from clisc_engine.stages.unet_training import mask_of, tumour_probability
 from clisc_engine.store import write_atomically
 
@@ -54,20 +55,24 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A network in evaluation mode, with what it says of itself and the device it is on."""
+    """A network in evaluation mode, with what it says of itself and the device it is on.
+
+    ``windows`` is how many windows the network gets at once, for all volumes.
+    """
 
     module: nn.Module
     card: ModelCard
     device: torch.device
+    windows: BatchSize
 
-    def predict(self, path: Path, control: Control) -> Prediction:
+    def predict(self, path: Path) -> Prediction:
         """Segment one file.
 
         Raises:
             BadInput: when the file cannot be used.
         """
         image, placement = read_normalised(path, self.card.image, "--allow-skull")
-        inside = tumour_probability(self.module, image, self.card.unet, control, self.device)
+        inside = tumour_probability(self.module, image, self.card.unet, self.windows, self.device)
         inside[image == 0] = 0
         mask = restore(mask_of(inside, image, self.card.unet), placement)
         voxel = float(np.prod(placement.source.spacing))
@@ -87,8 +92,8 @@ def open_segmenter(source: Path, network: str, control: Control) -> Segmenter:
         card, tensors = read_card(source), read_tensors(source)
     else:
         project = open_project(source)
-        card, path = card_of(project, network), Checkpoint(project.checkpoints, network).weights
-        tensors = read_tensors(path)
+        card = card_of(project, network)
+        tensors = Checkpoint(project.checkpoints, network).tensors()
     device = pick_device(control.device)
     module = build_unet(card.unet.channels)
     try:
@@ -97,7 +102,8 @@ def open_segmenter(source: Path, network: str, control: Control) -> Segmenter:
         raise BadInput(
             f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
         ) from error
-    return Segmenter(module.eval().to(device), card, device)
+    windows = BatchSize(card.unet.batch_size, "windows", control)
+    return Segmenter(module.eval().to(device), card, device, windows)
 
 
 def card_of(project: Project, network: str) -> ModelCard:
@@ -134,7 +140,7 @@ def card_of(project: Project, network: str) -> ModelCard:
 def export_model(project: Project, network: str, path: Path) -> ModelCard:
     """Write a network of the project as one file that `open_segmenter` reads."""
     card = card_of(project, network)
-    write_model(path, card, read_tensors(Checkpoint(project.checkpoints, network).weights))
+    write_model(path, card, Checkpoint(project.checkpoints, network).tensors())
     return card
 
 
@@ -181,7 +187,7 @@ def predict_files(
             control.check_stop()
             try:
                 _predict_file(segmenter, case, out, control, probabilities, network, record, report)
-            except Stopped:
+            except (Stopped, DiskFault):
                 raise
             except BadInput as error:
                 if len(images) == 1:
@@ -221,7 +227,7 @@ def _predict_file(
     if digest and complete and before.get("made_from") == made_from and not control.force:
         report.fresh.append(case.name)
         return
-    prediction = segmenter.predict(case.image, control)
+    prediction = segmenter.predict(case.image)
     write_prediction(prediction, mask, probability)
     record[case.name] = {
         "image": str(case.image),

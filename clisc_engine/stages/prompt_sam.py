@@ -13,7 +13,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import PromptSettings, Settings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.sam_answers import Prompter, region_of_interest
+from clisc_engine.stages.sam_answers import Prompter, SamSizes, region_of_interest
 
 
 def prompt_sam(project: Project, control: Control) -> Report:
@@ -26,11 +26,11 @@ def prompt_from_cam(project: Project, control: Control, prompts: PromptSettings,
     settings = project.settings
 
     def load() -> Work:
-        sam = open_sam(settings, control)
+        sam, sizes = open_sam(settings, control), SamSizes.of(settings, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
             image, cam = arrays["image"], arrays["cams/amda"]
-            prompter = Prompter(sam, image, settings, control, case_seed(settings, case))
+            prompter = Prompter(sam, image, settings, control, sizes, case_seed(settings, case))
 
             def answer(roi: np.ndarray) -> np.ndarray:
                 return prompter.answer(roi, prompts, prompts.dilation)

@@ -5,7 +5,7 @@ No voxel is read and no network loaded here, so that `clisc status` answers at o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.clip_file import clip_digest
@@ -172,12 +172,20 @@ def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> d
     return origin
 
 
-def evaluation_origin(project: Project, cases: Sequence[CaseArrays], rows: Sequence[str]) -> dict[str, str]:
+def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """The rows that at least half of the cases have; a few that lack one are failed cases."""
+    having = {row: sum(case.seal(array) is not None for case in cases) for row, array in ROWS.items()}
+    return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
+
+
+def evaluation_origin(
+    project: Project, cases: Sequence[CaseArrays], rows: Mapping[str, str]
+) -> dict[str, str]:
     """What determines an evaluation: the references and the measured arrays."""
     origin = settings_used(project.settings, "roi")
     for case in cases:
         origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
-        for row in rows:
-            if seal := case.seal(ROWS[row]):
-                origin[f"{case.info.name}/{ROWS[row]}"] = seal.fingerprint
+        for array in rows.values():
+            if seal := case.seal(array):
+                origin[f"{case.info.name}/{array}"] = seal.fingerprint
     return origin

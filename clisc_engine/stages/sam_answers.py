@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from clisc_engine.batch_size import BatchSize
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.prompts import Prompt, roi_prompts
@@ -24,6 +25,21 @@ THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 9))
 """Tried by ``roi.threshold = "sam"``."""
 
 
+@dataclass(frozen=True)
+class SamSizes:
+    """How many slices SAM encodes, and how many prompts it answers, at once."""
+
+    slices: BatchSize
+    prompts: BatchSize
+
+    @classmethod
+    def of(cls, settings: Settings, control: Control) -> SamSizes:
+        """Those of this call; all its cases share them."""
+        slices = control.batch_size or settings.sam.batch_size
+        prompts = control.batch_size or 64
+        return cls(BatchSize(slices, "slices", control), BatchSize(prompts, "prompts", control))
+
+
 @dataclass
 class Prompter:
     """Prompts SAM on the slices of one volume; a slice is encoded at most once.
@@ -32,7 +48,8 @@ class Prompter:
         sam: the model.
         image: (Z, Y, X) stored image, background 0.
         settings: the project's settings.
-        control: precision and batch size.
+        control: precision and device.
+        sizes: how many slices and prompts SAM gets at once.
         seed: of the draw of bright foreground points.
     """
 
@@ -40,6 +57,7 @@ class Prompter:
     image: npt.NDArray[np.floating]
     settings: Settings
     control: Control
+    sizes: SamSizes
     seed: int
 
     def __post_init__(self) -> None:
@@ -56,26 +74,29 @@ class Prompter:
         ]
         mask = np.zeros(roi.shape, bool)
         self._encode(sorted({z for z, _ in asked}))
-        size = self.control.batch_size or 64
-        for start in range(0, len(asked), size):
-            batch = asked[start : start + size]
-            for (z, _), found in zip(batch, self._decode(batch, roi.shape[1:]), strict=True):
-                mask[z] |= found
+
+        def decode(part: slice) -> None:
+            found = self._decode(asked[part], roi.shape[1:])
+            for (z, _), answer in zip(asked[part], found, strict=True):
+                mask[z] |= answer
+
+        self.sizes.prompts.run(len(asked), decode)
         if self.settings.sam.inside_brain:
             mask &= self.image != 0
         return mask.astype(np.uint8)
 
     def _encode(self, wanted: list[int]) -> None:
         new = [z for z in wanted if z not in self._embeddings]
-        size = self.control.batch_size or self.settings.sam.batch_size
-        for start in range(0, len(new), size):
-            batch = new[start : start + size]
-            slices = self._slices[batch]
+
+        def encode(part: slice) -> None:
+            slices = self._slices[new[part]]
             if self.settings.sam.equalise:
                 slices = np.stack([equalise(s) for s in slices])
             with torch.inference_mode(), self._autocast():
                 found = self.sam.encode(slices)
-            self._embeddings.update(zip(batch, found, strict=True))
+            self._embeddings.update(zip(new[part], found, strict=True))
+
+        self.sizes.slices.run(len(new), encode)
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         with torch.inference_mode(), self._autocast():

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
-from clisc_engine.core.filtering import dice, s3f_keep
+from clisc_engine.core.filtering import s3f_keep
+from clisc_engine.errors import BadInput
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.stages import recipes, similarity, train
+from clisc_engine.stages import recipes, s3f_table, train
 from clisc_engine.stages.prompt_sam import case_seed, open_sam
-from clisc_engine.stages.sam_answers import Prompter
+from clisc_engine.stages.requirements import require_watched
+from clisc_engine.stages.sam_answers import Prompter, SamSizes
+from clisc_engine.stages.similarity import similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
 
 NETWORK = "unet-round2"
 PREDICTION = "masks/round1"
 ANSWER = "masks/sam-round1"
+SCORES = "similarities.json"
 
 
 def self_train(project: Project, control: Control) -> Report:
@@ -35,11 +39,16 @@ def self_train(project: Project, control: Control) -> Report:
         failed |= report.failed
         if control.dry_run and report.planned:
             return report
-    cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) is not None]
-    scores = similarities(cases)
+        if not report.done and not report.fresh:
+            raise BadInput(_none_left_message(failed))
+    cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) and c.info.name not in failed]
+    scores, unread = similarities(cases, PREDICTION, ANSWER, project.results / SCORES, control)
+    failed |= unread
     kept = s3f_keep(scores, project.settings.s3f.p)
+    if not kept:
+        raise BadInput(_none_left_message(failed))
     if not control.dry_run:
-        similarity.record(project, scores, kept)
+        s3f_table.record(project, scores, kept)
     reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
     result = training_report("self-train", NETWORK, reason, control, started)
     result.failed = failed
@@ -48,16 +57,13 @@ def self_train(project: Project, control: Control) -> Report:
 
 def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], control: Control) -> str:
     """Train a network from scratch on round 1's predictions of the cases given."""
-    watched = [c for c in project.cases(("valid",)) if c.seal(train.PSEUDO_LABELS)]
-    if project.settings.unet.select == "best" and watched:
+    watched: list[CaseArrays] = []
+    if project.settings.unet.select == "best":
+        valid = project.cases(("valid",))
+        watched = require_watched(valid, train.PSEUDO_LABELS, setting="unet.select")
         predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("valid",), control)
     watched = [c for c in watched if c.seal(PREDICTION)]
     return train_unet(project, network, [*kept, *watched], PREDICTION, {}, control)
-
-
-def similarities(cases: Sequence[CaseArrays]) -> dict[str, float]:
-    """Dice of SAM's answer and the network's prediction, by case name."""
-    return {case.info.name: dice(case.read(ANSWER), case.read(PREDICTION)) for case in cases}
 
 
 def _predict(project: Project, control: Control) -> Report:
@@ -70,13 +76,21 @@ def _prompt(project: Project, control: Control) -> Report:
     prompts = settings.prompts
 
     def load() -> Work:
-        sam = open_sam(settings, control)
+        sam, sizes = open_sam(settings, control), SamSizes.of(settings, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            prompter = Prompter(sam, arrays["image"], settings, control, case_seed(settings, case))
+            prompter = Prompter(sam, arrays["image"], settings, control, sizes, case_seed(settings, case))
             roi = arrays[PREDICTION] != 0
             return {ANSWER: prompter.answer(roi, prompts, prompts.dilation_self_training)}
 
         return work
 
     return run_cases(recipes.sam_masks_of_round1(settings, load), project.cases(("train",)), control)
+
+
+def _none_left_message(failed: Mapping[str, str]) -> str:
+    name, message = next(iter(failed.items()), ("", "no train case has a prediction and SAM's answer"))
+    return (
+        f"No train volume is left for round 2: all {len(failed)} failed, first {name}: {message}. Mend "
+        "that; it is not s3f.p, which always keeps the most similar volume."
+    )

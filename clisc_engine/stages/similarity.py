@@ -1,38 +1,60 @@
-"""The similarities of S3F as `self-train` records them: results/s3f.csv."""
+"""How far SAM and the round-1 network agree on each volume; compared once and kept."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
-from clisc_engine.project import Project
+from clisc_engine.control import Control
+from clisc_engine.core.filtering import dice
+from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.project import CaseArrays
 from clisc_engine.store import write_atomically
 
-FILE = "s3f.csv"
+
+def similarities(
+    cases: Sequence[CaseArrays], first: str, second: str, kept: Path, control: Control
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Dice of two masks of each case, by case name.
+
+    Args:
+        cases: those that have both masks.
+        first: a mask, e.g. ``masks/round1``.
+        second: the other.
+        kept: JSON file of earlier scores with the fingerprints of both masks. What is found there is
+            not compared again; what is not is added, except in a dry run.
+        control: says when to stop.
+
+    Returns:
+        The scores, and the errors of the cases whose masks cannot be read.
+    """
+    before = _read(kept)
+    entries: dict[str, list[str | float]] = {}
+    failed: dict[str, str] = {}
+    for case in cases:
+        name = case.info.name
+        prints = [seal.fingerprint for array in (first, second) if (seal := case.seal(array))]
+        entry = before.get(name)
+        if isinstance(entry, list) and entry[:-1] == prints and isinstance(entry[-1], float):
+            entries[name] = entry
+            continue
+        control.check_stop()
+        try:
+            entries[name] = [*prints, dice(case.read(first), case.read(second))]
+        except DiskFault:
+            raise
+        except BadInput as error:
+            failed[name] = str(error)
+    if entries != before and not control.dry_run:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(entries, indent=1).encode())
+    return {name: float(entry[-1]) for name, entry in entries.items()}, failed
 
 
-def record(project: Project, scores: Mapping[str, float], names: Collection[str]) -> None:
-    """Write each train case's similarity and whether it is among those kept, the least similar first."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "similarity", "kept"])
-    for name, score in sorted(scores.items(), key=lambda item: item[1]):
-        writer.writerow([name, f"{score:.6f}", int(name in names)])
-    project.results.mkdir(parents=True, exist_ok=True)
-    write_atomically(project.results / FILE, text.getvalue().encode())
-
-
-def recorded(project: Project) -> dict[str, float]:
-    """The similarities by case; empty before the first `self-train`."""
-    return {row["case"]: float(row["similarity"]) for row in _rows(project)}
-
-
-def kept(project: Project) -> set[str]:
-    """The cases that the last `self-train` kept."""
-    return {row["case"] for row in _rows(project) if row["kept"] == "1"}
-
-
-def _rows(project: Project) -> list[dict[str, str]]:
-    path = project.results / FILE
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.is_file() else []
+def _read(path: Path) -> dict[str, list[str | float]]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

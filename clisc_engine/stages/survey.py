@@ -13,7 +13,7 @@ from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import CaseStage, why_not_fresh
-from clisc_engine.stages import recipes, similarity
+from clisc_engine.stages import recipes, s3f_table
 from clisc_engine.stages.pipeline import EVALUATE, STAGES
 from clisc_engine.stages.status import Item, StageStatus, State
 from clisc_engine.store import Seal
@@ -88,9 +88,10 @@ class _Survey:
             self._arrays("self-train", recipe, self.train, lambda case: [("masks/round1", case.info.name)])
         except MissingWeights as error:
             self._blocked("self-train", "masks/sam-round1", self.train, error)
-        kept = s3f_keep(similarity.recorded(self.project), settings.s3f.p)
+        kept = s3f_keep(s3f_table.recorded(self.project), settings.s3f.p)
         chosen = [case for case in self.train if case.info.name in kept]
-        having = [c for c in (*chosen, *watched) if c.seal("masks/round1") is not None]
+        labelled = [case for case in watched if case.seal("masks/sam") is not None]
+        having = [c for c in (*chosen, *labelled) if c.seal("masks/round1") is not None]
         origin = recipes.unet_origin(self.project, having, "masks/round1")
         needs = [("masks/sam-round1", case.info.name) for case in self.train]
         self._training("self-train", "unet-round2", origin, needs)
@@ -98,7 +99,7 @@ class _Survey:
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
         stored = self.project.store.attributes("metrics/evaluation").get("evaluation")
-        measured = {entry["case"] for entry in stored["cases"]} if stored else set()
+        measured = {entry["case"] for entry in stored["cases"]} | set(stored["failed"]) if stored else set()
         cases = [
             case
             for case in self.all
@@ -111,8 +112,7 @@ class _Survey:
         for array, network in (("masks/round1", "unet-round1"), ("masks/round2", "unet-round2")):
             if Checkpoint(self.project.checkpoints, network).made_from() is not None:
                 self._predictions(EVALUATE, array, network, cases)
-        rows = [row for row, array in recipes.ROWS.items() if all(case.seal(array) for case in cases)]
-        origin = recipes.evaluation_origin(self.project, cases, rows)
+        origin = recipes.evaluation_origin(self.project, cases, recipes.present_rows(cases))
         table = Item("results/rows.csv", "", "fresh", time=_modified(self.project, "rows.csv"))
         if not stored:
             table = Item("results/rows.csv", "", "missing", "not measured yet")
@@ -122,6 +122,8 @@ class _Survey:
             table = Item("results/rows.csv", "", "stale", behind, table.time)
         elif stored["fingerprint"] != fingerprint(origin):
             table = Item("results/rows.csv", "", "stale", "masks, references or roi changed", table.time)
+        elif stored["failed"]:
+            table = Item("results/rows.csv", "", "stale", _failed(stored["failed"]), table.time)
         status.items.append(table)
 
     def _predictions(self, stage: str, array: str, network: str, cases: Sequence[CaseArrays]) -> None:
@@ -149,7 +151,7 @@ class _Survey:
         checkpoint = Checkpoint(self.project.checkpoints, name)
         reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
         epochs = _epochs(self.project, name)
-        if checkpoint.state.exists():
+        if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
             total = getattr(self.project.settings, name.split("-")[0]).epochs
             self.stages[stage].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
         if checkpoint.made_from() is None:
@@ -205,6 +207,11 @@ class _Survey:
             return Checkpoint(self.project.checkpoints, name).fingerprint()
         except MissingStage:
             return ""
+
+
+def _failed(cases: dict[str, str]) -> str:
+    name, message = next(iter(cases.items()))
+    return f"{len(cases)} of the cases failed, first {name}: {message}"
 
 
 def _epochs(project: Project, name: str) -> list[float]:

@@ -7,7 +7,7 @@ import time
 from clisc_engine.control import Control
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
-from clisc_engine.stages.requirements import require
+from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.unet_training import train_unet
 
 NETWORK = "unet-round1"
@@ -18,6 +18,8 @@ def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
     started = time.monotonic()
     cases = require(project.cases(("train", "valid")), PSEUDO_LABELS, split="train")
+    if project.settings.unet.select == "best":
+        require_watched(project.cases(("valid",)), PSEUDO_LABELS, setting="unet.select")
     reason = train_unet(project, NETWORK, cases, PSEUDO_LABELS, {}, control)
     return training_report("train", NETWORK, reason, control, started)
 

@@ -12,7 +12,8 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor, nn
 
-from clisc_engine.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.batch_size import BatchSize
+from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
@@ -25,7 +26,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
-from clisc_engine.training import Training, fit, polynomial
+from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
 
@@ -47,15 +48,22 @@ def train_unet(
     """
     checkpoint = Checkpoint(project.checkpoints, name)
     origin = {**recipes.unet_origin(project, cases, labels), **extra_origin}
-    reason = why_not_trained(checkpoint, origin) or ("forced" if control.force else "")
+    settings = project.settings.unet
+    extensible = settings.poly_power == 0
+    reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
         return reason
-    settings = project.settings.unet
     device = pick_device(control.device)
     torch.manual_seed(project.settings.seed)
-    module = build_unet(settings.channels).to(device)
-    train = _volumes([case for case in cases if case.info.split == "train"], labels)
+    # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
+    module = build_unet(settings.channels).to(device).to(memory_format=torch.channels_last_3d)
+    train = _volumes([case for case in cases if case.info.split == "train"], labels, control)
     _check_labels(train, labels)
+    if (patches := len(train) * settings.patches_per_volume) < settings.batch_size:
+        control.progress.say(
+            f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
+            "each step takes them all. Raise unet.patches_per_volume for full batches."
+        )
     watched = [case for case in cases if case.info.split == "valid"]
     learner = _Learner(
         module,
@@ -67,20 +75,23 @@ def train_unet(
         segmentation_loss(settings.loss),
     )
     training: Training[PatchBatch] = Training(
+        name=name,
+        settings="unet",
         made_from=origin,
         seed=project.settings.seed,
         module=module,
         optimiser=_optimiser(settings, module),
         schedule=polynomial(settings.epochs, settings.poly_power),
+        extensible=extensible,
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
-        score=(lambda: learner.agreement(_volumes(watched, labels), control))
-        if settings.select == "best" and watched
+        score=(lambda: learner.agreement(_volumes(watched, labels, control), control))
+        if settings.select == "best"
         else None,
-        blame="unet.learning_rate",
+        save_every=60 * project.settings.training.save_every_minutes,
     )
-    fit(training, checkpoint, project.logs / f"{name}.csv", control, str(device))
+    fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
 
 
@@ -101,9 +112,10 @@ def predict_cases(
         module = build_unet(settings.channels).to(device)
         checkpoint.load(module)
         module.eval()
+        windows = BatchSize(settings.batch_size, "windows", control)
 
         def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            return {array: predict(module, arrays["image"], settings, control, device)}
+            return {array: predict(module, arrays["image"], settings, windows, device)}
 
         return work
 
@@ -115,31 +127,37 @@ def predict(
     module: nn.Module,
     image: npt.NDArray[Any],
     settings: UnetSettings,
-    control: Control,
+    windows: BatchSize,
     device: torch.device,
 ) -> npt.NDArray[np.uint8]:
     """The network's (Z, Y, X) mask of one volume, inside the brain."""
-    return mask_of(tumour_probability(module, image, settings, control, device), image, settings)
+    return mask_of(tumour_probability(module, image, settings, windows, device), image, settings)
 
 
 def tumour_probability(
     module: nn.Module,
     image: npt.NDArray[Any],
     settings: UnetSettings,
-    control: Control,
+    windows: BatchSize,
     device: torch.device,
 ) -> npt.NDArray[np.float32]:
     """The network's (Z, Y, X) tumour probability of one volume."""
-    return predict_volume(
-        module,
-        image.astype(np.float32),
-        tuple(settings.patch),
-        mode=settings.inference,
-        overlap=settings.overlap,
-        batch_size=settings.batch_size,
-        device=device,
-        precision=control.precision,
-    )
+    image = image.astype(np.float32)
+
+    def predict_with(size: int) -> npt.NDArray[np.float32]:
+        return predict_volume(
+            module,
+            image,
+            tuple(settings.patch),
+            mode=settings.inference,
+            overlap=settings.overlap,
+            batch_size=size,
+            device=device,
+            precision=windows.control.precision,
+        )
+
+    with module.register_forward_pre_hook(lambda *_: windows.control.check_stop()):
+        return windows.attempt(predict_with)
 
 
 def mask_of(
@@ -180,9 +198,10 @@ class _Learner:
         return loss
 
     def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
+        windows = BatchSize(self.settings.batch_size, "windows", control)
         scores = [
             dice(
-                predict(self.module, v["image"][0].numpy(), self.settings, control, self.device),
+                predict(self.module, v["image"][0].numpy(), self.settings, windows, self.device),
                 v["label"][0].numpy(),
             )
             for v in volumes
@@ -192,17 +211,22 @@ class _Learner:
     def _collate(self, patches: list[dict[str, Tensor]]) -> PatchBatch:
         images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
         labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
-        return images.to(self.device), labels.to(self.device)
+        channels_last = images.to(self.device, memory_format=torch.channels_last_3d)
+        return channels_last, labels.to(self.device)
 
 
-def _volumes(cases: Sequence[CaseArrays], labels: str) -> list[dict[str, Tensor]]:
-    return [
-        {
-            "image": torch.from_numpy(case.read("image")[None].astype(np.float32)),
-            "label": torch.from_numpy(case.read(labels)[None].astype(np.uint8)),
-        }
-        for case in cases
-    ]
+def _volumes(cases: Sequence[CaseArrays], labels: str, control: Control) -> list[dict[str, Tensor]]:
+    volumes: list[dict[str, Tensor]] = []
+    for case in cases:
+        control.check_stop()
+        image, label = case.read("image"), case.read(labels)
+        volumes.append(
+            {
+                "image": torch.from_numpy(image[None].astype(np.float32)),
+                "label": torch.from_numpy(label[None].astype(np.uint8)),
+            }
+        )
+    return volumes
 
 
 def _check_labels(volumes: list[dict[str, Tensor]], labels: str) -> None:

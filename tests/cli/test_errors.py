@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from small import small_project
+from small import run_stages, small_project
 from volumes import ball, write
 
 
@@ -137,3 +137,13 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
         path for _, path in lines
     }
     assert "--precision" in shown.stdout
+
+
+def test_an_evaluation_without_a_failed_case_ends_with_5_and_shows_the_rest(clisc, data, tmp_path):
+    project = small_project(tmp_path / "p", data)
+    run_stages(project, "label", "cam")
+    shard = next(p for p in (project.store.root / "cases/p1/cams/raw/c").rglob("*") if p.is_file())
+    shard.write_bytes(shard.read_bytes()[:-40])
+    shown = clisc("evaluate", project.root, "--splits", "train,valid,test", "--device", "cpu")
+    assert shown.code == 5 and "1 of 5 cases failed" in " ".join(shown.err.split()) and "p1: " in shown.err
+    assert "Test of 4 cases" in shown.out and "cam-raw" in shown.out

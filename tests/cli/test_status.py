@@ -84,6 +84,17 @@ def test_run_goes_on_after_failed_cases_and_ends_with_5(clisc, data, tmp_path):
     assert "cam: 4 done" in shown.out
 
 
+def test_run_ends_with_5_when_a_case_cannot_be_measured(clisc, copied):
+    record = copied.store.attributes("cases/p3")
+    record["case"]["split"] = "test"
+    copied.store.write_group("cases/p3", record)
+    shard = next(p for p in (copied.root / "store.zarr/cases/p3/reference/c").rglob("*") if p.is_file())
+    shard.write_bytes(shard.read_bytes()[:-40])
+    shown = clisc("run", copied.root, "--from", "evaluate", "--json", "--device", "cpu")
+    assert shown.code == 5 and "evaluate: 1 of 2 cases failed" in " ".join(shown.err.split())
+    assert list(json.loads(shown.out)["evaluation"]["failed"]) == ["p3"]
+
+
 def test_run_refuses_an_order_that_is_none(clisc, finished):
     shown = clisc("run", finished.root, "--from", "train", "--until", "cam")
     assert shown.code == 3 and "label, cam, amda" in " ".join(shown.err.split())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN, slice_labels
+from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN, Vote, slice_labels
 
 
 def labels(probability, brain=None, **settings):
@@ -11,15 +11,15 @@ def labels(probability, brain=None, **settings):
 
 
 def test_confident_slices_get_their_class_and_the_others_are_uncertain():
-    assert labels([0.1, 0.41, 0.55, 0.59, 0.65, 0.9], reach=0) == [0, 255, 255, 255, 1, 1]
+    assert labels([0.1, 0.41, 0.55, 0.59, 0.65, 0.9], vote=Vote(reach=0)) == [0, 255, 255, 255, 1, 1]
 
 
 def test_confidence_counts_at_exactly_the_threshold():
-    assert labels([0.25, 0.75], confidence=0.75, reach=0) == [NORMAL, TUMOUR]
+    assert labels([0.25, 0.75], confidence=0.75, vote=Vote(reach=0)) == [NORMAL, TUMOUR]
 
 
 def test_slices_without_brain_are_normal_whatever_clip_says():
-    assert labels([0.99, 0.99, 0.5], brain=[True, False, False], reach=0) == [1, 0, 0]
+    assert labels([0.99, 0.99, 0.5], brain=[True, False, False], vote=Vote(reach=0)) == [1, 0, 0]
 
 
 def test_a_lone_dissenter_follows_its_neighbours():
@@ -32,7 +32,7 @@ def test_the_vote_needs_more_than_the_quorum_of_voters():
     probability = [0.9] * 9
     probability[4] = 0.1  # eight neighbours: not more than eight
     assert labels(probability)[4] == NORMAL
-    assert labels(probability, quorum=7)[4] == TUMOUR
+    assert labels(probability, vote=Vote(quorum=7))[4] == TUMOUR
 
 
 def test_voters_lie_within_the_window_in_z():
@@ -40,7 +40,7 @@ def test_voters_lie_within_the_window_in_z():
     probability[::3] = 0.9  # kept slices three apart: five on each side reach 15 away
     probability[15] = 0.1
     assert labels(probability)[15] == NORMAL, "only four voters lie within six slices"
-    assert labels(probability, window=15)[15] == TUMOUR
+    assert labels(probability, vote=Vote(window=15))[15] == TUMOUR
 
 
 def test_a_tie_changes_nothing():
@@ -69,3 +69,18 @@ def test_uncertain_slices_stay_uncertain_among_certain_ones():
     probability = [0.9] * 15
     probability[7] = 0.5
     assert labels(probability)[7] == UNCERTAIN
+
+
+def test_thick_slices_vote_over_the_same_millimetres():
+    vote = Vote()
+    assert vote.for_spacing(1.0) == vote.for_spacing(0.7) == vote == Vote(5, 6, 8)
+    assert vote.for_spacing(2.5) == Vote(reach=2, window=2, quorum=3)
+    assert vote.for_spacing(5.5) == Vote(reach=1, window=1, quorum=1)
+    assert Vote(reach=0).for_spacing(5.0) == Vote(reach=0)
+
+
+def test_a_tumour_of_five_thick_slices_is_not_voted_away():
+    probability = [0.1] * 10 + [0.9] * 5 + [0.1] * 10
+    assert labels(probability) == [0] * 25
+    found = labels(probability, vote=Vote().for_spacing(4.0))
+    assert found == [0] * 10 + [1] * 5 + [0] * 10

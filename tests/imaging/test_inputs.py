@@ -169,3 +169,17 @@ def test_any_split_file_is_read_or_refused(tmp_path_factory, text):
     except BadInput:
         return
     assert set(split) == {"a", "b"}
+
+
+def test_fields_and_nesting_beyond_the_readers_limits_are_refused(tmp_path):
+    for name, text in {
+        "a.csv": "case,split\n" + "x" * 200_000 + ",train\n",
+        "b.json": "[" * 100_000,
+        "c.json": '{"train": [' + "9" * 5000 + "]}",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        with pytest.raises(BadInput, match=name):
+            read_split(tmp_path / name, ["a", "b"])
+    (tmp_path / "m.csv").write_text("case,image\n" + "x" * 200_000 + ",i.nii\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"m\.csv"):
+        find_cases(str(tmp_path / "m.csv"), None)

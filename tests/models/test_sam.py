@@ -13,8 +13,11 @@ CPU = torch.device("cpu")
 
 
 def slices(n, seed=0):
+    """Dark noise with a bright region, which the tiny SAM takes for a tumour."""
     rng = np.random.default_rng(seed)
-    return rng.integers(1, 255, (n, *SHAPE)).astype(np.uint8)
+    return np.where(
+        regions(n), rng.integers(200, 255, (n, *SHAPE)), rng.integers(60, 110, (n, *SHAPE))
+    ).astype(np.uint8)
 
 
 def regions(n):

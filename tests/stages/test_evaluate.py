@@ -12,7 +12,9 @@ from small import small_project
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.project import open_project
-from clisc_engine.stages.evaluate import ROWS, evaluate
+from clisc_engine.stages.evaluate import evaluate
+from clisc_engine.stages.evaluation_tables import cell
+from clisc_engine.stages.recipes import ROWS
 
 EVERYWHERE = ("train", "valid", "test")
 
@@ -96,3 +98,57 @@ def test_before_any_stage_there_is_nothing_to_evaluate(tmp_path, data):
     project = small_project(tmp_path / "project", data)
     with pytest.raises(MissingStage, match="clisc"):
         evaluate(project, Control(device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        ("damage masks/sam", "damaged"),
+        ("damage reference", "damaged"),
+        ("remove masks/sam", "clisc prompt-sam"),
+    ],
+)
+def test_a_case_that_fails_is_named_and_left_out_of_every_row(evaluated, tmp_path, spoil, reason):
+    before = evaluated[1]
+    shutil.copytree(evaluated[0].root, tmp_path / "project")
+    project = open_project(tmp_path / "project")
+    what, array = spoil.split()
+    folder = project.store.root / "cases" / "p2" / array
+    if what == "remove":
+        shutil.rmtree(folder)
+    for shard in (path for path in (folder / "c").rglob("*") if path.is_file()):
+        shard.write_bytes(shard.read_bytes()[:-40])
+    options = {"splits": EVERYWHERE}
+    document = evaluate(project, Control(device="cpu", force=True), **options)
+    assert list(document["failed"]) == ["p2"] and reason in document["failed"]["p2"]
+    assert [row["name"] for row in document["rows"]] == [row["name"] for row in before["rows"]]
+    assert all(row["n"] == 4 for row in document["rows"])
+    kept = [c for c in before["cases"] if c["case"] != "p2"]
+    assert [(c["case"], c["name"], c["dsc"]) for c in document["cases"]] == [
+        (c["case"], c["name"], c["dsc"]) for c in kept
+    ]
+
+
+def test_a_row_that_few_cases_have_is_left_out(evaluated, tmp_path):
+    shutil.copytree(evaluated[0].root, tmp_path / "project")
+    project = open_project(tmp_path / "project")
+    for name in ("p0", "p1", "p2"):
+        shutil.rmtree(project.store.root / "cases" / name / "masks" / "sam-box")
+    document = evaluate(project, Control(device="cpu"), splits=EVERYWHERE)
+    assert not document["failed"] and "sam-box" not in [row["name"] for row in document["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@x", "'@x"),
+        ("\tx", "'\tx"),
+        ("-x", "'-x"),
+        ("p-1", "p-1"),
+        (-0.5, "-0.5000"),
+        (3, 3),
+    ],
+)
+def test_text_in_tables_is_no_formula(value, shown):
+    assert cell(value) == shown

@@ -170,9 +170,9 @@ def test_files_that_are_no_models_are_refused(finished, tmp_path):
         open_segmenter(tmp_path, "unet-round2", CPU)
 
 
-def test_the_nnunet_data_set_keeps_nnunets_rules(finished, tmp_path):
+def test_the_nnunet_data_set_keeps_nnunets_rules(copied, tmp_path):
     report, folder = export_nnunet(
-        finished, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False
+        copied, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False
     )
     assert re.fullmatch(r"Dataset\d{3}_\w+", folder.name) and folder.name == "Dataset007_Glioma"
     description = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
@@ -193,14 +193,14 @@ def test_the_nnunet_data_set_keeps_nnunets_rules(finished, tmp_path):
         assert voxels.dtype.kind in "iu" and set(np.unique(voxels)) <= set(description["labels"].values())
         assert image.shape == label.shape and np.isfinite(image.get_fdata()).all()
         np.testing.assert_allclose(image.affine, label.affine, atol=1e-6)
-        source = nibabel.load(finished.case(case).info.source)
+        source = nibabel.load(copied.case(case).info.source)
         np.testing.assert_array_equal(image.get_fdata(), source.get_fdata())
     assert {path.name for path in (folder / "imagesTs").iterdir()} == {f"p4_0000{ending}"}
-    with (finished.results / "s3f.csv").open(encoding="utf-8") as file:
+    with (copied.results / "s3f.csv").open(encoding="utf-8") as file:
         dropped = {row["case"] for row in csv.DictReader(file) if row["kept"] == "0"}
     assert set(report.fresh) == dropped and not dropped & cases and dropped
     with pytest.raises(BadInput, match="already holds"):
-        export_nnunet(finished, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False)
+        export_nnunet(copied, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False)
 
 
 def test_sources_that_moved_or_changed_are_not_exported(copied, tmp_path):

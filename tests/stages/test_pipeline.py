@@ -12,18 +12,11 @@ from small import SPLITS, STAGES, run_stages, small_project
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.project import open_project
 from clisc_engine.settings import with_changes
+from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.prompt_sam import case_seed, open_sam
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.slices import windowed
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    """A copy of the finished project, free to be spoilt."""
-    shutil.copytree(finished.root, tmp_path / "project")
-    return open_project(tmp_path / "project")
 
 
 def test_arrays_have_the_image_s_grid_and_their_ranges(finished):
@@ -156,3 +149,13 @@ def test_a_damaged_case_fails_alone(copied):
 def test_precision_and_batch_size_are_no_part_of_the_method(finished):
     control = replace(Control(device="cpu"), precision="bf16", batch_size=3)
     assert not STAGES["label"](finished, control).planned
+
+
+def test_a_finished_pipeline_is_known_to_be_so_without_any_voxel(copied):
+    control = Control(device="cpu")
+    measured = evaluate(copied, control)
+    for data in sorted((copied.root / "store.zarr" / "cases").rglob("c")):
+        shutil.rmtree(data)
+    for name, report in run_stages(copied).items():
+        assert report.fresh and not (report.done or report.planned or report.failed), name
+    assert evaluate(copied, control) == measured

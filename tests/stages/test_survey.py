@@ -78,9 +78,34 @@ def test_a_lost_test_case_array_leaves_the_trainings_fresh(copied):
 
 
 def test_a_training_that_was_stopped_says_how_far_it_came(copied):
+    (copied.checkpoints / "unet-round2.safetensors").unlink()
     (copied.checkpoints / "unet-round2.training.pt").write_bytes(b"state")
     found = {status.stage: status for status in survey(copied)}
     assert found["self-train"].note == "unet-round2: stopped after epoch 2 of 2"
+
+
+def test_a_finished_training_that_can_go_on_counts_as_finished(copied):
+    assert (copied.checkpoints / "classifier-raw.training.pt").is_file()
+    assert [status.note for status in survey(copied) if status.stage != "evaluate"] == [""] * len(STAGES)
+    copied.settings = with_changes(copied.settings, {"classifier.epochs": 5}, "test")
+    assert survey(copied)[1].note == "classifier-raw: stopped after epoch 2 of 5"
+
+
+def test_an_evaluation_in_which_a_case_failed_is_to_be_done_again(copied):
+    shards = [
+        path for path in (copied.root / "store.zarr/cases/p2/reference/c").rglob("*") if path.is_file()
+    ]
+    whole = {shard: shard.read_bytes() for shard in shards}
+    for shard, content in whole.items():
+        shard.write_bytes(content[:-40])
+    everywhere = ("train", "valid", "test")
+    assert list(evaluate(copied, Control(device="cpu"), splits=everywhere)["failed"]) == ["p2"]
+    status = survey(copied)[-1]
+    assert status.state == "stale" and "p2" in status.why
+    for shard, content in whole.items():
+        shard.write_bytes(content)
+    assert not evaluate(copied, Control(device="cpu"), splits=everywhere)["failed"]
+    assert states(copied)["evaluate"] == "fresh"
 
 
 def test_weights_that_are_not_here_block_their_stage_with_what_to_do(copied):

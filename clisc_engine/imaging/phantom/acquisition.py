@@ -1,5 +1,7 @@
 """What the scanner adds: contrast, bias field, blur, slice profile, noise and scaling."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
@@ -9,17 +11,50 @@ from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
 Grid = tuple[Floats, Floats, Floats]
 
 
-def healthy_signal(rng: np.random.Generator, anatomy: Anatomy, grid: Grid) -> Floats:
+@dataclass(frozen=True)
+class Protocol:
+    """What all volumes of one scanner and sequence share.
+
+    Attributes:
+        grey: signal of cortex, white matter being 1.
+        fluid: signal of CSF.
+        gamma: exponent on the signal: over 1 stretches its bright end.
+        blur: in-plane standard deviation in mm.
+        noise: standard deviation beside the signal of white matter.
+        smooth_noise: standard deviation in pixels of a filter over the noise; 0 leaves it white.
+    """
+
+    grey: float
+    fluid: float
+    gamma: float
+    blur: float
+    noise: float
+    smooth_noise: float
+
+
+def draw_protocol(rng: np.random.Generator) -> Protocol:
+    """Any protocol: from flat to steep contrast, from clean to noisy."""
+    noise = rng.choice([rng.uniform(0.003, 0.03), rng.uniform(0.03, 0.10)])
+    return Protocol(
+        grey=float(rng.uniform(1.02, 1.5)),
+        fluid=float(rng.uniform(0.05, 0.45)),
+        gamma=float(rng.uniform(0.75, 1.35)),
+        blur=float(rng.uniform(0.0, 1.1)),
+        noise=float(noise),
+        smooth_noise=float(rng.uniform(0.4, 0.9) * (rng.random() < 0.5)),
+    )
+
+
+def healthy_signal(rng: np.random.Generator, anatomy: Anatomy, grid: Grid, protocol: Protocol) -> Floats:
     """FLAIR signal of the healthy brain, white matter about 1."""
     z, y, x = grid
-    grey = rng.uniform(1.02, 1.5) * (1.0 + rng.uniform(0.0, 0.10) * noise_field(rng, 50)(z, y, x))
+    grey = protocol.grey * (1.0 + rng.uniform(0.0, 0.10) * noise_field(rng, 50)(z, y, x))
     limbic = np.exp(-((z + 15) ** 2 + (np.abs(x) - 24) ** 2 + (y - 2) ** 2) / 18.0**2)
     grey = grey * (1.0 + rng.uniform(0.0, 0.22) * limbic)
     white = 1.0 + rng.uniform(0.0, 0.06) * rough_noise(rng, 40.0, z, y, x, octaves=2)
     tract = np.exp(-((np.abs(x) - 22) ** 2 + (y - 12) ** 2) / 9.0**2) * (np.abs(z - 2) < 24)
     white = white * (1.0 + rng.uniform(0.0, 0.15) * tract)
-    fluid = rng.uniform(0.05, 0.45)
-    signal = anatomy.grey * grey + anatomy.white * white + anatomy.csf * fluid
+    signal = anatomy.grey * grey + anatomy.white * white + anatomy.csf * protocol.fluid
     signal = signal * (1.0 + (rng.uniform(0.8, 1.15) - 1.0) * anatomy.cerebellum)
     return np.asarray(signal + confounders(rng, anatomy, grid), np.float32)
 
@@ -66,18 +101,18 @@ def slice_profile(fine: Floats, per_slice: int, sub: int) -> Floats:
     return np.asarray(planes[:, :sub].mean(axis=1), np.float32)
 
 
-def scan(rng: np.random.Generator, signal: Floats, spacing: Point) -> Floats:
+def scan(rng: np.random.Generator, signal: Floats, spacing: Point, protocol: Protocol) -> Floats:
     """Blur, contrast, noise and slice-wise gain of the sampled slices; still about 1 in WM."""
-    width = rng.uniform(0.0, 1.1) / spacing[1]
+    width = protocol.blur / spacing[1]
     image = ndimage.gaussian_filter(signal, (0.0, width, width)) if width > 0.25 else signal
-    image = np.maximum(image, 0.0) ** np.float32(rng.uniform(0.75, 1.35))
-    level = rng.choice([rng.uniform(0.003, 0.03), rng.uniform(0.03, 0.10)])
+    image = np.maximum(image, 0.0) ** np.float32(protocol.gamma)
     real, imaginary = rng.standard_normal((2, *image.shape), dtype=np.float32)
-    if rng.random() < 0.5:
-        smooth = (0.0, *([rng.uniform(0.4, 0.9)] * 2))
+    if protocol.smooth_noise:
+        smooth = (0.0, protocol.smooth_noise, protocol.smooth_noise)
         real, imaginary = (
             ndimage.gaussian_filter(part, smooth) * np.float32(1.6) for part in (real, imaginary)
         )
+    level = protocol.noise
     image = np.sqrt((image + level * real) ** 2 + (level * imaginary) ** 2)
     gain = 1.0 + rng.uniform(0.0, 0.04) * rng.standard_normal((image.shape[0], 1, 1))
     return np.asarray(image * gain, np.float32)

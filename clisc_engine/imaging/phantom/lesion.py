@@ -85,6 +85,7 @@ def draw_lesion(
     kind: LesionKind,
     volume_ml: float,
     seed: Point,
+    brightness: float | None = None,
 ) -> Lesion:
     """Draw one lesion of ``kind`` and about ``volume_ml`` in a brain of ``healthy`` signal."""
     z, y, x = grid
@@ -110,7 +111,7 @@ def draw_lesion(
     width = [2.0 / d for d in step]  # a reader's outline is smoother than the tissue
     mask = (ndimage.gaussian_filter(mask.astype(np.float32), width) > 0.5) & anatomy.brain
     cortex = float(healthy[anatomy.grey > 0.6].mean()) if (anatomy.grey > 0.6).any() else 1.2
-    signal, removed = inside(rng, grid, level, mask, kind, cortex)
+    signal, removed = inside(rng, grid, level, mask, kind, cortex, brightness)
     mask &= ~removed
     return Lesion(cover.astype(np.float32), signal, mask, removed, kind)
 
@@ -135,12 +136,13 @@ def inside(
     mask: NDArray[np.bool_],
     kind: LesionKind,
     cortex: float,
+    brightness: float | None,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The lesion's signal beside that of ``cortex``, and the tissue a surgeon removed."""
     z, y, x = grid
     removed = np.zeros(z.shape, bool)
     edge = max(lowest(level, mask, int(mask.sum())), 1.0)
-    bright = cortex * rng.uniform(1.3, 2.2)
+    bright = cortex * (rng.uniform(1.3, 2.2) if brightness is None else brightness)
     texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
     oedema = oedema * (1.0 - rng.uniform(0.0, 0.25) * np.clip(level / edge, 0, 1))

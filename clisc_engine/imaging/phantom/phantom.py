@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from clisc_engine.imaging.phantom.acquisition import (
+    Protocol,
     bias_field,
+    draw_protocol,
     healthy_signal,
     scan,
     slice_profile,
@@ -81,6 +83,8 @@ def make_phantom(
     tumour: bool = True,
     kind: LesionKind | None = None,
     volume_ml: float | None = None,
+    brightness: float | None = None,
+    protocol: Protocol | None = None,
 ) -> Phantom:
     """Make one phantom; the same arguments always give the same volume.
 
@@ -93,6 +97,9 @@ def make_phantom(
         kind: the lesion's kind; drawn if not given.
         volume_ml: the lesion's volume, 1 to 170 ml; drawn log-normally about 55 ml if not
             given, since gliomas at diagnosis are mostly tens of millilitres.
+        brightness: signal of the lesion's oedema beside that of cortex; drawn from 1.3 to 2.2 if not
+            given. Subtle lesions have their own.
+        protocol: what the volumes of one study share; drawn if not given.
 
     Returns:
         Image float32 >= 0 (Z, Y, X), LPS, 0 outside the brain; mask 0 or 1 on the same grid.
@@ -111,19 +118,20 @@ def make_phantom(
     kind = kind or KINDS[int(rng.choice(len(KINDS), p=FREQUENCY))]
     volume = float(np.clip(np.exp(rng.normal(np.log(55.0), 0.8)), 3.0, 170.0))
     volume = volume if volume_ml is None else volume_ml
+    protocol = protocol or draw_protocol(rng)
     place = draw_seed(rng)
     radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
     strength = rng.uniform(0.0, 0.45) if tumour and kind not in ("cavity", "metastases") else 0.0
     anatomy = make_anatomy(rng, *pushed(grid, place, radius, strength), step)
-    signal = healthy_signal(rng, anatomy, grid)
+    signal = healthy_signal(rng, anatomy, grid, protocol)
     brain, mask = anatomy.brain & holes(rng, grid), np.zeros(signal.shape, bool)
     if tumour:
-        lesion = draw_lesion(rng, anatomy, signal, grid, step, kind, volume, place)
+        lesion = draw_lesion(rng, anatomy, signal, grid, step, kind, volume, place, brightness)
         signal = blend(signal, lesion, anatomy)
         brain, mask = brain & ~lesion.removed, lesion.mask
     signal = signal * bias_field(rng, grid)
 
-    image = scan(rng, slice_profile(signal, per_slice, sub), spacing)
+    image = scan(rng, slice_profile(signal, per_slice, sub), spacing, protocol)
     inside = slice_profile(brain.astype(np.float32), per_slice, sub) > 0.5
     label = (slice_profile(mask.astype(np.float32), per_slice, sub) > 0.5) & inside
     scale = np.exp(rng.uniform(np.log(60), np.log(3000)))

@@ -1,0 +1,91 @@
+"""``clisc verify``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clisc_cli.completion import case_names
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions
+
+if TYPE_CHECKING:
+    from clisc_engine.stages.verify import Verified
+
+
+def command(
+    context: typer.Context,
+    directory: Directory = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take away what is damaged, so that it can be made again.")
+    ] = False,
+    cases: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cases",
+            metavar="NAMES",
+            help="Only these cases (commas), and no checkpoints.",
+            autocompletion=case_names,
+        ),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Read back every finished array and checkpoint; say what is damaged.
+
+    Example: clisc verify glioma --repair
+    """
+    from clisc_engine.errors import BadInput
+    from clisc_engine.project import project_root
+    from clisc_engine.stages.repair import repair as see_to
+    from clisc_engine.stages.verify import verify
+
+    options = RunOptions(context, cases=cases or [], json_=json_, quiet=quiet, verbose=verbose)
+    root = project_root(directory)
+    if repair:
+        options.hold(root)
+    found = verify(root, options.control())
+    if repair:
+        see_to(root, found)
+    show_verified(root, found, options)
+    if found.faults:
+        rest = "cannot be repaired" if repair else "damaged or missing"
+        raise BadInput(
+            f"{len(found.faults)} {rest} in {root}, first {found.faults[0].path}; "
+            + (found.faults[0].remedy if repair else f"`clisc verify {root} --repair` sees to it.")
+        )
+
+
+def show_verified(root: Path, found: Verified, options: RunOptions) -> None:
+    """Print what was read, and a line for each finding."""
+    if options.json_:
+        print_json(
+            {
+                "project": str(root),
+                "clean": not found.faults,
+                "arrays": found.arrays,
+                "checkpoints": found.checkpoints,
+                "findings": [asdict(finding) for finding in found.findings],
+                "seconds": found.seconds,
+            }
+        )
+        return
+    console = result_console()
+    console.print(
+        f"verify: {found.arrays} arrays and {found.checkpoints} checkpoints read, {_summary(found)}",
+        markup=False,
+    )
+    for finding in found.findings:
+        state = "repaired" if finding.repaired else finding.state
+        remedy = f" ({finding.remedy})" if finding.remedy else ""
+        console.print(f"  {state}: {finding.path}: {finding.problem}{remedy}", markup=False, soft_wrap=True)
+
+
+def _summary(found: Verified) -> str:
+    repaired = sum(finding.repaired for finding in found.findings)
+    parts = [f"{len(found.faults)} damaged or missing" if found.faults else "all whole"]
+    return ", ".join([*parts, f"{repaired} repaired"] if repaired else parts)

@@ -1,0 +1,158 @@
+"""One case's import: read, check, normalise and store; and the same again for an array that was lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.errors import BadInput
+from clisc_engine.fingerprint import fingerprint
+from clisc_engine.imaging.discover import CaseFiles
+from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, to_canonical_grid
+from clisc_engine.imaging.volume import read_mask, read_volume
+from clisc_engine.project import REFERENCE, CaseInfo, Project
+from clisc_engine.settings import ImageSettings
+from clisc_engine.store import Seal
+
+Image = npt.NDArray[np.float16]
+
+
+def import_case(project: Project, files: CaseFiles, split: str) -> None:
+    """Import a case, unless it is stored already just so.
+
+    Raises:
+        BadInput: when a file cannot be used.
+    """
+    settings = project.settings.image
+    info = CaseInfo(
+        name=files.name,
+        split=split,
+        spacing=(0.0, 0.0, 0.0),
+        placement={},
+        source=str(files.image.absolute()),
+        sha256=hash_of(files.image),
+        has_reference=files.reference is not None,
+        reference_source=str(files.reference.absolute()) if files.reference else "",
+        reference_sha256=hash_of(files.reference) if files.reference else "",
+    )
+    if _is_stored(project, info, settings):
+        return
+    image, info = _read(info, settings)
+    if files.reference is not None:
+        _store_reference(project, info, settings)
+    _store_image(project, info, image, settings)
+
+
+def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSettings) -> None:
+    """Make a case's image or reference again from the file that it came from.
+
+    Raises:
+        BadInput: when that file is gone, has changed, or cannot be used.
+    """
+    source, sha256 = (
+        (info.reference_source, info.reference_sha256) if array == REFERENCE else (info.source, info.sha256)
+    )
+    if not source or not Path(source).exists():
+        raise BadInput(f"its source {source or '(not recorded)'} is not there")
+    if hash_of(Path(source)) != sha256:
+        raise BadInput(f"its source {source} has changed since it was imported")
+    if array == REFERENCE:
+        _store_reference(project, info, settings)
+    else:
+        image, again = _read(info, settings)
+        _store_image(project, again, image, settings)
+
+
+def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:
+    """The settings with which an image was imported, as its seal tells; without one, the default."""
+    if seal is None:
+        return default
+    try:
+        recorded = {
+            key.removeprefix("image."): json.loads(value)
+            for key, value in seal.made_from.items()
+            if key.startswith("image.")
+        }
+        return ImageSettings.model_validate(recorded)
+    except ValueError:
+        return default
+
+
+def read_normalised(
+    path: Path, settings: ImageSettings, go_on: str = "--set image.allow_skull=true"
+) -> tuple[Image, Placement]:
+    """A volume as the store holds it, (Z, Y, X) float16, and its placement in the file.
+
+    ``go_on`` is the option that lets volumes with a skull pass, for the message.
+
+    Raises:
+        BadInput: when the file cannot be used, or looks not skull-stripped.
+    """
+    volume = read_volume(path)
+    if not settings.allow_skull and not looks_skull_stripped(volume):
+        raise BadInput(
+            f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
+            f"SynthStrip or FSL BET, or take it as it is with {go_on}."
+        )
+    image, _, placement = preprocess(
+        volume,
+        clip_percentile=settings.clip_percentile,
+        resample_in_plane=settings.resample_in_plane or None,
+    )
+    return image.astype(np.float16), placement
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a DICOM folder in the order of their names."""
+    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _read(info: CaseInfo, settings: ImageSettings) -> tuple[Image, CaseInfo]:
+    """The normalised image, and the case's record with its place in the source."""
+    image, placement = read_normalised(Path(info.source), settings)
+    return image, replace(info, spacing=placement.spacing, placement=placement.to_dict())
+
+
+def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:
+    origin = _image_origin(info, settings)
+    project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
+
+
+def _store_reference(project: Project, info: CaseInfo, settings: ImageSettings) -> None:
+    placement = Placement.from_dict(info.placement)
+    mask = to_canonical_grid(read_mask(Path(info.reference_source)), placement)
+    origin = _reference_origin(info, settings)
+    project.add_reference(info.name, mask, Seal.now("init", fingerprint(origin), origin))
+
+
+def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+    used = {f"image.{key}": json.dumps(value) for key, value in settings.model_dump().items()}
+    return {**used, "source": info.sha256}
+
+
+def _reference_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+    return {**_image_origin(info, settings), "reference": info.reference_sha256}
+
+
+def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> bool:
+    """Whether an earlier call that was interrupted stored this very case."""
+    recorded = CaseInfo.parse(project.store.attributes(f"cases/{info.name}").get("case"))
+    if recorded is None or replace(recorded, spacing=info.spacing, placement={}) != info:
+        return False
+    expected: list[tuple[str, Mapping[str, str]]] = [("image", _image_origin(info, settings))]
+    if info.has_reference:
+        expected.append((REFERENCE, _reference_origin(info, settings)))
+    seals = [(project.store.seal(f"cases/{info.name}/{array}"), origin) for array, origin in expected]
+    return all(seal is not None and seal.fingerprint == fingerprint(origin) for seal, origin in seals)

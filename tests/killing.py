@@ -1,0 +1,119 @@
+"""Kill stages of a small project anywhere, go on, and compare with what nobody disturbed."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from small import CHANGES, STAGES, contents, differing
+
+from clisc_engine.project import open_project
+
+ALL_STAGES = ("init", *STAGES, "evaluate")
+EVERY_STEP = {"training.save_every_minutes": 1e-9}
+"""Trainings save after each step, so that every step is bounded by disk operations."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; ``code`` is None when it stands still."""
+
+    code: int | None
+    operations: int
+    pid: int
+    output: str
+    seconds: float
+
+
+class Launcher:
+    """The process that forks commands; see launcher.py."""
+
+    def __init__(self, folder):
+        self.output = folder / "output.txt"
+        self.process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("launcher.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments, folder, **moment):
+        texts = [str(argument) for argument in arguments]
+        return self._order(arguments=texts, folder=str(folder), output=str(self.output), **moment)
+
+    def go_on(self, pid):
+        return self._order(go_on=pid)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def _order(self, **order):
+        started = time.monotonic()
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        output = self.output.read_text(encoding="utf-8", errors="replace")
+        return Ended(**answer, output=output, seconds=time.monotonic() - started)
+
+
+class Undisturbed:
+    """A project before and after each stage, and how many disk operations each stage took."""
+
+    def __init__(self, launcher, data, folder):
+        self.launcher, self.data, self.folder = launcher, data, folder
+        self.operations, self.seconds, self.contents, self.files = {}, {}, {}, {}
+        root = folder / "project"
+        for stage in ALL_STAGES:
+            if root.exists():
+                shutil.copytree(root, self.before(stage))
+            ended = self.run(stage, root)
+            assert ended.code == 0, ended.output
+            self.operations[stage], self.seconds[stage] = ended.operations, ended.seconds
+            self.contents[stage], self.files[stage] = everything(root), files(root)
+
+    def before(self, stage):
+        return self.folder / f"before-{stage}"
+
+    def start(self, stage, root):
+        """A project at ``root`` on which the stage can run."""
+        if root.exists():
+            shutil.rmtree(root)
+        if stage != "init":
+            shutil.copytree(self.before(stage), root)
+
+    def run(self, stage, root, options=(), **moment):
+        arguments = [stage, root, "--device", "cpu", *options]
+        if stage == "init":
+            arguments += ["--images", self.data / "images", "--references", self.data / "references"]
+            arguments += ["--split", self.data / "split.csv", "--weights", "tiny"]
+            for key, value in {**CHANGES, **EVERY_STEP}.items():
+                arguments += ["--set", f"{key}={json.dumps(value)}"]
+        return self.launcher.run(*arguments, folder=root, **moment)
+
+    def differing(self, stage, root):
+        """Arrays, tensors, tables and files in which the project differs from the undisturbed one."""
+        found = differing(self.contents[stage], everything(root))
+        return found + sorted(self.files[stage] ^ files(root))
+
+
+def everything(root):
+    """All arrays and tensors of a project, the references too, and its tables."""
+    found = contents(open_project(root), skip=())
+    for table in sorted((root / "results").glob("*.csv")):
+        found[table.name] = np.frombuffer(table.read_bytes(), np.uint8)
+    return found
+
+
+def files(root):
+    """The files of a project but for its logs."""
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).parts[0] != "logs"
+    }

@@ -1,0 +1,130 @@
+"""Whatever stage is killed, at whatever moment: the next call ends where nobody had disturbed it."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from killing import ALL_STAGES
+from small import CHANGES, SPLITS
+
+from clisc_engine.project import open_project
+
+SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
+
+
+@pytest.mark.parametrize("stage", ALL_STAGES)
+def test_a_killed_stage_goes_on(undisturbed, tmp_path, stage):
+    draw = random.Random(f"fast {stage}")
+    root = tmp_path / "project"
+    undisturbed.start(stage, root)
+    at = draw.randrange(1, undisturbed.operations[stage] + 1)
+    assert undisturbed.run(stage, root, at=at, signal="SIGKILL").code == -9
+    again = undisturbed.run(stage, root)
+    assert again.code == 0, again.output
+    assert undisturbed.differing(stage, root) == []
+
+
+@pytest.mark.parametrize(("stage", "name"), [("train", "SIGTERM"), ("cam", "SIGUSR1"), ("label", "SIGINT")])
+def test_a_stage_asked_to_stop_ends_with_75_and_goes_on(undisturbed, tmp_path, stage, name):
+    root = tmp_path / "project"
+    undisturbed.start(stage, root)
+    stopped = undisturbed.run(stage, root, at=undisturbed.operations[stage] // 3, signal=name)
+    assert stopped.code == 75 and "Run the same command again" in " ".join(stopped.output.split())
+    again = undisturbed.run(stage, root)
+    assert again.code == 0 and "Took over" not in again.output
+    assert undisturbed.differing(stage, root) == []
+
+
+@pytest.mark.parametrize(("stage", "array"), [("label", "labels/tumour"), ("prompt-sam", "masks/sam")])
+def test_what_was_finished_is_not_done_again(undisturbed, tmp_path, stage, array):
+    root = tmp_path / "project"
+    undisturbed.start(stage, root)
+    undisturbed.run(stage, root, at=2 * undisturbed.operations[stage] // 3, signal="SIGKILL")
+    finished = {case.info.name for case in open_project(root).cases() if case.seal(array)}
+    assert 0 < len(finished) < len(SPLITS)
+    again = json.loads(undisturbed.run(stage, root, options=["--json", "--quiet"]).output)
+    assert set(again["fresh"]) == finished and set(again["done"]) == set(SPLITS) - finished
+
+
+def test_trainings_are_killed_within_their_epochs_too(undisturbed):
+    """The moments above are disk operations; trainings have some for every step, as they should here."""
+    assert undisturbed.operations["train"] > 5 * CHANGES["unet.epochs"]
+
+
+@dataclass
+class Tally:
+    """What the soak did to one stage."""
+
+    kills: Counter = field(default_factory=Counter)
+    resumes: int = 0
+    ended_before: int = 0
+    slowest_stop: float = 0.0
+    differing: list = field(default_factory=list)
+    wrong: list = field(default_factory=list)
+
+
+def moments(draw, operations, seconds):
+    """Where to strike in each attempt on a stage: most by SIGKILL, some of them again while going on."""
+    for _ in range(8):
+        yield [{"at": draw.randrange(1, operations + 1), "signal": "SIGKILL"}]
+    for _ in range(2):
+        yield [{"at": draw.randrange(1, operations + 1), "signal": "SIGKILL"} for _ in range(3)]
+    for _ in range(3):
+        yield [{"after": draw.uniform(0.02, 1.0) * seconds}]
+    for name in SIGNALS:
+        yield [{"at": draw.randrange(1, operations + 1), "signal": name}]
+
+
+@pytest.mark.soak
+def test_soak(undisturbed, tmp_path, capsys):
+    tallies = {stage: Tally() for stage in ALL_STAGES}
+    for stage, tally in tallies.items():
+        draw = random.Random(f"soak {stage}")
+        for strikes in moments(draw, undisturbed.operations[stage], undisturbed.seconds[stage]):
+            attempt(undisturbed, tmp_path / "project", stage, strikes, tally)
+    with capsys.disabled():
+        print(report(undisturbed, tallies))
+    assert [line for tally in tallies.values() for line in tally.wrong] == []
+    assert [name for tally in tallies.values() for name in tally.differing] == []
+    assert sum(sum(tally.kills.values()) for tally in tallies.values()) >= 60
+
+
+def attempt(undisturbed, root, stage, strikes, tally):
+    undisturbed.start(stage, root)
+    for strike in strikes:
+        name = strike.get("signal", "SIGKILL (timer)")
+        struck = undisturbed.run(stage, root, **strike)
+        expected = 75 if name in SIGNALS else -9 if "at" in strike else -14
+        if struck.code == 0:
+            tally.ended_before += 1
+        elif struck.code == expected:
+            tally.kills[name] += 1
+        else:
+            tally.wrong.append(f"{stage} {strike}: {struck.code} {struck.output}")
+        if name in SIGNALS:
+            tally.slowest_stop = max(tally.slowest_stop, struck.seconds)
+    again = undisturbed.run(stage, root)
+    tally.resumes += len(strikes)
+    if again.code:
+        tally.wrong.append(f"{stage} after {strikes}: {again.code} {again.output}")
+    else:
+        tally.differing += [f"{stage} after {strikes}: {n}" for n in undisturbed.differing(stage, root)]
+
+
+def report(undisturbed, tallies):
+    names = ("SIGKILL", "SIGKILL (timer)", *SIGNALS)
+    head = ["stage", "operations", *names, "ended before", "resumes", "arrays", "differing", "slowest stop"]
+    rows = [
+        [
+            *(stage, undisturbed.operations[stage], *(tally.kills[name] for name in names)),
+            *(tally.ended_before, tally.resumes, len(undisturbed.contents[stage]), len(tally.differing)),
+            f"{tally.slowest_stop:.1f} s",
+        ]
+        for stage, tally in tallies.items()
+    ]
+    sums = [sum(row[i] for row in rows) for i in range(1, len(head) - 1)]
+    rows.append(["all", *sums, ""])
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
+    return "\n" + "\n".join(lines)

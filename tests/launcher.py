@@ -1,0 +1,106 @@
+"""Runs `clisc` commands in processes of their own that signal themselves at a chosen moment.
+
+Importing torch and monai takes seconds; this program does it once and forks a process for each order
+that comes as a JSON line on stdin:
+
+    arguments  of clisc
+    folder     disk operations below it are counted: opening, renaming, removing, making, syncing
+    at         signal itself right before this operation, counted from 1
+    after      or else end at once, as by SIGKILL, after so many seconds
+    signal     e.g. SIGKILL; after SIGSTOP the answer is that it stands still
+    output     file that gets stdout and stderr
+
+The answer is a JSON line: code (negative for a signal), operations, pid. An order {"go_on": PID} lets a
+process that stands still go on, and is answered when it ends.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+
+HEAVY = ("clisc_cli.app", "clisc_engine.stages.evaluate", "clisc_engine.stages.initialise", "zarr.codecs")
+EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree"}
+
+
+class Countdown:
+    """Counts disk operations below a folder, and signals this process right before the chosen one."""
+
+    def __init__(self, folder, at, name):
+        self.folder, self.at, self.name, self.count = folder, at, name, 0
+        sys.addaudithook(self.hear)
+        self.sync, os.fsync = os.fsync, self.fsync
+
+    def hear(self, event, details):
+        if event in EVENTS and any(self.below(detail) for detail in details[:2]):
+            self.tick()
+
+    def below(self, detail):
+        if isinstance(detail, os.PathLike):
+            detail = os.fspath(detail)
+        return isinstance(detail, str) and detail.startswith(self.folder)
+
+    def fsync(self, descriptor):
+        self.tick()
+        self.sync(descriptor)
+
+    def tick(self):
+        self.count += 1
+        if self.count == self.at:
+            os.kill(os.getpid(), getattr(signal, self.name))
+
+
+def run(order, answer):
+    from clisc_cli.app import main
+
+    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    countdown = Countdown(order["folder"], order.get("at"), order.get("signal", "SIGKILL"))
+    if order.get("after"):
+        signal.setitimer(signal.ITIMER_REAL, order["after"])
+    sys.argv = ["clisc", *order["arguments"]]
+    code = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code or 0
+    sys.stdout.flush()
+    os.write(answer, str(countdown.count).encode())
+    os._exit(code)
+
+
+def wait(pid, reader):
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        return {"code": None, "operations": 0, "pid": pid}
+    counted = os.read(reader, 100)
+    os.close(reader)
+    return {"code": os.waitstatus_to_exitcode(status), "operations": int(counted or 0), "pid": pid}
+
+
+def serve():
+    for name in HEAVY:
+        importlib.import_module(name)
+    readers = {}
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = order.get("go_on")
+        if pid:
+            os.kill(pid, signal.SIGCONT)
+        else:
+            reader, writer = os.pipe()
+            pid = os.fork()
+            if not pid:
+                with suppress(BaseException):
+                    run(order, writer)
+                os._exit(1)
+            os.close(writer)
+            readers[pid] = reader
+        print(json.dumps(wait(pid, readers[pid])), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,209 @@
+"""Bad cases and trainings that cannot work: who is named, and who goes on."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from small import SPLITS, STAGES, contents, run_stages
+
+from clisc_engine.control import Control, Silent
+from clisc_engine.errors import BadInput
+from clisc_engine.models.clip import ClipModel
+from clisc_engine.models.sam import SamModel
+from clisc_engine.settings import with_changes
+from clisc_engine.stages import unet_training
+
+TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
+
+
+class Heard(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, message):
+        self.lines.append(message)
+
+
+def change(project, **changes):
+    project.settings = with_changes(
+        project.settings, {key.replace("__", "."): value for key, value in changes.items()}, "test"
+    )
+
+
+def overwrite(project, array, change_, cases=TRAIN, *, as_new=True):
+    """Replace an array of some cases, as if its stage had made it so."""
+    for name in cases:
+        seal = project.case(name).seal(array)
+        if as_new:
+            seal = replace(seal, fingerprint="spoilt")
+        data = project.store.read(f"cases/{name}/{array}")
+        project.store.write(f"cases/{name}/{array}", change_(data), seal)
+
+
+def damage(project, array, cases=TRAIN):
+    for name in cases:
+        folder = project.store.root / "cases" / name / array
+        for shard in (path for path in (folder / "c").rglob("*") if path.is_file()):
+            shard.write_bytes(shard.read_bytes()[:-40])
+
+
+def refused(project, stage):
+    with pytest.raises(BadInput) as error:
+        run_stages(project, stage)
+    assert error.value.exit_code == 3
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("value", "lacking"), [(0, "a tumour"), (1, "normal tissue")])
+@pytest.mark.parametrize("stage", ["cam", "amda"])
+def test_slices_of_one_class_cannot_be_told_apart(copied, stage, value, lacking):
+    overwrite(copied, "labels/tumour", lambda labels: np.full_like(labels, value))
+    message = refused(copied, stage)
+    assert lacking in message and "label.tumour_prompts" in message and "label.confidence" in message
+
+
+@pytest.mark.parametrize(("stage", "array"), [("train", "masks/sam"), ("self-train", "masks/round1")])
+def test_empty_pseudo_labels_are_nothing_to_learn(copied, stage, array):
+    overwrite(copied, array, np.zeros_like, as_new=stage == "train")
+    if stage == "self-train":
+        change(copied, s3f__p=70.0)
+    message = refused(copied, stage)
+    assert array in message and "empty" in message and "roi.threshold" in message
+
+
+def test_a_round_without_volumes_names_what_befell_them(copied):
+    damage(copied, "image")
+    for name in TRAIN:
+        copied.store.remove(f"cases/{name}/masks/round1")
+    message = refused(copied, "self-train")
+    assert "No train volume is left for round 2: all 3 failed" in message and "s3f.p" in message
+    assert "p0" in message and "damaged" in message
+
+
+@pytest.mark.parametrize("stage", ["train", "cam"])
+def test_less_data_than_a_batch_is_said(copied, stage):
+    change(copied, unet__batch_size=8, classifier__batch_size=512)
+    progress = Heard()
+    run_stages(copied, stage, progress=progress)
+    name = {"train": "unet", "cam": "classifier"}[stage]
+    (line,) = [line for line in progress.lines if "batch_size" in line]
+    assert f"{name}.batch_size is" in line and "only" in line
+
+
+def move(project, split, to):
+    """Let the cases of a split belong to another."""
+    for case in project.cases((split,)):
+        record = asdict(replace(case.info, split=to))
+        project.store.write_group(f"cases/{case.info.name}", {"case": record})
+
+
+@pytest.mark.parametrize("stage", ["cam", "amda", "train"])
+def test_an_empty_train_split_is_nothing_to_learn_from(copied, stage):
+    move(copied, "train", "test")
+    assert "train split is empty" in refused(copied, stage)
+
+
+@pytest.mark.parametrize(
+    ("stage", "setting"),
+    [
+        ("cam", "classifier.select"),
+        ("amda", "classifier.select"),
+        ("train", "unet.select"),
+        ("self-train", "unet.select"),
+    ],
+)
+def test_the_best_epoch_needs_a_valid_split(copied, stage, setting):
+    move(copied, "valid", "test")
+    change(copied, **{setting.replace(".", "__"): "best"})
+    message = refused(copied, stage)
+    assert "valid split, which is empty" in message and f"{setting}=last" in message
+
+
+def test_the_best_epoch_needs_a_certain_valid_slice(copied):
+    overwrite(copied, "labels/tumour", lambda labels: np.full_like(labels, 255), cases=["p3"])
+    change(copied, classifier__select="best")
+    assert "classifier.select=last" in refused(copied, "cam")
+
+
+def poison(image):
+    image = image.copy()
+    image[3, 20, 20] = np.nan
+    return image
+
+
+def test_a_case_that_is_no_number_fails_alone_and_is_made_alone(copied):
+    healthy = copied.case("p1").read("image")
+    overwrite(copied, "image", poison, cases=["p1"])
+    report = run_stages(copied, "label", force=True)["label"]
+    assert list(report.failed) == ["p1"] and "NaN" in report.failed["p1"]
+    assert report.done == ["p0", "p2", "p3", "p4"]
+    overwrite(copied, "image", lambda _: healthy, cases=["p1"])
+    before = contents(copied)
+    again = run_stages(copied, "label", cases=("p1",), force=True)["label"]
+    assert again.done == ["p1"] and not again.failed
+    assert contents(copied).keys() == before.keys()
+
+
+@pytest.mark.parametrize("stage", ["cam", "train"])
+def test_a_training_names_the_case_that_is_no_number(copied, stage):
+    overwrite(copied, "image", poison, cases=["p1"])
+    message = refused(copied, stage)
+    assert "image of case p1 holds NaN" in message and "p1_flair" in message
+
+
+def test_answers_that_are_no_numbers_are_not_stored(copied, monkeypatch):
+    found = ClipModel.probabilities
+    monkeypatch.setattr(ClipModel, "probabilities", lambda *a: found(*a) * np.float32("nan"))
+    report = run_stages(copied, "label", force=True, cases=("p2",))["label"]
+    assert "labels/probability of case p2 holds NaN" in report.failed["p2"]
+
+
+def test_memory_that_runs_out_on_one_case_leaves_the_others(copied, monkeypatch):
+    shape = copied.case("p1").read("image").shape
+    found = unet_training.predict_volume
+
+    def predict(network, image, *arguments, **options):
+        if image.shape == shape:
+            raise MemoryError("cannot allocate")
+        return found(network, image, *arguments, **options)
+
+    monkeypatch.setattr(unet_training, "predict_volume", predict)
+    alike = [case.info.name for case in copied.cases(("train",)) if case.read("image").shape == shape]
+    report = STAGES["self-train"](copied, Control(device="cpu", force=True))
+    assert sorted(report.failed) == sorted(alike) and report.done == ["unet-round2"]
+
+
+ROOM = 3
+
+
+def cramped(function, measure):
+    """The function on an accelerator that holds only three units at once."""
+
+    def call(*arguments, **options):
+        if measure(*arguments, **options) > ROOM:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return function(*arguments, **options)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("stage", "owner", "name", "measure"),
+    [
+        ("label", ClipModel, "probabilities", lambda _self, slices, _text: len(slices)),
+        ("prompt-sam", SamModel, "encode", lambda _self, slices: len(slices)),
+        ("prompt-sam", SamModel, "decode", lambda _self, _images, prompts, _shape: len(prompts)),
+    ],
+)
+def test_a_cramped_accelerator_gets_smaller_batches(copied, monkeypatch, stage, owner, name, measure):
+    before = contents(copied)
+    monkeypatch.setattr(owner, name, cramped(getattr(owner, name), measure))
+    progress = Heard()
+    report = run_stages(copied, stage, force=True, progress=progress)[stage]
+    assert not report.failed and sorted(report.done) == sorted(SPLITS)
+    sizes = [line for line in progress.lines if line.startswith("Out of memory")]
+    assert len(sizes) == len(set(sizes)) > 0, "each size is said once, not once a case"
+    after = contents(copied)
+    changed = [key for key in before if np.mean(~np.isclose(before[key], after[key], atol=1e-3)) > 1e-3]
+    assert changed == []

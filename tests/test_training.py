@@ -1,0 +1,307 @@
+"""A training left at any step, and gone on with, ends as if it had never been left."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+from torch.nn import functional
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control, Silent, StopFlag
+from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.training import Training, fit, polynomial, steps, why_train
+
+EPOCHS, STEPS = 3, 5
+
+
+class Heard(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, message):
+        self.lines.append(message)
+
+
+class Work:
+    """A small training with every kind of state: momentum, running means, dropout, random data.
+
+    After each step it calls ``after`` with the number of steps taken so far.
+    """
+
+    def __init__(self, folder, *, epochs=EPOCHS, decay=True, save_every=0.0, after=None, changes=None):
+        torch.manual_seed(0)
+        self.module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
+        self.taken, self.after = 0, after or (lambda taken: None)
+        self.checkpoint = Checkpoint(folder / "checkpoints", "net")
+        self.curve = folder / "net.csv"
+        self.training = Training(
+            name="net",
+            settings="unet",
+            made_from={"unet.epochs": str(epochs), "data": "1"},
+            seed=3,
+            module=self.module,
+            optimiser=torch.optim.Adam(self.module.parameters(), lr=0.05),
+            schedule=polynomial(epochs, 0.9) if decay else steps(2),
+            extensible=not decay,
+            epochs=epochs,
+            batches=self.batches,
+            loss=self.loss,
+            score=self.score,
+            save_every=save_every,
+        )
+        self.training = replace(self.training, **(changes or {}))
+
+    def batches(self, epoch):
+        generator = np.random.default_rng([3, epoch])
+        for _ in range(STEPS):
+            data = torch.from_numpy(generator.normal(size=(6, 4))).float()
+            yield data + 0.1 * torch.randn(6, 4), torch.from_numpy(generator.integers(0, 2, 6))
+
+    def loss(self, batch):
+        self.taken += 1
+        value = functional.cross_entropy(self.module(batch[0]), batch[1])
+        self.after(self.taken)
+        return value
+
+    def score(self):
+        return float(self.module(torch.ones(1, 4))[0, 0].sigmoid())
+
+    def run(self, flag=None, force=False):
+        progress = Heard()
+        control = Control(progress=progress, stop=flag or StopFlag(), force=force)
+        fit(self.training, self.checkpoint, self.curve, control)
+        return progress.lines
+
+    def result(self):
+        with self.curve.open(encoding="utf-8") as file:
+            curve = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+        return load_file(self.checkpoint.weights), curve
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    work = Work(tmp_path_factory.mktemp("undisturbed"))
+    work.run()
+    return work.result()
+
+
+def same(one, other):
+    weights = one[0].keys() == other[0].keys() and all(
+        np.array_equal(one[0][k], other[0][k]) for k in one[0]
+    )
+    return weights and one[1] == other[1]
+
+
+@pytest.mark.parametrize("every", [1, 2, 4, 5, 7])
+def test_stopped_after_any_number_of_steps_it_goes_on_to_the_same_end(tmp_path, undisturbed, every):
+    stops, taken = 0, 0
+    while True:
+        flag = StopFlag()
+
+        def stop(count, flag=flag):
+            if count == every:
+                flag.reason = "SIGTERM"
+
+        work = Work(tmp_path, after=stop)
+        try:
+            work.run(flag)
+            break
+        except Stopped:
+            stops += 1
+            taken += work.taken
+    taken += work.taken
+    assert stops == EPOCHS * STEPS // every
+    assert taken == EPOCHS * STEPS, "no step is taken twice"
+    assert same(work.result(), undisturbed)
+
+
+@pytest.mark.parametrize(("save_every", "lost"), [(1e-9, 1), (0.0, 3)])
+def test_killed_it_loses_what_came_after_the_last_save(tmp_path, undisturbed, save_every, lost):
+    """In the third step of the second epoch; that step itself is always lost."""
+
+    def kill(taken):
+        if taken == STEPS + 3:
+            raise KeyboardInterrupt
+
+    killed = Work(tmp_path, save_every=save_every, after=kill)
+    with pytest.raises(KeyboardInterrupt):
+        killed.run()
+    work = Work(tmp_path, save_every=save_every)
+    work.run()
+    assert killed.taken + work.taken == EPOCHS * STEPS + lost
+    assert same(work.result(), undisturbed)
+
+
+def interrupted(folder, taken, **options):
+    """A training left after so many steps, saved after each."""
+
+    def kill(count):
+        if count == taken + 1:
+            raise KeyboardInterrupt
+
+    work = Work(folder, save_every=1e-9, after=kill, **options)
+    with pytest.raises(KeyboardInterrupt):
+        work.run()
+    return work.checkpoint
+
+
+def test_a_damaged_state_gives_way_to_the_one_before(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    checkpoint.state.write_bytes(checkpoint.state.read_bytes()[:-100])
+    work = Work(tmp_path)
+    lines = work.run()
+    assert "net.training.pt is damaged" in lines[0] and "goes on after epoch 1 and 2 steps" in lines[1]
+    assert same(work.result(), undisturbed)
+
+
+def test_without_any_readable_state_it_starts_anew(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    checkpoint.state.write_bytes(b"")
+    checkpoint.previous_state.write_bytes(b"PK" * 50)
+    work = Work(tmp_path)
+    assert len(work.run()) == 2
+    assert work.taken == EPOCHS * STEPS and same(work.result(), undisturbed)
+
+
+def test_a_kill_between_putting_the_old_state_aside_and_writing_the_new(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    checkpoint.state.replace(checkpoint.previous_state)
+    work = Work(tmp_path)
+    work.run()
+    assert work.taken == EPOCHS * STEPS - 8 and same(work.result(), undisturbed)
+
+
+def test_leftovers_of_killed_writes_are_cleared(tmp_path):
+    checkpoint = interrupted(tmp_path, 2)
+    leftover = checkpoint.folder / ".net.training.pt.123.partial"
+    leftover.write_bytes(b"half")
+    Work(tmp_path).run()
+    assert [path.name for path in checkpoint.folder.iterdir()] == ["net.safetensors"]
+
+
+def test_a_state_of_another_training_is_not_gone_on_with(tmp_path, undisturbed):
+    interrupted(tmp_path, 8, changes={"made_from": {"unet.epochs": str(EPOCHS), "data": "2"}})
+    work = Work(tmp_path)
+    work.run()
+    assert work.taken == EPOCHS * STEPS and same(work.result(), undisturbed)
+
+
+def test_killed_before_the_weights_are_written_it_only_writes_them(tmp_path, monkeypatch):
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    work = Work(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("clisc_engine.checkpoints.safetensors.torch.save", kill)
+        work.run()
+    again = Work(tmp_path)
+    again.run()
+    assert again.taken == 0 and again.checkpoint.weights.exists()
+
+
+def test_killed_right_after_the_weights_are_written_no_state_is_left(tmp_path, monkeypatch):
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    work = Work(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "drop_states", kill)
+        work.run()
+    assert work.checkpoint.previous_state.exists()
+    assert why_train(work.checkpoint, work.training.made_from, Control(), extensible=False) == ""
+    assert [path.name for path in work.checkpoint.folder.iterdir()] == ["net.safetensors"]
+
+
+def test_more_epochs_go_on_where_that_is_exact(tmp_path):
+    longer = Work(tmp_path / "at-once", epochs=5, decay=False)
+    longer.run()
+    Work(tmp_path / "in-two", epochs=3, decay=False).run()
+    work = Work(tmp_path / "in-two", epochs=5, decay=False)
+    assert (
+        why_train(work.checkpoint, work.training.made_from, Control(), extensible=True)
+        == "unet.epochs 3 -> 5"
+    )
+    assert "goes on after epoch 3" in work.run()[0]
+    assert work.taken == 2 * STEPS
+    assert same(work.result(), longer.result())
+
+
+@pytest.mark.parametrize(
+    ("decay", "before", "after", "reason"),
+    [
+        (True, 2, 4, "the learning rate decays over all epochs"),
+        (True, 4, 2, "the learning rate decays over all epochs"),
+        (False, 4, 2, "it is past that"),
+    ],
+)
+def test_other_epochs_start_anew_and_say_why(tmp_path, decay, before, after, reason):
+    Work(tmp_path, epochs=before, decay=decay).run()
+    work = Work(tmp_path, epochs=after, decay=decay)
+    (line,) = work.run()
+    assert line.startswith(f"net starts anew: unet.epochs {before} -> {after}, ") and reason in line
+    assert work.taken == after * STEPS
+    fresh = Work(tmp_path / "fresh", epochs=after, decay=decay)
+    fresh.run()
+    assert same(work.result(), fresh.result())
+
+
+def test_force_trains_a_finished_network_anew_and_goes_on_with_an_unfinished_one(tmp_path):
+    Work(tmp_path, decay=False).run()
+    again = Work(tmp_path, decay=False)
+    again.run(force=True)
+    assert again.taken == EPOCHS * STEPS
+    interrupted(tmp_path / "other", 8, decay=False)
+    work = Work(tmp_path / "other", decay=False)
+    work.run(force=True)
+    assert work.taken == EPOCHS * STEPS - 8
+
+
+def test_a_stop_while_scoring_keeps_the_epoch_s_steps(tmp_path, undisturbed):
+    work = Work(tmp_path)
+
+    def stop():
+        raise Stopped("Stopped by SIGTERM")
+
+    work.training = replace(work.training, score=stop)
+    with pytest.raises(Stopped):
+        work.run()
+    again = Work(tmp_path)
+    again.run()
+    assert again.taken == (EPOCHS - 1) * STEPS and same(again.result(), undisturbed)
+
+
+def exploding(step):
+    def loss(work):
+        return lambda batch: work.loss(batch) * (float("nan") if work.taken == step else 1.0)
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("step", "parts"),
+    [
+        (1, ["epoch 1", "first step", "not the cause", "--precision"]),
+        (STEPS + 2, ["epoch 2", "unet.learning_rate", "0.05", "extreme"]),
+    ],
+)
+def test_a_loss_that_is_no_number_ends_with_its_cause(tmp_path, step, parts):
+    work = Work(tmp_path, save_every=1e-9)
+    work.training = replace(work.training, loss=exploding(step)(work))
+    with pytest.raises(BadInput) as error:
+        work.run()
+    assert error.value.exit_code == 3 and all(part in str(error.value) for part in parts)
+    state = work.checkpoint.load_state(work.training.identity, print)
+    assert state is None or all(torch.isfinite(value).all() for value in state["module"].values())
+
+
+def test_memory_that_does_not_suffice_names_the_setting(tmp_path):
+    def greedy(batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    work = Work(tmp_path, changes={"loss": greedy})
+    with pytest.raises(BadInput, match=r"unet.batch_size"):
+        work.run()
