@@ -1,4 +1,4 @@
-"""The Typer app: the stages in the order of the paper, verify, and the demo."""
+"""The Typer app: eight stages in the order of the paper, and what helps to run and see them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,26 @@ from typing import Annotated
 
 import typer
 
-from clisc_cli.commands import amda, cam, demo, evaluate, init, label, prompt_sam, self_train, train, verify
+from clisc_cli.commands import (
+    amda,
+    cam,
+    config,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    init,
+    label,
+    models,
+    predict,
+    prompt_sam,
+    run,
+    self_train,
+    show,
+    status,
+    train,
+    verify,
+)
 from clisc_cli.console import Terminal
 
 app = typer.Typer(
@@ -19,20 +38,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS: dict[str, Callable[..., None]] = {
-    "init": init.command,
-    "label": label.command,
-    "cam": cam.command,
-    "amda": amda.command,
-    "prompt-sam": prompt_sam.command,
-    "train": train.command,
-    "self-train": self_train.command,
-    "evaluate": evaluate.command,
-    "verify": verify.command,
-    "demo": demo.command,
+PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "The method, step by step": {
+        "init": init.command,
+        "label": label.command,
+        "cam": cam.command,
+        "amda": amda.command,
+        "prompt-sam": prompt_sam.command,
+        "train": train.command,
+        "self-train": self_train.command,
+        "evaluate": evaluate.command,
+    },
+    "All at once": {"run": run.command, "demo": demo.command},
+    "See and steer": {"status": status.command, "show": show.command, "verify": verify.command},
+    "This machine": {"doctor": doctor.command},
+    "Take the results away": {"predict": predict.command},
 }
-for name, command in COMMANDS.items():
-    app.command(name)(command)
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+app.add_typer(models.app, name="models", rich_help_panel="This machine")
+app.add_typer(config.app, name="config", rich_help_panel="See and steer")
+app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,6 +109,11 @@ def main() -> None:
     except Exception as error:
         if verbose:
             terminal.console.print_exception()
+        from clisc_engine.doctor import diagnose
+
+        if advice := diagnose(error):
+            terminal.error(f"{error}. {advice} `clisc doctor` examines this machine.")
+            sys.exit(BadInput.exit_code)
         terminal.error(
             f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
             "run the command again with --verbose for the traceback to report."

@@ -21,6 +21,18 @@ def setting_keys(incomplete: str) -> list[str]:
     return [f"{key}=" for key in known_keys() if key.startswith(incomplete)]
 
 
+def plain_setting_keys(incomplete: str) -> list[str]:
+    """Keys of settings."""
+    return [key[:-1] for key in setting_keys(incomplete)]
+
+
+def model_names(incomplete: str) -> list[str]:
+    """Names of the published weight files."""
+    from clisc_engine.models.weights import KNOWN
+
+    return [entry.name for entry in KNOWN.values() if entry.name.startswith(incomplete)]
+
+
 def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cases of the project for ``--cases``, after the ones already typed before a comma."""
     # While a line is incomplete, its words are left in args rather than parsed.
@@ -32,6 +44,12 @@ def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
         for name in _cases(directory)
         if name.startswith(start) and name not in taken
     ]
+
+
+def case_arguments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Cases of the project, for a command that takes one by name."""
+    directory = ctx.params.get("directory") or next(iter(ctx.args), None)
+    return [name for name in _cases(directory) if name.startswith(incomplete)]
 
 
 def scripts() -> dict[str, str]:

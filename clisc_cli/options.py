@@ -40,6 +40,27 @@ Splits = Annotated[
 ]
 
 
+def project_and_case(directory: Path | None, case: str | None) -> tuple[Project, str | None]:
+    """The project, and the case named after it; inside a project its folder can be left out.
+
+    Raises:
+        BadInput: when the project has no such case.
+    """
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.project import open_project
+
+    if directory is not None and case is None and not directory.is_dir():
+        try:
+            project, case = open_project(None), str(directory)
+        except MissingStage:
+            project = open_project(directory)
+    else:
+        project = open_project(directory)
+    if case is not None:
+        project.case(case)
+    return project, case
+
+
 def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tuple[str, ...]:
     """The splits named by ``--splits``, or the default."""
     names = tuple(part.strip() for part in text.split(",")) if text else default
@@ -106,7 +127,7 @@ class RunOptions:
             flag = self.stop()
             held = hold(
                 folder,
-                f"clisc {self.context.info_name}",
+                self.context.command_path,
                 say=self.terminal().say,
                 lost=lambda reason: setattr(flag, "reason", reason),
             )
@@ -119,7 +140,7 @@ class RunOptions:
             from clisc_engine.run_log import run_log
 
             about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
-            name = str(self.context.info_name)
+            name = "-".join(self.context.command_path.split()[1:])  # e.g. export-masks
             self.context.with_resource(run_log(project.logs, name, about, [LOG]))
 
     def changes(self) -> dict[str, Any]:

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from clisc_engine.runner import Report
 
 
-def show_report(report: Report, options: RunOptions) -> None:
-    """Print a stage's outcome; fail with exit code 5 when some cases failed.
+def show_report(report: Report, options: RunOptions, *, silent: bool = False) -> None:
+    """Print a stage's outcome, unless ``silent``; fail with exit code 5 when some cases failed.
 
     Raises:
         CasesFailed: naming them.
     """
     if options.json_:
         print_json(asdict(report))
-    else:
-        result_console().print(_summary(report, options.dry_run), markup=False)
+    elif not silent:
+        result_console().print(summary(report, options.dry_run), markup=False)
     if options.dry_run and not options.json_:
         for reason, names in _by_reason(report.planned).items():
             result_console().print(f"  {_listed(names)}: {reason}", markup=False)
@@ -50,7 +50,8 @@ def fail_if_cases_failed(
         )
 
 
-def _summary(report: Report, dry_run: bool) -> str:
+def summary(report: Report, dry_run: bool) -> str:
+    """What a stage did, in a line."""
     if dry_run:
         return f"{report.stage}: {len(report.planned)} to do, {len(report.fresh)} up to date"
     if not report.done and not report.failed:

@@ -8,17 +8,18 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-import torch
-from torch import nn
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
+from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY
 from clisc_engine.store import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Checkpoint:
         Raises:
             BadInput: when the file is damaged or gone.
         """
+        import safetensors.torch
+
         metadata = self._metadata()
         try:
             found = dict(safetensors.torch.load_file(str(self.weights)))
@@ -96,6 +99,8 @@ class Checkpoint:
         self, weights: dict[str, torch.Tensor], made_from: dict[str, str], *, keep_state: bool
     ) -> None:
         """Save the finished weights, then drop the training state unless more epochs can follow."""
+        import safetensors.torch
+
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
@@ -110,6 +115,8 @@ class Checkpoint:
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Save the state of a training under way; the one before it is kept."""
+        import torch
+
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob(f".{self.name}.*.partial"):
             leftover.unlink(missing_ok=True)
@@ -126,6 +133,8 @@ class Checkpoint:
             expected: the training's fingerprint.
             say: is told of each file that cannot be read.
         """
+        import torch
+
         for path in (self.state, self.previous_state):
             if not path.exists():
                 continue
@@ -160,8 +169,18 @@ class Checkpoint:
         )
 
 
+def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
+    """Empty when the finished weights are what this training would make, else the reason."""
+    before = checkpoint.made_from()
+    if before is None:
+        return f"{checkpoint.name} is not trained yet"
+    return difference(before, made_from)
+
+
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of names, types, shapes and values, since safetensors carries no checksum of its own."""
+    import torch
+
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

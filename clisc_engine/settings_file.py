@@ -11,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.settings import Section, Settings, validate
+from clisc_engine.settings_help import explain
 from clisc_engine.store import write_atomically
 
 
@@ -19,12 +20,12 @@ def write_settings(path: Path, settings: Settings) -> None:
     document = tomlkit.document()
     document.add(tomlkit.comment("Settings of this clisc project; each stage reads them anew."))
     document.add(tomlkit.nl())
-    for name, field in Settings.model_fields.items():
+    for name in Settings.model_fields:
         value = getattr(settings, name)
         if isinstance(value, Section):
-            document.add(name, _table(value))
+            document.add(name, _table(name, value))
         else:
-            document.add(tomlkit.comment(field.description or name))
+            document.add(tomlkit.comment(_comment(name)))
             document.add(name, value)
     write_atomically(path, tomlkit.dumps(document).encode())
 
@@ -59,9 +60,15 @@ def _parse(path: Path) -> tomlkit.TOMLDocument:
         raise BadInput(f"{path} is not valid TOML: {error}.") from None
 
 
-def _table(section: Section) -> tomlkit.items.Table:
+def _table(section: str, values: Section) -> tomlkit.items.Table:
     table = tomlkit.table()
-    for name, field in type(section).model_fields.items():
-        table.add(tomlkit.comment(field.description or name))
-        table.add(name, getattr(section, name))
+    for name, value in values.model_dump().items():
+        table.add(tomlkit.comment(_comment(f"{section}.{name}")))
+        table.add(name, value)
     return table
+
+
+def _comment(key: str) -> str:
+    """The key's meaning, in which the paper's value stands, and what it may be."""
+    told = explain(key)
+    return f"{told.meaning}; {told.allowed}"

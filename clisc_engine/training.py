@@ -21,10 +21,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, Stopped
-from clisc_engine.fingerprint import difference, fingerprint
+from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
 from clisc_engine.store import write_atomically
 
@@ -80,10 +80,7 @@ def why_train(
     checkpoint: Checkpoint, made_from: dict[str, str], control: Control, *, extensible: bool
 ) -> str:
     """Empty when the finished weights are what this training would make, else the reason to train."""
-    before = checkpoint.made_from()
-    if before is None:
-        return f"{checkpoint.name} is not trained yet"
-    reason = difference(before, made_from) or ("forced" if control.force else "")
+    reason = why_not_trained(checkpoint, made_from) or ("forced" if control.force else "")
     if not reason and not control.dry_run:
         checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
     return reason

@@ -1,10 +1,14 @@
 """Fixtures shared by all tests. Nothing here needs a network, a GPU or a downloaded weight."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from small import run_stages, small_data, small_project
+
+from clisc_engine.project import open_project
 
 REAL = Path(
     os.environ.get("CLISC_REAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data" / "real")
@@ -29,3 +33,24 @@ def real_data():
     if not REAL.is_dir():
         pytest.skip("no real volumes here; name their folder in CLISC_REAL_DATA")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """The small data set as files."""
+    return small_data(tmp_path_factory.mktemp("small-data"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, data):
+    """A project on which all stages before `evaluate` have run; tests must leave it as it is."""
+    project = small_project(tmp_path_factory.mktemp("finished") / "project", data)
+    run_stages(project)
+    return project
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of the finished project, free to be spoilt."""
+    shutil.copytree(finished.root, tmp_path / "copied")
+    return open_project(tmp_path / "copied")

@@ -36,6 +36,9 @@ def test_commands_parse(page):
     for line in commands(page):
         name, *arguments = shlex.split(line, comments=True)[1:]
         command = group.commands[name]
+        if hasattr(command, "commands"):
+            name, *arguments = arguments
+            command = command.commands[name]
         context = command.make_context(name, list(arguments))
         assert context.params
 

@@ -12,7 +12,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     Example: clisc amda glioma --splits train
     """
-    from clisc_engine.stages.amda import amda
+    from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(amda(project, options.control(chosen_splits(splits))), options)
+    show_report(run_stage("amda", project, options.control(chosen_splits(splits))), options)

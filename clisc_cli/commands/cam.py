@@ -12,7 +12,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     Example: clisc cam glioma --splits train
     """
-    from clisc_engine.stages.cam import cam
+    from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(cam(project, options.control(chosen_splits(splits))), options)
+    show_report(run_stage("cam", project, options.control(chosen_splits(splits))), options)

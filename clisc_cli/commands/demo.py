@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clisc_cli.commands.evaluate import show_evaluation
+from clisc_cli.commands.run import run_stages
+from clisc_cli.console import print_json
 from clisc_cli.options import RunOptions
-from clisc_cli.reports import show_report
 
 SPLIT_RATIO = "21:1:8"
 """More test cases than the paper's 7:1:2, since a demo has few."""
@@ -36,9 +35,9 @@ def command(
     Example: clisc demo --seed 7
     """
     from clisc_engine.settings import parse_assignment, preset, with_changes
-    from clisc_engine.stages import amda, cam, evaluate, label, prompt_sam, self_train, train
     from clisc_engine.stages.demo import make_data_set
     from clisc_engine.stages.initialise import Request, initialise
+    from clisc_engine.stages.pipeline import between
 
     options = RunOptions(context, json_=json_, quiet=quiet, verbose=verbose)
     options.hold(directory / "project")
@@ -55,18 +54,7 @@ def command(
         skip_bad=False,
     )
     project = initialise(request, settings, control).project
-    steps_options = replace(options, json_=False)
-    for stage in (
-        label.label,
-        cam.cam,
-        amda.amda,
-        prompt_sam.prompt_sam,
-        train.train,
-        self_train.self_train,
-    ):
-        report = stage(project, control)
-        if not json_ and not quiet:
-            show_report(report, steps_options)
-    document = evaluate.evaluate(project, control)
-    show_evaluation(document, project.results, options)
+    document = run_stages(project, between(None, None), options, control)
+    if json_:
+        print_json(document["evaluation"])
     control.progress.say(f"Project: {project.root}   volumes: {data}")

@@ -30,14 +30,13 @@ def command(
 
     Example: clisc evaluate glioma --ablation --json
     """
-    from clisc_engine.stages.evaluate import evaluate
+    from clisc_engine.stages.pipeline import run_evaluation
 
     project = options.open_project(directory)
     chosen = chosen_splits(splits, ("test",))
-    document = evaluate(project, options.control(chosen), ablation=ablation, splits=chosen)
+    document = run_evaluation(project, options.control(chosen), ablation=ablation, splits=chosen)
     show_evaluation(document, project.results, options)
-    measured = len({entry["case"] for entry in document["cases"]})
-    fail_if_cases_failed("evaluate", document["failed"], measured, "", options)
+    fail_if_unmeasured(document, options)
 
 
 def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:
@@ -51,6 +50,16 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
     options.terminal().say(f"Tables are in {results}")
+
+
+def fail_if_unmeasured(document: dict[str, Any], options: RunOptions) -> None:
+    """Fail with exit code 5 when some cases could not be measured.
+
+    Raises:
+        CasesFailed: naming them.
+    """
+    measured = len({entry["case"] for entry in document["cases"]})
+    fail_if_cases_failed("evaluate", document["failed"], measured, "", options)
 
 
 def rows_table(document: dict[str, Any]) -> Any:

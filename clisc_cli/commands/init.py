@@ -31,6 +31,13 @@ def command(
         Literal["tiny", "paper"] | None,
         typer.Option(help="Models; without it: paper if all its files are present."),
     ] = None,
+    preset: Annotated[
+        Literal["paper", "fast", "tiny"] | None,
+        typer.Option(
+            help="Settings to start from: the paper's; fast, the same models with fewer epochs than the "
+            "paper's; tiny."
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -44,7 +51,7 @@ def command(
     from clisc_engine.stages.initialise import Request, initialise
 
     options.hold(directory)
-    settings = _settings(weights, options)
+    settings = _settings(weights, preset, options)
     request = Request(directory, images, references, split, split_ratio, skip_bad)
     imported = initialise(request, settings, options.control())
     show_imported(imported, options)
@@ -81,13 +88,22 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
         terminal.say(f"Next: clisc label {imported.project.root}")
 
 
-def _settings(weights: Literal["tiny", "paper"] | None, options: RunOptions) -> Settings:
+def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:
     """The preset with --set and --seed; says which weights the project takes for good."""
     from clisc_engine.models.weights import paper_files_present
     from clisc_engine.settings import preset, with_changes
 
-    chosen = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
+    if name is not None:
+        chosen = preset(name)
+        if weights not in (None, chosen.weights):
+            raise typer.BadParameter(
+                f"--preset {name} has --weights {chosen.weights}", param_hint="--weights"
+            )
+        if name == "fast":
+            options.terminal().say("Preset: fast, with fewer epochs than the paper's; so are its results.")
+        return with_changes(chosen, options.changes(), "--set")
+    kind = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
     if weights is None:
-        why = "all full-size files are present" if chosen == "paper" else "full-size files are missing"
-        options.terminal().say(f"Weights: {chosen} ({why}); --weights chooses otherwise.")
-    return with_changes(preset(chosen), options.changes(), "--set")
+        why = "all full-size files are present" if kind == "paper" else "full-size files are missing"
+        options.terminal().say(f"Weights: {kind} ({why}); --weights chooses otherwise.")
+    return with_changes(preset(kind), options.changes(), "--set")

@@ -12,7 +12,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     Example: clisc label glioma --splits train
     """
-    from clisc_engine.stages.label import label
+    from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(label(project, options.control(chosen_splits(splits))), options)
+    show_report(run_stage("label", project, options.control(chosen_splits(splits))), options)

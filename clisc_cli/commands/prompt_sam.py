@@ -12,7 +12,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     Example: clisc prompt-sam glioma --splits train
     """
-    from clisc_engine.stages.prompt_sam import prompt_sam
+    from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(prompt_sam(project, options.control(chosen_splits(splits))), options)
+    show_report(run_stage("prompt-sam", project, options.control(chosen_splits(splits))), options)

@@ -12,7 +12,7 @@ def command(directory: Directory = None, *, options: RunOptions) -> None:
 
     Example: clisc self-train glioma --device cuda --precision bf16
     """
-    from clisc_engine.stages.self_train import self_train
+    from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(self_train(project, options.control()), options)
+    show_report(run_stage("self-train", project, options.control()), options)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +15,9 @@ from torch.nn import functional
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
+from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
 from clisc_engine.models.tiny import build_clip
-from clisc_engine.models.weights import (
-    MissingWeights,
-    bundled,
-    load_state,
-    models_folder,
-    sha256_of,
-)
+from clisc_engine.models.weights import bundled, load_state, sha256_of
 
 CLASSES = ("normal", "tumour")
 
@@ -95,71 +88,13 @@ def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     return _load_tiny(device) if model == "tiny" else _load_open_clip(model, pretrained, device)
 
 
-def find_clip(model: str, pretrained: str) -> Path:
-    """The weight file of an open_clip model.
-
-    ``pretrained`` is a file, or a tag whose file lies in the models folder (as
-    ``<model>-<tag>.pt`` or ``.safetensors``, or under its published name) or in open_clip's cache.
-
-    Raises:
-        MissingWeights: when it is not on this machine.
-        BadInput: when open_clip knows no such model or tag.
-    """
-    if model == "tiny":
-        return bundled("tiny_clip.safetensors")
-    import open_clip
-
-    if model not in open_clip.list_models():
-        raise BadInput(f"label.model = {model!r}: open_clip has no such model; try ViT-B-32.")
-    if pretrained and Path(pretrained).expanduser().is_file():
-        return Path(pretrained).expanduser()
-    config = open_clip.get_pretrained_cfg(model, pretrained)
-    if not config:
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)[:6])
-        raise MissingWeights(
-            f"label.pretrained = {pretrained!r} is neither a file nor one of open_clip's tags for "
-            f"{model} ({tags})."
-        )
-    for candidate in _candidates(model, pretrained, config):
-        if candidate.is_file():
-            return candidate
-    name = f"{model}-{pretrained}.pt"
-    source = config.get("url") or f"https://huggingface.co/{config.get('hf_hub', '')}"
-    raise MissingWeights(
-        f"CLIP {model} ({pretrained}) is not on this machine. Download it from {source} and put it "
-        f"into {models_folder()} as {name}, or use --weights tiny."
-    )
-
-
-def clip_digest(model: str, pretrained: str) -> str:
-    """SHA-256 of the weight file that `load_clip` would load."""
-    return sha256_of(find_clip(model, pretrained))
-
-
-def _candidates(model: str, tag: str, config: Mapping[str, Any]) -> list[Path]:
-    folder = models_folder()
-    found = [folder / f"{model}-{tag}{suffix}" for suffix in (".pt", ".safetensors", ".bin")]
-    if url := config.get("url"):
-        published = str(url).rsplit("/", 1)[-1]
-        found += [folder / published, Path.home() / ".cache" / "clip" / published]
-    if hub := str(config.get("hf_hub") or "").rstrip("/"):
-        found += _hub_cache(hub)
-    return found
-
-
-def _hub_cache(repository: str) -> list[Path]:
-    from huggingface_hub import try_to_load_from_cache
-
-    names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-    cached = [try_to_load_from_cache(repository, name) for name in names]
-    return [Path(path) for path in cached if isinstance(path, str)]
-
-
 def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     import open_clip
 
+    if model not in open_clip.list_models():  # other names may be ones to download
+        raise unknown_model(model)
     path = find_clip(model, pretrained)
-    known = {} if Path(pretrained).is_file() else open_clip.get_pretrained_cfg(model, pretrained)
+    known = {} if is_file(pretrained) else open_clip.get_pretrained_cfg(model, pretrained)
     try:
         network = open_clip.create_model(
             model,

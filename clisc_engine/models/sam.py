@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from torch import Tensor
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
 from clisc_engine.models.tiny import build_sam
-from clisc_engine.models.weights import bundled, find, load_state, sha256_of
+from clisc_engine.models.weights import bundled, load_state, sam_path, sha256_of
 
 
 @dataclass(frozen=True)
@@ -148,13 +147,3 @@ def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path} does not hold a SAM {kind}: {reason}") from error
     return SamModel(network.eval().to(device), device, sha256_of(path))
-
-
-def sam_path(kind: str, checkpoint: str) -> Path:
-    """The weight file of a SAM; raises `MissingWeights` when it is not here."""
-    return bundled("tiny_sam.safetensors") if kind == "tiny" else find(checkpoint, kind)
-
-
-def sam_digest(kind: str, checkpoint: str) -> str:
-    """SHA-256 of the weight file that `load_sam` would load."""
-    return sha256_of(sam_path(kind, checkpoint))

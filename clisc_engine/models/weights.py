@@ -26,27 +26,103 @@ class Known:
     """A published weight file.
 
     Attributes:
+        name: by which `clisc models` calls it.
         files: names it is known by, the usual one first.
         what: in words.
-        source: where to get it.
-        sha256: start of its SHA-256, empty where the publisher gives none.
+        url: of the usual file.
+        page: where its publisher describes it.
+        licence: of the weights, as their publisher states it.
+        size: of the usual file in bytes.
+        sha256: of the usual file, or its first digits where the publisher gives no more.
+        older: the same for further files, by name.
     """
 
+    name: str
     files: tuple[str, ...]
     what: str
-    source: str
-    sha256: str = ""
+    url: str
+    page: str
+    licence: str
+    size: int
+    sha256: str
+    older: tuple[tuple[str, str], ...] = ()
+
+    def digest_of(self, file: str) -> str:
+        """The known start of a file's SHA-256, empty when nothing is known."""
+        return self.sha256 if file == self.files[0] else dict(self.older).get(file, "")
 
 
 _SAM = "https://github.com/facebookresearch/segment-anything#model-checkpoints"
-_RESNET = "https://download.pytorch.org/models/"
+_SAM_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
+_RESNET = "https://pytorch.org/vision/stable/models.html"
+_RESNET_FILES = "https://download.pytorch.org/models"
+_CLIP = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai"
+
+# The digits in SAM's file names are of the MD5; those in torchvision's are of the SHA-256.
 KNOWN = {
-    "vit_b": Known(("sam_vit_b_01ec64.pth",), "SAM ViT-B", _SAM, "01ec64"),
-    "vit_l": Known(("sam_vit_l_0b3195.pth",), "SAM ViT-L", _SAM, "0b3195"),
-    "vit_h": Known(("sam_vit_h_4b8939.pth",), "SAM ViT-H", _SAM, "4b8939"),
-    "resnet50": Known(("resnet50-11ad3fa6.pth", "resnet50-0676ba61.pth"), "ResNet-50 on ImageNet", _RESNET),
-    "resnet18": Known(("resnet18-f37072fd.pth",), "ResNet-18 on ImageNet", _RESNET, "f37072fd"),
+    "ViT-B-32": Known(
+        "clip-vit-b-32",
+        ("ViT-B-32-openai.safetensors",),
+        "CLIP ViT-B/32",
+        f"{_CLIP}/resolve/a6f597a30f7b82c51704746581f9a4e41421e878/open_clip_model.safetensors",
+        _CLIP,
+        "MIT",
+        605_143_284,
+        "e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",
+    ),
+    "vit_b": Known(
+        "sam-vit-b",
+        ("sam_vit_b_01ec64.pth",),
+        "SAM ViT-B",
+        f"{_SAM_FILES}/sam_vit_b_01ec64.pth",
+        _SAM,
+        "Apache-2.0",
+        375_042_383,
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    "vit_l": Known(
+        "sam-vit-l",
+        ("sam_vit_l_0b3195.pth",),
+        "SAM ViT-L",
+        f"{_SAM_FILES}/sam_vit_l_0b3195.pth",
+        _SAM,
+        "Apache-2.0",
+        1_249_524_607,
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    "vit_h": Known(
+        "sam-vit-h",
+        ("sam_vit_h_4b8939.pth",),
+        "SAM ViT-H",
+        f"{_SAM_FILES}/sam_vit_h_4b8939.pth",
+        _SAM,
+        "Apache-2.0",
+        2_564_550_879,
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+    "resnet50": Known(
+        "resnet50",
+        ("resnet50-11ad3fa6.pth", "resnet50-0676ba61.pth"),
+        "ResNet-50 on ImageNet",
+        f"{_RESNET_FILES}/resnet50-11ad3fa6.pth",
+        _RESNET,
+        "BSD-3-Clause",
+        102_540_417,
+        "11ad3fa6",
+        (("resnet50-0676ba61.pth", "0676ba61"),),
+    ),
+    "resnet18": Known(
+        "resnet18",
+        ("resnet18-f37072fd.pth",),
+        "ResNet-18 on ImageNet",
+        f"{_RESNET_FILES}/resnet18-f37072fd.pth",
+        _RESNET,
+        "BSD-3-Clause",
+        46_830_571,
+        "f37072fd",
+    ),
 }
+"""By the value of the setting that asks for it: label.model, sam.model or classifier.backbone."""
 
 
 def models_folder() -> Path:
@@ -74,19 +150,37 @@ def find(setting: str, known: str) -> Path:
             raise MissingWeights(f"The weight file {path} does not exist; check the setting.")
         return path
     entry = KNOWN[known]
+    if found := present(entry):
+        return found
+    raise MissingWeights(
+        f"{entry.what} ({entry.files[0]}) is not on this machine. Get it with `clisc models pull "
+        f"{entry.name}`; or download it from {entry.url} and put it into {models_folder()} (or set "
+        "CLISC_MODELS), or use --weights tiny."
+    )
+
+
+def present(entry: Known) -> Path | None:
+    """A known file on this machine: in the models folder, or in torch's own cache."""
     for folder in (models_folder(), _torch_cache()):
         for name in entry.files:
             if (folder / name).is_file():
                 return folder / name
-    raise MissingWeights(
-        f"{entry.what} ({entry.files[0]}) is not on this machine. Download it from {entry.source} "
-        f"and put it into {models_folder()} (or set CLISC_MODELS), or use --weights tiny."
-    )
+    return None
+
+
+def sam_path(kind: str, checkpoint: str) -> Path:
+    """The weight file of a SAM; raises `MissingWeights` when it is not here."""
+    return bundled("tiny_sam.safetensors") if kind == "tiny" else find(checkpoint, kind)
+
+
+def sam_digest(kind: str, checkpoint: str) -> str:
+    """SHA-256 of the weight file that `models.sam.load_sam` would load."""
+    return sha256_of(sam_path(kind, checkpoint))
 
 
 def paper_files_present(settings: Settings) -> bool:
     """Whether every weight file of the settings is on this machine."""
-    from clisc_engine.models.clip import find_clip
+    from clisc_engine.models.clip_file import find_clip
 
     try:
         find_clip(settings.label.model, settings.label.pretrained)

@@ -10,10 +10,10 @@ import torch
 
 from clisc_engine.control import Control
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.imaging.window import square
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
+from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, map_cases
 from clisc_engine.stages.classifier_training import (
     LabelledSlices,
@@ -21,7 +21,6 @@ from clisc_engine.stages.classifier_training import (
     needs_training,
     train_classifier,
     training_cases,
-    training_origin,
 )
 from clisc_engine.stages.slices import windowed
 
@@ -31,10 +30,7 @@ CLASSIFIER = "classifier-amda"
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
     cases = training_cases(project, "cams/raw")
-    origin = {
-        **training_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
-        **settings_used(project.settings, "amda"),
-    }
+    origin = recipes.amda_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]

@@ -10,12 +10,12 @@ from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier_training import (
     batch_norm_frozen,
     labelled_slices,
@@ -23,7 +23,6 @@ from clisc_engine.stages.classifier_training import (
     new_classifier,
     train_classifier,
     training_cases,
-    training_origin,
 )
 from clisc_engine.stages.slices import windowed
 
@@ -34,7 +33,7 @@ TUMOUR, UNCERTAIN = 1, 255
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
     cases = training_cases(project, "labels/tumour")
-    origin = training_origin(project, cases, ("image", "labels/tumour"))
+    origin = recipes.raw_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
@@ -69,14 +68,8 @@ def map_cases(
 
         return work
 
-    case_stage = CaseStage(
-        name=stage,
-        inputs=("image", "labels/tumour"),
-        outputs=(array,),
-        made_from={**settings_used(project.settings, "cam", "window"), classifier: trained},
-        load=load,
-    )
-    return run_cases(case_stage, project.cases(control.splits), control)
+    recipe = recipes.maps(project.settings, stage, array, classifier, trained, load)
+    return run_cases(recipe, project.cases(control.splits), control)
 
 
 def _maps(

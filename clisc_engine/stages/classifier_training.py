@@ -13,7 +13,6 @@ from torch.nn import functional
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
@@ -98,18 +97,6 @@ def training_cases(project: Project, array: str) -> list[CaseArrays]:
     if project.settings.classifier.select == "last":
         return cases
     return cases + require_watched(project.cases(("valid",)), array, setting="classifier.select")
-
-
-def training_origin(project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]) -> dict[str, str]:
-    """What determines a training: settings, seed, and each case's inputs."""
-    origin = settings_used(
-        project.settings, "classifier", "window", "label.model", "label.pretrained", "seed"
-    )
-    for case in cases:
-        for name in inputs:
-            if seal := case.seal(name):
-                origin[f"{case.info.split}/{case.info.name}/{name}"] = seal.fingerprint
-    return origin
 
 
 def train_classifier(

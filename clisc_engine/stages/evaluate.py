@@ -13,27 +13,16 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, DiskFault, MissingStage
-from clisc_engine.fingerprint import fingerprint, settings_used
+from clisc_engine.fingerprint import fingerprint
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import missing_message
 from clisc_engine.stages import evaluation_tables, self_train, train
 from clisc_engine.stages.ablation import ablate
+from clisc_engine.stages.recipes import evaluation_origin, present_rows
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.unet_training import predict_cases
 
 Mask = npt.NDArray[np.bool_]
-
-ROWS = {
-    "cam-raw": "cams/raw",
-    "cam-amda": "cams/amda",
-    "sam-points": "masks/sam-points",
-    "sam-box": "masks/sam-box",
-    "sam": "masks/sam",
-    "without-self-training": "masks/round1",
-    "without-s3f": "masks/without-s3f",
-    "full": "masks/round2",
-}
-"""The rows of the paper's Table 2 and the array each one measures."""
 
 TINY_NOTE = (
     "made with the bundled tiny models, which are for demos and tests; "
@@ -68,10 +57,10 @@ def evaluate(
     if ablation:
         ablate(project, control, splits)
     failed = _predict(project, control, splits)
-    present = _present(cases)
+    present = present_rows(cases)
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
-    origin = _origin(project, cases, present)
+    origin = evaluation_origin(project, cases, present)
     stored = evaluation_tables.load(project)
     same = stored is not None and stored["fingerprint"] == fingerprint(origin)
     if stored and same and not stored["failed"] and not control.force:
@@ -86,12 +75,6 @@ def evaluate(
     document["fingerprint"] = fingerprint(origin)
     evaluation_tables.save(project, document)
     return document
-
-
-def _present(cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """The rows that at least half of the cases have; a few that lack one are failed cases."""
-    having = {row: sum(case.seal(array) is not None for case in cases) for row, array in ROWS.items()}
-    return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
 
 
 def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, str]:
@@ -174,16 +157,6 @@ def _mask(project: Project, case: CaseArrays, array: str) -> Mask:
         return data != 0
     brain = case.read("image") != 0
     return region_of_interest(data, brain, case.info.spacing, project.settings.roi)
-
-
-def _origin(project: Project, cases: Sequence[CaseArrays], rows: dict[str, str]) -> dict[str, str]:
-    origin = settings_used(project.settings, "roi")
-    for case in cases:
-        origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
-        for array in rows.values():
-            if seal := case.seal(array):
-                origin[f"{case.info.name}/{array}"] = seal.fingerprint
-    return origin
 
 
 def _no_reference_message(project: Project, splits: tuple[str, ...]) -> str:

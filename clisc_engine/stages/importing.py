@@ -84,6 +84,30 @@ def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettin
         return default
 
 
+def read_normalised(
+    path: Path, settings: ImageSettings, go_on: str = "--set image.allow_skull=true"
+) -> tuple[Image, Placement]:
+    """A volume as the store holds it, (Z, Y, X) float16, and its placement in the file.
+
+    ``go_on`` is the option that lets volumes with a skull pass, for the message.
+
+    Raises:
+        BadInput: when the file cannot be used, or looks not skull-stripped.
+    """
+    volume = read_volume(path)
+    if not settings.allow_skull and not looks_skull_stripped(volume):
+        raise BadInput(
+            f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
+            f"SynthStrip or FSL BET, or take it as it is with {go_on}."
+        )
+    image, _, placement = preprocess(
+        volume,
+        clip_percentile=settings.clip_percentile,
+        resample_in_plane=settings.resample_in_plane or None,
+    )
+    return image.astype(np.float16), placement
+
+
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, or of all files of a DICOM folder in the order of their names."""
     files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
@@ -97,18 +121,8 @@ def hash_of(path: Path) -> str:
 
 def _read(info: CaseInfo, settings: ImageSettings) -> tuple[Image, CaseInfo]:
     """The normalised image, and the case's record with its place in the source."""
-    volume = read_volume(Path(info.source))
-    if not settings.allow_skull and not looks_skull_stripped(volume):
-        raise BadInput(
-            f"{info.source} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
-            "SynthStrip or FSL BET, or import it as it is with --set image.allow_skull=true."
-        )
-    image, spacing, placement = preprocess(
-        volume,
-        clip_percentile=settings.clip_percentile,
-        resample_in_plane=settings.resample_in_plane or None,
-    )
-    return image.astype(np.float16), replace(info, spacing=spacing, placement=placement.to_dict())
+    image, placement = read_normalised(Path(info.source), settings)
+    return image, replace(info, spacing=placement.spacing, placement=placement.to_dict())
 
 
 def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:

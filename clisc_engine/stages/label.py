@@ -7,11 +7,11 @@ import numpy as np
 from clisc_engine.batch_size import BatchSize
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import Vote, slice_labels
-from clisc_engine.fingerprint import settings_used
-from clisc_engine.models.clip import clip_digest, load_clip
+from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes
 from clisc_engine.stages.slices import windowed
 
 
@@ -55,14 +55,4 @@ def label(project: Project, control: Control) -> Report:
 
         return work
 
-    stage = CaseStage(
-        name="label",
-        inputs=("image",),
-        outputs=("labels/probability", "labels/tumour"),
-        made_from={
-            **settings_used(settings, "label", "window"),
-            "clip": clip_digest(model.model, model.pretrained),
-        },
-        load=load,
-    )
-    return run_cases(stage, project.cases(control.splits), control)
+    return run_cases(recipes.label(settings, load), project.cases(control.splits), control)

@@ -7,23 +7,13 @@ import zlib
 import numpy as np
 
 from clisc_engine.control import Control
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.device import pick_device
-from clisc_engine.models.sam import SamModel, load_sam, sam_digest
+from clisc_engine.models.sam import SamModel, load_sam
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import PromptSettings, Settings
+from clisc_engine.stages import recipes
 from clisc_engine.stages.sam_answers import Prompter, SamSizes, region_of_interest
-
-SAM_SETTINGS = (
-    "prompts.per_component",
-    "prompts.foreground",
-    "sam.model",
-    "sam.equalise",
-    "sam.inside_brain",
-    "window",
-    "seed",
-)
 
 
 def prompt_sam(project: Project, control: Control) -> Report:
@@ -50,19 +40,8 @@ def prompt_from_cam(project: Project, control: Control, prompts: PromptSettings,
 
         return work
 
-    stage = CaseStage(
-        name="prompt-sam",
-        inputs=("image", "cams/amda"),
-        outputs=(array,),
-        made_from={
-            **settings_used(settings, "roi", *SAM_SETTINGS),
-            "prompts.kind": prompts.kind,
-            "prompts.dilation": str(prompts.dilation),
-            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
-        },
-        load=load,
-    )
-    return run_cases(stage, project.cases(control.splits), control)
+    recipe = recipes.sam_masks(settings, prompts, array, load)
+    return run_cases(recipe, project.cases(control.splits), control)
 
 
 def open_sam(settings: Settings, control: Control) -> SamModel:

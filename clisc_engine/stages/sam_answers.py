@@ -70,7 +70,7 @@ class Prompter:
         asked = [
             (z, prompt)
             for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
-            for prompt in self._prompts(z, roi[z], prompts, dilation)
+            for prompt in slice_prompts(roi[z], self._slices[z], prompts, dilation, (self.seed, z))
         ]
         mask = np.zeros(roi.shape, bool)
         self._encode(sorted({z for z, _ in asked}))
@@ -84,17 +84,6 @@ class Prompter:
         if self.settings.sam.inside_brain:
             mask &= self.image != 0
         return mask.astype(np.uint8)
-
-    def _prompts(self, z: int, roi: Mask, prompts: PromptSettings, dilation: int) -> list[Prompt]:
-        return roi_prompts(
-            roi,
-            self._slices[z],
-            kind=prompts.kind,
-            foreground=prompts.foreground,
-            dilation=dilation,
-            per_component=prompts.per_component,
-            rng=np.random.default_rng([self.seed, z]),
-        )
 
     def _encode(self, wanted: list[int]) -> None:
         new = [z for z in wanted if z not in self._embeddings]
@@ -116,6 +105,25 @@ class Prompter:
 
     def _autocast(self) -> torch.autocast:
         return autocast(pick_device(self.control.device), self.control.precision)
+
+
+def slice_prompts(
+    roi: Mask,
+    slice_: npt.NDArray[np.uint8],
+    prompts: PromptSettings,
+    dilation: int,
+    seed: tuple[int, int],
+) -> list[Prompt]:
+    """The prompts of one (Y, X) slice of a region; ``seed`` is the case's and the slice's number."""
+    return roi_prompts(
+        roi,
+        slice_,
+        kind=prompts.kind,
+        foreground=prompts.foreground,
+        dilation=dilation,
+        per_component=prompts.per_component,
+        rng=np.random.default_rng(seed),
+    )
 
 
 def region_of_interest(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Mapping, Sequence
 
@@ -11,18 +9,15 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import settings_used
-from clisc_engine.models.sam import sam_digest
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
-from clisc_engine.stages import train
-from clisc_engine.stages.prompt_sam import SAM_SETTINGS, case_seed, open_sam
+from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes, s3f_table, train
+from clisc_engine.stages.prompt_sam import case_seed, open_sam
 from clisc_engine.stages.requirements import require_watched
 from clisc_engine.stages.sam_answers import Prompter, SamSizes
 from clisc_engine.stages.similarity import similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
-from clisc_engine.store import write_atomically
 
 NETWORK = "unet-round2"
 PREDICTION = "masks/round1"
@@ -53,7 +48,7 @@ def self_train(project: Project, control: Control) -> Report:
     if not kept:
         raise BadInput(_none_left_message(failed))
     if not control.dry_run:
-        _record(project, scores, kept)
+        s3f_table.record(project, scores, kept)
     reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
     result = training_report("self-train", NETWORK, reason, control, started)
     result.failed = failed
@@ -90,17 +85,7 @@ def _prompt(project: Project, control: Control) -> Report:
 
         return work
 
-    stage = CaseStage(
-        name="self-train",
-        inputs=("image", PREDICTION),
-        outputs=(ANSWER,),
-        made_from={
-            **settings_used(settings, "prompts.kind", "prompts.dilation_self_training", *SAM_SETTINGS),
-            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
-        },
-        load=load,
-    )
-    return run_cases(stage, project.cases(("train",)), control)
+    return run_cases(recipes.sam_masks_of_round1(settings, load), project.cases(("train",)), control)
 
 
 def _none_left_message(failed: Mapping[str, str]) -> str:
@@ -109,13 +94,3 @@ def _none_left_message(failed: Mapping[str, str]) -> str:
         f"No train volume is left for round 2: all {len(failed)} failed, first {name}: {message}. Mend "
         "that; it is not s3f.p, which always keeps the most similar volume."
     )
-
-
-def _record(project: Project, scores: Mapping[str, float], kept: set[str]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "similarity", "kept"])
-    for name, score in sorted(scores.items(), key=lambda item: item[1]):
-        writer.writerow([name, f"{score:.6f}", int(name in kept)])
-    project.results.mkdir(parents=True, exist_ok=True)
-    write_atomically(project.results / "s3f.csv", text.getvalue().encode())

@@ -18,19 +18,17 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import settings_used
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import at_spacing, build_unet, predict_volume, resized
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, CaseStage, Report, Work, run_cases
+from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
+from clisc_engine.stages import recipes
 from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
-INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
-_NOT_TRAINING = {"unet.inference", "unet.overlap", "unet.largest_component"}
 
 
 def train_unet(
@@ -49,7 +47,7 @@ def train_unet(
         Why it was trained; empty when it was fresh.
     """
     checkpoint = Checkpoint(project.checkpoints, name)
-    origin = {**unet_origin(project, cases, labels), **extra_origin}
+    origin = {**recipes.unet_origin(project, cases, labels), **extra_origin}
     settings = project.settings.unet
     extensible = settings.poly_power == 0
     reason = why_train(checkpoint, origin, control, extensible=extensible)
@@ -99,18 +97,6 @@ def train_unet(
     return reason
 
 
-def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> dict[str, str]:
-    """What determines a U-Net: its settings, the seed, and each case's image and pseudo-label."""
-    used = settings_used(project.settings, "unet", "seed")
-    origin = {key: value for key, value in used.items() if key not in _NOT_TRAINING}
-    for case in cases:
-        if case.info.split == "train" or project.settings.unet.select == "best":
-            for array in ("image", labels):
-                if seal := case.seal(array):
-                    origin[f"{case.info.split}/{case.info.name}/{array}"] = seal.fingerprint
-    return origin
-
-
 def predict_cases(
     project: Project,
     network: str,
@@ -136,17 +122,8 @@ def predict_cases(
 
         return work
 
-    case_stage = CaseStage(
-        name=stage,
-        inputs=("image",),
-        outputs=(array,),
-        made_from={
-            **settings_used(project.settings, *INFERENCE),
-            network: checkpoint.fingerprint(),
-        },
-        load=load,
-    )
-    return run_cases(case_stage, project.cases(splits), control)
+    recipe = recipes.predictions(project.settings, stage, array, network, checkpoint.fingerprint(), load)
+    return run_cases(recipe, project.cases(splits), control)
 
 
 def predict(
@@ -158,6 +135,19 @@ def predict(
     device: torch.device,
 ) -> npt.NDArray[np.uint8]:
     """The network's (Z, Y, X) mask of one volume of ``spacing`` (z, y, x) mm, inside the brain."""
+    probability = tumour_probability(module, image, spacing, settings, windows, device)
+    return mask_of(probability, image, settings)
+
+
+def tumour_probability(
+    module: nn.Module,
+    image: npt.NDArray[Any],
+    spacing: Sequence[float],
+    settings: UnetSettings,
+    windows: BatchSize,
+    device: torch.device,
+) -> npt.NDArray[np.float32]:
+    """The network's (Z, Y, X) tumour probability of one volume of ``spacing`` (z, y, x) mm."""
     seen = at_spacing(image, spacing, settings.spacing)
 
     def predict_with(size: int) -> npt.NDArray[np.float32]:
@@ -173,7 +163,13 @@ def predict(
         )
 
     with module.register_forward_pre_hook(lambda *_: windows.control.check_stop()):
-        probability = resized(windows.attempt(predict_with), image.shape)
+        return resized(windows.attempt(predict_with), image.shape)
+
+
+def mask_of(
+    probability: npt.NDArray[np.float32], image: npt.NDArray[Any], settings: UnetSettings
+) -> npt.NDArray[np.uint8]:
+    """The (Z, Y, X) mask that a probability stands for, inside the brain."""
     mask = (probability > 0.5) & (image != 0)
     if settings.largest_component and mask.any():
         mask = largest_component(mask)

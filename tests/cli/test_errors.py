@@ -107,16 +107,35 @@ def test_version_says_that_it_is_no_medical_device(clisc):
     assert shown.code == 0 and "not a medical device" in shown.out
 
 
-def test_help_loads_nothing_heavy():
-    code = (
-        "import sys\nsys.argv = ['clisc', 'train', '--help']\n"
-        "from clisc_cli.app import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'monai', 'zarr', 'SimpleITK', 'scipy', 'numpy', 'open_clip'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
-    )
+def test_help_of_every_command_has_an_example_and_loads_nothing_heavy():
+    code = """
+import sys, click, typer
+from clisc_cli.app import app
+
+def visit(command, path):
+    if hasattr(command, "commands"):
+        for name, below in command.commands.items():
+            visit(below, [*path, name])
+    else:
+        print("Example: clisc " + " ".join(path) in " ".join((command.help or "").split()), *path)
+
+group = typer.main.get_command(app)
+visit(group, [])
+for name in group.commands:
+    try:
+        group.main([name, "--help"], prog_name="clisc")
+    except SystemExit:
+        pass
+heavy = {"torch", "monai", "zarr", "SimpleITK", "scipy", "numpy", "open_clip", "matplotlib"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stderr.strip() == "[]"
+    lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines() if line[:5] in ("True ", "False")]
+    assert [path for found, path in lines if found == "False"] == []
+    assert {"init", "run", "status", "export nnunet", "models pull", "doctor"} <= {
+        path for _, path in lines
+    }
     assert "--precision" in shown.stdout
 
 

@@ -20,7 +20,9 @@ def held(data, tmp_path):
 
 def test_commands_that_write_are_told_who_is_at_work(clisc, held, data):
     for arguments in [
-        *([stage, held] for stage in [*STAGES, "evaluate"]),
+        *([stage, held] for stage in [*STAGES, "evaluate", "run"]),
+        ["config", "set", held, "amda.t=11"],
+        ["export", "masks", held, "-o", held.parent / "masks"],
         ["init", held, "--images", data / "images"],
     ]:
         shown = clisc(*arguments)
@@ -30,12 +32,18 @@ def test_commands_that_write_are_told_who_is_at_work(clisc, held, data):
 def test_settings_of_a_held_project_stay_as_they_are(clisc, held):
     before = (held / "clisc.toml").read_bytes()
     assert clisc("label", held, "--set", "amda.t=11").code == 3
+    assert clisc("config", "set", held, "amda.t=11").code == 3
     assert (held / "clisc.toml").read_bytes() == before
 
 
 def test_a_dry_run_takes_no_lock(clisc, held):
     shown = clisc("label", held, "--dry-run")
     assert shown.code == 0 and "5 to do" in shown.out
+
+
+def test_what_only_looks_takes_no_lock(clisc, held):
+    for arguments in (["status", held], ["config", "show", held], ["run", held, "--dry-run"]):
+        assert clisc(*arguments).code == 0, arguments
 
 
 def test_a_dead_owner_s_lock_is_taken_over_and_given_back(clisc, data, tmp_path):

@@ -74,7 +74,7 @@ def test_a_missing_checkpoint_says_which_whence_and_where_to(monkeypatch, tmp_pa
     monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
     with pytest.raises(MissingWeights) as error:
         load_sam("vit_b", "", CPU)
-    for part in ("sam_vit_b_01ec64.pth", "segment-anything", str(tmp_path)):
+    for part in ("sam_vit_b_01ec64.pth", "segment_anything", str(tmp_path)):
         assert part in str(error.value)
     assert error.value.exit_code == 3
 

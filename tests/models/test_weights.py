@@ -93,7 +93,13 @@ def test_missing_clip_says_which_whence_and_where_to(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(MissingWeights) as error:
         load_clip("ViT-B-32", "openai", CPU)
-    for part in ("ViT-B-32 (openai)", "Download it from", str(tmp_path), "ViT-B-32-openai.pt"):
+    for part in (
+        "ViT-B-32 (openai)",
+        "clisc models pull",
+        "huggingface.co",
+        str(tmp_path),
+        "openai.safetensors",
+    ):
         assert part in str(error.value)
 
 

@@ -1,0 +1,49 @@
+"""``clisc doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory
+
+MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red", "PROBLEM")}
+
+
+def command(
+    directory: Directory = None,
+    device: Annotated[str, typer.Option(help="Where the models are tried: auto, cpu, cuda, ...")] = "auto",
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Examine this machine: packages, devices, memory, disk, and one slice through each model.
+
+    Example: clisc doctor
+    """
+    from clisc_engine.doctor import examine
+    from clisc_engine.errors import BadInput, MissingStage
+    from clisc_engine.project import open_project
+
+    try:
+        project = open_project(directory)
+    except MissingStage:
+        if directory is not None:
+            raise
+        project = None
+    checks = []
+    for check in examine(project, device):
+        checks.append(check)
+        if not json_:
+            colour, word = MARKS[check.state]
+            console = result_console()
+            console.print(f"[{colour}]{word:<8}[/]", end="", soft_wrap=True)
+            console.print(f"{check.name}: {check.found}", markup=False, soft_wrap=True)
+            if check.advice:
+                console.print(f"        {check.advice}", markup=False, soft_wrap=True)
+    if json_:
+        print_json([asdict(check) for check in checks])
+    if problems := [check.name for check in checks if check.state == "problem"]:
+        raise BadInput(f"{len(problems)} problem(s): {', '.join(problems)}; what to do stands beside each.")

@@ -1,0 +1,128 @@
+"""``clisc export masks|nnunet|csv|model``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clisc_cli.commands.predict import Network
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import show_report
+
+app = typer.Typer(help="Masks, data sets, tables and models for other tools.", no_args_is_help=True)
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")]
+
+
+@app.command("masks")
+@with_run_options
+def masks(
+    out: Out,
+    directory: Directory = None,
+    kind: Annotated[
+        str, typer.Option("--masks", help="Which: sam, round1, sam-round1, round2 (the result), ...")
+    ] = "round2",
+    splits: Splits = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Write masks as NIfTI on the grid of the volumes that `init` read.
+
+    Predictions that are lacking are made first.
+
+    Example: clisc export masks glioma -o masks --splits test
+    """
+    from clisc_engine.stages.export import export_masks
+
+    project = options.open_project(directory)
+    show_report(export_masks(project, kind, out, options.control(chosen_splits(splits))), options)
+    options.terminal().say(f"Masks are in {out}")
+
+
+@app.command("nnunet")
+@with_run_options
+def nnunet(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of raw data sets, e.g. $nnUNet_raw.")],
+    directory: Directory = None,
+    kind: Annotated[str, typer.Option("--masks", help="The pseudo-labels: round1, sam, ...")] = "round1",
+    number: Annotated[int, typer.Option("--id", min=1, max=999, help="Number of the data set.")] = 501,
+    name: Annotated[str, typer.Option(help="Name of the data set.")] = "CLISC",
+    stored_images: Annotated[
+        bool, typer.Option("--stored-images", help="The project's normalised images, not the source files.")
+    ] = False,
+    *,
+    options: RunOptions,
+) -> None:
+    """Write an nnU-Net v2 raw data set of images and pseudo-labels.
+
+    Volumes that S3F dropped are left out when the pseudo-labels are round 1's.
+
+    Example: clisc export nnunet glioma -o nnUNet_raw --id 501 --name Glioma
+    """
+    from clisc_engine.stages.export_nnunet import export_nnunet
+
+    project = options.open_project(directory)
+    report, folder = export_nnunet(
+        project, kind, out, options.control(), number=number, name=name, stored_images=stored_images
+    )
+    dropped = f", {len(report.fresh)} that S3F dropped left out" if report.fresh else ""
+    if options.json_:
+        print_json({"folder": str(folder), "cases": report.done, "dropped": report.fresh})
+    else:
+        result_console().print(f"{folder}: {len(report.done)} cases{dropped}", markup=False)
+        options.terminal().say(f"Next: nnUNetv2_plan_and_preprocess -d {number} --verify_dataset_integrity")
+
+
+@app.command("csv")
+def tables(
+    out: Out,
+    directory: Directory = None,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Write slice labels, volumes, similarities and metrics as CSV tables.
+
+    Example: clisc export csv glioma -o tables
+    """
+    from clisc_engine.project import open_project
+    from clisc_engine.stages.export import export_tables
+
+    written = [str(path) for path in export_tables(open_project(directory), out)]
+    if json_:
+        print_json({"files": written})
+        return
+    for path in written:
+        result_console().print(path, markup=False)
+
+
+@app.command("model")
+def model(
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, named *.clisc.")],
+    directory: Directory = None,
+    network: Network = "unet-round2",
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Write a network as one file that `clisc predict` takes without the project.
+
+    It holds weights, preprocessing, patch size, settings and provenance; no case names, no voxels.
+
+    Example: clisc export model glioma -o brain.clisc
+    """
+    from clisc_engine.model_file import ENDING
+    from clisc_engine.project import open_project
+    from clisc_engine.stages.prediction import export_model
+
+    if out.suffix != ENDING:
+        raise typer.BadParameter(f"the file's name must end in {ENDING}", param_hint="--out")
+    card = export_model(open_project(directory), network, out)
+    if json_:
+        print_json({"file": str(out), "network": card.network, "fingerprint": card.fingerprint})
+        return
+    size = out.stat().st_size / 1e6
+    result_console().print(
+        f"{out}: {card.network}, {card.training_volumes} volumes, {size:.1f} MB", markup=False
+    )

@@ -1,0 +1,183 @@
+"""``clisc models list|path|verify|pull``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clisc_cli.completion import model_names
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import RunOptions
+from clisc_cli.words import bytes_in_words
+
+if TYPE_CHECKING:
+    from clisc_engine.models.weights import Known
+
+app = typer.Typer(
+    help="Full-size weight files: which, where, whether whole, from where.", no_args_is_help=True
+)
+
+PAPER = ("clip-vit-b-32", "sam-vit-b", "resnet50")
+"""What --weights paper needs."""
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME...]", help="As `list` names them.", autocompletion=model_names),
+]
+Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
+
+
+@app.command("list")
+def list_(json_: Json = False, verbose: Verbose = False) -> None:
+    """List the known weight files and where they are.
+
+    Any file in segment_anything's format, such as MedSAM's, is taken with --set sam.checkpoint=FILE.
+
+    Example: clisc models list
+    """
+    from clisc_engine.models.weights import KNOWN, models_folder
+
+    entries = [_described(entry) for entry in KNOWN.values()]
+    if json_:
+        print_json({"folder": str(models_folder()), "models": entries})
+        return
+    console = result_console()
+    for entry in entries:
+        paper = ", for --weights paper" if entry["paper"] else ""
+        where = entry["path"] or "not here"
+        console.print(
+            f"{entry['name']:<14} {bytes_in_words(entry['size']):>9}  {entry['licence']:<13} {where}",
+            markup=False,
+            soft_wrap=True,
+        )
+        console.print(f"{'':<14} {entry['what']}{paper}: {entry['page']}", markup=False, soft_wrap=True)
+    console.print(
+        f"Folder: {models_folder()} (CLISC_MODELS sets it). The tiny models come with clisc.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("path")
+def path(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model; the folder without.", show_default=False, autocompletion=model_names),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Print the models folder, or the file of one model.
+
+    Example: clisc models path sam-vit-b
+    """
+    from clisc_engine.models.weights import MissingWeights, models_folder, present
+
+    if name is None:
+        typer.echo(models_folder())
+        return
+    (entry,) = _chosen([name])
+    found = present(entry)
+    if found is None:
+        raise MissingWeights(f"{entry.what} is not on this machine; `clisc models pull {name}` fetches it.")
+    typer.echo(found)
+
+
+@app.command("verify")
+def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -> None:
+    """Compare the files that are here with their known SHA-256.
+
+    Example: clisc models verify
+    """
+    from clisc_engine.errors import BadInput
+    from clisc_engine.models.weights import MissingWeights, present, sha256_of
+
+    results: list[dict[str, Any]] = []
+    for entry in _chosen(names):
+        found = present(entry)
+        if found is not None:
+            digest = sha256_of(found)
+            good = digest.startswith(entry.digest_of(found.name))
+            results.append({"name": entry.name, "path": str(found), "sha256": digest, "good": good})
+        elif names:
+            results.append({"name": entry.name, "path": "", "sha256": "", "good": False})
+    if json_:
+        print_json(results)
+    else:
+        for result in results:
+            word = "whole" if result["good"] else "DAMAGED" if result["path"] else "not here"
+            text = f"{result['name']:<14} {word:<9} {result['path']}"
+            result_console().print(text, markup=False, soft_wrap=True)
+        if not results:
+            result_console().print("No known weight file is on this machine.")
+    if lacking := [result["name"] for result in results if not result["path"]]:
+        raise MissingWeights(f"Not here: {', '.join(lacking)}; `clisc models pull` fetches files.")
+    if bad := [result["name"] for result in results if not result["good"]]:
+        again = f"clisc models pull --force {' '.join(bad)}"
+        raise BadInput(f"{', '.join(bad)}: not the published file; fetch it with `{again}`.")
+
+
+@app.command("pull")
+def pull(
+    context: typer.Context,
+    names: Names = None,
+    mirror: Annotated[
+        str, typer.Option(metavar="URL", help="A folder on a server that holds the files by their names.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Fetch what is already here.")] = False,
+    json_: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch weight files into the models folder; without names, those of --weights paper.
+
+    A pull that broke off goes on where it stopped. https_proxy is honoured.
+
+    Example: clisc models pull sam-vit-b    CLISC_MODELS=/shared/models clisc models pull
+    """
+    from clisc_engine.models.download import pull as fetch
+    from clisc_engine.models.weights import models_folder, present
+
+    control = RunOptions(context, quiet=quiet, verbose=verbose).control()
+    fetched: dict[str, str] = {}
+    for entry in _chosen(names or list(PAPER)):
+        found = present(entry)
+        if found is None or force:
+            found = fetch(entry, models_folder(), control, mirror=mirror)
+        else:
+            control.progress.say(f"{entry.name} is already here")
+        fetched[entry.name] = str(found)
+        if not json_:
+            result_console().print(f"{entry.name}: {found}", markup=False, soft_wrap=True)
+    if json_:
+        print_json(fetched)
+
+
+def _chosen(names: list[str] | None) -> list[Known]:
+    """The known files of these names; all of them by default."""
+    from clisc_engine.errors import BadInput
+    from clisc_engine.models.weights import KNOWN
+
+    entries = {entry.name: entry for entry in KNOWN.values()}
+    if unknown := [name for name in names or [] if name not in entries]:
+        raise BadInput(f"There is no model {unknown[0]!r}; there are {', '.join(entries)}.")
+    return [entries[name] for name in names or entries]
+
+
+def _described(entry: Known) -> dict[str, Any]:
+    from clisc_engine.models.weights import present
+
+    found: Path | None = present(entry)
+    return {
+        "name": entry.name,
+        "what": entry.what,
+        "paper": entry.name in PAPER,
+        "size": entry.size,
+        "licence": entry.licence,
+        "url": entry.url,
+        "page": entry.page,
+        "sha256": entry.sha256,
+        "path": str(found) if found else "",
+    }

@@ -1,0 +1,118 @@
+"""``clisc run``, and the loop over the stages that `demo` shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions, with_run_options
+from clisc_cli.reports import show_report
+from clisc_cli.words import shortened
+
+if TYPE_CHECKING:
+    from clisc_engine.control import Control
+    from clisc_engine.project import Project
+
+Stage = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"]
+
+
+@with_run_options
+def command(
+    directory: Directory = None,
+    first: Annotated[
+        Stage | None, typer.Option("--from", help="First step to look at.", show_default=False)
+    ] = None,
+    last: Annotated[
+        Stage | None, typer.Option("--until", help="Last step to look at.", show_default=False)
+    ] = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Run every step that is missing or stale, in order, in one process.
+
+    Example: clisc run glioma --until prompt-sam --device cuda
+    """
+    from clisc_engine.stages.pipeline import between
+
+    stages = between(first, last)
+    project = options.open_project(directory)
+    if options.dry_run:
+        _show_plan(project, stages, options)
+        return
+    document = run_stages(project, stages, options, options.control())
+    if options.json_:
+        print_json(document)
+
+
+def run_stages(
+    project: Project, stages: Sequence[str], options: RunOptions, control: Control
+) -> dict[str, Any]:
+    """Run the stages, printing each outcome unless the result is to be JSON.
+
+    A stage of which some cases failed does not stop those after it.
+
+    Returns:
+        The stages' reports, and the evaluation's document (None without references).
+
+    Raises:
+        CasesFailed: in the end, when cases failed in any stage.
+    """
+    from clisc_engine.errors import CasesFailed
+    from clisc_engine.stages.pipeline import EVALUATE, run_evaluation, run_stage
+
+    reports: list[dict[str, Any]] = []
+    failures: list[str] = []
+    evaluation = None
+    for name in stages:
+        if name == EVALUATE and not any(c.info.has_reference for c in project.cases(("test",))):
+            control.progress.say("evaluate: skipped, since no test case has a reference mask")
+            continue
+        try:
+            if name == EVALUATE:
+                evaluation = run_evaluation(project, control)
+                if not options.json_:
+                    show_evaluation(evaluation, project.results, options)
+                fail_if_unmeasured(evaluation, options)
+            else:
+                report = run_stage(name, project, control)
+                reports.append(asdict(report))
+                show_report(report, replace(options, json_=False), silent=options.json_)
+        except CasesFailed as error:
+            failures.append(str(error))
+    document = {"stages": reports, "evaluation": evaluation}
+    if failures:
+        if options.json_:
+            print_json(document)
+        raise CasesFailed(" ".join(failures))
+    return document
+
+
+def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> None:
+    """What a run would do, told from the seals."""
+    from clisc_engine.stages.survey import survey
+
+    chosen = [status for status in survey(project) if status.stage in stages]
+    plan = [
+        {
+            "stage": status.stage,
+            "state": status.state,
+            "planned": {
+                item.case or item.product: item.why for item in status.items if item.state != "fresh"
+            },
+        }
+        for status in chosen
+    ]
+    if options.json_:
+        print_json({"stages": plan})
+        return
+    for status in chosen:
+        done, total = status.cases
+        text = f"{status.stage}: {status.state}, {done} of {total} up to date"
+        if status.state == "impossible":
+            text = f"{status.stage}: skipped"
+        result_console().print(text + (f" ({shortened(status.why)})" if status.why else ""), markup=False)

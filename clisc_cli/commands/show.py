@@ -1,0 +1,48 @@
+"""``clisc show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clisc_cli.commands.status import CaseName
+from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.options import Directory, project_and_case
+
+
+def command(
+    directory: Directory = None,
+    case: CaseName = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="PNG to write; else results/<case>.png.", show_default=False),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=40, help="How many slices.")] = 5,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Draw what each step made of a case: maps, prompts, masks.
+
+    The reference is drawn only where `evaluate` has measured the case.
+
+    Example: clisc show glioma patient-007 -o patient-007.png
+    """
+    from clisc_engine.stages.show import case_picture, draw_case, save_figure
+
+    project, name = project_and_case(directory, case)
+    if name is None:
+        raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
+    picture = case_picture(project, name, rows)
+    path = out or project.results / f"{name}.png"
+    save_figure(draw_case(picture, project.settings.weights), path)
+    if json_:
+        print_json({"file": str(path), "slices": picture.chosen})
+        return
+    result_console().print(str(path), markup=False, soft_wrap=True)
+    if picture.masks and "masks/round2" not in picture.masks:
+        Terminal(quiet=quiet).say(
+            "There is no final mask of this case yet; `clisc export masks` predicts and keeps it."
+        )

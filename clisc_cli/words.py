@@ -1,0 +1,35 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def bytes_in_words(count: int) -> str:
+    """E.g. ``3.2 GB``, in powers of 1000 as disks are sold."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """E.g. ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def time_in_words(stamp: str) -> str:
+    """A time in UTC as the local clock shows it, to the minute; empty stays empty."""
+    return datetime.fromisoformat(stamp).astimezone().strftime("%d %b %H:%M") if stamp else ""
+
+
+def shortened(text: str, length: int = 90) -> str:
+    """The text cut to a length, with an ellipsis where something is left out."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

@@ -1,0 +1,110 @@
+"""An exported model: one safetensors file with a network and all that a new volume needs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clisc_engine import __version__
+from clisc_engine.errors import BadInput
+from clisc_engine.settings import ImageSettings, UnetSettings, validate
+from clisc_engine.store import write_atomically
+
+if TYPE_CHECKING:
+    import torch
+
+ENDING = ".clisc"
+FORMAT = 1
+_ENTRY = "clisc"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model says of itself.
+
+    Attributes:
+        network: which network of its project, e.g. ``unet-round2``.
+        image: preprocessing of a volume.
+        unet: the network's shape and its inference.
+        weights: which models labelled its training volumes: tiny or paper.
+        trained: when, UTC.
+        training_volumes: how many volumes it learned from. Their names are not kept.
+        origin: the settings and weight files that made it.
+        fingerprint: of all that made it.
+        version: of the clisc that exported it.
+        format: of the file.
+        note: a caution for those who use it.
+    """
+
+    network: str
+    image: ImageSettings
+    unet: UnetSettings
+    weights: str
+    trained: str
+    training_volumes: int
+    origin: dict[str, str]
+    fingerprint: str
+    version: str = __version__
+    format: int = FORMAT
+    note: str = "Trained on pseudo-labels. Research software, not a medical device."
+
+
+def write_model(path: Path, card: ModelCard, tensors: dict[str, torch.Tensor]) -> None:
+    """Write a model file; it appears whole or not at all.
+
+    Raises:
+        BadInput: when the place cannot be written.
+    """
+    import safetensors.torch
+
+    values = {**asdict(card), "image": card.image.model_dump(), "unet": card.unet.model_dump()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)}))
+    except OSError as error:
+        raise BadInput(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def read_card(path: Path) -> ModelCard:
+    """What a model file says of itself; its tensors are not read.
+
+    Raises:
+        BadInput: when it is damaged, no model of clisc, or of a later format.
+    """
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            values: dict[str, Any] = json.loads((file.metadata() or {})[_ENTRY])
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise BadInput(f"{path} is damaged or no model file ({error}); export it again.") from error
+    except KeyError:
+        raise BadInput(
+            f"{path} is a safetensors file, but no model that `clisc export model` wrote."
+        ) from None
+    if values.get("format") != FORMAT:
+        raise BadInput(
+            f"{path} has the format {values.get('format')}, this clisc {__version__} knows {FORMAT}; "
+            f"use clisc {values.get('version')} or later."
+        )
+    settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))
+    try:
+        return ModelCard(image=settings.image, unet=settings.unet, **values)
+    except TypeError as error:
+        raise BadInput(f"{path} is no model file of this clisc ({error}).") from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The network's weights.
+
+    Raises:
+        BadInput: when the file is damaged.
+    """
+    import safetensors.torch
+
+    try:
+        return dict(safetensors.torch.load_file(str(path)))
+    except (OSError, safetensors.SafetensorError) as error:
+        raise BadInput(f"{path} is damaged ({error}); export it again.") from error

@@ -1,0 +1,153 @@
+"""Fetching a published weight file: resumable, checked, and there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import BinaryIO
+
+from clisc_engine import __version__
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.models.weights import Known
+
+BLOCK = 1 << 20
+ATTEMPTS = 3
+TIMEOUT = 60.0
+PAUSE = 2.0
+"""Seconds before a broken connection is tried again."""
+
+
+def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> Path:
+    """Fetch a known file into a folder.
+
+    What has arrived is kept beside it as ``.partial`` when the connection breaks or the run is
+    stopped; the next call goes on from there. Proxies are taken from the environment.
+
+    Args:
+        entry: which file.
+        folder: where to put it.
+        control: progress and stop.
+        mirror: address of a folder that holds the file under its own name, instead of the publisher's.
+
+    Returns:
+        The file.
+
+    Raises:
+        BadInput: when it cannot be fetched, with what to do instead; or when it is not the known file.
+        Stopped: when asked to stop.
+    """
+    path = folder / entry.files[0]
+    url = f"{mirror.rstrip('/')}/{entry.files[0]}" if mirror else entry.url
+    partial = path.with_name(f"{path.name}.partial")
+    _check_folder(folder, entry, partial)
+    resumed = partial.exists()
+    _fetch_patiently(url, entry, partial, path, control)
+    found = _digest(partial)
+    if resumed and not found.startswith(entry.sha256):
+        control.progress.say(f"{entry.name}: what had arrived before does not fit; starting anew")
+        partial.unlink()
+        _fetch_patiently(url, entry, partial, path, control)
+        found = _digest(partial)
+    if not found.startswith(entry.sha256):
+        partial.unlink()
+        raise BadInput(
+            f"What {url} gave is not {entry.what}: its SHA-256 is {found[:16]}..., expected "
+            f"{entry.sha256[:16]}. It was removed; a proxy may have answered with a page of its own."
+        )
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return path
+
+
+def _fetch_patiently(url: str, entry: Known, partial: Path, path: Path, control: Control) -> None:
+    """Fetch, going on after a broken connection a few times."""
+    control.progress.begin(entry.name, max(1, entry.size // BLOCK), "MiB")
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _fetch(url, partial, control)
+                return
+            except (OSError, http.client.HTTPException) as error:
+                if attempt == ATTEMPTS or _final(error):
+                    raise BadInput(_what_to_do(url, path, error)) from error
+                control.progress.say(f"{entry.name}: {error}; trying again")
+                time.sleep(PAUSE)
+    finally:
+        control.progress.end()
+
+
+def _check_folder(folder: Path, entry: Known, partial: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise BadInput(
+            f"Cannot make the models folder {folder} ({error.strerror}); set CLISC_MODELS."
+        ) from error
+    wanted = entry.size - (partial.stat().st_size if partial.exists() else 0)
+    if free < wanted:
+        raise BadInput(
+            f"{folder} has {free / 1e9:.1f} GB free, {entry.what} needs {wanted / 1e9:.1f} GB more; "
+            "make room or set CLISC_MODELS."
+        )
+
+
+def _fetch(url: str, partial: Path, control: Control) -> None:
+    """Append what is lacking to ``partial``, or start anew where the server cannot go on."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": f"clisc/{__version__}"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer = urllib.request.build_opener().open(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is left to fetch; the digest tells whether that is right
+            return
+        raise
+    with answer:
+        goes_on = answer.status == 206
+        expected = answer.headers.get("Content-Length")
+        with partial.open("ab" if goes_on else "wb") as file:
+            count = _copy(answer, file, control)
+    if expected is not None and count < int(expected):
+        raise http.client.IncompleteRead(b"", int(expected) - count)
+
+
+def _copy(answer: http.client.HTTPResponse, file: BinaryIO, control: Control) -> int:
+    count = 0
+    while block := answer.read(BLOCK):
+        control.check_stop()
+        file.write(block)
+        count += len(block)
+        control.progress.advance()
+    return count
+
+
+def _final(error: Exception) -> bool:
+    """Whether another attempt cannot help: the server says no, or there is no way to it."""
+    return isinstance(error, urllib.error.HTTPError) and error.code < 500
+
+
+def _what_to_do(url: str, path: Path, error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    return (
+        f"{url} cannot be fetched ({reason}). Behind a proxy set https_proxy; without a network fetch it "
+        f"on another machine and put it at {path}, or name a mirror with --mirror. What arrived is kept: "
+        "the same command goes on from there."
+    )
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

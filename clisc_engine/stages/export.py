@@ -1,0 +1,155 @@
+"""Results for other tools: masks on the source's grid, and tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.volume import write_mask
+from clisc_engine.project import MADE_BY, CaseArrays, Project
+from clisc_engine.runner import Report
+from clisc_engine.stages import s3f_table
+from clisc_engine.stages.unet_training import predict_cases
+from clisc_engine.store import write_atomically
+
+NETWORKS = {"round1": "unet-round1", "round2": "unet-round2"}
+"""Masks that a network predicts: they are made where they are lacking."""
+
+
+def export_masks(project: Project, masks: str, out: Path, control: Control) -> Report:
+    """Write ``<case>_seg.nii.gz`` on each source's own grid for the masks named, e.g. ``round2``.
+
+    Raises:
+        MissingStage: when no case has such masks.
+        BadInput: when the project knows no masks of this name.
+    """
+    report = Report("export masks")
+    cases = cases_with_masks(project, masks, control)
+    out.mkdir(parents=True, exist_ok=True)
+    control.progress.begin("export", len(cases), "case")
+    for case in cases:
+        control.check_stop()
+        placement = Placement.from_dict(case.info.placement)
+        mask = restore(case.read(f"masks/{masks}"), placement)
+        write_mask(out / f"{case.info.name}_seg.nii.gz", mask, placement.source)
+        report.done.append(case.info.name)
+        control.progress.advance(case.info.name)
+    control.progress.end()
+    return report
+
+
+def cases_with_masks(project: Project, masks: str, control: Control) -> list[CaseArrays]:
+    """The control's cases that have ``masks/<masks>``; predictions of a network are made first.
+
+    Raises:
+        MissingStage: when none has.
+        BadInput: when the project knows no masks of this name.
+    """
+    array = f"masks/{masks}"
+    everyone = project.cases(control.splits)
+    if masks in NETWORKS:
+        predict_cases(project, NETWORKS[masks], array, "evaluate", control.splits, control)
+    names = {case.info.name for case in everyone}
+    if unknown := [name for name in control.cases if name not in names]:
+        raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(control.splits)}.")
+    chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
+    having = [case for case in chosen if case.seal(array) is not None]
+    if not having:
+        known = sorted(
+            {name for case in everyone for name in project.store.children(f"cases/{case.info.name}/masks")}
+        )
+        if array not in MADE_BY and masks not in known:
+            raise BadInput(
+                f"There are no masks {masks!r}; try {', '.join(known) or 'sam after prompt-sam'}."
+            )
+        raise MissingStage(f"No case has {array} yet; run `clisc {MADE_BY.get(array, 'run')}` first.")
+    return having
+
+
+def export_tables(project: Project, out: Path) -> list[Path]:
+    """Write slices.csv and cases.csv, and copies of the evaluation's tables, where they exist.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingStage: when nothing has been labelled yet.
+    """
+    labelled = [case for case in project.cases() if case.seal("labels/tumour") is not None]
+    if not labelled:
+        raise MissingStage("No case has labels/tumour yet; run `clisc label` first.")
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "slices.csv", (row for case in labelled for row in _slices(case)))
+    _write(out / "cases.csv", _cases(project))
+    written = [out / "slices.csv", out / "cases.csv"]
+    for name in ("rows.csv", "groups.csv", "cases.csv"):
+        if (project.results / name).is_file():
+            shutil.copyfile(project.results / name, out / f"evaluation-{name}")
+            written.append(out / f"evaluation-{name}")
+    return written
+
+
+def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:
+    """One row a slice: z counts from the brain's first slice, axial_slice from the volume's."""
+    first = case.info.placement["crop"][0][0]
+    pairs = zip(case.read("labels/probability"), case.read("labels/tumour"), strict=True)
+    for z, (probability, label) in enumerate(pairs):
+        yield {
+            "case": case.info.name,
+            "split": case.info.split,
+            "z": z,
+            "axial_slice": first + z,
+            "probability": f"{probability:.6f}",
+            "label": {0: "normal", 1: "tumour"}.get(int(label), "uncertain"),
+        }
+
+
+def _cases(project: Project) -> list[dict[str, Any]]:
+    """One row a case: where it comes from, the volume of each mask, and what S3F said."""
+    scores = s3f_table.recorded(project)
+    kept = s3f_table.kept(project)
+    cases = project.cases()
+    found = {case.info.name: project.store.children(f"cases/{case.info.name}/masks") for case in cases}
+    names = sorted({name for masks in found.values() for name in masks})
+    rows: list[dict[str, Any]] = []
+    for case in cases:
+        name = case.info.name
+        voxel = float(np.prod(case.info.spacing)) / 1000
+        volumes = {
+            f"{mask}_ml": f"{int((case.read(f'masks/{mask}') != 0).sum()) * voxel:.3f}"
+            if mask in found[name]
+            else ""
+            for mask in names
+        }
+        rows.append(
+            {
+                "case": name,
+                "split": case.info.split,
+                "source": case.info.source,
+                "spacing_z_mm": case.info.spacing[0],
+                "spacing_y_mm": case.info.spacing[1],
+                "spacing_x_mm": case.info.spacing[2],
+                **volumes,
+                "s3f_similarity": scores.get(name, ""),
+                "s3f_kept": int(name in kept) if name in scores else "",
+            }
+        )
+    return rows
+
+
+def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    listed: Sequence[dict[str, Any]] = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(listed[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    write_atomically(path, text.getvalue().encode())

@@ -1,0 +1,58 @@
+"""The stages by name, in the order of the paper."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from clisc_engine import journal
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.project import Project
+from clisc_engine.runner import Report
+
+EVALUATE = "evaluate"
+STAGES = ("label", "cam", "amda", "prompt-sam", "train", "self-train")
+"""The stages that make arrays and networks; `evaluate` follows them."""
+
+
+def between(first: str | None, last: str | None) -> list[str]:
+    """The stages from ``first`` until ``last``, both included; all by default.
+
+    Raises:
+        BadInput: when the last comes before the first.
+    """
+    names = [*STAGES, EVALUATE]
+    start = names.index(first) if first else 0
+    stop = names.index(last) if last else len(names) - 1
+    if stop < start:
+        raise BadInput(f"--until {last} comes before --from {first}; the order is {', '.join(names)}.")
+    return names[start : stop + 1]
+
+
+def run_stage(name: str, project: Project, control: Control) -> Report:
+    """Run one of `STAGES`; what is fresh is skipped. Its module and function bear its name."""
+    function = name.replace("-", "_")
+    stage = getattr(importlib.import_module(f"clisc_engine.stages.{function}"), function)
+    with journal.entry(project, name, control) as note:
+        report: Report = stage(project, control)
+        note.worked = bool(report.done or report.failed)
+    return report
+
+
+def run_evaluation(
+    project: Project,
+    control: Control,
+    *,
+    ablation: bool = False,
+    splits: tuple[str, ...] = ("test",),
+) -> dict[str, Any]:
+    """Run `evaluate`; its document."""
+    from clisc_engine.stages import evaluation_tables
+    from clisc_engine.stages.evaluate import evaluate
+
+    before = evaluation_tables.load(project)
+    with journal.entry(project, EVALUATE, control) as note:
+        document = evaluate(project, control, ablation=ablation, splits=splits)
+        note.worked = document != before
+    return document

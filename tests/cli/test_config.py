@@ -1,0 +1,74 @@
+"""`clisc config` and the presets of `clisc init`."""
+
+import json
+
+import tomlkit
+from small import CHANGES, small_project
+
+
+def test_show_marks_what_differs_from_the_preset(clisc, finished):
+    lines = clisc("config", "show", finished.root).out.splitlines()
+    assert "unet.epochs = 2   # tiny: 40" in lines and "seed = 0" in lines
+    marked = {line.split(" = ")[0] for line in lines if "# tiny:" in line}
+    assert marked == set(CHANGES)
+    assert json.loads(clisc("config", "show", finished.root, "--json").out)["unet"]["epochs"] == 2
+
+
+def test_set_writes_the_file_and_says_what_becomes_stale(clisc, copied):
+    shown = clisc("config", "set", copied.root, "prompts.dilation=5", "unet.overlap=0.25")
+    assert shown.code == 0
+    assert "prompts.dilation = 5 (was 3)" in shown.out
+    assert "Stale now: prompt-sam, train, self-train" in shown.out
+    written = tomlkit.parse((copied.root / "clisc.toml").read_text(encoding="utf-8"))
+    assert written["prompts"]["dilation"] == 5 and written["unet"]["overlap"] == 0.25
+    again = clisc("config", "set", copied.root, "prompts.dilation=5")
+    assert "as it was" in again.out and "Stale" not in again.out
+
+
+def test_set_inside_the_project_and_its_errors(clisc, copied, monkeypatch):
+    monkeypatch.chdir(copied.root)
+    before = (copied.root / "clisc.toml").read_text(encoding="utf-8")
+    assert clisc("config", "set", "amda.t=500").code == 3
+    assert clisc("config", "set", "amda.tt=5").code == 3
+    assert clisc("config", "set", str(copied.root)).code == 2
+    assert (copied.root / "clisc.toml").read_text(encoding="utf-8") == before
+    assert clisc("config", "set", "amda.t=6").code == 0
+
+
+def test_diff_against_presets_and_projects(clisc, finished, data, tmp_path):
+    assert (
+        "unet.epochs = 2   # paper: 400" in clisc("config", "diff", finished.root, "--against", "paper").out
+    )
+    assert set(json.loads(clisc("config", "diff", finished.root, "--json").out)) == set(CHANGES)
+    other = small_project(tmp_path / "p", data, changes={"amda.t": 9}).root
+    shown = clisc("config", "diff", finished.root, "--against", other)
+    assert shown.out.split(" = ")[0] == "amda.t" and len(shown.out.splitlines()) <= 2
+    assert "No setting differs" in clisc("config", "diff", other, "--against", other).out
+
+
+def test_explain_needs_no_project(clisc, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = clisc("config", "explain", "amda.t")
+    assert shown.code == 0 and "percentage of the brain's pixels" in shown.out
+    assert "from 0 to under 100" in shown.out and "here" not in shown.out
+    document = json.loads(clisc("config", "explain", "amda.t", finished.root, "--json").out)
+    assert document["presets"] == {"paper": 20.0, "fast": 20.0, "tiny": 5.0} and document["here"] == 5.0
+    wrong = clisc("config", "explain", "amda.tt")
+    assert wrong.code == 3 and "amda.t" in wrong.err
+
+
+def test_the_settings_file_says_meaning_and_range(finished):
+    text = (finished.root / "clisc.toml").read_text(encoding="utf-8")
+    assert (
+        "# percentage of the brain's pixels masked out (paper: 20); a number from 0 to under 100\nt = "
+        in text
+    )
+
+
+def test_presets_of_init(clisc, data, tmp_path):
+    images = ("--images", data / "images")
+    made = clisc("init", tmp_path / "p", *images, "--preset", "fast")
+    assert made.code == 0 and "fewer epochs than the paper's" in made.err
+    assert clisc("config", "diff", tmp_path / "p", "--against", "fast").out.startswith("No setting differs")
+    assert clisc("init", tmp_path / "q", *images, "--preset", "fast", "--weights", "tiny").code == 2
+    assert clisc("init", tmp_path / "q", *images, "--preset", "tiny", "--weights", "tiny").code == 0

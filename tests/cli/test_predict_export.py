@@ -1,0 +1,56 @@
+"""`clisc predict` and `clisc export` as a user calls them."""
+
+import json
+import shutil
+
+import pytest
+
+
+@pytest.fixture
+def model(clisc, finished, tmp_path):
+    shown = clisc("export", "model", finished.root, "-o", tmp_path / "brain.clisc")
+    assert shown.code == 0 and "unet-round2, 2 volumes" in shown.out
+    return tmp_path / "brain.clisc"
+
+
+def test_one_image_and_one_file(clisc, model, data, tmp_path):
+    out = tmp_path / "masks" / "mine.nii.gz"
+    image = data / "images" / "p4_flair.nii.gz"
+    shown = clisc("predict", model, image, "-o", out, "--probabilities", "--device", "cpu")
+    assert shown.code == 0 and out.is_file() and "mine.nii.gz" in shown.out
+    assert (out.parent / "mine_probability.nii.gz").is_file()
+    assert clisc("predict", model, image, data / "images", "-o", out).code == 3
+    assert clisc("predict", model, data / "images", "-o", out).code == 2
+
+
+def test_folders_with_a_bad_file_end_with_5(clisc, model, data, tmp_path):
+    shutil.copytree(data / "images", tmp_path / "in")
+    (tmp_path / "in" / "p2_flair.nii.gz").write_bytes(b"no image")
+    shown = clisc("predict", model, tmp_path / "in", "-o", tmp_path / "out", "--json", "--quiet")
+    assert shown.code == 5 and "p2" in shown.err
+    document = json.loads(shown.out)
+    assert sorted(document["cases"]) == ["p0", "p1", "p3", "p4"] and list(document["failed"]) == ["p2"]
+    again = clisc("predict", model, data / "images", "-o", tmp_path / "out", "--quiet")
+    assert again.code == 0 and "1 done, 4 up to date" in again.out
+
+
+def test_errors_of_predict_say_what_to_do(clisc, finished, data, tmp_path):
+    image = data / "images" / "p0_flair.nii.gz"
+    assert clisc("predict", tmp_path / "none.clisc", image, "-o", tmp_path / "o").code == 3
+    assert clisc("predict", tmp_path / "nowhere", image, "-o", tmp_path / "o").code == 4
+    assert clisc("predict", finished.root, tmp_path / "none.nii.gz", "-o", tmp_path / "o").code == 3
+    assert clisc("predict", finished.root, image).code == 2
+
+
+def test_exports(clisc, copied, tmp_path):
+    root = copied.root
+    masks = clisc("export", "masks", root, "-o", tmp_path / "m", "--splits", "test", "--device", "cpu")
+    assert masks.code == 0 and [p.name for p in (tmp_path / "m").iterdir()] == ["p4_seg.nii.gz"]
+    made = clisc("export", "nnunet", root, "-o", tmp_path / "raw", "--masks", "sam", "--json", "--quiet")
+    assert len(json.loads(made.out)["cases"]) == 5
+    assert (tmp_path / "raw" / "Dataset501_CLISC" / "dataset.json").is_file()
+    tables = clisc("export", "csv", root, "-o", tmp_path / "t")
+    assert tables.code == 0 and tables.out.split() == [
+        str(tmp_path / "t" / name) for name in ("slices.csv", "cases.csv")
+    ]
+    assert clisc("export", "model", root, "-o", tmp_path / "m.pt").code == 2

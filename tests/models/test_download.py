@@ -1,0 +1,191 @@
+"""Pulling a weight file from a real server that breaks off, forbids, lies, or cannot go on."""
+
+import hashlib
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from clisc_engine.control import Control, StopFlag
+from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.models import download
+from clisc_engine.models.download import pull
+from clisc_engine.models.weights import KNOWN, present
+
+CONTENT = np.random.default_rng(0).integers(0, 256, 5 * 2**20 + 321).astype(np.uint8).tobytes()
+ENTRY = replace(
+    KNOWN["vit_b"], size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest(), files=("sam.pth",)
+)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT under every path.
+
+    ``breaks`` holds how many bytes each coming answer gives before the connection is cut.
+    """
+
+    ranges = True
+    status = 200
+    content = CONTENT
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.breaks = []
+        self.asked = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        server.asked.append((self.path, self.headers.get("Range")))
+        if server.status != 200:
+            self.send_error(server.status)
+            return
+        start = 0
+        if server.ranges and (wanted := self.headers.get("Range")):
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(server.content):
+                self.send_error(416)
+                return
+        body = server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def partial(folder):
+    return folder / "sam.pth.partial"
+
+
+def test_a_file_arrives_whole(server, tmp_path):
+    path = pull(ENTRY, tmp_path / "models", Control(), mirror=server.url + "/mirror/")
+    assert path.read_bytes() == CONTENT
+    assert server.asked == [("/mirror/sam.pth", None)]
+    assert [file.name for file in path.parent.iterdir()] == ["sam.pth"]
+
+
+def test_the_publishers_address_is_asked_without_a_mirror(server, tmp_path):
+    pull(replace(ENTRY, url=f"{server.url}/there/w.pth"), tmp_path, Control())
+    assert server.asked[0][0] == "/there/w.pth"
+
+
+def test_a_broken_connection_goes_on_where_it_stopped(server, tmp_path):
+    server.breaks = [3 * 2**20, 2**20]
+    path = pull(ENTRY, tmp_path, Control(), mirror=server.url)
+    assert path.read_bytes() == CONTENT
+    assert [wanted for _, wanted in server.asked] == [None, f"bytes={3 * 2**20}-", f"bytes={4 * 2**20}-"]
+
+
+def test_what_arrived_is_kept_for_the_next_call(server, tmp_path):
+    server.breaks = [2**20, 0, 0]
+    with pytest.raises(BadInput) as raised:
+        pull(ENTRY, tmp_path, Control(), mirror=server.url)
+    message = str(raised.value)
+    assert "https_proxy" in message and str(tmp_path / "sam.pth") in message and "--mirror" in message
+    assert partial(tmp_path).stat().st_size == 2**20 and not (tmp_path / "sam.pth").exists()
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+    assert server.asked[-1][1] == f"bytes={2**20}-"
+
+
+def test_a_server_that_cannot_go_on_starts_anew(server, tmp_path):
+    server.ranges = False
+    server.breaks = [2**20]
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+
+
+def test_a_wrong_beginning_is_thrown_away(server, tmp_path):
+    partial(tmp_path).write_bytes(b"something else")
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+    partial(tmp_path).write_bytes(CONTENT + b"too much")
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+
+
+def test_a_complete_partial_file_only_needs_its_check(server, tmp_path):
+    partial(tmp_path).write_bytes(CONTENT)
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_another_file_is_refused_and_removed(server, tmp_path):
+    server.content = b"<html>Please log in to the hospital's proxy</html>"
+    with pytest.raises(BadInput, match=r"is not SAM ViT-B.*proxy"):
+        pull(ENTRY, tmp_path, Control(), mirror=server.url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_is_not_tried_again(server, tmp_path):
+    server.status = 403
+    with pytest.raises(BadInput, match="Forbidden"):
+        pull(ENTRY, tmp_path, Control(), mirror=server.url)
+    assert len(server.asked) == 1
+    server.status = 503
+    with pytest.raises(BadInput):
+        pull(ENTRY, tmp_path, Control(), mirror=server.url)
+    assert len(server.asked) == 4
+
+
+def test_nobody_there(server, tmp_path):
+    with pytest.raises(BadInput, match="cannot be fetched"):
+        pull(ENTRY, tmp_path, Control(), mirror="http://127.0.0.1:1")
+
+
+def test_a_stop_keeps_what_arrived(server, tmp_path):
+    flag = StopFlag()
+
+    class AfterTwo:
+        count = 0
+
+        def begin(self, *_):
+            pass
+
+        end = say = begin
+
+        def advance(self, *_):
+            self.count += 1
+            if self.count == 2:
+                flag.reason = "SIGTERM"
+
+    with pytest.raises(Stopped):
+        pull(ENTRY, tmp_path, Control(progress=AfterTwo(), stop=flag), mirror=server.url)
+    assert 0 < partial(tmp_path).stat().st_size < len(CONTENT)
+
+
+def test_proxies_of_the_environment_are_asked(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    pull(ENTRY, tmp_path, Control(), mirror="http://models.example")
+    assert server.asked == [("http://models.example/sam.pth", None)]
+
+
+def test_too_little_room_is_said_before_anything_is_asked(server, tmp_path):
+    with pytest.raises(BadInput, match="GB free"):
+        pull(replace(ENTRY, size=10**18), tmp_path, Control(), mirror=server.url)
+    assert server.asked == []
+
+
+def test_known_files_are_found_in_the_models_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    assert present(KNOWN["resnet50"]) is None
+    (tmp_path / "resnet50-0676ba61.pth").touch()
+    assert present(KNOWN["resnet50"]).name == "resnet50-0676ba61.pth"
+    assert KNOWN["resnet50"].digest_of("resnet50-0676ba61.pth") == "0676ba61"

@@ -1,0 +1,78 @@
+"""The picture of a case shows what the store holds."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from small import run_stages, small_project
+
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.stages.evaluate import evaluate
+from clisc_engine.stages.show import case_picture, chosen_slices, draw_case, save_figure
+
+
+def titles(figure):
+    return [axes.get_title().split("\n")[0] for axes in figure.axes if axes.get_title()]
+
+
+def test_columns_are_the_steps_that_were_done(data, finished, tmp_path):
+    project = small_project(tmp_path / "p", data)
+    assert titles(draw_case(case_picture(project, "p0", 3), "tiny")) == ["FLAIR"]
+    run_stages(project, "label", "cam")
+    assert titles(draw_case(case_picture(project, "p0", 3), "tiny")) == ["FLAIR", "CAM"]
+    assert titles(draw_case(case_picture(finished, "p0", 3), "tiny")) == [
+        *("FLAIR", "CAM", "CAM with AMDA", "prompts, SAM's mask", "round 1")
+    ]
+
+
+def test_the_reference_is_drawn_once_the_case_is_evaluated(copied):
+    assert case_picture(copied, "p4", 3).reference is None
+    evaluate(copied, Control(device="cpu"))
+    picture = case_picture(copied, "p4", 3)
+    reference = copied.references.read(copied.case("p4").info) != 0
+    np.testing.assert_array_equal(picture.reference, reference)
+    assert case_picture(copied, "p0", 3).reference is None, "a train case was not measured"
+    drawn = draw_case(picture, "tiny")
+    assert titles(drawn)[0] == "FLAIR, reference" and titles(drawn)[-1] == "final"
+    assert any("DSC" in axes.get_title() for axes in drawn.axes)
+
+
+def test_the_drawn_pixels_are_the_slice(finished):
+    picture = case_picture(finished, "p0", 2)
+    axes = draw_case(picture, "paper").axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), picture.slices[picture.chosen[0]])
+    assert picture.slices.shape == finished.case("p0").read("image").shape
+
+
+def test_prompts_enclose_the_region_that_was_marked(finished):
+    picture = case_picture(finished, "p4", 14)
+    assert any(picture.prompts.values())
+    for z, prompts in picture.prompts.items():
+        for prompt in prompts:
+            x0, y0, x1, y1 = prompt.box
+            cam = finished.case("p4").read("cams/amda")[z]
+            y, x = np.unravel_index(cam.argmax(), cam.shape)
+            assert x0 <= x <= x1 and y0 <= y <= y1
+
+
+def test_slices_lie_where_the_regions_are():
+    brain = np.ones((20, 4, 4), bool)
+    one, two = np.zeros_like(brain), np.zeros_like(brain)
+    one[8:13] = True
+    two[10, 0, 0] = True
+    assert chosen_slices(brain, [one], 5) == [8, 9, 10, 11, 12]
+    assert chosen_slices(brain, [one, two, np.zeros_like(brain)], 1) == [10]
+    assert chosen_slices(brain, [two], 5) == [10]
+    assert chosen_slices(brain, [np.zeros_like(brain)], 4) == [2, 7, 12, 17]
+
+
+def test_the_file_is_a_png_with_something_on_it(finished, tmp_path):
+    save_figure(draw_case(case_picture(finished, "p1", 4), "tiny"), tmp_path / "deep" / "p1.png")
+    with Image.open(tmp_path / "deep" / "p1.png") as image:
+        assert image.format == "PNG" and min(image.size) > 300
+        assert np.asarray(image.convert("L")).std() > 10
+
+
+def test_a_case_that_is_not_there_is_named(finished):
+    with pytest.raises(BadInput, match="nobody"):
+        case_picture(finished, "nobody", 3)
