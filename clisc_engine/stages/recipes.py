@@ -27,10 +27,7 @@ ROWS = {
 """The rows of the paper's Table 2 and the array each one measures."""
 
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
-"""Settings of a U-Net that change its predictions."""
-
-NOT_TRAINING = frozenset({"unet.inference", "unet.overlap", "unet.largest_component"})
-"""Settings of a U-Net that do not change its training."""
+"""Settings of a U-Net that change its predictions alone, not its training."""
 
 _SAM = (
     "prompts.per_component",
@@ -163,7 +160,7 @@ def amda_origin(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]
 def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> dict[str, str]:
     """What determines a U-Net: its settings, the seed, and each case's image and pseudo-label."""
     used = settings_used(project.settings, "unet", "seed")
-    origin = {key: value for key, value in used.items() if key not in NOT_TRAINING}
+    origin = {key: value for key, value in used.items() if key not in INFERENCE}
     for case in cases:
         if case.info.split == "train" or project.settings.unet.select == "best":
             for array in ("image", labels):
