@@ -16,7 +16,7 @@ SCRIPTS = {"bash": "clisc.bash", "zsh": "_clisc", "fish": "clisc.fish", "powersh
 
 def setting_keys(incomplete: str) -> list[str]:
     """Keys for ``--set``, each with its equals sign."""
-    from clisc_engine.settings import known_keys
+    from clisc_engine.settings_keys import known_keys
 
     return [f"{key}=" for key in known_keys() if key.startswith(incomplete)]
 

@@ -145,7 +145,7 @@ class RunOptions:
 
     def changes(self) -> dict[str, Any]:
         """Settings changed by --set and --seed, by dotted key."""
-        from clisc_engine.settings import parse_assignment
+        from clisc_engine.settings_keys import parse_assignment
 
         changes = dict(parse_assignment(text) for text in self.assignments)
         return changes if self.seed is None else {**changes, "seed": self.seed}
@@ -170,7 +170,7 @@ class RunOptions:
     def open_project(self, directory: Path | None) -> Project:
         """The project under this command's lock, with --set and --seed written to its clisc.toml."""
         from clisc_engine.project import open_project
-        from clisc_engine.settings import with_changes
+        from clisc_engine.settings_keys import with_changes
 
         root = open_project(directory).root
         self.hold(root)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clisc_engine import __version__
 from clisc_engine.errors import BadInput
-from clisc_engine.settings import ImageSettings, UnetSettings, validate
+from clisc_engine.settings import ImageSettings, UnetSettings
+from clisc_engine.settings_keys import validate
 from clisc_engine.store import write_atomically
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from clisc_engine.errors import BadInput
-from clisc_engine.settings import Section, Settings, validate
+from clisc_engine.settings import Section, Settings
 from clisc_engine.settings_help import explain
+from clisc_engine.settings_keys import validate
 from clisc_engine.store import write_atomically
 
 

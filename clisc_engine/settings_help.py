@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clisc_engine.errors import BadInput
-from clisc_engine.settings import PRESETS, Settings, known_keys, preset, suggestion, value_of
+from clisc_engine.presets import PRESETS, preset
+from clisc_engine.settings import Settings
+from clisc_engine.settings_keys import known_keys, suggestion, value_of
 
 
 @dataclass(frozen=True)

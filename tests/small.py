@@ -7,7 +7,8 @@ from volumes import write
 
 from clisc_engine.control import Control
 from clisc_engine.imaging.phantom import make_phantom
-from clisc_engine.settings import preset, with_changes
+from clisc_engine.presets import preset
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.amda import amda
 from clisc_engine.stages.cam import cam
 from clisc_engine.stages.initialise import Request, initialise

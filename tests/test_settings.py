@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import difference, fingerprint, settings_used
-from clisc_engine.settings import Settings, known_keys, parse_assignment, preset, validate, with_changes
+from clisc_engine.presets import preset
+from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
+from clisc_engine.settings_keys import known_keys, parse_assignment, validate, with_changes
 
 
 def test_defaults_are_the_papers():

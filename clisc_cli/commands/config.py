@@ -27,8 +27,9 @@ def show(directory: Directory = None, json_: Json = False, verbose: Verbose = Fa
 
     Example: clisc config show glioma
     """
+    from clisc_engine.presets import preset
     from clisc_engine.project import open_project
-    from clisc_engine.settings import differences, known_keys, preset, value_of
+    from clisc_engine.settings_keys import differences, known_keys, value_of
 
     settings = open_project(directory).settings
     if json_:
@@ -56,7 +57,7 @@ def set_(
     Example: clisc config set glioma amda.t=10 prompts.dilation=5
     """
     from clisc_engine.project import open_project, project_root
-    from clisc_engine.settings import parse_assignment, value_of, with_changes
+    from clisc_engine.settings_keys import parse_assignment, value_of, with_changes
 
     directory = Path(words.pop(0)) if "=" not in words[0] else None
     if not words:
@@ -94,8 +95,9 @@ def diff(
 
     Example: clisc config diff glioma --against paper
     """
+    from clisc_engine.presets import PRESETS, preset
     from clisc_engine.project import open_project
-    from clisc_engine.settings import PRESETS, differences, preset
+    from clisc_engine.settings_keys import differences
 
     settings = open_project(directory).settings
     name = against or settings.weights
@@ -126,8 +128,8 @@ def explain(
 
     from clisc_engine.errors import MissingStage
     from clisc_engine.project import open_project
-    from clisc_engine.settings import value_of
     from clisc_engine.settings_help import explain as explained
+    from clisc_engine.settings_keys import value_of
 
     told = explained(key)
     document: dict[str, Any] = asdict(told)

@@ -34,7 +34,8 @@ def command(
 
     Example: clisc demo --seed 7
     """
-    from clisc_engine.settings import parse_assignment, preset, with_changes
+    from clisc_engine.presets import preset
+    from clisc_engine.settings_keys import parse_assignment, with_changes
     from clisc_engine.stages.demo import make_data_set
     from clisc_engine.stages.initialise import Request, initialise
     from clisc_engine.stages.pipeline import between

@@ -91,7 +91,8 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
 def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:
     """The preset with --set and --seed; says which weights the project takes for good."""
     from clisc_engine.models.weights import paper_files_present
-    from clisc_engine.settings import preset, with_changes
+    from clisc_engine.presets import preset
+    from clisc_engine.settings_keys import with_changes
 
     if name is not None:
         chosen = preset(name)

@@ -11,7 +11,8 @@ from clisc_engine.models.classifier import build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.weights import MissingWeights, load_state, paper_files_present, sha256_of
-from clisc_engine.settings import NORMAL_PROMPT, TUMOUR_PROMPT, preset
+from clisc_engine.presets import preset
+from clisc_engine.settings import NORMAL_PROMPT, TUMOUR_PROMPT
 
 CPU = torch.device("cpu")
 

@@ -17,7 +17,8 @@ from volumes import ball, write
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.settings import preset, with_changes
+from clisc_engine.presets import preset
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.export import export_masks, export_tables
 from clisc_engine.stages.export_nnunet import export_nnunet
 from clisc_engine.stages.initialise import Request, initialise

@@ -12,7 +12,7 @@ from small import SPLITS, STAGES, run_stages, small_project
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.settings import with_changes
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.prompt_sam import case_seed, open_sam
 from clisc_engine.stages.sam_answers import region_of_interest

@@ -7,7 +7,8 @@ from small import CHANGES, run_stages
 
 from clisc_engine.control import Control
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.settings import preset, with_changes
+from clisc_engine.presets import preset
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.initialise import Request, initialise
 

@@ -12,7 +12,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
-from clisc_engine.settings import with_changes
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages import unet_training
 
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")

@@ -1,0 +1,51 @@
+"""Named sets of settings: the paper's, a fast first look, and what fits the bundled tiny models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clisc_engine.settings import Settings
+
+TINY: Mapping[str, Any] = {
+    "weights": "tiny",
+    "label": {"model": "tiny", "pretrained": ""},
+    "classifier": {
+        "backbone": "clip",
+        "pretrained": "none",
+        "image_size": 128,
+        "head": "linear",
+        "epochs": 10,
+        "batch_size": 16,
+        "learning_rate": 3e-4,
+        "slices_per_epoch": 400,
+    },
+    "cam": {"layers": ["layer2"]},
+    "amda": {"t": 5.0},
+    "prompts": {"dilation": 3},
+    "sam": {"model": "tiny", "equalise": False, "batch_size": 16},
+    "unet": {
+        "patch": [32, 80, 64],
+        "spacing": [4.0, 2.5, 2.5],
+        "epochs": 30,
+        "patches_per_epoch": 24,
+        "optimiser": "adamw",
+        "learning_rate": 0.008,
+    },
+}
+"""What the tiny preset changes; everything else is as in the paper preset."""
+
+
+FAST: Mapping[str, Any] = {
+    "weights": "paper",
+    "classifier": {"epochs": 20, "slices_per_epoch": 4000},
+    "unet": {"epochs": 100},
+}
+"""The full-size models with a tenth and a quarter of the paper's epochs: for a first look at one's data."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {"paper": {"weights": "paper"}, "fast": FAST, "tiny": TINY}
+
+
+def preset(name: str) -> Settings:
+    """The settings of a preset: paper, fast or tiny."""
+    return Settings.model_validate(dict(PRESETS[name]))
