@@ -1,0 +1,45 @@
+"""Which cases a report shows: the best, the middling and the worst first, then whatever was remarkable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Cases from worst to best.
+
+    Attributes:
+        quantity: what ranks them, e.g. ``DSC of the final masks, %``; empty when nothing does.
+        values: by case, worst first.
+    """
+
+    quantity: str
+    values: Mapping[str, float]
+
+
+def spread(ranked: Sequence[str], count: int) -> list[str]:
+    """At most ``count`` of the ranked, both ends among them, evenly spread between; one is the middle one."""
+    last = len(ranked) - 1
+    if count >= len(ranked):
+        return list(ranked)
+    if count < 2:
+        return [ranked[last // 2]] if count else []
+    places = (index * last // (count - 1) for index in range(count))
+    return [ranked[place] for place in dict.fromkeys(places)]
+
+
+def first_of(count: int, *lists: Iterable[str]) -> list[str]:
+    """The first ``count`` of several lists one after another, each name once."""
+    return list(dict.fromkeys(name for names in lists for name in names))[:count]
+
+
+def place_in_words(name: str, ranking: Ranking) -> str:
+    """E.g. ``worst``, ``median``, ``best``, or ``3 of 20``; empty for a case that is not ranked."""
+    ranked = list(ranking.values)
+    if name not in ranking.values or len(ranked) < 2:
+        return ""
+    place, last = ranked.index(name), len(ranked) - 1
+    words = {0: "worst", last // 2: "median", last: "best"}
+    return words.get(place, f"{place + 1} of {len(ranked)} from the worst")
