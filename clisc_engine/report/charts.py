@@ -10,6 +10,7 @@ from clisc_engine.report.svg import Chart, number
 
 TUMOUR, NORMAL = 1, 0
 BINS = 20
+"""Bars of a histogram, about."""
 
 
 def probability_chart(name: str, probability: Sequence[float], labels: Sequence[int]) -> str:
@@ -21,12 +22,15 @@ def probability_chart(name: str, probability: Sequence[float], labels: Sequence[
         labels: (Z,) 0 normal, 1 tumour, 255 uncertain.
     """
     tumour = sum(label == TUMOUR for label in labels)
-    words = f"CLIP's tumour probability along z of {name}: {tumour} of {len(labels)} slices are labelled tumour"
+    words = (
+        f"CLIP's tumour probability along z of {name}: {tumour} of {len(labels)} slices are labelled tumour"
+    )
     chart = Chart(words, (-0.5, len(labels) - 0.5), (0, 1))
     chart.axes("slice z", "tumour probability", _whole_ticks(len(labels) - 1))
+    base = chart.up(0)
     for kind, wanted in (("normal", NORMAL), ("uncertain", None), ("tumour", TUMOUR)):
         bars = "".join(
-            f"M{chart.across(z - 0.45)} {chart.up(0)}V{chart.up(value)}H{chart.across(z + 0.45)}V{chart.up(0)}Z"
+            f"M{chart.across(z - 0.45)} {base}V{chart.up(value)}H{chart.across(z + 0.45)}V{base}Z"
             for z, (value, label) in enumerate(zip(probability, labels, strict=True))
             if label == wanted or (wanted is None and label not in (TUMOUR, NORMAL))
         )
@@ -37,24 +41,34 @@ def probability_chart(name: str, probability: Sequence[float], labels: Sequence[
 
 def curve_chart(name: str, quantity: str, values: Sequence[float]) -> str:
     """One quantity of a training over its epochs, the first of which is 1."""
-    words = f"{quantity} of {name} over {len(values)} epochs: {number(values[0])} at first, {number(values[-1])} at last"
+    first, last = number(values[0]), number(values[-1])
+    words = f"{quantity} of {name} over {len(values)} epochs: {first} at first, {last} at last"
     chart = Chart(words, (1, max(len(values), 2)), _padded(values))
     chart.axes("epoch", quantity, _whole_ticks(max(len(values), 2), first=1))
     places = [(chart.across(epoch), chart.up(value)) for epoch, value in enumerate(values, 1)]
     chart.add("polyline", "curve", points=" ".join(f"{x},{y}" for x, y in places))
-    chart.add("circle", "end", f"epoch {len(values)}: {number(values[-1])}", cx=places[-1][0], cy=places[-1][1], r=3)
+    chart.add(
+        "circle",
+        "end",
+        f"epoch {len(values)}: {number(values[-1])}",
+        cx=places[-1][0],
+        cy=places[-1][1],
+        r=3,
+    )
     return chart.markup()
 
 
 def similarity_chart(kept: Sequence[float], dropped: Sequence[float]) -> str:
     """Histogram of S3F's similarities with the cut between the volumes dropped and those kept."""
     everything = np.array([*kept, *dropped], float)
-    low = min(float(np.floor(everything.min() * 10) / 10), 0.9)
-    edges = np.linspace(low, 1, BINS + 1)
-    lost, held = np.histogram(dropped, edges)[0], np.histogram(kept, edges)[0]
     cut = min(kept)
-    words = f"S3F similarities of {len(everything)} volumes: {len(dropped)} under the cut at {cut:.3f} were dropped"
-    chart = Chart(words, (low, 1), (0, max(int((lost + held).max()), 1)))
+    width = max(1 - everything.min(), 0.05) / BINS
+    first = cut - width * np.ceil((cut - everything.min()) / width)  # so that the cut lies between two bars
+    edges = np.arange(first, 1 + width, width)
+    low, high = float(edges[0]), float(edges[-1])
+    lost, held = np.histogram(dropped, edges)[0], np.histogram(kept, edges)[0]
+    words = f"S3F similarities of {len(everything)} volumes; {len(dropped)} under {cut:.3f} were dropped"
+    chart = Chart(words, (low, high), (0, max(int((lost + held).max()), 1)))
     chart.axes("similarity of SAM and network (Dice)", "volumes")
     for index, (bad, good) in enumerate(zip(lost.tolist(), held.tolist(), strict=True)):
         left, right = chart.across(edges[index]) + 0.7, chart.across(edges[index + 1]) - 0.7
@@ -63,14 +77,16 @@ def similarity_chart(kept: Sequence[float], dropped: Sequence[float]) -> str:
             if count:
                 top, bottom = chart.up(start + count), chart.up(start)
                 hint = f"{span}: {count} {kind}"
-                chart.add("rect", f"bar {kind}", hint, x=left, y=top, width=right - left, height=bottom - top)
+                chart.add(
+                    "rect", f"bar {kind}", hint, x=left, y=top, width=right - left, height=bottom - top
+                )
     if dropped:
         chart.add("line", "cut", x1=chart.across(cut), x2=chart.across(cut), y1=chart.up(0), y2=8)
     return chart.markup()
 
 
 def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str, float]]) -> str:
-    """Box plots of a percentage: median, quartiles, whiskers to the farthest case within 1.5 boxes, all cases.
+    """Box plots of a percentage: quartiles, whiskers to the farthest case within 1.5 boxes, every case.
 
     Args:
         description: what is shown.
@@ -99,7 +115,9 @@ def _box(chart: Chart, place: int, half: float, values: Sequence[float]) -> None
     for start, end in ((high, max(inside)), (low, min(inside))):
         chart.add("line", "whisker", x1=centre, x2=centre, y1=chart.up(start), y2=chart.up(end))
     height = chart.up(low) - chart.up(high)
-    chart.add("rect", "box", x=left, y=chart.up(high), width=round(right - left, 2), height=round(height, 2))
+    chart.add(
+        "rect", "box", x=left, y=chart.up(high), width=round(right - left, 2), height=round(height, 2)
+    )
     hint = f"median {middle:.1f} %, quartiles {low:.1f} and {high:.1f} %"
     chart.add("line", "median", hint, x1=left, x2=right, y1=chart.up(middle), y2=chart.up(middle))
 

@@ -11,16 +11,26 @@ class Ranking:
     """Cases from worst to best.
 
     Attributes:
-        quantity: what ranks them, e.g. ``DSC of the final masks, %``; empty when nothing does.
+        quantity: what ranks them, e.g. ``DSC``; empty when nothing does.
         values: by case, worst first.
+        decimals: that a value is worth.
+        unit: behind a value.
     """
 
     quantity: str
     values: Mapping[str, float]
+    decimals: int = 1
+    unit: str = ""
+
+    def in_words(self, name: str) -> str:
+        """E.g. ``DSC 79.3 %``; empty for a case that is not ranked."""
+        if name not in self.values:
+            return ""
+        return f"{self.quantity} {self.values[name]:.{self.decimals}f}{self.unit}"
 
 
 def spread(ranked: Sequence[str], count: int) -> list[str]:
-    """At most ``count`` of the ranked, both ends among them, evenly spread between; one is the middle one."""
+    """At most ``count`` of the ranked, evenly spread from end to end; one alone is the middle one."""
     last = len(ranked) - 1
     if count >= len(ranked):
         return list(ranked)

@@ -26,7 +26,16 @@ from clisc_engine.stages.status import next_stage
 from clisc_engine.stages.survey import survey
 
 TRAININGS = ("classifier-raw", "classifier-amda", "unet-round1", "unet-round2")
-PACKAGES = ("torch", "torchvision", "open_clip_torch", "segment-anything", "monai", "SimpleITK", "zarr", "numpy")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "segment-anything",
+    "monai",
+    "SimpleITK",
+    "zarr",
+    "numpy",
+)
 DIGITS_OF_A_DIGEST = 12
 
 
@@ -153,10 +162,12 @@ def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]
     """Cases by DSC where they were measured, else by S3F's similarity, else unranked."""
     if evaluation:
         row = final_row(evaluation)
-        values = {entry["case"]: float(entry["dsc"]) for entry in evaluation["cases"] if entry["name"] == row}
-        return Ranking(f"DSC % of {row}", _ascending(values))
+        values = {
+            entry["case"]: float(entry["dsc"]) for entry in evaluation["cases"] if entry["name"] == row
+        }
+        return Ranking("DSC", _ascending(values), unit=" %")
     if similarities:
-        return Ranking("S3F similarity", _ascending(similarities))
+        return Ranking("S3F similarity", _ascending(similarities), decimals=3)
     return Ranking("", {})
 
 
@@ -241,4 +252,6 @@ def _settings(project: Project) -> list[SettingLine]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

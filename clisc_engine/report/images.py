@@ -41,7 +41,7 @@ class Grid:
 
     @classmethod
     def of(cls, shape: tuple[int, int], aspect: float, longest: int = LONGEST) -> Grid:
-        """The grid of (Y, X) slices whose pixels are ``aspect`` times as high as wide; never finer than they."""
+        """The grid of (Y, X) slices whose pixels are ``aspect`` times as high as they are wide."""
         height, width = shape[0] * max(aspect, 1.0), shape[1] * max(1 / aspect, 1.0)
         scale = min(1.0, longest / max(height, width))
         shown = max(1, round(width * scale)), max(1, round(height * scale))

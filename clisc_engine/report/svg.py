@@ -75,7 +75,7 @@ class Chart:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values from low to high, at most ``most`` of them, in steps of 1, 2 or 5 times a power of ten."""
+    """At most ``most`` round values from low to high, in steps of 1, 2 or 5 times a power of ten."""
     if not high > low:
         return [low]
     rough = (high - low) / (most - 1)

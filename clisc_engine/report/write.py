@@ -64,7 +64,7 @@ class ShownCase:
     name: str
     split: str
     place: str
-    value: float | None
+    result: str
     labels: Markup | None
     grid: Grid | None = None
     rows: list[Row] = field(default_factory=list)
@@ -115,9 +115,7 @@ def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[s
     return pictured, viewed
 
 
-def render(
-    story: Story, splits: dict[str, str], shown: list[ShownCase], failed: dict[str, str]
-) -> bytes:
+def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed: dict[str, str]) -> bytes:
     """The page. All that comes from the project is escaped by the template, or by the charts' own XML."""
     environment = Environment(
         loader=PackageLoader("clisc_engine.report"),
@@ -126,7 +124,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": seconds_in_words, "moment": _moment}
+    environment.filters |= {"duration": seconds_in_words, "moment": _moment, "padded": _padded}
     style, script = _resource("style.css"), _resource("viewer.js")
     page = environment.get_template("report.html").render(
         story=story,
@@ -162,7 +160,7 @@ def _show(project: Project, story: Story, name: str, pictured: bool) -> ShownCas
         name=name,
         split=picture.split,
         place=place_in_words(name, story.ranking),
-        value=story.ranking.values.get(name),
+        result=story.ranking.in_words(name),
         labels=chart,
         viewer=viewer_case(picture, first),
     )
@@ -209,7 +207,9 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
 
 
 def _resource(name: str) -> str:
-    return (importlib.resources.files("clisc_engine.report") / "templates" / name).read_text(encoding="utf-8")
+    return (importlib.resources.files("clisc_engine.report") / "templates" / name).read_text(
+        encoding="utf-8"
+    )
 
 
 def _hash(text: str) -> str:
@@ -218,4 +218,9 @@ def _hash(text: str) -> str:
 
 
 def _moment(stamp: str) -> str:
-    return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M UTC") if stamp else ""
+    return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M") if stamp else ""
+
+
+def _padded(value: float) -> str:
+    """A number that stands under others: as wide as one of two digits, without leading zeros."""
+    return f"{value:5.2f}".replace(" ", "\N{FIGURE SPACE}")

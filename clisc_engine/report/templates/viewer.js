@@ -151,10 +151,13 @@
   }
 
   function stroke(context, path, layer) {
-    context.lineWidth = Math.max(2, canvas.width / 300);
-    context.strokeStyle = layer.colour;
+    const width = Math.max(2, canvas.width / 300);
     context.setLineDash(layer.dash ? layer.dash.split(" ").map((length) => length * 2) : []);
-    context.stroke(path);
+    for (const [colour, wide] of [["rgb(0 0 0 / 45%)", 2 * width], [layer.colour, width]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = wide;
+      context.stroke(path);
+    }
     context.setLineDash([]);
   }
 
@@ -181,7 +184,7 @@
   }
 
   function say() {
-    const source = `slice ${z + 1} of ${current.count} (${z + current.axial} in the source)`;
+    const source = `z ${z} (0 to ${current.count - 1}), axial slice ${z + current.axial} of the source`;
     const label = current.labels.length ? WORDS[current.labels[z]] || "uncertain" : "";
     const clip = label ? `; CLIP ${current.probability[z].toFixed(2)}, ${label}` : "";
     readout.textContent = source + clip;
