@@ -63,10 +63,10 @@ def similarity_chart(kept: Sequence[float], dropped: Sequence[float]) -> str:
     everything = np.array([*kept, *dropped], float)
     cut = min(kept)
     width = max(1 - everything.min(), 0.05) / BINS
-    first = cut - width * np.ceil((cut - everything.min()) / width)  # so that the cut lies between two bars
-    edges = np.arange(first, 1 + width, width)
+    below, above = np.ceil((cut - everything.min()) / width), max(np.ceil((1 - cut) / width), 1)
+    edges = cut + width * np.arange(-below, above + 1)  # the cut itself is one of them
     low, high = float(edges[0]), float(edges[-1])
-    lost, held = np.histogram(dropped, edges)[0], np.histogram(kept, edges)[0]
+    lost, held = (np.histogram(np.clip(part, low, high), edges)[0] for part in (dropped, kept))
     words = f"S3F similarities of {len(everything)} volumes; {len(dropped)} under {cut:.3f} were dropped"
     chart = Chart(words, (low, high), (0, max(int((lost + held).max()), 1)))
     chart.axes("similarity of SAM and network (Dice)", "volumes")
