@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -23,8 +24,11 @@ def browser(profile, width=1280, height=900):
     to_read, to_write = os.pipe(), os.pipe()
 
     def as_3_and_4():
-        os.dup2(to_read[0], 3)
-        os.dup2(to_write[1], 4)
+        ends = (to_read[0], to_write[1])  # by way of high numbers, since one of them may be 3 or 4
+        for target, end in zip(
+            (3, 4), [fcntl.fcntl(e, fcntl.F_DUPFD_CLOEXEC, 64) for e in ends], strict=True
+        ):
+            os.dup2(end, target)
 
     command = [
         *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
@@ -34,7 +38,7 @@ def browser(profile, width=1280, height=900):
     process = subprocess.Popen(
         command,
         preexec_fn=as_3_and_4,
-        pass_fds=(3, 4),
+        close_fds=False,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -141,6 +141,7 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
         evaluation=_evaluation(story),
         lines=tables.case_lines(story, splits),
         tiny=story.weights == "tiny",
+        region=next(line.value for line in story.settings if line.key == "roi.threshold"),
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),
@@ -218,7 +219,11 @@ def _hash(text: str) -> str:
 
 
 def _moment(stamp: str) -> str:
-    return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M") if stamp else ""
+    """A time to the minute; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M")
+    except ValueError:
+        return stamp
 
 
 def _padded(value: float) -> str:
