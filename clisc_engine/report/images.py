@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-LONGEST = 160
-"""Pixels of a slice's longer side, at most."""
+LONGEST = 192
+"""Pixels of a slice's longer side, at most; most brains have fewer at 1 mm."""
 
 COLUMNS = 12
 """Slices side by side in a sheet."""
