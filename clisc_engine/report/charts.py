@@ -11,6 +11,7 @@ from clisc_engine.report.svg import Chart, number
 TUMOUR, NORMAL = 1, 0
 BINS = 20
 """Bars of a histogram, about."""
+MOST_LABELS_IN_A_LINE = 6
 
 
 def probability_chart(name: str, probability: Sequence[float], labels: Sequence[int]) -> str:
@@ -95,15 +96,19 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
     """
     filled = {name: values for name, values in groups.items() if values}
     chart = Chart(description, (-0.5, len(filled) - 0.5), (0, 100))
-    chart.axes("", quantity, [])
+    counts = {len(values) for values in filled.values()}
+    chart.axes(f"{counts.pop()} cases each" if len(counts) == 1 else "", quantity, [])
+    crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 0
     half = min(0.28, 0.06 * max(len(filled), 1))
     for place, (name, values) in enumerate(filled.items()):
         _box(chart, place, half, list(values.values()))
         for case, value in values.items():
             hint = f"{case}: {value:.1f} %"
             chart.add("circle", "case", hint, cx=chart.across(place), cy=chart.up(value), r=2.2)
-        chart.text(name, "tick", chart.across(place), chart.up(0) + 15)
-        chart.text(f"n = {len(values)}", "tick faint", chart.across(place), chart.up(0) + 28)
+        line = 15 + 11 * (crowded and place % 2)
+        chart.text(name, "tick", chart.across(place), chart.up(0) + line)
+        if not alike:
+            chart.text(f"n = {len(values)}", "tick faint", chart.across(place), chart.up(0) + 13 + line)
     return chart.markup()
 
 

@@ -85,6 +85,15 @@ def test_a_box_spans_the_quartiles_and_whiskers_stop_before_an_outlier():
     assert len(drawn(chart, "case")) == 5 and "nothing" not in chart
 
 
+def test_box_plots_say_how_many_cases_they_stand_for():
+    three, two = {"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 1.0, "b": 2.0}
+    words = [element.text for element in drawn(box_chart("", "DSC %", {"SAM": three, "CAM": two}), "tick")]
+    assert {"n = 3", "n = 2", "SAM", "CAM"} <= set(words)
+    alike = box_chart("", "DSC %", {"SAM": three, "CAM": three})
+    assert "3 cases each" in [element.text for element in drawn(alike, "name")]
+    assert "n = " not in alike
+
+
 def test_a_name_full_of_markup_stays_a_name():
     name = "<img src=x onerror=alert(1)>&\"'"
     chart = box_chart(name, "DSC %", {name: {name: 1.0}})

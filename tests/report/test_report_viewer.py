@@ -1,7 +1,13 @@
 """The report in a real browser: nothing asked of a network, keys and toggles at work, fit for a phone."""
 
+from dataclasses import replace
+
 import pytest
 from browser import CHROMIUM, browser
+
+from clisc_engine.control import Control
+from clisc_engine.report.write import Choice, write_report
+from clisc_engine.settings_keys import with_changes
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
@@ -132,6 +138,20 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(window, page):
     assert window.run("document.documentElement.scrollWidth") == 390
     width = window.run("document.querySelector('[data-part=canvas]').getBoundingClientRect().width")
     assert 300 < width <= 390
+
+
+def test_long_names_and_reasons_do_not_widen_a_phone_s_page(chromium, copied, tmp_path):
+    case = copied.case("p0")
+    name = "patient" * 20
+    copied.add_case(replace(case.info, name=name), case.read("image"), case.seal("image"))
+    changes = {"label.tumour_prompts": ["x" * 300]}
+    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
+    path = tmp_path / "report.html"
+    write_report(copied, path, Choice(cases=(name, "p4")), Control())
+    chromium.size(390, 844, mobile=True)
+    chromium.open(path.as_uri())
+    chromium.until(READY)
+    assert chromium.run("document.documentElement.scrollWidth") == 390
 
 
 def test_dark_and_light_follow_the_user_s_wish(window):
