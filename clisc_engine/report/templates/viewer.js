@@ -215,7 +215,7 @@
     if (shown.has(id)) shown.delete(id);
     else shown.add(id);
     box.checked = shown.has(id);
-    draw();
+    if (current) draw();
   }
 
   function step(by) {
