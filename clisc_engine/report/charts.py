@@ -105,7 +105,7 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
         for case, value in values.items():
             hint = f"{case}: {value:.1f} %"
             chart.add("circle", "case", hint, cx=chart.across(place), cy=chart.up(value), r=2.2)
-        line = 15 + 11 * (crowded and place % 2)
+        line = 14 + 10 * (crowded and place % 2)
         chart.text(name, "tick", chart.across(place), chart.up(0) + line)
         if not alike:
             chart.text(f"n = {len(values)}", "tick faint", chart.across(place), chart.up(0) + 13 + line)

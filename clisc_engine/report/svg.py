@@ -64,7 +64,7 @@ class Chart:
             self.text(number(value), "tick", self.across(value), HEIGHT - BOTTOM + 15)
         base = self.up(self.y[0])
         self.add("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=base, y2=base)
-        self.text(across, "name", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6)
+        self.text(across, "name", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4)
         middle = (TOP + HEIGHT - BOTTOM) / 2
         attributes = {"class": "name", "text-anchor": "middle", "transform": f"rotate(-90 11 {middle})"}
         ET.SubElement(self.root, "text", {**attributes, "x": "11", "y": str(middle)}).text = up

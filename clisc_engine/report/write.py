@@ -85,11 +85,12 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
     pictured, viewed = chosen_cases(story, list(splits), choice)
     shown: list[ShownCase] = []
     failed: dict[str, str] = {}
-    control.progress.begin("report", len(viewed), "case")
-    for name in viewed:
+    wanted = list(dict.fromkeys([*pictured, *viewed]))
+    control.progress.begin("report", len(wanted), "case")
+    for name in wanted:
         control.check_stop()
         try:
-            shown.append(_show(project, story, name, name in pictured))
+            shown.append(_show(project, story, name, name in pictured, name in viewed))
         except BadInput as error:
             if name not in splits:
                 raise
@@ -99,8 +100,9 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
     page = render(story, splits, shown, failed)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page)
-    names = [case.name for case in shown]
-    return Written(path, len(page), [case.name for case in shown if case.rows], names, failed)
+    in_pictures = [case.name for case in shown if _is_pictured(case)]
+    in_viewer = [case.name for case in shown if _is_viewed(case)]
+    return Written(path, len(page), in_pictures, in_viewer, failed)
 
 
 def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[str], list[str]]:
@@ -130,8 +132,9 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
         story=story,
         stages={line.stage: line for line in story.stages},
         order=[*STAGES, EVALUATE],
-        shown=shown,
-        places={case.name: index for index, case in enumerate(shown)},
+        pictured=[case for case in shown if _is_pictured(case)],
+        viewed=[case for case in shown if _is_viewed(case)],
+        places={case.name: index for index, case in enumerate(filter(_is_viewed, shown))},
         failed=failed,
         layers=LAYERS,
         viewer={"layers": [asdict(layer) for layer in LAYERS], "heat": heat_colours()},
@@ -150,7 +153,7 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
     return page.encode()
 
 
-def _show(project: Project, story: Story, name: str, pictured: bool) -> ShownCase:
+def _show(project: Project, story: Story, name: str, pictured: bool, viewed: bool) -> ShownCase:
     picture = case_picture(project, name, SLICES)
     chart = None
     if picture.probability.size:
@@ -163,11 +166,19 @@ def _show(project: Project, story: Story, name: str, pictured: bool) -> ShownCas
         place=place_in_words(name, story.ranking),
         result=story.ranking.in_words(name),
         labels=chart,
-        viewer=viewer_case(picture, first),
+        viewer=viewer_case(picture, first) if viewed else {},
     )
     if pictured:
         case.grid, case.rows = rows_of(picture)
     return case
+
+
+def _is_pictured(case: ShownCase) -> bool:
+    return bool(case.rows)
+
+
+def _is_viewed(case: ShownCase) -> bool:
+    return bool(case.viewer)
 
 
 def _curves(story: Story) -> dict[str, list[Markup]]:

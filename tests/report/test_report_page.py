@@ -149,6 +149,8 @@ def test_cases_are_those_named_or_the_most_telling(evaluated, tmp_path):
     assert shown(cases=("p3", "p1", "p3"), pictures=1) == (["p3"], ["p3", "p1"])
     (dropped,) = gather(evaluated).dropped
     assert shown(pictures=2, viewers=2) == (["p4"], ["p4", dropped]), "p4 alone is measured"
-    assert shown(viewers=0) == ([], [])
+    assert shown(viewers=0) == (["p4"], []) and shown(pictures=0, viewers=0) == ([], [])
+    document = Document((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "No case is pictured" in document.text and "No case is in this file" in document.text
     with pytest.raises(BadInput, match="nobody"):
         shown(cases=("nobody",))
