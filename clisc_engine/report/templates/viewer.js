@@ -14,6 +14,7 @@
   const profile = part("profile");
   const scratch = document.createElement("canvas");
   const LARGEST = 840; // pixels of the canvas's longer side
+  const FILL = 0.18; // opacity of a mask inside its outline at full strength
   const TUMOUR = 1;
   const NORMAL = 0;
   const WORDS = { [TUMOUR]: "tumour", [NORMAL]: "normal" };
@@ -119,7 +120,7 @@
     const [red, green, blue] = [1, 3, 5].map((at) => parseInt(layer.colour.slice(at, at + 2), 16));
     for (let i = 0; i < inside.length; i += 1) {
       inside[i] = data[4 * i] > 127 ? 1 : 0;
-      data.set([red, green, blue, inside[i] * 255 * strength * 0.3], 4 * i);
+      data.set([red, green, blue, inside[i] * 255 * strength * FILL], 4 * i);
     }
     paint(context, image, false);
     stroke(context, border(inside, width, height), layer);
