@@ -8,6 +8,8 @@ from clisc_engine.settings import Augmentation
 
 KEYS = ("image", "label")
 LEFT_RIGHT = 2
+NO_SIGNAL = 3.0
+"""Standard deviations from no signal to a FLAIR brain's mean (2.6 to 3.9); coils shade by a factor."""
 
 
 def patch_transform(patch: tuple[int, ...], patches: int, augment: Augmentation) -> Any:
@@ -49,12 +51,15 @@ def _paper() -> list[Any]:
 
 
 def _wide() -> list[Any]:
-    """A head as another scanner may show it: turned, larger, mirrored, brighter; never upside down."""
+    """A head as another scanner may show it: turned, larger, mirrored, shaded; never upside down."""
     from monai import transforms as mt
 
     return [
         _affine(0.7, turn=(0.26, 0.1, 0.1), stretch=0.15),
         mt.RandFlipd(KEYS, prob=0.5, spatial_axis=LEFT_RIGHT),
+        mt.ShiftIntensityd("image", offset=NO_SIGNAL),
+        mt.RandBiasFieldd("image", degree=3, coeff_range=(-0.08, 0.08), prob=0.3),
+        mt.ShiftIntensityd("image", offset=-NO_SIGNAL),
         mt.RandScaleIntensityd("image", factors=0.35, prob=0.5),
         mt.RandShiftIntensityd("image", offsets=0.4, prob=0.5),
     ]
