@@ -123,6 +123,7 @@ class RunOptions:
         """Hold the project's lock until the command ends; a dry run takes none."""
         if not self.dry_run:
             from clisc_engine.lock import hold
+            from clisc_engine.project import clear_staging
 
             flag = self.stop()
             held = hold(
@@ -132,6 +133,7 @@ class RunOptions:
                 lost=lambda reason: setattr(flag, "reason", reason),
             )
             self.context.with_resource(held)
+            clear_staging(folder)
 
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""

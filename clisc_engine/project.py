@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from clisc_engine.store import Seal, Store, disk_faults
 
 SETTINGS_FILE = "clisc.toml"
 STORE = "store.zarr"
+STAGING = ".clisc-init"
+"""Folder inside the project's in which `init` makes it."""
+
 SPLITS = ("train", "valid", "test")
 REFERENCE = "reference"
 RECORD = "case"
@@ -216,6 +220,13 @@ def create(root: Path, settings: Settings) -> Project:
         root.mkdir(parents=True, exist_ok=True)
         write_settings(root / SETTINGS_FILE, settings)
     return Project(root, settings)
+
+
+def clear_staging(root: Path) -> None:
+    """Remove what an import that was killed right at its end left; its project is in place."""
+    if (root / STAGING).exists() and (root / SETTINGS_FILE).exists():
+        with disk_faults(root / STAGING):
+            shutil.rmtree(root / STAGING)
 
 
 def open_project(path: Path | None) -> Project:

@@ -19,9 +19,8 @@ from clisc_engine.integrity import (
     state_problem,
     weights_problem,
 )
-from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, SPLITS, STORE, CaseInfo
+from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, SPLITS, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
-from clisc_engine.stages.initialise import STAGING
 from clisc_engine.store import Seal, Store
 
 State = Literal["damaged", "missing", "left over", "to be made"]
