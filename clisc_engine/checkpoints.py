@@ -49,6 +49,11 @@ class Checkpoint:
         """The state that was saved before it."""
         return self.folder / f"{self.name}.training-before.pt"
 
+    @property
+    def removed(self) -> Path:
+        """Stands in the place of weights that `verify --repair` took away, and says why."""
+        return self.folder / f"{self.name}.removed.txt"
+
     def made_from(self) -> dict[str, str] | None:
         """What made the weights; None when there are none.
 
@@ -105,7 +110,19 @@ class Checkpoint:
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
+        self.removed.unlink(missing_ok=True)
         self.drop_states(keep_newest=keep_state)
+
+    def take_away(self, why: str) -> None:
+        """Remove the finished weights, so that the stage that makes them does so again."""
+        write_atomically(self.removed, why.encode())
+        self.weights.unlink(missing_ok=True)
+
+    def taken_away(self) -> str:
+        """Why `take_away` removed the weights; empty when it did not, or they were made again."""
+        if self.weights.exists() or not self.removed.exists():
+            return ""
+        return self.removed.read_text(encoding="utf-8", errors="replace") or "they were removed"
 
     def drop_states(self, *, keep_newest: bool) -> None:
         """Drop the training states, or all but the newest."""

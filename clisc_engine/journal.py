@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.control import Control
@@ -30,6 +33,7 @@ class Entry:
         version: of clisc.
         outcome: done, or the error's first words.
         worked: whether anything was made; runs that found all up to date are not kept.
+        made: cases or networks that have been made when the run ends, also if an earlier run did it.
     """
 
     stage: str
@@ -40,6 +44,7 @@ class Entry:
     version: str
     outcome: str
     worked: bool = True
+    made: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -60,21 +65,31 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
 
 
 def entries(project: Project) -> list[Entry]:
-    """All entries, oldest first; a line that a kill cut short is left out."""
-    path = project.logs / FILE
+    """All entries of a project, oldest first."""
+    return read(project.logs)
+
+
+def read(logs: Path) -> list[Entry]:
+    """All entries in a folder of logs, oldest first; lines that are not whole are left out."""
+    path = logs / FILE
     found: list[Entry] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            found.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError):
-            continue
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
+        with suppress(ValidationError):
+            found.append(_adapter().validate_json(line))
     return found
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Entry]:
+    return TypeAdapter(Entry)
 
 
 def _append(path: Path, note: Entry) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(note)) + "\n")
+        file.write(("" if whole else "\n") + json.dumps(asdict(note)) + "\n")
 
 
 def _device(control: Control) -> str:
