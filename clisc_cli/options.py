@@ -46,6 +46,7 @@ def project_and_case(directory: Path | None, case: str | None) -> tuple[Project,
     Raises:
         BadInput: when the project has no such case.
     """
+    from clisc_engine.case_names import normal
     from clisc_engine.errors import MissingStage
     from clisc_engine.project import open_project
 
@@ -57,7 +58,7 @@ def project_and_case(directory: Path | None, case: str | None) -> tuple[Project,
     else:
         project = open_project(directory)
     if case is not None:
-        project.case(case)
+        case = project.case(normal(case)).info.name
     return project, case
 
 
@@ -154,6 +155,7 @@ class RunOptions:
 
     def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
+        from clisc_engine.case_names import normal
         from clisc_engine.control import Control
 
         return Control(
@@ -163,7 +165,7 @@ class RunOptions:
             workers=self.workers,
             force=self.force,
             dry_run=self.dry_run,
-            cases=tuple(name for text in self.cases for name in text.split(",") if name),
+            cases=tuple(normal(name) for text in self.cases for name in text.split(",") if name.strip()),
             splits=splits,
             progress=self.terminal(),
             stop=self.stop(),

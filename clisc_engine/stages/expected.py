@@ -17,6 +17,7 @@ from clisc_engine import journal
 from clisc_engine.errors import BadInput
 from clisc_engine.integrity import GROUPS
 from clisc_engine.project import REFERENCE, SPLITS, CaseInfo
+from clisc_engine.stages import evaluation_document
 from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import Seal, Store
 
@@ -123,8 +124,8 @@ def _by_journal(root: Path) -> Iterator[tuple[str, Claim]]:
 
 
 def _by_evaluation(store: Store) -> Iterator[tuple[str, Claim]]:
-    with suppress(BadInput, KeyError, TypeError):
-        for measured in store.attributes("metrics/evaluation")["evaluation"]["cases"]:
+    for measured in (evaluation_document.load(store) or {"cases": []})["cases"]:
+        if measured["name"] in ROWS:
             yield measured["case"], Claim(ROWS[measured["name"]], "`clisc evaluate` measured it")
 
 
