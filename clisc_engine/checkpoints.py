@@ -15,7 +15,7 @@ import safetensors
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY
-from clisc_engine.store import write_atomically
+from clisc_engine.store import disk_faults, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,8 @@ class Checkpoint:
         """Save the finished weights, then drop the training state unless more epochs can follow."""
         import safetensors.torch
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with disk_faults(self.weights):
+            self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
@@ -131,17 +132,22 @@ class Checkpoint:
             self.state.unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Save the state of a training under way; the one before it is kept."""
+        """Save the state of a training under way; the one before it is kept.
+
+        Raises:
+            DiskFault: when the disk does not take it; the one before it is kept then too.
+        """
         import torch
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(f".{self.name}.*.partial"):
-            leftover.unlink(missing_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        if self.state.exists():
-            self.state.replace(self.previous_state)
-        write_atomically(self.state, buffer.getvalue())
+        with disk_faults(self.state):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.folder.glob(f".{self.name}.*.partial"):
+                leftover.unlink(missing_ok=True)
+            if self.state.exists():
+                self.state.replace(self.previous_state)
+            write_atomically(self.state, buffer.getvalue())
 
     def load_state(self, expected: str, say: Callable[[str], None]) -> dict[str, Any] | None:
         """The newest readable state of a training of this fingerprint; None when there is none.
@@ -157,6 +163,7 @@ class Checkpoint:
                 continue
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
+                _check_state(state)
                 if state["fingerprint"] == expected:
                     return dict(state)
             except Exception as error:
@@ -192,6 +199,32 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     if before is None:
         return f"{checkpoint.name} is not trained yet"
     return difference(before, made_from)
+
+
+_STATE = {
+    "fingerprint": str,
+    "epoch": int,
+    "within": dict,
+    "history": list,
+    "best": dict,
+    "best_score": float,
+    "module": dict,
+    "optimiser": dict,
+}
+_WITHIN = {"step", "total", "seconds", "generator", "cuda", "scaler"}
+
+
+def _check_state(state: Any) -> None:
+    """Refuse what was not written by `save_state`.
+
+    Raises:
+        TypeError: for a missing or strange part.
+    """
+    for key, kind in _STATE.items():
+        if not isinstance(state, dict) or not isinstance(state.get(key), kind):
+            raise TypeError(f"no {key}")
+    if state["within"] and state["within"].keys() != _WITHIN:
+        raise TypeError("no position within the epoch")
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -10,12 +10,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.control import Control
+from clisc_engine.errors import DiskFault
 from clisc_engine.project import Project
+from clisc_engine.store import disk_faults
 
 FILE = "runs.jsonl"
 
@@ -38,7 +41,7 @@ class Entry:
 
     stage: str
     started: str
-    seconds: float
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     device: str
     precision: str
     version: str
@@ -57,11 +60,10 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
         yield note
     except BaseException as error:
         note.outcome = f"{type(error).__name__}: {error}"[:300]
+        with suppress(DiskFault):  # the error that ends the run is the one to hear of
+            _append(project.logs / FILE, note, started, control)
         raise
-    finally:
-        note.seconds = round(time.monotonic() - started, 3)
-        if note.worked and not control.dry_run:
-            _append(project.logs / FILE, note)
+    _append(project.logs / FILE, note, started, control)
 
 
 def entries(project: Project) -> list[Entry]:
@@ -75,9 +77,17 @@ def read(logs: Path) -> list[Entry]:
     found: list[Entry] = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for line in text.splitlines():
-        with suppress(ValidationError):
-            found.append(_adapter().validate_json(line))
+        if (entry := read_line(line)) is not None:
+            found.append(entry)
     return found
+
+
+def read_line(line: str) -> Entry | None:
+    """The entry that a line holds; None when it is not whole."""
+    try:
+        return _adapter().validate_json(line)
+    except ValidationError:
+        return None
 
 
 @functools.cache
@@ -85,11 +95,15 @@ def _adapter() -> TypeAdapter[Entry]:
     return TypeAdapter(Entry)
 
 
-def _append(path: Path, note: Entry) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line
-    with path.open("a", encoding="utf-8") as file:
-        file.write(("" if whole else "\n") + json.dumps(asdict(note)) + "\n")
+def _append(path: Path, note: Entry, started: float, control: Control) -> None:
+    note.seconds = round(time.monotonic() - started, 3)
+    if not note.worked or control.dry_run:
+        return
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("" if whole else "\n") + json.dumps(asdict(note)) + "\n")
 
 
 def _device(control: Control) -> str:
