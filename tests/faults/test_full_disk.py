@@ -58,7 +58,7 @@ def test_a_training_s_state_that_does_not_fit(clisc, root, finished, mounted, sa
     shown = clisc(*command)
     assert shown.code == 3 and "Free some space" in shown.message and str(state) in shown.message
     assert clisc("verify", root).code == 0 and untouched(finished, root)
-    remount(folder, "size=64m")
+    remount(folder, "size=1g")
     again = clisc(*command)
     assert again.code == 0 and ("goes on after epoch 1" in again.message) == bool(saves)
     assert untouched(finished, root)
