@@ -132,6 +132,8 @@ def _import_all(
                 control.check_stop()
                 try:
                     future.result()
+                except DiskFault:
+                    raise
                 except BadInput as error:
                     if not skip_bad:
                         raise

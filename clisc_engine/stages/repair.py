@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, DiskFault
 from clisc_engine.project import RECORD, SETTINGS_FILE, STORE, CaseInfo, Project
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings
@@ -68,6 +68,8 @@ def _import_again(root: Path, store: Store, path: str, finding: Finding) -> None
     settings = default or Settings()
     try:
         import_again(Project(root, settings), info, array, settings_of_import(seal, settings.image))
+    except DiskFault:
+        raise
     except BadInput as error:
         source = info.source if array == "image" else info.reference_source
         finding.remedy = (
