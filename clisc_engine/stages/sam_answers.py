@@ -14,6 +14,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.prompts import Prompt, roi_prompts
 from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
+from clisc_engine.embedding_cache import EmbeddingCache
 from clisc_engine.imaging.window import equalise
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.models.sam import SamModel
@@ -50,6 +51,9 @@ class Prompter:
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
+        kept: where embeddings are kept between runs.
+        case: the volume's name there.
+        key: stands for all that makes the volume's embeddings.
         seed: of the draw of bright foreground points.
     """
 
@@ -58,6 +62,9 @@ class Prompter:
     settings: Settings
     control: Control
     sizes: SamSizes
+    kept: EmbeddingCache
+    case: str
+    key: str
     seed: int
 
     def __post_init__(self) -> None:
@@ -86,7 +93,10 @@ class Prompter:
         return mask.astype(np.uint8)
 
     def _encode(self, wanted: list[int]) -> None:
-        new = [z for z in wanted if z not in self._embeddings]
+        lacking = [z for z in wanted if z not in self._embeddings]
+        known = self.kept.load(self.case, self.key, lacking)
+        self._embeddings |= {z: torch.from_numpy(values) for z, values in known.items()}
+        new = [z for z in lacking if z not in known]
 
         def encode(part: slice) -> None:
             slices = self._slices[new[part]]
@@ -97,6 +107,7 @@ class Prompter:
             self._embeddings.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
+        self.kept.keep(self.case, self.key, {z: self._embeddings[z].numpy() for z in new})
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         with torch.inference_mode(), self._autocast():
