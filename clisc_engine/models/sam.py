@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from clisc_engine.models import sam_attention
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
 from clisc_engine.models.weights import bundled, load_state, sam_path, sha256_of
+
+Embeddings: TypeAlias = npt.NDArray[np.float16]
+"""(N, C, h, w), what SAM's encoder says of N slices."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class SamModel:
         return int(self.network.image_encoder.img_size)
 
     @torch.inference_mode()
-    def encode(self, slices: npt.NDArray[np.uint8]) -> Tensor:
-        """Image embeddings (N, C, h, w) float16, on the host, of (N, Y, X) uint8 slices.
+    def encode(self, slices: npt.NDArray[np.uint8]) -> Embeddings:
+        """Image embeddings (N, C, h, w) of (N, Y, X) uint8 slices.
 
         They are rounded whether they will be kept or not, so that masks do not depend on a cache. On a
         CPU slices go through one by one: batches gain nothing at full size, and sums in another order
@@ -58,12 +62,12 @@ class SamModel:
         pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2).contiguous()
         prepared = self.network.preprocess(pixels.float())
         parts = prepared.split(1 if self.device.type == "cpu" else len(prepared))
-        found = [sam_attention.encode(self.network.image_encoder, part).half().cpu() for part in parts]
-        return torch.cat(found)
+        encoder = self.network.image_encoder
+        return np.concatenate([sam_attention.encode(encoder, part).half().cpu().numpy() for part in parts])
 
     @torch.inference_mode()
     def decode(
-        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
     ) -> npt.NDArray[np.bool_]:
         """One mask a prompt.
 
@@ -85,11 +89,12 @@ class SamModel:
         return masks
 
     def _decode_alike(
-        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
     ) -> npt.NDArray[np.bool_]:
         # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
-        low = self._low_resolution_masks(embeddings.to(self.device).float(), sparse, dense)
+        images = torch.from_numpy(embeddings).to(self.device).float()
+        low = self._low_resolution_masks(images, sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
         masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
         return (masks[:, 0] > self.network.mask_threshold).cpu().numpy()

@@ -70,7 +70,7 @@ class Prompter:
     def __post_init__(self) -> None:
         """Window the slices; nothing is encoded yet."""
         self._slices = windowed(self.image, self.settings.window)
-        self._embeddings: dict[int, torch.Tensor] = {}
+        self._embeddings: dict[int, npt.NDArray[np.float16]] = {}
 
     def answer(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
         """SAM's (Z, Y, X) mask for a region of interest; slices without region stay empty."""
@@ -95,7 +95,7 @@ class Prompter:
     def _encode(self, wanted: list[int]) -> None:
         lacking = [z for z in wanted if z not in self._embeddings]
         known = self.kept.load(self.case, self.key, lacking)
-        self._embeddings |= {z: torch.from_numpy(values) for z, values in known.items()}
+        self._embeddings |= known
         new = [z for z in lacking if z not in known]
 
         def encode(part: slice) -> None:
@@ -107,11 +107,11 @@ class Prompter:
             self._embeddings.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
-        self.kept.keep(self.case, self.key, {z: self._embeddings[z].numpy() for z in new})
+        self.kept.keep(self.case, self.key, {z: self._embeddings[z] for z in new})
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         with torch.inference_mode(), self._autocast():
-            embeddings = torch.stack([self._embeddings[z] for z, _ in batch])
+            embeddings = np.stack([self._embeddings[z] for z, _ in batch])
             return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
 
     def _autocast(self) -> torch.autocast:
