@@ -250,10 +250,13 @@ class S3fSettings(Section):
 
 
 class TrainingSettings(Section):
-    """How trainings are kept; no part of what comes out."""
+    """How trainings are kept and fed; no part of what comes out."""
 
     save_every_minutes: Annotated[float, Field(ge=0)] = Field(
         10.0, description="save within an epoch after so many minutes; 0 after whole epochs only"
+    )
+    memory_gb: Annotated[float, Field(ge=0)] = Field(
+        8.0, description="GB of decoded volumes that U-Net trainings hold; the others are read ahead"
     )
 
 
