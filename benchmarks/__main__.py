@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), help="results go here")
+    parser.add_argument("--kept", action="store_true", help="take the results in --json, measure nothing")
     parser.add_argument("--docs", action="store_true", help="rewrite the table in docs/performance.md")
     parser.add_argument("--save-baseline", action="store_true", help="commit to these ratios")
     parser.add_argument("--check", action="store_true", help="compare with the committed ratios")
@@ -48,13 +49,17 @@ def _all(options: argparse.Namespace) -> int:
     from benchmarks.measure import Row
     from benchmarks.memory import Memory
 
-    found = {name: _in_own_process(name) for name in options.names or NAMES}
+    document: dict[str, Any] = {"about": _about(), "measured": {}}
+    if options.kept:
+        document = json.loads(options.json.read_text(encoding="utf-8"))
+    else:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        for name in options.names or NAMES:
+            document["measured"][name] = _in_own_process(name)
+            options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    found, about = document["measured"], document["about"]
     rows = [Row(**one) for name, many in found.items() if name != "memory" for one in many]
     memories = [Memory(**one) for one in found.get("memory", [])]
-    about = _about()
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    document = {"about": about, "measured": found, "ratios": report.baseline_of(rows)}
-    options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     print(report.table(rows, memories))
     if options.docs:
         report.rewrite(rows, memories, about)
@@ -87,8 +92,10 @@ def _about() -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, check=False, encoding="utf-8"
     ).stdout.strip()
+    threads = torch.get_num_threads()
+    clock = "seconds of the processor, one thread" if threads == 1 else f"{threads} threads"
     return (
-        f"Measured on {os.cpu_count()} cores of {model}{native}, Python {platform.python_version()}, torch "
+        f"Measured with {clock}, on a machine with {os.cpu_count()} cores of {model}{native}, Python {platform.python_version()}, torch "
         f"{torch.__version__}, float32 unless said otherwise, at commit {commit}."
     )
 

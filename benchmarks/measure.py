@@ -69,11 +69,15 @@ def by_turns(ours: Action, plain: Action, *, rounds: int, warm: bool = True) -> 
 
 
 def seconds(action: Action) -> float:
-    """How long an action takes once."""
+    """How long an action takes once: by the clock, or with one thread in seconds of the processor.
+
+    The latter count nothing of what others do on a shared machine, and no idle second thread.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     gc.collect()
-    started = time.perf_counter()
+    started = clock()
     action()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 @torch.inference_mode()
