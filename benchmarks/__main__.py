@@ -95,8 +95,8 @@ def _about() -> str:
     threads = torch.get_num_threads()
     clock = "seconds of the processor, one thread" if threads == 1 else f"{threads} threads"
     return (
-        f"Measured with {clock}, on a machine with {os.cpu_count()} cores of {model}{native}, Python {platform.python_version()}, torch "
-        f"{torch.__version__}, float32 unless said otherwise, at commit {commit}."
+        f"Measured with {clock}, on a machine with {os.cpu_count()} cores of {model}{native}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, at commit {commit}."
     )
 
 
