@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.projects import add, project_of
+from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain
 
 SHAPE = (96, 200, 180)
@@ -37,8 +37,8 @@ def inference() -> list[Memory]:
         volumes = [brain(SHAPE, seed=100 + index) for index in range(FEW)]
         repeated = [volumes[index % FEW] for index in range(MANY)]
         project = project_of(root, [image for image, _ in repeated], {}, "tiny")
-        for case, (_, lesion) in zip(project.cases(), repeated, strict=True):
-            add(case, "cams/amda", lesion * 255)
+        for case, (image, lesion) in zip(project.cases(), repeated, strict=True):
+            add(case, "cams/amda", lesion[brain_box(image)] * 255)
         first = ",".join(case.info.name for case in project.cases()[:FEW])
         return [
             Memory(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 
 from benchmarks.measure import randomise
 from clisc_engine.presets import preset
@@ -20,9 +21,10 @@ from clisc_engine.store import Seal
 def project_of(
     root: Path, images: Sequence[npt.NDArray[Any]], changes: Mapping[str, Any], kind: str = "paper"
 ) -> Project:
-    """A project whose train cases hold these (Z, Y, X) images, normalised over the brain."""
+    """A project whose train cases hold these (Z, Y, X) images, cropped to the brain as `init` does."""
     project = create(root, with_changes(preset(kind), changes, "benchmark"))
-    for index, image in enumerate(images):
+    for index, whole in enumerate(images):
+        image = whole[brain_box(whole)]
         inside = image != 0
         values = (image - image[inside].mean()) / image[inside].std()
         name = f"case-{index:03d}"
@@ -30,6 +32,12 @@ def project_of(
         stored = np.where(inside, values, 0).astype(np.float16)
         project.add_case(info, stored, Seal.now("init", f"image-{index}", {}))
     return project
+
+
+def brain_box(image: npt.NDArray[Any]) -> tuple[slice, ...]:
+    """The box of an image's brain."""
+    box: tuple[slice, ...] = ndimage.find_objects((image != 0).astype(np.uint8))[0]
+    return box
 
 
 def add(case: CaseArrays, array: str, data: npt.NDArray[Any]) -> None:

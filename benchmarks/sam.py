@@ -14,7 +14,7 @@ import torch
 from segment_anything import SamPredictor, sam_model_registry
 
 from benchmarks.measure import Row, by_turns, operations, peak_gb, product_rate, randomise, seconds
-from benchmarks.projects import project_of, sam_file
+from benchmarks.projects import brain_box, project_of, sam_file
 from benchmarks.volumes import brain
 from clisc_engine.control import Control, Precision
 from clisc_engine.core.prompts import Prompt
@@ -73,10 +73,11 @@ def encoder() -> list[Row]:
 def volume() -> list[Row]:
     """Prompting SAM on the slices of a volume, and prompting it again."""
     with tempfile.TemporaryDirectory() as folder:
-        image, lesion = brain(seed=2)
-        middle = 80
-        lesion[: middle - SLICES // 2] = 0
-        lesion[middle - SLICES // 2 + SLICES :] = 0
+        image, whole = brain(seed=2)
+        lesion = whole[brain_box(image)]
+        middle = len(lesion) // 2
+        lesion[:middle] = 0
+        lesion[middle + SLICES :] = 0
         changes = {"sam.checkpoint": str(sam_file(Path(folder)))}
         project = project_of(Path(folder) / "project", [image], changes)
         (case,) = project.cases()

@@ -10,7 +10,7 @@ import SimpleITK
 import torch
 
 from benchmarks.measure import Row, by_turns, operations, peak_gb, product_rate
-from benchmarks.projects import add, project_of
+from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
 from clisc_engine.control import Control
 from clisc_engine.models.augmentation import patch_transform
@@ -38,7 +38,7 @@ def unet() -> list[Row]:
         project = project_of(folder / "project", [image for image, _ in volumes], changes)
         cases = project.cases()
         for index, (case, (image, lesion)) in enumerate(zip(cases, volumes, strict=True)):
-            add(case, LABELS, lesion)
+            add(case, LABELS, lesion[brain_box(image)])
             write(folder / f"{index}_image.nii.gz", image)
             write(folder / f"{index}_label.nii.gz", lesion)
 
