@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup test lint demo soak completions tiny-models clean
+.PHONY: setup test lint demo soak bench bench-check completions tiny-models clean
 
 setup: $(READY)
 
@@ -25,6 +25,14 @@ test: lint
 
 soak: setup
 	$(BIN)/python -m pytest -m soak
+
+# About ten minutes on two cores; the table of docs/performance.md is written anew.
+bench: setup
+	$(BIN)/python -m benchmarks --docs
+
+# Fails when a ratio is worse than the committed one by more than the tolerance; seconds do not count.
+bench-check: setup
+	$(BIN)/python -m benchmarks --check
 
 demo: setup
 	$(BIN)/clisc demo clisc-demo

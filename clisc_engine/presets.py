@@ -23,7 +23,7 @@ TINY: Mapping[str, Any] = {
     "cam": {"layers": ["layer2"]},
     "amda": {"t": 5.0},
     "prompts": {"dilation": 3},
-    "sam": {"model": "tiny", "equalise": False, "batch_size": 16},
+    "sam": {"model": "tiny", "equalise": False, "batch_size": 16, "cache_gb": 1.0},
     "unet": {
         "patch": [32, 80, 64],
         "spacing": [4.0, 2.5, 2.5],

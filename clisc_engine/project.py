@@ -199,6 +199,11 @@ class Project:
         return self.root / "logs"
 
     @property
+    def cache(self) -> Path:
+        """Folder of what only saves time and may be deleted."""
+        return self.root / "cache"
+
+    @property
     def results(self) -> Path:
         """Folder of the tables that `evaluate` writes."""
         return self.root / "results"

@@ -179,7 +179,15 @@ class SamSettings(Section):
     )
     equalise: bool = Field(True, description="equalise the slice's histogram first (code: yes)")
     inside_brain: bool = Field(True, description="cut SAM's answer at the brain's border (code)")
-    batch_size: Annotated[int, Field(ge=1)] = Field(4, description="slices encoded at once")
+    image_size: Annotated[int, Field(ge=0, le=1024, multiple_of=16)] = Field(
+        0, description="side of SAM's input in pixels; less is faster and only approximate; 0: its own"
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        4, description="slices encoded at once; a CPU takes one"
+    )
+    cache_gb: Annotated[float, Field(ge=0)] = Field(
+        20.0, description="GB of SAM's embeddings kept in the project, to prompt again fast; 0 none"
+    )
 
 
 class UnetSettings(Section):
@@ -247,10 +255,13 @@ class S3fSettings(Section):
 
 
 class TrainingSettings(Section):
-    """How trainings are kept; no part of what comes out."""
+    """How trainings are kept and fed; no part of what comes out."""
 
     save_every_minutes: Annotated[float, Field(ge=0)] = Field(
         10.0, description="save within an epoch after so many minutes; 0 after whole epochs only"
+    )
+    memory_gb: Annotated[float, Field(ge=0)] = Field(
+        8.0, description="GB of decoded volumes that U-Net trainings hold; the others are read ahead"
     )
 
 

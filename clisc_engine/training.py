@@ -105,10 +105,22 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
             _save(training, checkpoint, state)
             _write_curve(curve, state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
+            if estimate := _time_left(training, state):
+                control.progress.say(f"{checkpoint.name}: {estimate}")
     finally:
         control.progress.end()
     weights = state["best"] or training.module.state_dict()
     checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+
+
+def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
+    """What the first epoch lets expect, in words; empty later, and where it is not worth a line."""
+    left = training.epochs - state["epoch"]
+    minutes = left * float(state["history"][0]["seconds"]) / 60
+    if state["epoch"] > 1 or minutes < 1:
+        return ""
+    time_left = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    return f"about {time_left} left for {left} epochs"
 
 
 def polynomial(epochs: int, power: float) -> Callable[[int], float]:

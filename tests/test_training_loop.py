@@ -1,6 +1,8 @@
 """A training left at any step, and gone on with, ends as if it had never been left."""
 
 import csv
+import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -305,3 +307,13 @@ def test_memory_that_does_not_suffice_names_the_setting(tmp_path):
     work = Work(tmp_path, changes={"loss": greedy})
     with pytest.raises(BadInput, match=r"unet.batch_size"):
         work.run()
+
+
+@pytest.mark.parametrize(("tick", "said"), [(30.0, r"about \d+ minutes left for 2 epochs"), (0.1, None)])
+def test_the_first_epoch_tells_how_long_the_others_will_take(tmp_path, monkeypatch, tick, said):
+    now = itertools.count(step=tick)
+    monkeypatch.setattr("clisc_engine.training.time.monotonic", lambda: next(now))
+    lines = [line for line in Work(tmp_path).run() if " left " in line]
+    assert len(lines) == (1 if said else 0)
+    if said:
+        assert re.search(said, lines[0])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from clisc_engine.core.filtering import dice
 
@@ -33,14 +34,8 @@ def hd95(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Seq
     if not a.any() or not b.any():
         return float(np.linalg.norm(np.array(a.shape) * np.array(spacing)))
     box = _bounding_box(a | b)
-    a, b = np.pad(a[box], 1), np.pad(b[box], 1)
-    edge_a, edge_b = _surface(a), _surface(b)
-    distances = np.concatenate(
-        [
-            ndimage.distance_transform_edt(~edge_b, sampling=spacing)[edge_a],
-            ndimage.distance_transform_edt(~edge_a, sampling=spacing)[edge_b],
-        ]
-    )
+    edge_a, edge_b = (_surface(np.pad(mask[box], 1)) * np.asarray(spacing) for mask in (a, b))
+    distances = np.concatenate([KDTree(edge_b).query(edge_a)[0], KDTree(edge_a).query(edge_b)[0]])
     return float(np.percentile(distances, 95))
 
 
@@ -52,10 +47,15 @@ def size_groups(volumes: Sequence[float]) -> list[str]:
     return [SIZE_GROUPS[i] for i in np.searchsorted(cuts, volumes, side="left")]
 
 
-def _surface(mask: Mask) -> Mask:
-    return np.asarray(mask & ~ndimage.binary_erosion(mask))
+def _surface(mask: Mask) -> npt.NDArray[np.intp]:
+    """Indices (S, 3) of the surface voxels."""
+    return np.argwhere(mask & ~ndimage.binary_erosion(mask))
 
 
 def _bounding_box(mask: Mask) -> tuple[slice, ...]:
-    found: tuple[slice, ...] = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return found
+    """The smallest box around a mask that is not empty."""
+    found = []
+    for axis in range(mask.ndim):
+        inside = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        found.append(slice(int(inside[0]), int(inside[-1]) + 1))
+    return tuple(found)

@@ -1,6 +1,7 @@
 """The Segment Anything Model through segment_anything, for many slices and prompts at once.
 
-Masks equal those of upstream's ``SamPredictor`` called slice by slice; only the batching is ours.
+Masks are those of upstream's ``SamPredictor`` called slice by slice, but for the rounding of embeddings to
+float16; batching and the encoder's arithmetic (`sam_attention`) are ours.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,13 @@ from torch import Tensor
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
+from clisc_engine.models import sam_attention
+from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
 from clisc_engine.models.weights import bundled, load_state, sam_path, sha256_of
+
+Embeddings: TypeAlias = npt.NDArray[np.float16]
+"""(N, C, h, w), what SAM's encoder says of N slices."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +50,29 @@ class SamModel:
         return int(self.network.image_encoder.img_size)
 
     @torch.inference_mode()
-    def encode(self, slices: npt.NDArray[np.uint8]) -> Tensor:
-        """Image embeddings (N, C, h, w) of (N, Y, X) uint8 slices."""
+    def encode(self, slices: npt.NDArray[np.uint8]) -> Embeddings:
+        """Image embeddings (N, C, h, w) of (N, Y, X) uint8 slices.
+
+        They are rounded whether they will be kept or not, so that masks do not depend on a cache. On a
+        CPU slices go through one by one: batches gain nothing at full size, and sums in another order
+        would make an embedding depend on its neighbours in the batch.
+        """
         resize = ResizeLongestSide(self.image_size)
         resized = np.stack([resize.apply_image(np.repeat(s[..., None], 3, axis=2)) for s in slices])
         pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2).contiguous()
-        embeddings: Tensor = self.network.image_encoder(self.network.preprocess(pixels.float()))
-        return embeddings
+        prepared = self.network.preprocess(pixels.float())
+        parts = prepared.split(1 if self.device.type == "cpu" else len(prepared))
+        encoder = self.network.image_encoder
+        return np.concatenate([sam_attention.encode(encoder, part).half().cpu().numpy() for part in parts])
 
     @torch.inference_mode()
     def decode(
-        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
     ) -> npt.NDArray[np.bool_]:
         """One mask a prompt.
 
         Args:
-            embeddings: (P, C, h, w), the embedding of each prompt's slice.
+            embeddings: (P, C, h, w) from `encode`, the embedding of each prompt's slice.
             prompts: P prompts, all with a box or all without.
             shape: (Y, X) of the slices.
 
@@ -75,11 +89,12 @@ class SamModel:
         return masks
 
     def _decode_alike(
-        self, embeddings: Tensor, prompts: Sequence[Prompt], shape: tuple[int, ...]
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
     ) -> npt.NDArray[np.bool_]:
         # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
-        low = self._low_resolution_masks(embeddings.to(self.device), sparse, dense)
+        images = torch.from_numpy(embeddings).to(self.device).float()
+        low = self._low_resolution_masks(images, sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
         masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
         return (masks[:, 0] > self.network.mask_threshold).cpu().numpy()
@@ -123,7 +138,7 @@ class SamModel:
         return masks
 
 
-def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
+def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int = 0) -> SamModel:
     """Load SAM ``tiny`` (bundled), or ``vit_b``, ``vit_l``, ``vit_h`` from a local checkpoint.
 
     Args:
@@ -131,6 +146,7 @@ def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
         checkpoint: file in segment_anything's format (MedSAM's files included); empty looks for the
             published name in the models folder.
         device: where to run.
+        image_size: side of the encoder's input in pixels; 0 is the model's own.
 
     Raises:
         MissingWeights: when the file is not on this machine.
@@ -146,4 +162,6 @@ def load_sam(kind: str, checkpoint: str, device: torch.device) -> SamModel:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path} does not hold a SAM {kind}: {reason}") from error
+    if image_size:
+        resize_input(network, image_size)
     return SamModel(network.eval().to(device), device, sha256_of(path))

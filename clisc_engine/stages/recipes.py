@@ -33,6 +33,7 @@ _SAM = (
     "prompts.per_component",
     "prompts.foreground",
     "sam.model",
+    "sam.image_size",
     "sam.equalise",
     "sam.inside_brain",
     "window",

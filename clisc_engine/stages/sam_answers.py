@@ -14,6 +14,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.prompts import Prompt, roi_prompts
 from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
+from clisc_engine.embedding_cache import EmbeddingCache
 from clisc_engine.imaging.window import equalise
 from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.models.sam import SamModel
@@ -50,6 +51,9 @@ class Prompter:
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
+        kept: where embeddings are kept between runs.
+        case: the volume's name there.
+        key: stands for all that makes the volume's embeddings.
         seed: of the draw of bright foreground points.
     """
 
@@ -58,12 +62,15 @@ class Prompter:
     settings: Settings
     control: Control
     sizes: SamSizes
+    kept: EmbeddingCache
+    case: str
+    key: str
     seed: int
 
     def __post_init__(self) -> None:
         """Window the slices; nothing is encoded yet."""
         self._slices = windowed(self.image, self.settings.window)
-        self._embeddings: dict[int, torch.Tensor] = {}
+        self._embeddings: dict[int, npt.NDArray[np.float16]] = {}
 
     def answer(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
         """SAM's (Z, Y, X) mask for a region of interest; slices without region stay empty."""
@@ -86,7 +93,10 @@ class Prompter:
         return mask.astype(np.uint8)
 
     def _encode(self, wanted: list[int]) -> None:
-        new = [z for z in wanted if z not in self._embeddings]
+        lacking = [z for z in wanted if z not in self._embeddings]
+        known = self.kept.load(self.case, self.key, lacking)
+        self._embeddings |= known
+        new = [z for z in lacking if z not in known]
 
         def encode(part: slice) -> None:
             slices = self._slices[new[part]]
@@ -97,10 +107,11 @@ class Prompter:
             self._embeddings.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
+        self.kept.keep(self.case, self.key, {z: self._embeddings[z] for z in new})
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         with torch.inference_mode(), self._autocast():
-            embeddings = torch.stack([self._embeddings[z] for z, _ in batch])
+            embeddings = np.stack([self._embeddings[z] for z, _ in batch])
             return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
 
     def _autocast(self) -> torch.autocast:

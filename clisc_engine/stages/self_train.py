@@ -12,9 +12,8 @@ from clisc_engine.errors import BadInput
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes, s3f_table, train
-from clisc_engine.stages.prompt_sam import case_seed, open_sam
+from clisc_engine.stages.prompt_sam import open_sam
 from clisc_engine.stages.requirements import require_watched
-from clisc_engine.stages.sam_answers import Prompter, SamSizes
 from clisc_engine.stages.similarity import similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
@@ -76,12 +75,12 @@ def _prompt(project: Project, control: Control) -> Report:
     prompts = settings.prompts
 
     def load() -> Work:
-        sam, sizes = open_sam(settings, control), SamSizes.of(settings, control)
+        prompter_of = open_sam(project, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            prompter = Prompter(sam, arrays["image"], settings, control, sizes, case_seed(settings, case))
             roi = arrays[PREDICTION] != 0
-            return {ANSWER: prompter.answer(roi, prompts, prompts.dilation_self_training)}
+            answer = prompter_of(case, arrays["image"]).answer
+            return {ANSWER: answer(roi, prompts, prompts.dilation_self_training)}
 
         return work
 

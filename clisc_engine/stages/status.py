@@ -114,8 +114,8 @@ def items_of(stages: Sequence[StageStatus], case: str) -> dict[str, Item]:
 
 
 def disk_use(project: Project) -> dict[str, int]:
-    """Bytes on disk of the store, the checkpoints, the logs and the results."""
-    folders = (project.store.root, project.checkpoints, project.logs, project.results)
+    """Bytes on disk of the store, the checkpoints, the logs, the results and the cache."""
+    folders = (project.store.root, project.checkpoints, project.logs, project.results, project.cache)
     return {
         folder.name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         for folder in folders

@@ -26,6 +26,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
+from clisc_engine.stages.unet_volumes import Volumes
 from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
@@ -58,7 +59,9 @@ def train_unet(
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
     module = build_unet(settings.channels, settings.spacing)
     module = module.to(device).to(memory_format=torch.channels_last_3d)
-    train = _volumes([case for case in cases if case.info.split == "train"], labels, settings, control)
+    limit = 1e9 * project.settings.training.memory_gb
+    learned = [case for case in cases if case.info.split == "train"]
+    train = Volumes(learned, labels, settings.spacing, limit, control)
     _check_labels(train, labels)
     patches = settings.patches_per_epoch or len(train) * settings.patches_per_volume
     if patches < settings.batch_size:
@@ -88,7 +91,7 @@ def train_unet(
         epochs=settings.epochs,
         batches=learner.batches,
         loss=learner.loss,
-        score=(lambda: learner.agreement(_volumes(watched, labels, settings, control), control))
+        score=(lambda: learner.agreement(Volumes(watched, labels, settings.spacing, 0, control), control))
         if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
@@ -179,7 +182,7 @@ def mask_of(
 @dataclass(frozen=True)
 class _Learner:
     module: nn.Module
-    volumes: list[dict[str, Tensor]]
+    volumes: Volumes
     settings: UnetSettings
     seed: int
     device: torch.device
@@ -190,8 +193,8 @@ class _Learner:
         order = self._order(np.random.default_rng([self.seed, epoch]))
         self.transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
         waiting: list[dict[str, Tensor]] = []
-        for index in order:
-            waiting += self.transform(dict(self.volumes[index]))
+        for volume in self.volumes.in_turn(order.tolist()):
+            waiting += self.transform(dict(volume))
             while len(waiting) >= self.settings.batch_size:
                 yield self._collate(waiting[: self.settings.batch_size])
                 waiting = waiting[self.settings.batch_size :]
@@ -212,7 +215,7 @@ class _Learner:
         loss: Tensor = self.criterion(self.module(patches).float(), labels)
         return loss
 
-    def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
+    def agreement(self, volumes: Volumes, control: Control) -> float:
         windows = BatchSize(self.settings.batch_size, "windows", control)
         grid = self.settings.spacing or (1.0, 1.0, 1.0)  # the volumes are on the network's grid already
         scores = [
@@ -220,7 +223,7 @@ class _Learner:
                 predict(self.module, v["image"][0].numpy(), grid, self.settings, windows, self.device),
                 v["label"][0].numpy(),
             )
-            for v in volumes
+            for v in volumes.in_turn(range(len(volumes)))
         ]
         return float(np.mean(scores))
 
@@ -231,24 +234,8 @@ class _Learner:
         return channels_last, labels.to(self.device)
 
 
-def _volumes(
-    cases: Sequence[CaseArrays], labels: str, settings: UnetSettings, control: Control
-) -> list[dict[str, Tensor]]:
-    """Images and pseudo-labels on the network's grid."""
-    volumes: list[dict[str, Tensor]] = []
-    for case in cases:
-        control.check_stop()
-        image, label = (
-            at_spacing(case.read(array), case.info.spacing, settings.spacing) for array in ("image", labels)
-        )
-        volumes.append(
-            {"image": torch.from_numpy(image[None]), "label": torch.from_numpy(label[None] > 0.5).byte()}
-        )
-    return volumes
-
-
-def _check_labels(volumes: list[dict[str, Tensor]], labels: str) -> None:
-    if not any(bool(volume["label"].any()) for volume in volumes):
+def _check_labels(volumes: Volumes, labels: str) -> None:
+    if not any(bool(volume["label"].any()) for volume in volumes.in_turn(range(len(volumes)))):
         raise BadInput(
             f"All {len(volumes)} pseudo-labels {labels} of the train split are empty, so the network "
             "has nothing to learn; look at label.confidence and roi.threshold."

@@ -66,8 +66,17 @@ def test_prompts_with_different_numbers_of_points_share_a_batch(sam):
         assert (alone[0] != together[index]).mean() < 1e-3
 
 
+def test_half_precision_keeps_the_masks(sam):
+    images = slices(3)
+    prompts = [roi_prompts(r, i, dilation=3)[0] for r, i in zip(regions(3), images, strict=True)]
+    exact = sam.decode(sam.encode(images), prompts, SHAPE)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = sam.decode(sam.encode(images), prompts, SHAPE)
+    assert (exact & rough).sum() / (exact | rough).sum() > 0.95
+
+
 def test_no_prompts_give_no_masks(sam):
-    assert sam.decode(torch.zeros(0), [], SHAPE).shape == (0, *SHAPE)
+    assert sam.decode(np.zeros(0, np.float16), [], SHAPE).shape == (0, *SHAPE)
 
 
 def test_a_missing_checkpoint_says_which_whence_and_where_to(monkeypatch, tmp_path):

@@ -1,0 +1,97 @@
+"""A U-Net training as the paper sets it against a plain loop that reads NIfTI files at every step."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+import torch
+
+from benchmarks.measure import Row, by_turns, operations, peak_gb, product_rate
+from benchmarks.projects import add, brain_box, project_of
+from benchmarks.volumes import brain, write
+from clisc_engine.control import Control
+from clisc_engine.models.augmentation import patch_transform
+from clisc_engine.models.losses import segmentation_loss
+from clisc_engine.models.unet import build_unet
+from clisc_engine.stages.unet_training import train_unet
+
+STEPS = 3
+CASES = 2
+PATCH = (128, 128, 128)
+LABELS = "masks/sam"
+CHANNELS = (16, 32, 64, 128, 256)
+
+
+def unet() -> list[Row]:
+    """End to end: reading, normalising, cropping, augmenting, and the step on two patches of 128^3."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        changes = {
+            "unet.epochs": 1,
+            "unet.patches_per_epoch": CASES * STEPS,
+            "training.save_every_minutes": 0,
+        }
+        volumes = [brain(seed=10 * index) for index in range(CASES)]
+        project = project_of(folder / "project", [image for image, _ in volumes], changes)
+        cases = project.cases()
+        for index, (case, (image, lesion)) in enumerate(zip(cases, volumes, strict=True)):
+            add(case, LABELS, lesion[brain_box(image)])
+            write(folder / f"{index}_image.nii.gz", image)
+            write(folder / f"{index}_label.nii.gz", lesion)
+
+        def ours() -> None:
+            train_unet(project, "unet-benchmark", cases, LABELS, {}, Control(device="cpu", force=True))
+
+        def plain() -> None:
+            plain_loop(folder, STEPS)
+
+        rate = product_rate()
+        took, read_each_step = by_turns(ours, plain, rounds=1, warm=False)
+        floor = step_operations() / max(rate, product_rate())
+        return [
+            Row(
+                "U-Net training, 128^3, batch 2",
+                "step",
+                took / STEPS,
+                read_each_step / STEPS,
+                1.5,
+                floor,
+                None,
+                peak_gb(ours),
+            )
+        ]
+
+
+def plain_loop(folder: Path, steps: int) -> None:
+    """The loop one writes first: read both volumes, transform, one step; layouts as they come."""
+    torch.manual_seed(0)
+    network = build_unet(CHANNELS).train()
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    criterion = segmentation_loss("dice_ce")
+    transform = patch_transform(PATCH, 1, "paper")
+    for _ in range(steps):
+        patches = []
+        for index in range(CASES):
+            paths = [folder / f"{index}_{kind}.nii.gz" for kind in ("image", "label")]
+            image, label = (SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))) for path in paths)
+            inside = image != 0
+            values = (image - image[inside].mean()) / image[inside].std()
+            normal = np.where(inside, values, 0).astype(np.float32)
+            patches += transform({"image": normal[None], "label": label[None]})
+        images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
+        labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
+        loss = criterion(network(images), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss.item()
+
+
+def step_operations() -> int:
+    """Floating-point operations of one step's convolutions, forward and backward."""
+    with torch.device("meta"):  # counts without computing
+        network, images = build_unet(CHANNELS), torch.empty(2, 1, *PATCH)
+        return operations(lambda: network(images).sum().backward())
