@@ -41,6 +41,7 @@ from browser import CHROMIUM, browser  # type: ignore[import-not-found]
 
 SHAPE = (155, 240, 240)
 BASES = 3
+OPENINGS = 3
 MEGABYTES, SECONDS = 30.0, 3.0
 READY = "document.querySelector('[data-part=readout]').textContent !== ''"
 SEAL = Seal.now("benchmark", "0" * 16, {})
@@ -72,21 +73,29 @@ def main() -> int:
 
 
 def open_it(page: Path, profile: Path) -> dict[str, Any]:
-    """Seconds until Chromium has loaded the page, and until the viewer shows its first case."""
+    """Seconds until Chromium has loaded the page, and until the viewer shows its first case.
+
+    The best of a few openings counts, since the machine may be busy with other work.
+    """
     if CHROMIUM is None:
         return {}
+    found: list[dict[str, Any]] = []
     with browser(profile) as window:
-        window.open("about:blank")
-        before, started = cpu_seconds(window), time.monotonic()
-        loaded = window.open(page.as_uri())
-        window.until(READY)
-        return {
-            "seconds_to_load": round(loaded, 2),
-            "seconds_to_show": round(time.monotonic() - started, 2),
-            "cpu_seconds_to_show": round(cpu_seconds(window) - before, 2),
-            "complaints": window.complaints(),
-            "requests": len(window.requests()) - 1,
-        }
+        for _ in range(OPENINGS):
+            window.open("about:blank")
+            before, started = cpu_seconds(window), time.monotonic()
+            loaded = window.open(page.as_uri())
+            window.until(READY)
+            found.append(
+                {
+                    "seconds_to_load": round(loaded, 2),
+                    "seconds_to_show": round(time.monotonic() - started, 2),
+                    "cpu_seconds_to_show": round(cpu_seconds(window) - before, 2),
+                    "complaints": window.complaints(),
+                    "requests": len(window.requests()) - 1,
+                }
+            )
+    return min(found, key=lambda opening: float(opening["seconds_to_show"]))
 
 
 def cpu_seconds(window: Any) -> float:

@@ -1,8 +1,17 @@
 """An HTML page taken apart."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
+
+from PIL import Image
+
+
+def opened(address):
+    """The picture of a data address."""
+    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
 
 
 class Document(HTMLParser):

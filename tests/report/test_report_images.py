@@ -1,22 +1,16 @@
 """Slices inside a page are the slices."""
 
-import base64
-import io
 import re
 
 import numpy as np
+from documents import opened
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline
 from clisc_engine.report.pictures import drawn
-
-
-def opened(address):
-    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
