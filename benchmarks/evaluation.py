@@ -34,7 +34,7 @@ def evaluation() -> list[Row]:
     took, one_by_one = by_turns(ours, plain, rounds=1, warm=False)
     both = zip(ours(), plain(), strict=True)
     apart = max(abs(x - y) for one, other in both for x, y in zip(one, other, strict=True))
-    note = f"values differ by {apart:.0e} at most"
+    note = f"values differ by {apart:.0e} at most" if apart else "values are the same"
     return [
         Row(
             "Dice and HD95", "pair", took / PAIRS, one_by_one / PAIRS, 5.0, peak_gb=peak_gb(ours), note=note

@@ -29,7 +29,7 @@ def table(rows: Sequence[Row], memories: Sequence[Memory]) -> str:
         over = f"{row.over_floor:.2f}" if row.over_floor else "-"
         peak = f"{row.peak_gb:.2f}" if row.peak_gb else "-"
         lines.append(
-            f"| {row.work} | {row.unit} | {row.seconds:.3g} | {row.plain:.3g} | {row.speedup:.1f}{wanted} "
+            f"| {row.work} | {row.unit} | {row.seconds:.3g} | {row.plain:.3g} | {row.speedup:.2f}{wanted} "
             f"| {over} | {peak} |"
         )
     notes = [f"- {row.work}: {row.note}." for row in rows if row.note]

@@ -1,0 +1,45 @@
+"""The comparison of measurements with the committed ones; nothing is timed here."""
+
+import json
+
+import pytest
+
+from benchmarks import report
+from benchmarks.measure import Row
+from benchmarks.memory import Memory
+
+BASELINE = {"speedup": {"work": 2.0}, "over_floor": {"work": 1.5}}
+
+
+def row(seconds, plain=10.0, floor=4.0):
+    return Row("work", "slice", seconds, plain, floor=floor)
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        (row(5.0), []),
+        (row(6.0), []),  # 1.67 times faster: within a quarter of 2
+        (row(7.0, floor=None), ["work: 1.43 times faster, at least 1.50 was expected"]),
+        (row(5.0, floor=2.0), ["work: 2.50 times the floor, at most 1.88 was expected"]),
+    ],
+)
+def test_only_ratios_that_became_worse_are_named(measured, said):
+    assert report.lost([measured], [], BASELINE) == said
+
+
+def test_seconds_alone_do_not_matter():
+    assert report.lost([row(500.0, 1000.0, 400.0)], [], BASELINE) == []
+
+
+def test_memory_that_grows_with_the_cases_is_named():
+    assert report.lost([], [Memory("label", 1.0, 1.04)], BASELINE) == []
+    assert "label" in report.lost([], [Memory("label", 1.0, 1.06)], BASELINE)[0]
+
+
+def test_the_committed_ratios_are_those_of_the_page():
+    baseline = json.loads(report.BASELINE.read_text(encoding="utf-8"))
+    page = report.PAGE.read_text(encoding="utf-8")
+    for work, ratio in baseline["speedup"].items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| {work} |"))
+        assert f"| {ratio:.2f}" in line
