@@ -39,6 +39,15 @@ Splits = Annotated[
     typer.Option(metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False),
 ]
 
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NAME",
+        help="Which channel is FLAIR, of 4-D images and of nnU-Net's; else what dataset.json says.",
+        show_default=False,
+    ),
+]
+
 
 def project_and_case(directory: Path | None, case: str | None) -> tuple[Project, str | None]:
     """The project, and the case named after it; inside a project its folder can be left out.

@@ -2,72 +2,74 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import re
-import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.casefiles import (
+    BRAIN_MASK,
+    ENDINGS,
+    FLAIR,
+    MASK,
+    SAFE,
+    CaseFiles,
+    case_name,
+    without_ending,
+)
+from clisc_engine.imaging.channels import NUMBERED, flair_channel, of_channel
+from clisc_engine.imaging.dicom import flair_folder, holds_dicom
+from clisc_engine.imaging.manifest import read_manifest
 
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair|0000)$", re.IGNORECASE)
-MASK = re.compile(r"[-_](seg|mask|label|labels|reference|dseg)$", re.IGNORECASE)
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-
-@dataclass(frozen=True)
-class CaseFiles:
-    """A case's image (a file, or a DICOM folder) and its reference mask, if there is one."""
-
-    name: str
-    image: Path
-    reference: Path | None
-
-
-def find_cases(images: str, references: str | None) -> list[CaseFiles]:
+def find_cases(images: str, references: str | None, channel: str | None = None) -> list[CaseFiles]:
     """All cases, by name.
 
-    ``images`` is a folder, a glob or a CSV manifest (``case,image[,reference]``). In a folder the
-    FLAIR images are taken (``*_flair``, ``*-t2f``, ``*_0000``, ``*_FLAIR``), from it and its
-    subfolders; if there are none so named, all images that are not masks; if there are none at all,
-    subfolders that hold DICOM files. A case's name is the file's name without those endings.
+    ``images`` is a folder, a glob or a CSV manifest (``case,image[,reference][,split]``). In a folder the
+    FLAIR images are taken (``*_flair``, ``*-t2f``, ``*_FLAIR``), from it and its subfolders; if there are
+    none so named, all images that are not masks; if there are none at all, the DICOM series in it. A
+    case's name is the file's name without those endings. In a data set of nnU-Net or the Medical
+    Segmentation Decathlon, ``imagesTr`` and ``labelsTr`` are taken.
+
+    Args:
+        images: see above.
+        references: folder or glob of masks.
+        channel: number or name of the FLAIR channel, where images have several and the data set's
+            dataset.json does not say which it is.
 
     Raises:
         BadInput: when there is no image, two have one name, a name is not safe for a folder, or a
-            reference has no image.
+            reference has no image, or it is not clear which channel is FLAIR.
     """
     if images.lower().endswith(".csv"):
-        return _from_manifest(Path(images))
-    found = _named(_image_files(images))
-    masks = _named(_reference_files(references)) if references is not None else {}
-    if orphans := [name for name in masks if name not in found]:
-        raise BadInput(f"The reference {masks[orphans[0]]} has no image of the case name {orphans[0]!r}.")
-    return [CaseFiles(name, found[name], masks.get(name)) for name in sorted(found)]
+        if references is not None:
+            raise BadInput(f"--references does not go with {images}; give its masks a column `reference`.")
+        return _with_channel(read_manifest(Path(images)), channel)
+    cases = _images(images, channel)
+    masks = _paired({case.name: case.image for case in cases}, references) if references else {}
+    return sorted(
+        (replace(case, reference=masks.get(case.name)) for case in cases), key=lambda case: case.name
+    )
 
 
-def case_name(path: Path) -> str:
-    """The case name in a file's name: without format, modality and mask endings."""
-    name = unicodedata.normalize("NFC", path.name)
-    for ending in ENDINGS:
-        if name.lower().endswith(ending):
-            name = name[: -len(ending)]
-            break
-    return MASK.sub("", FLAIR.sub("", name))
-
-
-def _image_files(pattern: str) -> list[Path]:
-    files = _files(pattern, "--images")
+def _images(pattern: str, channel: str | None) -> list[CaseFiles]:
+    """The cases with their images."""
+    files = _files(pattern, "--images", "imagesTr")
+    images = [path for path in files if not _is_mask(path)]
+    named = {path: case_name(path) for path in images}
     if not Path(pattern).is_dir():
-        return [path for path in files if not MASK.search(_stem(path))]
-    if flair := [path for path in files if FLAIR.search(_stem(path))]:
-        return flair
-    if plain := [path for path in files if not MASK.search(_stem(path))]:
-        return plain
-    if series := [p for p in sorted(Path(pattern).iterdir()) if p.is_dir() and _holds_dicom(p)]:
-        return series
+        return _with_channel(_cases(named), channel)
+    if flair := [path for path in images if FLAIR.search(without_ending(path))]:
+        return _with_channel(_cases({path: named[path] for path in flair}), channel)
+    if stems := _numbered_by_channel(images):
+        folder = images[0].parent
+        chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
+        return _cases({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen})
+    if images:
+        return _with_channel(_cases(named), channel)
+    if series := _dicom(Path(pattern)):
+        return _cases(series)
     hint = (
         f"the links there lead out of the folder: name them, --images '{pattern}/*'"
         if any(path.is_symlink() for path in Path(pattern).iterdir())
@@ -76,28 +78,67 @@ def _image_files(pattern: str) -> list[Path]:
     raise BadInput(f"--images {pattern}: no images there; {hint}.")
 
 
-def _reference_files(pattern: str) -> list[Path]:
-    files = _files(pattern, "--references")
+def _numbered_by_channel(images: Iterable[Path]) -> dict[Path, str]:
+    """The files' stems if all are ``case_NNNN`` and each case has a ``case_0000``; else nothing."""
+    stems = {path: without_ending(path) for path in images}
+    found = [NUMBERED.fullmatch(stem) for stem in stems.values()]
+    cases = {match["case"] for match in found if match}
+    with_first = {match["case"] for match in found if match and match["channel"] == "0000"}
+    return stems if all(found) and cases == with_first else {}
+
+
+def _dicom(folder: Path) -> dict[Path, str]:
+    """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder."""
+    if holds_dicom(folder):
+        return {folder: folder.absolute().name}
+    subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+    return {series: path.name for path in subfolders if (series := flair_folder(path)) is not None}
+
+
+def _with_channel(cases: list[CaseFiles], wanted: str | None) -> list[CaseFiles]:
+    return [replace(case, channel=flair_channel(case.image.parent, wanted)) for case in cases]
+
+
+def _paired(images: Mapping[str, Path], references: str) -> dict[str, Path]:
+    """The reference masks by the case name of their image.
+
+    A mask of another name belongs to the one image beside it (BraTS 2020 has such a one).
+    """
+    found = _cases({path: case_name(path) for path in _masks(references, set(images.values()))})
+    masks = {case.name: case.image for case in found}
+    for name in [name for name in masks if name not in images]:
+        mask = masks.pop(name)
+        beside = [case for case, image in images.items() if image.parent == mask.parent]
+        if len(beside) != 1 or beside[0] in masks:
+            raise BadInput(f"The reference {mask} has no image of the case name {name!r}.")
+        masks[beside[0]] = mask
+    return masks
+
+
+def _masks(pattern: str, images: set[Path]) -> list[Path]:
+    files = [path for path in _files(pattern, "--references", "labelsTr") if path not in images]
     if not Path(pattern).is_dir():
         return files
-    masks = [path for path in files if MASK.search(_stem(path))]
-    found = masks or [path for path in files if not FLAIR.search(_stem(path))]
+    masks = [path for path in files if _is_mask(path) and not BRAIN_MASK.search(without_ending(path))]
+    found = masks or [path for path in files if not FLAIR.search(without_ending(path))]
     if not found:
         raise BadInput(f"--references {pattern}: no masks there.")
     return found
 
 
-def _files(pattern: str, option: str) -> list[Path]:
-    """Image files in a folder and its real subfolders, or those that match a glob."""
+def _files(pattern: str, option: str, part: str) -> list[Path]:
+    """Image files in a folder and its real subfolders, or those that match a glob.
+
+    Of a data set with the folder ``part``, those in that one.
+    """
     folder = Path(pattern)
     if folder.is_dir():
-        candidates: Iterable[Path] = _walk(folder)
-    else:
-        candidates = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
-        if not candidates:
-            raise BadInput(f"{option} {pattern}: there is no such folder and no file matches.")
-        return [path for path in candidates if path.is_dir() or _is_image(path)]
-    return [path for path in candidates if _is_image(path)]
+        within = folder / part if (folder / part).is_dir() else folder
+        return [path for path in _walk(within) if _is_image(path)]
+    candidates = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    if not candidates:
+        raise BadInput(f"{option} {pattern}: there is no such folder and no file matches.")
+    return [path for path in candidates if path.is_dir() or _is_image(path)]
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -113,62 +154,27 @@ def _walk(folder: Path) -> list[Path]:
     return sorted(inside)
 
 
-def _named(paths: Iterable[Path]) -> dict[str, Path]:
-    named: dict[str, Path] = {}
+def _cases(named: Mapping[Path, str]) -> list[CaseFiles]:
+    """The files as cases of these names, which are to be safe and different."""
     taken: dict[str, Path] = {}
-    for path in paths:
-        name = case_name(path)
+    for path, name in named.items():
         if not SAFE.fullmatch(name) or len(name) > 200:
             raise BadInput(
                 f"{path}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
                 "starting with a letter or digit."
             )
         if name.lower() in taken:
-            raise BadInput(f"{taken[name.lower()]} and {path} have the same case name {name!r}.")
-        taken[name.lower()] = named[name] = path
-    return named
+            raise BadInput(
+                f"{taken[name.lower()]} and {path} have the same case name {name!r}; name the right ones "
+                "with a glob, or list them in a CSV with the columns case,image."
+            )
+        taken[name.lower()] = path
+    return [CaseFiles(name, path) for path, name in named.items()]
 
 
-def _from_manifest(path: Path) -> list[CaseFiles]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"Cannot read the manifest {path}: {error}.") from None
-    try:
-        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
-    except csv.Error as error:
-        raise BadInput(f"{path} is not a CSV table: {error}.") from None
-    if not rows or not {"case", "image"} <= set(rows[0]):
-        raise BadInput(f"{path} is not a CSV table with the columns case,image[,reference].")
-    cases: dict[str, CaseFiles] = {}
-    for number, row in enumerate(rows, start=2):
-        name, image = (row["case"] or "").strip(), (row["image"] or "").strip()
-        reference = (row.get("reference") or "").strip()
-        if not SAFE.fullmatch(name) or name.lower() in cases or not image:
-            raise BadInput(f"{path}, line {number}: case {name!r} is unsafe, twice, or has no image.")
-        cases[name.lower()] = CaseFiles(
-            name, path.parent / image, path.parent / reference if reference else None
-        )
-    return sorted(cases.values(), key=lambda case: case.name)
-
-
-def _stem(path: Path) -> str:
-    name = path.name.lower()
-    return next((name[: -len(e)] for e in ENDINGS if name.endswith(e)), name)
+def _is_mask(path: Path) -> bool:
+    return MASK.search(without_ending(path)) is not None
 
 
 def _is_image(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(ENDINGS)
-
-
-def _holds_dicom(folder: Path) -> bool:
-    """Whether the folder holds a file with DICOM's magic, or one named .dcm."""
-    for path in sorted(folder.iterdir())[:20]:
-        if path.suffix.lower() == ".dcm":
-            return True
-        if path.is_file():
-            with path.open("rb") as file:
-                file.seek(128)
-                if file.read(4) == b"DICM":
-                    return True
-    return False

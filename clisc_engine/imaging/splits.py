@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,17 @@ def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"Cannot read the split file {path}: {error}.") from None
     pairs = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+    return checked_split(path, pairs, names)
+
+
+def checked_split(
+    path: Path | str, pairs: Iterable[tuple[str, str, str]], names: Sequence[str]
+) -> dict[str, str]:
+    """The splits read from a file as (place in the file, case, split), one for each of the names.
+
+    Raises:
+        BadInput: naming the file and the place, for anything that is missing, unknown or twice.
+    """
     split: dict[str, str] = {}
     for where, name, value in pairs:
         if value not in SPLITS:

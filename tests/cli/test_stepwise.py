@@ -65,7 +65,7 @@ def test_a_dry_run_gives_each_reason_once(clisc, data, tmp_path):
 
 def test_init_dry_run_lists_and_writes_nothing(clisc, data, tmp_path):
     shown = clisc("init", tmp_path / "p", "--images", data / "images", "--weights", "tiny", "--dry-run")
-    assert shown.code == 0 and "5 cases" in shown.out and "p3: " in shown.out
+    assert shown.code == 0 and "5 cases" in shown.out and "p3_flair.nii.gz" in shown.out
     assert not (tmp_path / "p").exists()
 
 
