@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.completion import case_names, setting_keys
+from clisc_cli.completion import case_names, settings_and_values
 from clisc_cli.console import LOG, Terminal
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class RunOptions:
             "--set",
             metavar="KEY=VALUE",
             help="Change a setting in clisc.toml.",
-            autocompletion=setting_keys,
+            autocompletion=settings_and_values,
         ),
     ] = field(default_factory=list)
     cases: Annotated[

@@ -32,7 +32,7 @@ def complaints(folder):
     lines = (found.stdout + found.stderr).splitlines()
     said = [line for line in lines if line.lower().startswith(("error", "warning"))]
     assert found.returncode or any("verify_dataset_integrity Done" in line for line in lines), lines
-    return said + [lines[-1]] if found.returncode else said
+    return [*said, lines[-1]] if found.returncode else said
 
 
 @pytest.mark.parametrize("stored_images", [False, True], ids=["source", "stored"])
