@@ -93,7 +93,10 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     console = result_console()
     console.print(f"init: {len(imported.splits)} cases ({shares}) {verb}", markup=False)
     if planned:
+        if not console.is_terminal:
+            console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
         console.print(_table(planned))
+        terminal.say("Names and headers say so; voxels are looked at when it is imported.")
     elif not imported.fresh:
         terminal.say(f"Next: clisc label {imported.project.root}")
 

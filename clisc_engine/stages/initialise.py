@@ -128,7 +128,8 @@ def _import_all(
                     future.result()
                 except BadInput as error:
                     if not skip_bad:
-                        raise
+                        others = " --skip-bad imports the others." if len(files) > 1 else ""
+                        raise BadInput(f"{error}{others}") from error
                     skipped[case.name] = str(error)
                     project.store.remove(f"cases/{case.name}")
                 control.progress.advance(case.name)
