@@ -24,6 +24,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Text = Annotated[str, Field(min_length=1)]
 CamLayer = Literal["layer1", "layer2", "layer3", "layer4"]
+Augmentation = Literal["paper", "wide", "none"]
 
 
 class Section(BaseModel):
@@ -213,7 +214,11 @@ class UnetSettings(Section):
         0.9, description="learning rate times (1 - epoch/epochs) to this power (code: 0.9)"
     )
     loss: Literal["dice_ce", "ce", "dice"] = Field("dice_ce", description="dice_ce, ce (code), or dice")
-    augment: bool = Field(True, description="random flips, rotation and intensity (paper: yes)")
+    augment: Augmentation = Field(
+        "paper",
+        description="paper: random rotation, flips and intensity; wide: more of them and scaling, for few "
+        "volumes; or none",
+    )
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on valid's pseudo-labels"
     )
