@@ -30,7 +30,7 @@ Augmentation = Literal["paper", "wide", "none"]
 class Section(BaseModel):
     """A table of clisc.toml; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSettings(Section):
@@ -185,8 +185,8 @@ class SamSettings(Section):
 class UnetSettings(Section):
     """The 3-D segmentation network (`train`, `self-train`), paper sections 2.3 and 3.1."""
 
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2)] = Field(
-        [16, 32, 64, 128, 256], description="feature channels of the levels (paper)"
+    channels: Annotated[list[Annotated[int, Field(ge=1, le=2048)]], Field(min_length=2, max_length=8)] = (
+        Field([16, 32, 64, 128, 256], description="feature channels of the levels (paper)")
     )
     patch: Annotated[
         list[Annotated[int, Field(ge=16, multiple_of=16)]], Field(min_length=3, max_length=3)

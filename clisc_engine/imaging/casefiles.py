@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+
+from clisc_engine.case_names import normal
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair)$", re.IGNORECASE)
@@ -14,9 +15,6 @@ MASK = re.compile(
 )
 BRAIN_MASK = re.compile(r"[-_](?:(?:desc|label)-)?brain[-_](?:mask|seg|segmentation|dseg)$", re.IGNORECASE)
 """What a brain extraction leaves beside an image; no reference of a tumour."""
-
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What can be a case's name, and so a folder's."""
 
 _FIRST_CHANNEL = re.compile(r"_0000$")
 _BIDS_DERIVED = re.compile(r"_(?:space|desc|label|res|den)-[^_]+")
@@ -54,5 +52,5 @@ def case_name(path: Path) -> str:
 
 def without_ending(path: Path) -> str:
     """A file's name without its image format."""
-    name = unicodedata.normalize("NFC", path.name)
+    name = normal(path.name)
     return next((name[: -len(end)] for end in ENDINGS if name.lower().endswith(end)), name)

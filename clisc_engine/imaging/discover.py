@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from clisc_engine.case_names import Names
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.casefiles import (
     BRAIN_MASK,
     ENDINGS,
     FLAIR,
     MASK,
-    SAFE,
     CaseFiles,
     case_name,
     without_ending,
@@ -91,7 +91,11 @@ def _dicom(folder: Path) -> dict[Path, str]:
     """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder."""
     if holds_dicom(folder):
         return {folder: folder.absolute().name}
-    subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+    subfolders = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and path.name[0] != "." and _is_inside(path, folder)
+    ]
     return {series: path.name for path in subfolders if (series := flair_folder(path)) is not None}
 
 
@@ -143,33 +147,25 @@ def _files(pattern: str, option: str, part: str) -> list[Path]:
 
 def _walk(folder: Path) -> list[Path]:
     """Files below a folder, hidden ones and links that leave it left out, by name."""
-    root = folder.resolve()
     inside = [
         path
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.resolve().is_relative_to(root)
+        and _is_inside(path, folder)
     ]
     return sorted(inside)
 
 
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether the path, its links followed, lies in the folder."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def _cases(named: Mapping[Path, str]) -> list[CaseFiles]:
     """The files as cases of these names, which are to be safe and different."""
-    taken: dict[str, Path] = {}
-    for path, name in named.items():
-        if not SAFE.fullmatch(name) or len(name) > 200:
-            raise BadInput(
-                f"{path}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
-                "starting with a letter or digit."
-            )
-        if name.lower() in taken:
-            raise BadInput(
-                f"{taken[name.lower()]} and {path} have the same case name {name!r}; name the right ones "
-                "with a glob, or list them in a CSV with the columns case,image."
-            )
-        taken[name.lower()] = path
-    return [CaseFiles(name, path) for path, name in named.items()]
+    names = Names()
+    return [CaseFiles(names.take(name, str(path)), path) for path, name in named.items()]
 
 
 def _is_mask(path: Path) -> bool:
