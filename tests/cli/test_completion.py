@@ -140,7 +140,7 @@ TYPED = {
     "clisc config explain s3f": ["s3f.p"],
     "clisc amda glioma --set amda": ["amda.t="],
     "clisc amda glioma --set prompts.kind=b": ["prompts.kind=both", "prompts.kind=box"],
-    "clisc config set glioma unet.augment=t": ["unet.augment=true"],
+    "clisc config set glioma classifier.augment=t": ["classifier.augment=true"],
 }
 
 
@@ -160,7 +160,7 @@ def test_every_value_of_a_setting_that_is_offered_is_taken():
         for value in choices(key):
             changed = with_changes(Settings(), dict([parse_assignment(f"{key}={value}")]), "test")
             assert value_of(changed, key) is not None
-    assert choices("unet.augment") == ["true", "false"] and choices("amda.t") == []
+    assert choices("classifier.augment") == ["true", "false"] and choices("amda.t") == []
     assert choices("roi.threshold") == ["otsu", "sam"] and choices("cam.layers")[2] == '["layer3"]'
 
 
