@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup test lint demo soak bench bench-check completions tiny-models clean
+.PHONY: setup test lint demo soak bench bench-check completions docs tiny-models clean
 
 setup: $(READY)
 
@@ -39,6 +39,9 @@ demo: setup
 
 completions: setup
 	$(BIN)/python -m clisc_cli.completion completions
+
+docs: setup
+	$(BIN)/python -m clisc_engine.settings_page docs/settings.md
 
 # Hours on two cores; the new weights land in build/tiny for comparison with the bundled ones.
 tiny-models: setup

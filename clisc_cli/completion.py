@@ -11,19 +11,43 @@ from pathlib import Path
 
 import typer
 
+BASH = Path(__file__).with_name("bash_completion.sh")
+"""Our own, since Typer's script for Bash cannot complete KEY=VALUE."""
+
 SCRIPTS = {"bash": "clisc.bash", "zsh": "_clisc", "fish": "clisc.fish", "powershell": "clisc.ps1"}
 
 
-def setting_keys(incomplete: str) -> list[str]:
-    """Keys for ``--set``, each with its equals sign."""
+def settings_and_values(incomplete: str) -> list[str]:
+    """``KEY=`` for ``--set``, and after the equals sign the values that the key's declaration names."""
+    from clisc_engine.settings_help import choices
     from clisc_engine.settings_keys import known_keys
 
-    return [f"{key}=" for key in known_keys() if key.startswith(incomplete)]
+    key, equals, start = incomplete.partition("=")
+    if not equals:
+        return [f"{known}=" for known in known_keys() if known.startswith(key)]
+    values = choices(key) if key in known_keys() else []
+    return [f"{key}={value}" for value in values if value.startswith(start)]
 
 
-def plain_setting_keys(incomplete: str) -> list[str]:
+def setting_keys(incomplete: str) -> list[str]:
     """Keys of settings."""
-    return [key[:-1] for key in setting_keys(incomplete)]
+    from clisc_engine.settings_keys import known_keys
+
+    return [key for key in known_keys() if key.startswith(incomplete)]
+
+
+def projects_to_compare(incomplete: str) -> list[str]:
+    """Names of presets; a shell adds the folders."""
+    from clisc_engine.presets import PRESETS
+
+    return [name for name in PRESETS if name.startswith(incomplete)]
+
+
+def masks_of_the_project(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of masks that some case has."""
+    folder = _cases_folder(_directory(ctx))
+    found = {path.name for path in folder.glob("*/masks/*")} if folder else set()
+    return sorted(name for name in found if name.startswith(incomplete) and name != "zarr.json")
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -35,41 +59,51 @@ def model_names(incomplete: str) -> list[str]:
 
 def case_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cases of the project for ``--cases``, after the ones already typed before a comma."""
-    # While a line is incomplete, its words are left in args rather than parsed.
-    directory = ctx.params.get("directory") or next(iter(ctx.args), None)
     typed, comma, start = incomplete.rpartition(",")
     taken = typed.split(",")
     return [
         f"{typed}{comma}{name}"
-        for name in _cases(directory)
+        for name in _cases(_directory(ctx))
         if name.startswith(start) and name not in taken
     ]
 
 
 def case_arguments(ctx: typer.Context, incomplete: str) -> list[str]:
     """Cases of the project, for a command that takes one by name."""
-    directory = ctx.params.get("directory") or next(iter(ctx.args), None)
-    return [name for name in _cases(directory) if name.startswith(incomplete)]
+    return [name for name in _cases(_directory(ctx)) if name.startswith(incomplete)]
 
 
 def scripts() -> dict[str, str]:
     """The completion script of each shell by file name."""
     from typer._completion_shared import get_completion_script
 
-    return {
+    made = {
         file: get_completion_script(prog_name="clisc", complete_var="_CLISC_COMPLETE", shell=shell) + "\n"
         for shell, file in SCRIPTS.items()
     }
+    return {**made, SCRIPTS["bash"]: BASH.read_text(encoding="utf-8")}
+
+
+def _directory(ctx: typer.Context) -> Path | str | None:
+    """The project named on the line; while a line is incomplete, its words are left in args."""
+    return ctx.params.get("directory") or next(iter(ctx.args), None)
 
 
 def _cases(directory: Path | str | None) -> list[str]:
     """Case names without opening the store: its folders say them, and Tab must be fast."""
+    folder = _cases_folder(directory)
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder else []
+
+
+def _cases_folder(directory: Path | str | None) -> Path | None:
     here = Path.cwd()
     named = directory or os.environ.get("CLISC_PROJECT")
-    candidates = [Path(named)] if named else [here, *here.parents]
+    candidates = [here, *here.parents]
+    if named and (Path(named) / "clisc.toml").is_file():
+        candidates = [Path(named)]
     root = next((path for path in candidates if (path / "clisc.toml").is_file()), None)
     folder = root / "store.zarr" / "cases" if root else None
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder else []
+    return folder if folder and folder.is_dir() else None
 
 
 if __name__ == "__main__":

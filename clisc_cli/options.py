@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.completion import case_names, setting_keys
+from clisc_cli.completion import case_names, settings_and_values
 from clisc_cli.console import LOG, Terminal
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ Directory = Annotated[
 Splits = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False),
+]
+
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NAME",
+        help="Which channel is FLAIR, of 4-D images and of nnU-Net's; else what dataset.json says.",
+        show_default=False,
+    ),
 ]
 
 
@@ -90,7 +99,7 @@ class RunOptions:
             "--set",
             metavar="KEY=VALUE",
             help="Change a setting in clisc.toml.",
-            autocompletion=setting_keys,
+            autocompletion=settings_and_values,
         ),
     ] = field(default_factory=list)
     cases: Annotated[

@@ -69,6 +69,7 @@ class CaseInfo:
         has_reference: whether a reference mask was given.
         reference_source: the mask file that was given, empty without one.
         reference_sha256: hash of its content.
+        channel: which volume of a 4-D image file was taken, counted from 0.
     """
 
     name: str
@@ -80,6 +81,7 @@ class CaseInfo:
     has_reference: bool
     reference_source: str = ""
     reference_sha256: str = ""
+    channel: int | None = None
 
     @classmethod
     def parse(cls, found: object) -> CaseInfo | None:

@@ -53,6 +53,28 @@ def explain(key: str) -> Explanation:
     )
 
 
+def choices(key: str) -> list[str]:
+    """The values that a setting's declaration names, as they are typed after ``KEY=``: not its numbers.
+
+    Raises:
+        BadInput: when there is no such setting.
+    """
+    explain(key)
+    table, _, name = key.rpartition(".")
+    section = _followed(_schema()["properties"][table], _schema()["$defs"]) if table else _schema()
+    return _named_values(_followed(section["properties"][name], _schema()["$defs"]))
+
+
+def _named_values(schema: dict[str, Any]) -> list[str]:
+    if schema.get("type") == "boolean":
+        return ["true", "false"]
+    if "anyOf" in schema:
+        return [value for choice in schema["anyOf"] for value in _named_values(choice)]
+    if "items" in schema:
+        return [json.dumps([value]) for value in _named_values(schema["items"])]
+    return [str(value) for value in schema.get("enum", [schema["const"]] if "const" in schema else [])]
+
+
 def in_words(schema: dict[str, Any]) -> str:
     """Type and range of a JSON schema, e.g. ``a number from 0 to under 100``."""
     if "enum" in schema:

@@ -11,6 +11,8 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.store import write_atomically
 
+DELIMITERS = ",;\t"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -22,6 +24,9 @@ class Row:
 
 def read_table(path: Path, required: Sequence[str], columns: str) -> list[Row]:
     """The rows of a table, without the spaces around values and names; blank lines are left out.
+
+    Names of columns may be in any case; commas, semicolons (as spreadsheets in much of Europe write
+    them) or tabs part the values, whichever the first line has most of.
 
     Args:
         path: CSV with a line of column names, UTF-8.
@@ -35,10 +40,11 @@ def read_table(path: Path, required: Sequence[str], columns: str) -> list[Row]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise BadInput(f"Cannot read the table {path}: {error}.") from None
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=delimiter)
     rows: list[Row] = []
     try:
-        head = [name.strip() for name in next(reader, [])]
+        head = [name.strip().lower() for name in next(reader, [])]
         if not set(required) <= set(head) or len(set(head)) < len(head):
             raise BadInput(f"{path} is not a CSV table with the columns {columns}, each of them once.")
         for cells in reader:

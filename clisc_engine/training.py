@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.events import Events
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
 from clisc_engine.store import disk_faults
@@ -94,6 +95,7 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
     """
     state = _restore(training, checkpoint, control)
     control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
+    events = Events(curve)
     try:
         while state["epoch"] < training.epochs:
             control.check_stop()
@@ -104,10 +106,12 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
             state["history"].append(record)
             _save(training, checkpoint, state)
             _write_curve(curve, state["history"])
+            events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
             if estimate := _time_left(training, state):
                 control.progress.say(f"{checkpoint.name}: {estimate}")
     finally:
+        events.close()
         control.progress.end()
     weights = state["best"] or training.module.state_dict()
     checkpoint.finish(weights, training.made_from, keep_state=training.extensible)

@@ -9,6 +9,7 @@ import typer
 from small import run_stages, small_data, small_project
 
 from clisc_cli.app import app
+from clisc_engine.settings_page import page as settings_page
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,6 +47,23 @@ def test_commands_parse(page):
 def test_the_readme_shows_every_stage():
     shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
     assert shown >= {"init", "label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"}
+
+
+def test_the_index_names_every_page():
+    index = LINK.findall((ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
+    assert set(index) >= {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
+
+
+def test_the_page_of_settings_is_current():
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_guide_shows_every_command():
+    lines = commands(ROOT / "docs" / "guide.md")
+    shown = [" ".join(shlex.split(line, comments=True)[1:3]) for line in lines]
+    for name, command in typer.main.get_command(app).commands.items():
+        for full in [f"{name} {inner}" for inner in getattr(command, "commands", ())] or [name]:
+            assert any(line.startswith(full) for line in shown), full
 
 
 def test_the_medical_caution_stands_once_in_the_readme():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clisc_cli.completion import plain_setting_keys, setting_keys
+from clisc_cli.completion import projects_to_compare, setting_keys, settings_and_values
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 
@@ -47,7 +47,7 @@ def set_(
     context: typer.Context,
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[DIR] KEY=VALUE...", help="Changes.", autocompletion=setting_keys),
+        typer.Argument(metavar="[DIR] KEY=VALUE...", help="Changes.", autocompletion=settings_and_values),
     ],
     json_: Json = False,
     verbose: Verbose = False,
@@ -86,7 +86,11 @@ def set_(
 def diff(
     directory: Directory = None,
     against: Annotated[
-        str | None, typer.Option(help="paper, fast, tiny, or another project; else the project's preset.")
+        str | None,
+        typer.Option(
+            help="paper, fast, tiny, or another project; else the project's preset.",
+            autocompletion=projects_to_compare,
+        ),
     ] = None,
     json_: Json = False,
     verbose: Verbose = False,
@@ -115,7 +119,7 @@ def diff(
 
 @app.command("explain")
 def explain(
-    key: Annotated[str, typer.Argument(help="E.g. amda.t.", autocompletion=plain_setting_keys)],
+    key: Annotated[str, typer.Argument(help="E.g. amda.t.", autocompletion=setting_keys)],
     directory: Directory = None,
     json_: Json = False,
     verbose: Verbose = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clisc_cli.commands.predict import Network
+from clisc_cli.completion import masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import show_report
@@ -23,7 +24,12 @@ def masks(
     out: Out,
     directory: Directory = None,
     kind: Annotated[
-        str, typer.Option("--masks", help="Which: sam, round1, sam-round1, round2 (the result), ...")
+        str,
+        typer.Option(
+            "--masks",
+            help="Which: sam, round1, sam-round1, round2 (the result), ...",
+            autocompletion=masks_of_the_project,
+        ),
     ] = "round2",
     splits: Splits = None,
     *,
@@ -47,7 +53,12 @@ def masks(
 def nnunet(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of raw data sets, e.g. $nnUNet_raw.")],
     directory: Directory = None,
-    kind: Annotated[str, typer.Option("--masks", help="The pseudo-labels: round1, sam, ...")] = "round1",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--masks", help="The pseudo-labels: round1, sam, ...", autocompletion=masks_of_the_project
+        ),
+    ] = "round1",
     number: Annotated[int, typer.Option("--id", min=1, max=999, help="Number of the data set.")] = 501,
     name: Annotated[str, typer.Option(help="Name of the data set.")] = "CLISC",
     stored_images: Annotated[

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import RunOptions, with_run_options
+from clisc_cli.options import Channel, RunOptions, with_run_options
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from clisc_engine.settings import Settings
     from clisc_engine.stages.initialise import Imported
+    from clisc_engine.stages.preview import Planned
 
 
 @with_run_options
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to make.")],
-    images: Annotated[str, typer.Option(help="Folder or glob of FLAIR volumes, or a CSV manifest.")],
+    images: Annotated[str, typer.Option(help="Folder or quoted glob of FLAIR volumes, or a CSV manifest.")],
     references: Annotated[
-        str | None, typer.Option(help="Folder or glob of masks, for evaluate only.")
+        str | None, typer.Option(help="Folder or quoted glob of masks, for evaluate only.")
     ] = None,
     split: Annotated[
         Path | None, typer.Option(help="CSV (case,split) or JSON with train, valid, test.")
@@ -38,6 +44,7 @@ def command(
             "paper's; tiny."
         ),
     ] = None,
+    channel: Channel = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -46,13 +53,15 @@ def command(
 ) -> None:
     """Import FLAIR volumes into a new project.
 
+    With --dry-run it shows what would be imported, from file names and headers, and writes nothing.
+
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
     from clisc_engine.stages.initialise import Request, initialise
 
     options.hold(directory)
     settings = _settings(weights, preset, options)
-    request = Request(directory, images, references, split, split_ratio, skip_bad)
+    request = Request(directory, images, references, split, split_ratio, skip_bad, channel)
     imported = initialise(request, settings, options.control())
     show_imported(imported, options)
 
@@ -63,6 +72,7 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     for name, message in imported.skipped.items():
         terminal.warn(f"skipped {name}: {message}")
     weights = imported.project.settings.weights
+    planned = _planned(imported, terminal) if options.dry_run else []
     if options.json_:
         print_json(
             {
@@ -71,6 +81,7 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
                 "splits": imported.splits,
                 "skipped": imported.skipped,
                 "fresh": imported.fresh,
+                **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
             }
         )
         return
@@ -81,11 +92,46 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
         verb = "already imported, nothing to do"
     console = result_console()
     console.print(f"init: {len(imported.splits)} cases ({shares}) {verb}", markup=False)
-    if options.dry_run:
-        for name, split in imported.splits.items():
-            console.print(f"  {name}: {split}", markup=False)
+    if planned:
+        if not console.is_terminal:
+            console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
+        console.print(_table(planned))
+        terminal.say("Names and headers say so; voxels are looked at when it is imported.")
     elif not imported.fresh:
         terminal.say(f"Next: clisc label {imported.project.root}")
+
+
+def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
+    """The cases of a dry run; what speaks against one is a warning."""
+    from clisc_engine.stages.preview import preview
+
+    planned = preview(imported)
+    for case in planned:
+        if case.problem:
+            terminal.warn(f"{case.case}: {case.problem}")
+    return planned
+
+
+def _table(planned: Sequence[Planned]) -> Table:
+    """One row a case; columns that would be empty are left out."""
+    from rich.table import Table
+
+    columns = {
+        "case": [case.case for case in planned],
+        "split": [case.split for case in planned],
+        "voxels": [" x ".join(map(str, case.size)) for case in planned],
+        "mm": [" x ".join(f"{mm:.3g}" for mm in case.spacing) for case in planned],
+        "channel": ["" if case.channel is None else str(case.channel) for case in planned],
+        "image": [Path(case.image).name for case in planned],
+        "reference": [Path(case.reference).name for case in planned],
+    }
+    shown = {name: values for name, values in columns.items() if any(values)}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in shown:
+        table.add_column(name, overflow="fold")
+    for row in zip(*shown.values(), strict=True):
+        table.add_row(*map(escape, row))
+    return table
 
 
 def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:

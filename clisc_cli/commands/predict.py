@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Precision, RunOptions
+from clisc_cli.options import Channel, Precision, RunOptions
 from clisc_cli.reports import summary
 
 if TYPE_CHECKING:
+    from clisc_engine.imaging.casefiles import CaseFiles
     from clisc_engine.stages.prediction import Segmenter
 
 Network = Annotated[
@@ -36,6 +37,7 @@ def command(
         bool, typer.Option("--probabilities", help="Write the tumour probability beside each mask.")
     ] = False,
     network: Network = "unet-round2",
+    channel: Channel = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = "32",
     allow_skull: Annotated[
@@ -54,7 +56,7 @@ def command(
     Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict brain.clisc new -o masks
     """
     from clisc_engine.errors import CasesFailed
-    from clisc_engine.imaging.discover import ENDINGS
+    from clisc_engine.imaging.casefiles import ENDINGS
     from clisc_engine.stages.prediction import find_images, open_segmenter, predict_files
 
     options = RunOptions(
@@ -67,7 +69,7 @@ def command(
         verbose=verbose,
     )
     control = options.control()
-    found = find_images(images)
+    found = find_images(images, channel)
     segmenter = open_segmenter(source, network, control)
     if allow_skull:
         image = segmenter.card.image.model_copy(update={"allow_skull": True})
@@ -75,7 +77,7 @@ def command(
     if out.name.lower().endswith(ENDINGS):
         if len(found) != 1:
             raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
-        _predict_one(segmenter, found[0].image, out, probabilities, options)
+        _predict_one(segmenter, found[0], out, probabilities, options)
         return
     report, entries = predict_files(segmenter, found, out, control, probabilities=probabilities)
     if json_:
@@ -93,20 +95,22 @@ def command(
 
 
 def _predict_one(
-    segmenter: Segmenter, image: Path, out: Path, probabilities: bool, options: RunOptions
+    segmenter: Segmenter, case: CaseFiles, out: Path, probabilities: bool, options: RunOptions
 ) -> None:
     from clisc_engine.stages.prediction import write_prediction
 
-    prediction = segmenter.predict(image)
+    prediction = segmenter.predict(case.image, case.channel)
     probability = None
     if probabilities:
         stem, dot, ending = out.name.partition(".")
         probability = out.with_name(f"{stem}_probability{dot}{ending}")
     write_prediction(prediction, out, probability)
     if options.json_:
-        print_json({"image": str(image), "mask": str(out), "volume_ml": round(prediction.volume_ml, 3)})
+        print_json(
+            {"image": str(case.image), "mask": str(out), "volume_ml": round(prediction.volume_ml, 3)}
+        )
     else:
-        _line(out, prediction.volume_ml, image.name)
+        _line(out, prediction.volume_ml, case.image.name)
 
 
 def _line(mask: Path, volume: float, name: str) -> None:

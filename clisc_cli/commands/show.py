@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from clisc_cli.commands.status import CaseName
+from clisc_cli.commands.status import CaseName, DirectoryOrCase
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
-from clisc_cli.options import Directory, project_and_case
+from clisc_cli.options import project_and_case
 
 
 def command(
-    directory: Directory = None,
+    directory: DirectoryOrCase = None,
     case: CaseName = None,
     out: Annotated[
         Path | None,

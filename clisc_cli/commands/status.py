@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, project_and_case
+from clisc_cli.options import project_and_case
 from clisc_cli.words import bytes_in_words, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
@@ -24,9 +24,19 @@ CaseName = Annotated[
     typer.Argument(metavar="[CASE]", help="One case.", show_default=False, autocompletion=case_arguments),
 ]
 
+DirectoryOrCase = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="Project folder; inside a project it can be left out.",
+        show_default=False,
+        autocompletion=case_arguments,
+    ),
+]
+
 
 def command(
-    directory: Directory = None,
+    directory: DirectoryOrCase = None,
     case: CaseName = None,
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole reasons; tracebacks.")] = False,

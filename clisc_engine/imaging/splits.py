@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,17 @@ def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
         BadInput: naming the file and the line, for anything that is missing, unknown or twice.
     """
     pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
+    return checked_split(path, pairs, names)
+
+
+def checked_split(
+    path: Path | str, pairs: Iterable[tuple[str, str, str]], names: Sequence[str]
+) -> dict[str, str]:
+    """The splits read from a file as (place in the file, case, split), one for each of the names.
+
+    Raises:
+        BadInput: naming the file and the place, for anything that is missing, unknown or twice.
+    """
     split: dict[str, str] = {}
     for where, name, value in pairs:
         if value not in SPLITS:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.dicom import flair_series
 from clisc_engine.imaging.headers import check_claim, check_grid
 
 GEOMETRY_TOLERANCE = 1e-3
@@ -215,11 +216,14 @@ def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | Non
     """Restrict a 4-D file to one volume; refuse what is not 3-D in the end."""
     size = list(reader.GetSize())
     if len(size) == 4 and size[3] > 1 and channel is None:
-        raise BadInput(f"{path} is 4-D with {size[3]} volumes ({_words(size)}); give one 3-D file a case.")
+        raise BadInput(
+            f"{path} is 4-D with {size[3]} volumes ({_words(size)}); say which of them is FLAIR with "
+            f"--channel 0 to {size[3] - 1}, or give one 3-D file a case."
+        )
     if len(size) == 4:
         index = channel or 0
         if index >= size[3]:
-            raise BadInput(f"{path} has {size[3]} volumes; there is no channel {index}.")
+            raise BadInput(f"{path} has {size[3]} volumes, counted from 0; there is no channel {index}.")
         reader.SetExtractSize([*size[:3], 0])
         reader.SetExtractIndex([0, 0, 0, index])
         return
@@ -228,16 +232,9 @@ def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | Non
 
 
 def _read_dicom(folder: Path) -> sitk.Image:
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not series:
-        raise BadInput(f"{folder} holds no DICOM series.")
-    if len(series) > 1:
-        raise BadInput(
-            f"{folder} holds {len(series)} DICOM series ({', '.join(series[:3])}, ...); give a "
-            "folder with the FLAIR series alone."
-        )
+    series = flair_series(folder)
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0]))
+    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series))
     try:
         image = reader.Execute()
     except RuntimeError as error:

@@ -93,7 +93,7 @@ def _image(case: CaseArrays, stored: bool) -> Volume:
         )
     if path.is_file() and sha256_of(path) != case.info.sha256:
         raise BadInput(f"{path} is not the file that `init` read; restore it, or use --stored-images.")
-    return read_volume(path)
+    return read_volume(path, case.info.channel)
 
 
 def _write_description(project: Project, masks: str, folder: Path, count: int) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
-from clisc_engine.imaging.discover import CaseFiles
+from clisc_engine.imaging.casefiles import CaseFiles
 from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, to_canonical_grid
 from clisc_engine.imaging.volume import check_source, read_mask, read_volume
 from clisc_engine.project import REFERENCE, CaseInfo, Project
@@ -43,6 +43,7 @@ def import_case(project: Project, files: CaseFiles, split: str) -> None:
         has_reference=files.reference is not None,
         reference_source=str(files.reference.absolute()) if files.reference else "",
         reference_sha256=hash_of(files.reference) if files.reference else "",
+        channel=files.channel,
     )
     if _is_stored(project, info, settings):
         return
@@ -88,16 +89,20 @@ def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettin
 
 
 def read_normalised(
-    path: Path, settings: ImageSettings, go_on: str = "--set image.allow_skull=true"
+    path: Path,
+    channel: int | None,
+    settings: ImageSettings,
+    go_on: str = "--set image.allow_skull=true",
 ) -> tuple[Image, Placement]:
     """A volume as the store holds it, (Z, Y, X) float16, and its placement in the file.
 
-    ``go_on`` is the option that lets volumes with a skull pass, for the message.
+    ``channel`` is the volume of a 4-D file, ``go_on`` the option that lets volumes with a skull pass, for
+    the message.
 
     Raises:
         BadInput: when the file cannot be used, or looks not skull-stripped.
     """
-    volume = read_volume(path)
+    volume = read_volume(path, channel)
     if not settings.allow_skull and not looks_skull_stripped(volume):
         raise BadInput(
             f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
@@ -140,7 +145,7 @@ def _check(path: Path) -> None:
 
 def _read(info: CaseInfo, settings: ImageSettings) -> tuple[Image, CaseInfo]:
     """The normalised image, and the case's record with its place in the source."""
-    image, placement = read_normalised(Path(info.source), settings)
+    image, placement = read_normalised(Path(info.source), info.channel, settings)
     return image, replace(info, spacing=placement.spacing, placement=placement.to_dict())
 
 
@@ -158,7 +163,8 @@ def _store_reference(project: Project, info: CaseInfo, settings: ImageSettings) 
 
 def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
     used = {f"image.{key}": json.dumps(value) for key, value in settings.model_dump().items()}
-    return {**used, "source": info.sha256}
+    chosen = {} if info.channel is None else {"channel": str(info.channel)}
+    return {**used, "source": info.sha256, **chosen}
 
 
 def _reference_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, Stopped
-from clisc_engine.imaging.discover import CaseFiles, find_cases
-from clisc_engine.imaging.splits import draw_split, read_split
+from clisc_engine.imaging.casefiles import CaseFiles
+from clisc_engine.imaging.discover import find_cases
+from clisc_engine.imaging.splits import checked_split, draw_split, read_split
 from clisc_engine.project import (
     SETTINGS_FILE,
     STAGING,
@@ -29,10 +30,14 @@ from clisc_engine.store import write_atomically
 
 @dataclass
 class Imported:
-    """What `init` did: the project, its cases by split, and the bad ones that were skipped."""
+    """What `init` did: the project, its cases by split, and the bad ones that were skipped.
+
+    ``files`` is what a dry run would import.
+    """
 
     project: Project
     splits: dict[str, str]
+    files: list[CaseFiles] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     fresh: bool = False
     seconds: float = 0.0
@@ -46,9 +51,10 @@ class Request:
         root: the project folder to make.
         images: folder, glob, or CSV manifest of images.
         references: folder or glob of reference masks, None without.
-        split_file: CSV or JSON that gives each case's split, None to draw one.
+        split_file: CSV or JSON that gives each case's split, None to take the manifest's or draw one.
         split_ratio: shares of train, valid and test, e.g. ``7:1:2``.
         skip_bad: import the rest when some files cannot be used.
+        channel: number or name of the FLAIR channel, None to take what dataset.json says.
     """
 
     root: Path
@@ -57,6 +63,7 @@ class Request:
     split_file: Path | None
     split_ratio: str
     skip_bad: bool
+    channel: str | None = None
 
 
 def initialise(request: Request, settings: Settings, control: Control) -> Imported:
@@ -68,7 +75,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         Stopped: when asked to stop; likewise.
     """
     started = time.monotonic()
-    files = find_cases(request.images, request.references)
+    files = find_cases(request.images, request.references, request.channel)
     if (request.root / SETTINGS_FILE).exists():
         return _already_there(request, files)
     if (request.root / STORE).exists() and not (request.root / STAGING / SETTINGS_FILE).exists():
@@ -76,9 +83,9 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
             f"{request.root} holds a store that has lost its {SETTINGS_FILE}; put that file back, or "
             "choose another folder."
         )
-    splits = _splits(request, [case.name for case in files], settings.seed)
+    splits = _splits(request, files, settings.seed)
     if control.dry_run:
-        return Imported(Project(request.root, settings), splits)
+        return Imported(Project(request.root, settings), splits, files)
     made_root = not request.root.exists()
     staging = request.root / STAGING
     try:
@@ -94,7 +101,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
     seconds = time.monotonic() - started
-    return Imported(Project(request.root, settings), kept, skipped, seconds=seconds)
+    return Imported(Project(request.root, settings), kept, skipped=skipped, seconds=seconds)
 
 
 def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Project:
@@ -136,7 +143,8 @@ def _import_all(
                     raise
                 except BadInput as error:
                     if not skip_bad:
-                        raise
+                        others = " --skip-bad imports the others." if len(files) > 1 else ""
+                        raise BadInput(f"{error}{others}") from error
                     skipped[case.name] = str(error)
                     project.store.remove(f"cases/{case.name}")
                 control.progress.advance(case.name)
@@ -168,7 +176,12 @@ def _already_there(request: Request, files: Sequence[CaseFiles]) -> Imported:
     )
 
 
-def _splits(request: Request, names: list[str], seed: int) -> dict[str, str]:
+def _splits(request: Request, files: Sequence[CaseFiles], seed: int) -> dict[str, str]:
+    """Each case's split: from the split file, else from the manifest's column, else drawn."""
+    names = [case.name for case in files]
     if request.split_file is not None:
         return dict(read_split(request.split_file, names))
+    given = [(f"case {case.name}", case.name, case.split) for case in files if case.split]
+    if given:
+        return checked_split(request.images, given, names)
     return dict(draw_split(names, request.split_ratio, seed))

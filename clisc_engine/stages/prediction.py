@@ -20,7 +20,9 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
 from clisc_engine.fingerprint import fingerprint, settings_used
-from clisc_engine.imaging.discover import CaseFiles, case_name, find_cases
+from clisc_engine.imaging.casefiles import CaseFiles, case_name
+from clisc_engine.imaging.channels import flair_channel
+from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.preprocess import restore
 from clisc_engine.imaging.volume import Geometry, write_image, write_mask
 from clisc_engine.model_file import ENDING, ModelCard, read_card, read_tensors, write_model
@@ -66,13 +68,13 @@ class Segmenter:
     device: torch.device
     windows: BatchSize
 
-    def predict(self, path: Path) -> Prediction:
-        """Segment one file.
+    def predict(self, path: Path, channel: int | None = None) -> Prediction:
+        """Segment one file; of a 4-D file, one channel.
 
         Raises:
             BadInput: when the file cannot be used.
         """
-        image, placement = read_normalised(path, self.card.image, "--allow-skull")
+        image, placement = read_normalised(path, channel, self.card.image, "--allow-skull")
         inside = tumour_probability(
             self.module, image, placement.spacing, self.card.unet, self.windows, self.device
         )
@@ -147,8 +149,10 @@ def export_model(project: Project, network: str, path: Path) -> ModelCard:
     return card
 
 
-def find_images(paths: Sequence[Path]) -> list[CaseFiles]:
+def find_images(paths: Sequence[Path], channel: str | None = None) -> list[CaseFiles]:
     """The volumes that were named, and those in the folders that were named, by case name.
+
+    ``channel`` is the number or name of the FLAIR channel, as for `find_cases`.
 
     Raises:
         BadInput: when there is none, or two have the same case name.
@@ -158,7 +162,10 @@ def find_images(paths: Sequence[Path]) -> list[CaseFiles]:
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
-        cases = find_cases(str(path), None) if path.is_dir() else [CaseFiles(case_name(path), path, None)]
+        if path.is_dir():
+            cases = find_cases(str(path), None, channel)
+        else:
+            cases = [CaseFiles(case_name(path), path, channel=flair_channel(path.parent, channel))]
         found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
     return found
 
@@ -221,12 +228,14 @@ def _predict_file(
     probability = out / f"{case.name}_probability.nii.gz" if probabilities else None
     digest = sha256_of(case.image) if case.image.is_file() else ""
     made_from = {"network": network, "image": digest}
+    if case.channel is not None:
+        made_from["channel"] = str(case.channel)
     before = record.get(case.name, {})
     complete = mask.is_file() and (probability is None or probability.is_file())
     if digest and complete and before.get("made_from") == made_from and not control.force:
         report.fresh.append(case.name)
         return
-    prediction = segmenter.predict(case.image)
+    prediction = segmenter.predict(case.image, case.channel)
     write_prediction(prediction, mask, probability)
     record[case.name] = {
         "image": str(case.image),

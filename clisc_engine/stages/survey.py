@@ -107,7 +107,9 @@ class _Survey:
             and (case.info.name in measured if measured else case.info.split == "test")
         ]
         if not cases:
-            status.possible, status.note = False, "no test case has a reference mask"
+            others = {case.info.split for case in self.all if case.info.has_reference}
+            hint = f" (evaluate --splits {','.join(sorted(others))})" if others else ""
+            status.possible, status.note = False, f"no test case has a reference mask{hint}"
             return
         for array, network in (("masks/round1", "unet-round1"), ("masks/round2", "unet-round2")):
             if Checkpoint(self.project.checkpoints, network).made_from() is not None:

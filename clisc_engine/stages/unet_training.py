@@ -65,9 +65,10 @@ def train_unet(
     _check_labels(train, labels)
     patches = settings.patches_per_epoch or len(train) * settings.patches_per_volume
     if patches < settings.batch_size:
+        key = "unet.patches_per_epoch" if settings.patches_per_epoch else "unet.patches_per_volume"
         control.progress.say(
             f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
-            "each step takes them all. Raise unet.patches_per_volume for full batches."
+            f"each step takes them all. Raise {key} for full batches."
         )
     watched = [case for case in cases if case.info.split == "valid"]
     learner = _Learner(

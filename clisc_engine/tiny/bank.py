@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.imaging.window import window_to_uint8
 
 SIZE = 160
 FIRST_TRAINING_SEED = 1_000_000  # seeds below are for demos, tests and measurements
@@ -34,12 +35,9 @@ class Slices:
     pixel: NDArray[np.float32]
 
 
-def windowed(image: NDArray[np.float32], low: float = LOW, high: float = HIGH) -> Bytes:
-    """Brain percentiles to 1..255, background 0; any shape."""
-    brain = image != 0
-    bottom, top = np.percentile(image[brain], [low, high])
-    scaled = np.clip((image - bottom) / max(float(top - bottom), 1e-6), 0, 1) * 254 + 1
-    return np.where(brain, np.round(scaled), 0).astype(np.uint8)
+def windowed(image: NDArray[np.float32]) -> Bytes:
+    """The 8-bit slices that a project with the default window shows of a volume."""
+    return window_to_uint8(image, LOW, HIGH)
 
 
 def squared(stack: Bytes, size: int, smooth: bool) -> Bytes:

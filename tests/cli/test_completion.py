@@ -1,6 +1,8 @@
 """Tab completion, asked for as the shells ask."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from clisc_cli.completion import scripts
+from clisc_engine.settings import Settings
+from clisc_engine.settings_help import choices
+from clisc_engine.settings_keys import known_keys, parse_assignment, value_of, with_changes
 
 FOLDER = Path(__file__).parents[2] / "completions"
 
@@ -65,19 +70,105 @@ def test_case_names_of_the_project_are_offered(glioma, tmp_path):
     assert offered("clisc label --cases a", tmp_path) == []
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
-def test_the_bash_script_completes_in_bash(tmp_path):
-    (tmp_path / "clisc").write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m clisc_cli "$@"\n', encoding="utf-8"
+@pytest.fixture
+def on_path(tmp_path_factory):
+    """The environment of a shell that finds this very clisc."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = f'#!/bin/sh\nexec {sys.executable} -m clisc_cli "$@"\n'
+    (folder / "clisc").write_text(program, encoding="utf-8")
+    (folder / "clisc").chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "PYTHONPATH": str(FOLDER.parent),
+        "ZDOTDIR": str(folder),
+        "HOME": str(folder),
+    }
+
+
+# Bash breaks words at "="; readline replaces the last piece alone.
+BASH = """
+source {script}
+words=(); rest={line}
+COMP_WORDS=(); for word in $rest; do
+    if [[ $word == *=* ]]; then COMP_WORDS+=("${{word%%=*}}" "=")
+        [[ -n ${{word#*=}} ]] && COMP_WORDS+=("${{word#*=}}")
+    else COMP_WORDS+=("$word"); fi
+done
+[[ $rest == *" " ]] && COMP_WORDS+=("")
+COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
+_clisc_completion clisc; printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+# What zsh would show: the script hands it to _arguments (or _describe) as items in brackets.
+ZSH = """
+compdef() {{ }}
+_arguments() {{ print -r -- "$@" }}
+_files() {{ }}
+source {script}
+words=(${{(s: :)"$(print -r -- {line})"}}); [[ {line} == *" " ]] && words+=("")
+CURRENT=$#words; _clisc_completion
+"""
+FISH = """
+source {script}
+complete -C {line}
+"""
+
+
+def shown(shell, line, environment, cwd):
+    """What a shell shows after Tab at the end of a line."""
+    template, script = {
+        "bash": (BASH, "clisc.bash"),
+        "zsh": (ZSH, "_clisc"),
+        "fish": (FISH, "clisc.fish"),
+    }[shell]
+    typed = template.format(script=FOLDER / script, line=shlex.quote(line))
+    options = ["-f"] if shell == "zsh" else []
+    found = subprocess.run(
+        [shell, *options, "-c", typed], env=environment, cwd=cwd, capture_output=True, text=True
     )
-    (tmp_path / "clisc").chmod(0o755)
-    typed = (
-        f"source {FOLDER / 'clisc.bash'}; COMP_WORDS=(clisc prompt); COMP_CWORD=1; "
-        "_clisc_completion clisc; echo ${COMPREPLY[@]}"
-    )
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(FOLDER.parent)}
-    shown = subprocess.run(
-        ["bash", "-c", typed], env=environment, capture_output=True, text=True, check=True
-    )
-    assert shown.stdout.strip() == "prompt-sam"
+    if shell == "zsh":
+        return re.findall(r'"([^"]+)"(?::"[^"]*")?', found.stdout)
+    return [entry.split("\t")[0] for entry in found.stdout.splitlines() if entry]
+
+
+TYPED = {
+    "clisc prompt": ["prompt-sam"],
+    "clisc show glioma br": ["bravo"],
+    "clisc status glioma al": ["alpha"],
+    "clisc label glioma --cases b": ["beta", "bravo"],
+    "clisc run glioma --until self": ["self-train"],
+    "clisc config explain s3f": ["s3f.p"],
+    "clisc amda glioma --set amda": ["amda.t="],
+    "clisc amda glioma --set prompts.kind=b": ["prompts.kind=both", "prompts.kind=box"],
+    "clisc config set glioma classifier.augment=t": ["classifier.augment=true"],
+}
+
+
+@pytest.mark.parametrize("line", TYPED)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_shows_what_can_follow(glioma, on_path, shell, line):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    expected = TYPED[line]
+    if shell == "bash":
+        expected = [value.split("=")[-1] if "=" in line else value for value in expected]
+    assert shown(shell, line, on_path, glioma.parent) == expected
+
+
+def test_every_value_of_a_setting_that_is_offered_is_taken():
+    for key in known_keys():
+        for value in choices(key):
+            changed = with_changes(Settings(), dict([parse_assignment(f"{key}={value}")]), "test")
+            assert value_of(changed, key) is not None
+    assert choices("classifier.augment") == ["true", "false"] and choices("amda.t") == []
+    assert choices("roi.threshold") == ["otsu", "sam"] and choices("cam.layers")[2] == '["layer3"]'
+
+
+def test_masks_and_presets_are_offered(glioma, tmp_path):
+    (glioma / "store.zarr" / "cases" / "beta" / "masks" / "round2").mkdir(parents=True)
+    assert offered("clisc export masks glioma --masks r", tmp_path) == ["round2"]
+    assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "tiny"]
+
+
+def test_inside_a_project_a_case_comes_first(glioma):
+    assert offered("clisc show b", glioma) == ["beta", "bravo"]

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,8 +66,31 @@ def test_a_dry_run_gives_each_reason_once(clisc, data, tmp_path):
 
 def test_init_dry_run_lists_and_writes_nothing(clisc, data, tmp_path):
     shown = clisc("init", tmp_path / "p", "--images", data / "images", "--weights", "tiny", "--dry-run")
-    assert shown.code == 0 and "5 cases" in shown.out and "p3: " in shown.out
+    assert shown.code == 0 and "5 cases" in shown.out and "p3_flair.nii.gz" in shown.out
     assert not (tmp_path / "p").exists()
+
+
+def test_a_file_that_stops_init_is_named_with_the_way_round_it(clisc, data, tmp_path):
+    shutil.copytree(data / "images", tmp_path / "images")
+    (tmp_path / "images" / "p1_flair.nii.gz").write_bytes(b"no image")
+    refused = clisc("init", tmp_path / "p", "--images", tmp_path / "images", "--weights", "tiny")
+    assert refused.code == 3
+    assert "p1_flair.nii.gz" in refused.message and "--skip-bad imports the others" in refused.message
+
+
+def test_references_outside_the_test_split_are_pointed_at(clisc, data, tmp_path):
+    (tmp_path / "split.csv").write_text(
+        "case,split\n" + "".join(f"p{n},{'test' if n == 4 else 'train'}\n" for n in range(5)),
+        encoding="utf-8",
+    )
+    (tmp_path / "refs").mkdir()
+    shutil.copy(data / "references" / "p1_seg.nii.gz", tmp_path / "refs")
+    files = ("--images", data / "images", "--references", tmp_path / "refs")
+    made = clisc("init", tmp_path / "p", *files, "--split", tmp_path / "split.csv", "--weights", "tiny")
+    assert made.code == 0
+    assert (
+        "no test case has a reference mask (evaluate --splits train)" in clisc("status", tmp_path / "p").out
+    )
 
 
 def test_init_says_which_weights_it_takes_for_good(clisc, data, tmp_path):

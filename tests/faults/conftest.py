@@ -1,29 +1,16 @@
-"""A finished project to spoil, and the command line."""
+"""Projects to spoil, and the command line."""
 
 import shutil
 
 import pytest
 from command import caller
-from small import run_stages, small_data, small_project
+from small import small_project
 
 
 @pytest.fixture
 def clisc(monkeypatch, capsys):
     """Call `clisc ARGUMENTS`; exit code, stdout and stderr come back."""
     return caller(monkeypatch, capsys)
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("faults-data"))
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, data):
-    """A project on which all stages before `evaluate` have run; tests must leave it as it is."""
-    project = small_project(tmp_path_factory.mktemp("faults") / "project", data)
-    run_stages(project)
-    return project
 
 
 @pytest.fixture

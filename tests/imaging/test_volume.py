@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from layouts import write_dicom
 from volumes import ball, write
 
 from clisc_engine.errors import BadInput
@@ -18,39 +19,16 @@ def test_reads_the_common_formats_alike(tmp_path, ending):
     assert volume.geometry.origin == pytest.approx((1, 2, 3))
 
 
-def write_dicom_series(folder, array, uid="1.2.3"):
-    folder.mkdir(parents=True, exist_ok=True)
-    image = sitk.GetImageFromArray(array.astype(np.int16))
-    image.SetSpacing((0.5, 0.75, 3.0))
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z in range(image.GetDepth()):
-        slice_ = image[:, :, z]
-        for tag, value in {
-            "0008|0060": "MR",
-            "0020|000e": uid,
-            "0020|000d": "1.2",
-            "0008|0018": f"{uid}.{z + 1}",
-            "0020|0032": "\\".join(map(str, image.TransformIndexToPhysicalPoint((0, 0, z)))),
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(z),
-        }.items():
-            slice_.SetMetaData(tag, value)
-        writer.SetFileName(str(folder / f"{uid}-{z:03d}.dcm"))
-        writer.Execute(slice_)
-    return folder
-
-
 def test_reads_a_dicom_series(tmp_path):
     array = np.rint(ball((6, 20, 22)))
-    volume = read_volume(write_dicom_series(tmp_path / "case", array))
+    volume = read_volume(write_dicom(tmp_path / "case", array))
     np.testing.assert_array_equal(volume.array, array)
     assert volume.geometry.spacing == pytest.approx((0.5, 0.75, 3.0))
 
 
 def test_several_dicom_series_are_listed(tmp_path):
     for uid in ("1.2.3", "1.2.4"):
-        write_dicom_series(tmp_path / "case", ball((6, 20, 22)), uid)
+        write_dicom(tmp_path / "case", ball((6, 20, 22)), uid)
     with pytest.raises(BadInput, match=r"2 DICOM series.*1\.2\.3"):
         read_volume(tmp_path / "case")
 
@@ -131,7 +109,7 @@ def test_masks_are_binarised_and_written_whole(tmp_path):
 
 
 def test_a_dicom_series_with_a_link_out_of_its_folder_is_refused(tmp_path):
-    folder = write_dicom_series(tmp_path / "case", np.rint(ball((6, 20, 22))))
+    folder = write_dicom(tmp_path / "case", np.rint(ball((6, 20, 22))))
     slice_ = next(iter(folder.iterdir()))
     slice_.rename(tmp_path / "elsewhere.dcm")
     slice_.symlink_to(tmp_path / "elsewhere.dcm")

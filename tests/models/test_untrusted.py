@@ -9,7 +9,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.models.classifier import build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.sam import load_sam
-from clisc_engine.models.weights import MissingWeights, find
+from clisc_engine.models.weights import MissingWeights, find, load_state
 
 CPU = torch.device("cpu")
 
@@ -25,6 +25,7 @@ class Bomb:
 
 
 READERS = {
+    "weights": load_state,
     "clip": lambda path: load_clip("ViT-B-32", str(path), CPU),
     "sam": lambda path: load_sam("vit_b", str(path), CPU),
     "classifier": lambda path: build_classifier(
