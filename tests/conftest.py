@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from small import run_stages, small_data, small_project
@@ -13,6 +14,10 @@ from clisc_engine.project import open_project
 REAL = Path(
     os.environ.get("CLISC_REAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data" / "real")
 ).resolve()
+
+# A busy machine is no reason for a property to fail.
+hypothesis.settings.register_profile("clisc", deadline=None)
+hypothesis.settings.load_profile("clisc")
 
 # Sums depend on the number of threads in their last bit; tests that compare runs need one number.
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))

@@ -24,7 +24,7 @@ from clisc_engine.settings_file import read_settings, write_changes, write_setti
 from clisc_engine.settings_keys import known_keys, parse_assignment, with_changes
 from clisc_engine.stages.evaluation_document import GROUP_IN_STORE, load
 from clisc_engine.stages.prediction import RECORD as PREDICTIONS
-from clisc_engine.stages.prediction import _record as predictions
+from clisc_engine.stages.prediction import recorded
 from clisc_engine.store import SEAL, Seal, Store
 
 FAST = settings(
@@ -295,9 +295,12 @@ def test_any_file_as_model_or_weights(folder, data, origin):
     assert found is None or all(isinstance(part, str) for pair in found.items() for part in pair)
 
 
+PREDICTED = {"image": "a.nii", "mask": "a_seg.nii.gz", "volume_ml": 1.0, "made_from": {"network": "00"}}
+
+
 @FAST
-@given(JSON.map(json.dumps) | LETTERS)
+@given(JSON.map(json.dumps) | LETTERS | near(PREDICTED).map(lambda entry: json.dumps({"a": entry})))
 @example("[" * 100_000)
 def test_any_record_of_predictions(folder, text):
     (folder / PREDICTIONS).write_text(text, encoding="utf-8", errors="replace")
-    assert all(isinstance(entry["mask"], str) for entry in predictions(folder).values())
+    assert all(isinstance(entry["mask"], str) for entry in recorded(folder).values())

@@ -184,7 +184,7 @@ def predict_files(
         BadInput: when the only volume cannot be used.
     """
     out.mkdir(parents=True, exist_ok=True)
-    record, report = _record(out), Report("predict")
+    record, report = recorded(out), Report("predict")
     started = datetime.now()
     network = _identity(segmenter)
     control.progress.begin("predict", len(images), "volume")
@@ -253,7 +253,7 @@ def _identity(segmenter: Segmenter) -> str:
     return fingerprint({"network": segmenter.card.fingerprint, **settings_used(settings, "image", "unet")})
 
 
-def _record(out: Path) -> dict[str, dict[str, Any]]:
+def recorded(out: Path) -> dict[str, dict[str, Any]]:
     """The entries of earlier calls; those that are not whole are left out, so their volumes come anew."""
     try:
         found = json.loads((out / RECORD).read_text(encoding="utf-8"))
@@ -264,5 +264,8 @@ def _record(out: Path) -> dict[str, dict[str, Any]]:
     return {
         name: entry
         for name, entry in entries
-        if isinstance(entry, dict) and entry.keys() == whole and isinstance(entry["volume_ml"], float)
+        if isinstance(entry, dict)
+        and entry.keys() == whole
+        and isinstance(entry["mask"], str)
+        and isinstance(entry["volume_ml"], float)
     }
