@@ -2,12 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from clisc_engine.core.filtering import dice
+from clisc_engine.core.labelling import TUMOUR, UNCERTAIN, Vote, slice_labels
 from clisc_engine.core.prompts import Kind, roi_prompts
 from clisc_engine.imaging.phantom import LesionKind, Phantom, make_phantom
 from clisc_engine.imaging.phantom.lesion import KINDS
@@ -35,17 +37,37 @@ def unseen(kind: LesionKind | None, count: int) -> list[Phantom]:
     return found
 
 
-def clip_answers(phantoms: Sequence[Phantom]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """CLIP's answer to each slice with brain, with the paper's prompts, and its tumour in mm2."""
+@dataclass(frozen=True)
+class Answers:
+    """For each slice with brain: CLIP's answer, the label that `label` makes of it, its tumour in mm2."""
+
+    said: NDArray[np.bool_]
+    label: NDArray[np.uint8]
+    area: NDArray[np.float32]
+
+
+def clip_answers(phantoms: Sequence[Phantom]) -> Answers:
+    """What CLIP says with the paper's prompts, and the labels after threshold and vote."""
     settings = preset("tiny").label
+    vote = Vote(settings.vote_reach, settings.vote_window, settings.vote_quorum)
     clip = load_clip(settings.model, settings.pretrained, CPU)
     text = clip.text_features({"normal": settings.normal_prompts, "tumour": settings.tumour_prompts})
-    said, areas = [], []
+    found = []
     for phantom in phantoms:
         brain = (phantom.image != 0).any(axis=(1, 2))
-        said.append(clip.probabilities(windowed(phantom.image)[brain], text) > 0.5)
-        areas.append(phantom.mask[brain].sum(axis=(1, 2)) * np.prod(phantom.spacing[1:]))
-    return np.concatenate(said), np.concatenate(areas).astype(np.float32)
+        probability = np.zeros(len(brain), np.float32)
+        probability[brain] = clip.probabilities(windowed(phantom.image)[brain], text)
+        wide = vote.for_spacing(phantom.spacing[0])
+        labels = slice_labels(probability, brain, confidence=settings.confidence, vote=wide)
+        area = phantom.mask.sum(axis=(1, 2)) * np.float32(np.prod(phantom.spacing[1:]))
+        found.append(Answers(probability[brain] > 0.5, labels[brain], area[brain]))
+    return joined(found)
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """The answers of several volumes as those of one."""
+    columns = zip(*((a.said, a.label, a.area) for a in parts), strict=True)
+    return Answers(*(np.concatenate(column) for column in columns))
 
 
 def sam_dice(phantoms: Sequence[Phantom], kind: Kind) -> list[float]:
@@ -67,20 +89,24 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny measure")
     parser.add_argument("--cases", type=int, default=20, help="phantoms of each kind")
     options = parser.parse_args(arguments)
-    print("| lesion | CLIP: slices right % | without slivers % | SAM: Dice % with both | box | points |")
-    print("|---|---|---|---|---|---|")
-    everything: list[tuple[NDArray[np.bool_], NDArray[np.float32]]] = []
+    print(
+        "| lesion | CLIP: slices right % | without slivers % | labels right % | labelled % "
+        "| SAM: Dice % with both | box | points |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    everything: list[Answers] = []
     for kind in (None, *KINDS):
         phantoms = unseen(kind, options.cases)
         everything.append(clip_answers(phantoms))
         scores = [f"{100 * np.mean(sam_dice(phantoms, p)):.1f}" if kind else "-" for p in PROMPTS]
-        print(f"| {kind or 'none'} | {accuracy(*everything[-1])} | {' | '.join(scores)} |", flush=True)
-    said, area = (np.concatenate(parts) for parts in zip(*everything, strict=True))
-    print(f"| all | {accuracy(said, area)} | | | |")
+        print(f"| {kind or 'none'} | {accuracy(everything[-1])} | {' | '.join(scores)} |", flush=True)
+    print(f"| all | {accuracy(joined(everything))} | | | |")
 
 
-def accuracy(said: NDArray[np.bool_], area: NDArray[np.float32]) -> str:
-    """Percentage of right answers over all slices, and over those without a sliver of tumour."""
-    right = said == (area > 0)
-    clear = (area == 0) | (area >= SLIVER_MM2)
-    return f"{100 * right.mean():.1f} | {100 * right[clear].mean():.1f}"
+def accuracy(answers: Answers) -> str:
+    """Percentages: answers right, the same without slivers of tumour, labels right, slices labelled."""
+    ill = answers.area > 0
+    right, labelled = answers.said == ill, answers.label != UNCERTAIN
+    clear = ~ill | (answers.area >= SLIVER_MM2)
+    agreed = (answers.label == TUMOUR)[labelled] == ill[labelled]
+    return " | ".join(f"{100 * part.mean():.1f}" for part in (right, right[clear], agreed, labelled))
