@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def export_masks(project: Project, masks: str, out: Path, control: Control) -> R
         MissingStage: when no case has such masks.
         BadInput: when the project knows no masks of this name.
     """
+    started = time.monotonic()
     report = Report("export masks")
     cases = cases_with_masks(project, masks, control)
     out.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ def export_masks(project: Project, masks: str, out: Path, control: Control) -> R
         report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
+    report.seconds = time.monotonic() - started
     return report
 
 
