@@ -71,7 +71,7 @@ def plain_loop(folder: Path, steps: int) -> None:
     network = build_unet(CHANNELS).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     criterion = segmentation_loss("dice_ce")
-    transform = patch_transform(PATCH, 1, True)
+    transform = patch_transform(PATCH, 1, "paper")
     for _ in range(steps):
         patches = []
         for index in range(CASES):

@@ -22,6 +22,7 @@ from clisc_cli.commands import (
     models,
     predict,
     prompt_sam,
+    report,
     run,
     self_train,
     show,
@@ -50,7 +51,12 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "evaluate": evaluate.command,
     },
     "All at once": {"run": run.command, "demo": demo.command},
-    "See and steer": {"status": status.command, "show": show.command, "verify": verify.command},
+    "See and steer": {
+        "status": status.command,
+        "show": show.command,
+        "report": report.command,
+        "verify": verify.command,
+    },
     "This machine": {"doctor": doctor.command},
     "Take the results away": {"predict": predict.command},
 }

@@ -46,6 +46,7 @@ def project_and_case(directory: Path | None, case: str | None) -> tuple[Project,
     Raises:
         BadInput: when the project has no such case.
     """
+    from clisc_engine.case_names import normal
     from clisc_engine.errors import MissingStage
     from clisc_engine.project import open_project
 
@@ -57,7 +58,7 @@ def project_and_case(directory: Path | None, case: str | None) -> tuple[Project,
     else:
         project = open_project(directory)
     if case is not None:
-        project.case(case)
+        case = project.case(normal(case)).info.name
     return project, case
 
 
@@ -123,6 +124,7 @@ class RunOptions:
         """Hold the project's lock until the command ends; a dry run takes none."""
         if not self.dry_run:
             from clisc_engine.lock import hold
+            from clisc_engine.project import clear_staging
 
             flag = self.stop()
             held = hold(
@@ -132,6 +134,7 @@ class RunOptions:
                 lost=lambda reason: setattr(flag, "reason", reason),
             )
             self.context.with_resource(held)
+            clear_staging(folder)
 
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""
@@ -152,6 +155,7 @@ class RunOptions:
 
     def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
+        from clisc_engine.case_names import normal
         from clisc_engine.control import Control
 
         return Control(
@@ -161,7 +165,7 @@ class RunOptions:
             workers=self.workers,
             force=self.force,
             dry_run=self.dry_run,
-            cases=tuple(name for text in self.cases for name in text.split(",") if name),
+            cases=tuple(normal(name) for text in self.cases for name in text.split(",") if name.strip()),
             splits=splits,
             progress=self.terminal(),
             stop=self.stop(),

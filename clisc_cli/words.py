@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from clisc_engine.words import seconds_in_words
+
+__all__ = ["bytes_in_words", "seconds_in_words", "shortened", "time_in_words"]
+
 
 def bytes_in_words(count: int) -> str:
     """E.g. ``3.2 GB``, in powers of 1000 as disks are sold."""
@@ -13,16 +17,6 @@ def bytes_in_words(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def seconds_in_words(seconds: float) -> str:
-    """E.g. ``0.4 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def time_in_words(stamp: str) -> str:

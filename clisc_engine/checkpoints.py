@@ -15,7 +15,7 @@ import safetensors
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY
-from clisc_engine.store import write_atomically
+from clisc_engine.store import disk_faults, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +48,11 @@ class Checkpoint:
     def previous_state(self) -> Path:
         """The state that was saved before it."""
         return self.folder / f"{self.name}.training-before.pt"
+
+    @property
+    def removed(self) -> Path:
+        """Stands in the place of weights that `verify --repair` took away, and says why."""
+        return self.folder / f"{self.name}.removed.txt"
 
     def made_from(self) -> dict[str, str] | None:
         """What made the weights; None when there are none.
@@ -101,11 +106,24 @@ class Checkpoint:
         """Save the finished weights, then drop the training state unless more epochs can follow."""
         import safetensors.torch
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with disk_faults(self.weights):
+            self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
+        self.removed.unlink(missing_ok=True)
         self.drop_states(keep_newest=keep_state)
+
+    def take_away(self, why: str) -> None:
+        """Remove the finished weights, so that the stage that makes them does so again."""
+        write_atomically(self.removed, why.encode())
+        self.weights.unlink(missing_ok=True)
+
+    def taken_away(self) -> str:
+        """Why `take_away` removed the weights; empty when it did not, or they were made again."""
+        if self.weights.exists() or not self.removed.exists():
+            return ""
+        return self.removed.read_text(encoding="utf-8", errors="replace") or "they were removed"
 
     def drop_states(self, *, keep_newest: bool) -> None:
         """Drop the training states, or all but the newest."""
@@ -114,17 +132,22 @@ class Checkpoint:
             self.state.unlink(missing_ok=True)
 
     def save_state(self, state: dict[str, Any]) -> None:
-        """Save the state of a training under way; the one before it is kept."""
+        """Save the state of a training under way; the one before it is kept.
+
+        Raises:
+            DiskFault: when the disk does not take it; the one before it is kept then too.
+        """
         import torch
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(f".{self.name}.*.partial"):
-            leftover.unlink(missing_ok=True)
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        if self.state.exists():
-            self.state.replace(self.previous_state)
-        write_atomically(self.state, buffer.getvalue())
+        with disk_faults(self.state):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.folder.glob(f".{self.name}.*.partial"):
+                leftover.unlink(missing_ok=True)
+            if self.state.exists():
+                self.state.replace(self.previous_state)
+            write_atomically(self.state, buffer.getvalue())
 
     def load_state(self, expected: str, say: Callable[[str], None]) -> dict[str, Any] | None:
         """The newest readable state of a training of this fingerprint; None when there is none.
@@ -140,6 +163,7 @@ class Checkpoint:
                 continue
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
+                _check_state(state)
                 if state["fingerprint"] == expected:
                     return dict(state)
             except Exception as error:
@@ -175,6 +199,32 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     if before is None:
         return f"{checkpoint.name} is not trained yet"
     return difference(before, made_from)
+
+
+_STATE = {
+    "fingerprint": str,
+    "epoch": int,
+    "within": dict,
+    "history": list,
+    "best": dict,
+    "best_score": float,
+    "module": dict,
+    "optimiser": dict,
+}
+_WITHIN = {"step", "total", "seconds", "generator", "cuda", "scaler"}
+
+
+def _check_state(state: Any) -> None:
+    """Refuse what was not written by `save_state`.
+
+    Raises:
+        TypeError: for a missing or strange part.
+    """
+    for key, kind in _STATE.items():
+        if not isinstance(state, dict) or not isinstance(state.get(key), kind):
+            raise TypeError(f"no {key}")
+    if state["within"] and state["within"].keys() != _WITHIN:
+        raise TypeError("no position within the epoch")
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.control import Control
+from clisc_engine.errors import DiskFault
 from clisc_engine.project import Project
+from clisc_engine.store import disk_faults
 
 FILE = "runs.jsonl"
 
@@ -30,16 +36,18 @@ class Entry:
         version: of clisc.
         outcome: done, or the error's first words.
         worked: whether anything was made; runs that found all up to date are not kept.
+        made: cases or networks that have been made when the run ends, also if an earlier run did it.
     """
 
     stage: str
     started: str
-    seconds: float
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     device: str
     precision: str
     version: str
     outcome: str
     worked: bool = True
+    made: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -52,29 +60,50 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
         yield note
     except BaseException as error:
         note.outcome = f"{type(error).__name__}: {error}"[:300]
+        with suppress(DiskFault):  # the error that ends the run is the one to hear of
+            _append(project.logs / FILE, note, started, control)
         raise
-    finally:
-        note.seconds = round(time.monotonic() - started, 3)
-        if note.worked and not control.dry_run:
-            _append(project.logs / FILE, note)
+    _append(project.logs / FILE, note, started, control)
 
 
 def entries(project: Project) -> list[Entry]:
-    """All entries, oldest first; a line that a kill cut short is left out."""
-    path = project.logs / FILE
+    """All entries of a project, oldest first."""
+    return read(project.logs)
+
+
+def read(logs: Path) -> list[Entry]:
+    """All entries in a folder of logs, oldest first; lines that are not whole are left out."""
+    path = logs / FILE
     found: list[Entry] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            found.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError):
-            continue
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
+        if (entry := read_line(line)) is not None:
+            found.append(entry)
     return found
 
 
-def _append(path: Path, note: Entry) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(note)) + "\n")
+def read_line(line: str) -> Entry | None:
+    """The entry that a line holds; None when it is not whole."""
+    try:
+        return _adapter().validate_json(line)
+    except ValidationError:
+        return None
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Entry]:
+    return TypeAdapter(Entry)
+
+
+def _append(path: Path, note: Entry, started: float, control: Control) -> None:
+    note.seconds = round(time.monotonic() - started, 3)
+    if not note.worked or control.dry_run:
+        return
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("" if whole else "\n") + json.dumps(asdict(note)) + "\n")
 
 
 def _device(control: Control) -> str:

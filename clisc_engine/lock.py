@@ -8,8 +8,10 @@ it touches the lock. Times are compared as the file system gives them, so clocks
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,12 +22,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from clisc_engine.errors import BadInput
 
 LOCK = ".clisc-lock"
 HEARTBEAT_SECONDS = 10.0
 DEAD_AFTER_SECONDS = 180.0
 """Without a sign of life for so long, an owner that cannot be looked at counts as dead."""
+
+_TOKEN = re.compile(r"[\w-]{1,64}")
+"""It becomes part of file names."""
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
@@ -266,11 +273,19 @@ def _read(path: Path) -> Owner | None:
     except FileNotFoundError:
         return None
     try:
-        return Owner(**json.loads(text))
-    except (ValueError, TypeError):
+        found = _owner_adapter().validate_json(text)
+        if _TOKEN.fullmatch(found.token):
+            return found
+        raise ValueError(found.token)
+    except ValueError:  # pydantic's errors are ValueErrors
         since = datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
         token = f"unknown-{status.st_ino}"
         return Owner(token, "an unknown command", "an unknown machine", "", 0, "", since)
+
+
+@functools.cache
+def _owner_adapter() -> TypeAdapter[Owner]:
+    return TypeAdapter(Owner)
 
 
 def _machine() -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.errors import BadInput
@@ -78,23 +81,28 @@ def read_card(path: Path) -> ModelCard:
 
     try:
         with safetensors.safe_open(str(path), framework="numpy") as file:
-            values: dict[str, Any] = json.loads((file.metadata() or {})[_ENTRY])
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
+            entry = (file.metadata() or {}).get(_ENTRY)
+        values: Any = None if entry is None else json.loads(entry)
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path} is damaged or no model file ({error}); export it again.") from error
-    except KeyError:
+    if not isinstance(values, dict) or not {"format", "image", "unet"} <= values.keys():
+        raise BadInput(f"{path} is a safetensors file, but no model that `clisc export model` wrote.")
+    if values["format"] != FORMAT:
         raise BadInput(
-            f"{path} is a safetensors file, but no model that `clisc export model` wrote."
-        ) from None
-    if values.get("format") != FORMAT:
-        raise BadInput(
-            f"{path} has the format {values.get('format')}, this clisc {__version__} knows {FORMAT}; "
+            f"{path} has the format {values['format']}, this clisc {__version__} knows {FORMAT}; "
             f"use clisc {values.get('version')} or later."
         )
     settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))
     try:
-        return ModelCard(image=settings.image, unet=settings.unet, **values)
-    except TypeError as error:
-        raise BadInput(f"{path} is no model file of this clisc ({error}).") from error
+        return _adapter().validate_python({**values, "image": settings.image, "unet": settings.unet})
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise BadInput(f"{path} is no model file of this clisc ({key} is not as it should be).") from None
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[ModelCard]:
+    return TypeAdapter(ModelCard)
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

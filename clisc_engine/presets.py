@@ -31,6 +31,7 @@ TINY: Mapping[str, Any] = {
         "patches_per_epoch": 24,
         "optimiser": "adamw",
         "learning_rate": 0.008,
+        "augment": "wide",
     },
 }
 """What the tiny preset changes; everything else is as in the paper preset."""

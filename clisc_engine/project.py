@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from clisc_engine.case_names import is_case_name
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
@@ -23,6 +25,9 @@ from clisc_engine.store import Seal, Store, disk_faults
 
 SETTINGS_FILE = "clisc.toml"
 STORE = "store.zarr"
+STAGING = ".clisc-init"
+"""Folder inside the project's in which `init` makes it."""
+
 SPLITS = ("train", "valid", "test")
 REFERENCE = "reference"
 RECORD = "case"
@@ -45,6 +50,11 @@ MADE_BY = {
 """The command that makes an array or a checkpoint, for messages that say what to run."""
 
 
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+
+
 @dataclass(frozen=True)
 class CaseInfo:
     """What `init` recorded of a case.
@@ -63,7 +73,7 @@ class CaseInfo:
 
     name: str
     split: str
-    spacing: tuple[float, float, float]
+    spacing: tuple[_Positive, _Positive, _Positive]
     placement: dict[str, Any]
     source: str
     sha256: str
@@ -75,9 +85,36 @@ class CaseInfo:
     def parse(cls, found: object) -> CaseInfo | None:
         """A case's record as the store holds it; None when it is not whole."""
         try:
-            return _case_adapter().validate_python(found)
+            info = _case_adapter().validate_python(found)
+            _Place.model_validate(info.placement)
         except ValidationError:
             return None
+        return info if is_case_name(info.name) and info.split in SPLITS else None
+
+
+class _Grid(BaseModel):
+    """The plain values of an `imaging.volume.Geometry`."""
+
+    size: tuple[_Count, _Count, _Count]
+    spacing: tuple[_Positive, _Positive, _Positive]
+    origin: tuple[_Finite, _Finite, _Finite]
+    direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
+
+
+class _Place(BaseModel):
+    """The plain values of an `imaging.preprocess.Placement`."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: _Grid
+    grid: _Grid
+    crop: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+    @model_validator(mode="after")
+    def _crop_lies_in_the_grid(self) -> _Place:
+        for (start, stop), size in zip(self.crop, reversed(self.grid.size), strict=True):
+            if not 0 <= start < stop <= size:
+                raise ValueError("the crop does not lie in the grid")
+        return self
 
 
 @functools.cache
@@ -183,10 +220,10 @@ class Project:
             BadInput: when the project has no such case.
         """
         group = f"cases/{name}"
-        if not (self.store.root / group).is_dir():
+        if not is_case_name(name) or not (self.store.root / group).is_dir():
             raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
         info = CaseInfo.parse(self.store.attributes(group).get(RECORD))
-        if info is None:
+        if info is None or info.name != name:
             raise BadInput(
                 f"{self.store.root / group / 'zarr.json'} no longer holds the record of case {name!r}; "
                 "`clisc verify --repair` restores it."
@@ -221,6 +258,13 @@ def create(root: Path, settings: Settings) -> Project:
         root.mkdir(parents=True, exist_ok=True)
         write_settings(root / SETTINGS_FILE, settings)
     return Project(root, settings)
+
+
+def clear_staging(root: Path) -> None:
+    """Remove what an import that was killed right at its end left; its project is in place."""
+    if (root / STAGING).exists() and (root / SETTINGS_FILE).exists():
+        with disk_faults(root / STAGING):
+            shutil.rmtree(root / STAGING)
 
 
 def open_project(path: Path | None) -> Project:

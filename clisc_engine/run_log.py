@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+
+from clisc_engine.store import disk_faults
 
 
 @contextmanager
@@ -19,10 +21,16 @@ def run_log(folder: Path, command: str, about: Sequence[str], loggers: Sequence[
         command: in the file's name.
         about: first lines of the log.
         loggers: whose records to keep, besides the engine's own.
+
+    Raises:
+        DiskFault: when there can be no such file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    handler = logging.FileHandler(folder / f"{stamp}-{command}-{os.getpid()}.log", encoding="utf-8")
+    file = folder / f"{stamp}-{command}-{os.getpid()}.log"
+    with disk_faults(file):
+        handler = _LogFile(file, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     own = logging.getLogger(__name__)
     heard = [logging.getLogger(name) for name in ("clisc_engine", *loggers)]
@@ -42,4 +50,12 @@ def run_log(folder: Path, command: str, about: Sequence[str], loggers: Sequence[
         for logger, level in zip(heard, levels, strict=True):
             logger.removeHandler(handler)
             logger.setLevel(level)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a disk which takes no more cuts short: no run has to end for want of it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: what the run itself cannot write, it says."""

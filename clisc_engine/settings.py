@@ -24,12 +24,13 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 Text = Annotated[str, Field(min_length=1)]
 CamLayer = Literal["layer1", "layer2", "layer3", "layer4"]
+Augmentation = Literal["paper", "wide", "none"]
 
 
 class Section(BaseModel):
     """A table of clisc.toml; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSettings(Section):
@@ -192,8 +193,8 @@ class SamSettings(Section):
 class UnetSettings(Section):
     """The 3-D segmentation network (`train`, `self-train`), paper sections 2.3 and 3.1."""
 
-    channels: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2)] = Field(
-        [16, 32, 64, 128, 256], description="feature channels of the levels (paper)"
+    channels: Annotated[list[Annotated[int, Field(ge=1, le=2048)]], Field(min_length=2, max_length=8)] = (
+        Field([16, 32, 64, 128, 256], description="feature channels of the levels (paper)")
     )
     patch: Annotated[
         list[Annotated[int, Field(ge=16, multiple_of=16)]], Field(min_length=3, max_length=3)
@@ -221,7 +222,11 @@ class UnetSettings(Section):
         0.9, description="learning rate times (1 - epoch/epochs) to this power (code: 0.9)"
     )
     loss: Literal["dice_ce", "ce", "dice"] = Field("dice_ce", description="dice_ce, ce (code), or dice")
-    augment: bool = Field(True, description="random flips, rotation and intensity (paper: yes)")
+    augment: Augmentation = Field(
+        "paper",
+        description="paper: random rotation, flips and intensity; wide: more of them and scaling, for few "
+        "volumes; or none",
+    )
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on valid's pseudo-labels"
     )

@@ -43,8 +43,12 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     """``KEY=VALUE`` with a JSON value, or else plain text.
 
     Raises:
-        BadInput: when there is no ``=`` or no key.
+        BadInput: when there is no ``=`` or no key, or it is no text that a file can hold.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"--set {text!r} is not UTF-8.") from None
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise BadInput(f"--set {text!r} is not KEY=VALUE, e.g. --set amda.t=10.")

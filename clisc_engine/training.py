@@ -9,8 +9,6 @@ CPU the weights end the same to the bit.
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +24,8 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, Stopped
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
-from clisc_engine.store import write_atomically
+from clisc_engine.store import disk_faults
+from clisc_engine.tables import write_table
 
 Batch = TypeVar("Batch")
 
@@ -267,8 +266,13 @@ def _restore(training: Training[Any], checkpoint: Checkpoint, control: Control) 
         _say_why_anew(training, checkpoint, say)
         empty: dict[str, Any] = {"epoch": 0, "within": {}, "history": [], "best": {}, "best_score": -1.0}
         return {"fingerprint": training.identity, **empty}
-    training.module.load_state_dict(saved.pop("module"))
-    training.optimiser.load_state_dict(saved.pop("optimiser"))
+    try:
+        training.module.load_state_dict(saved.pop("module"))
+        training.optimiser.load_state_dict(saved.pop("optimiser"))
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{checkpoint.state} does not fit the network; remove it, and the training starts anew."
+        ) from error
     steps_taken = f" and {saved['within']['step']} steps" if saved["within"] else ""
     say(f"{checkpoint.name}: goes on after epoch {saved['epoch']}{steps_taken}")
     return saved
@@ -313,9 +317,6 @@ def _keep_best(training: Training[Any], state: dict[str, Any], record: dict[str,
 
 
 def _write_curve(path: Path, history: list[dict[str, float]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_atomically(path, text.getvalue().encode())
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, list(history[0]), history)

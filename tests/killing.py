@@ -87,11 +87,12 @@ class Undisturbed:
         if stage != "init":
             shutil.copytree(self.before(stage), root)
 
-    def run(self, stage, root, options=(), **moment):
+    def run(self, stage, root, options=(), data=None, **moment):
+        data = data or self.data
         arguments = [stage, root, "--device", "cpu", *options]
         if stage == "init":
-            arguments += ["--images", self.data / "images", "--references", self.data / "references"]
-            arguments += ["--split", self.data / "split.csv", "--weights", "tiny"]
+            arguments += ["--images", data / "images", "--references", data / "references"]
+            arguments += ["--split", data / "split.csv", "--weights", "tiny"]
             for key, value in {**CHANGES, **EVERY_STEP}.items():
                 arguments += ["--set", f"{key}={json.dumps(value)}"]
         return self.launcher.run(*arguments, folder=root, **moment)

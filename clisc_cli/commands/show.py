@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +12,7 @@ import typer
 
 from clisc_cli.commands.status import CaseName
 from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.inline import protocol, sequence
 from clisc_cli.options import Directory, project_and_case
 
 
@@ -26,7 +30,8 @@ def command(
 ) -> None:
     """Draw what each step made of a case: maps, prompts, masks.
 
-    The reference is drawn only where `evaluate` has measured the case.
+    Terminals that can show pictures (kitty, Ghostty, iTerm2, WezTerm) show it at once. The reference is
+    drawn only where `evaluate` has measured the case.
 
     Example: clisc show glioma patient-007 -o patient-007.png
     """
@@ -42,6 +47,9 @@ def command(
         print_json({"file": str(path), "slices": picture.chosen})
         return
     result_console().print(str(path), markup=False, soft_wrap=True)
+    if sys.stdout.isatty() and not quiet:
+        columns = shutil.get_terminal_size().columns
+        sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))
     if picture.masks and "masks/round2" not in picture.masks:
         Terminal(quiet=quiet).say(
             "There is no final mask of this case yet; `clisc export masks` predicts and keeps it."

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from clisc_engine.case_names import Names, normal
 from clisc_engine.errors import BadInput
+from clisc_engine.tables import read_table
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair|0000)$", re.IGNORECASE)
 MASK = re.compile(r"[-_](seg|mask|label|labels|reference|dseg)$", re.IGNORECASE)
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def find_cases(images: str, references: str | None) -> list[CaseFiles]:
 
 def case_name(path: Path) -> str:
     """The case name in a file's name: without format, modality and mask endings."""
-    name = unicodedata.normalize("NFC", path.name)
+    name = normal(path.name)
     for ending in ENDINGS:
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
@@ -66,7 +65,8 @@ def _image_files(pattern: str) -> list[Path]:
         return flair
     if plain := [path for path in files if not MASK.search(_stem(path))]:
         return plain
-    if series := [p for p in sorted(Path(pattern).iterdir()) if p.is_dir() and _holds_dicom(p)]:
+    folders = [p for p in sorted(Path(pattern).iterdir()) if p.is_dir() and _is_inside(p, Path(pattern))]
+    if series := [folder for folder in folders if _holds_dicom(folder)]:
         return series
     hint = (
         f"the links there lead out of the folder: name them, --images '{pattern}/*'"
@@ -102,54 +102,37 @@ def _files(pattern: str, option: str) -> list[Path]:
 
 def _walk(folder: Path) -> list[Path]:
     """Files below a folder, hidden ones and links that leave it left out, by name."""
-    root = folder.resolve()
     inside = [
         path
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.resolve().is_relative_to(root)
+        and _is_inside(path, folder)
     ]
     return sorted(inside)
 
 
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether the path, its links followed, lies in the folder."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
 def _named(paths: Iterable[Path]) -> dict[str, Path]:
-    named: dict[str, Path] = {}
-    taken: dict[str, Path] = {}
-    for path in paths:
-        name = case_name(path)
-        if not SAFE.fullmatch(name) or len(name) > 200:
-            raise BadInput(
-                f"{path}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
-                "starting with a letter or digit."
-            )
-        if name.lower() in taken:
-            raise BadInput(f"{taken[name.lower()]} and {path} have the same case name {name!r}.")
-        taken[name.lower()] = named[name] = path
-    return named
+    names = Names()
+    return {names.take(case_name(path), str(path)): path for path in paths}
 
 
 def _from_manifest(path: Path) -> list[CaseFiles]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"Cannot read the manifest {path}: {error}.") from None
-    try:
-        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
-    except csv.Error as error:
-        raise BadInput(f"{path} is not a CSV table: {error}.") from None
-    if not rows or not {"case", "image"} <= set(rows[0]):
-        raise BadInput(f"{path} is not a CSV table with the columns case,image[,reference].")
-    cases: dict[str, CaseFiles] = {}
-    for number, row in enumerate(rows, start=2):
-        name, image = (row["case"] or "").strip(), (row["image"] or "").strip()
-        reference = (row.get("reference") or "").strip()
-        if not SAFE.fullmatch(name) or name.lower() in cases or not image:
-            raise BadInput(f"{path}, line {number}: case {name!r} is unsafe, twice, or has no image.")
-        cases[name.lower()] = CaseFiles(
-            name, path.parent / image, path.parent / reference if reference else None
-        )
-    return sorted(cases.values(), key=lambda case: case.name)
+    names = Names()
+    cases: list[CaseFiles] = []
+    for row in read_table(path, ("case", "image"), "case,image[,reference]"):
+        where = f"{path}, line {row.line}"
+        name = names.take(row.values["case"], where)
+        image, reference = row.values["image"], row.values.get("reference", "")
+        if not image or "\0" in image + reference:
+            raise BadInput(f"{where}: case {name!r} has no image.")
+        cases.append(CaseFiles(name, path.parent / image, path.parent / reference if reference else None))
+    return sorted(cases, key=lambda case: case.name)
 
 
 def _stem(path: Path) -> str:

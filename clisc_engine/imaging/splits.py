@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from clisc_engine.case_names import normal
 from clisc_engine.errors import BadInput
+from clisc_engine.tables import read_table
 
 SPLITS = ("train", "valid", "test")
 
@@ -42,17 +43,15 @@ def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
     Raises:
         BadInput: naming the file and the line, for anything that is missing, unknown or twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"Cannot read the split file {path}: {error}.") from None
-    pairs = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(path, text)
+    pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
     split: dict[str, str] = {}
     for where, name, value in pairs:
         if value not in SPLITS:
             raise BadInput(f"{path}, {where}: split {value!r} is not one of train, valid, test.")
         if name not in names:
-            raise BadInput(f"{path}, {where}: there is no case {name!r} among the images.")
+            alike = [known for known in names if known.casefold() == name.casefold()]
+            hint = f"; did you mean {alike[0]!r}" if alike else ""
+            raise BadInput(f"{path}, {where}: there is no case {name!r} among the images{hint}.")
         if name in split:
             raise BadInput(f"{path}, {where}: case {name!r} stands there twice.")
         split[name] = value
@@ -90,25 +89,19 @@ def _counts(n: int, shares: Sequence[float]) -> list[int]:
     return counts
 
 
-def _from_csv(path: Path, text: str) -> list[tuple[str, str, str]]:
-    try:
-        rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
-    except csv.Error as error:
-        raise BadInput(f"{path} is not a CSV table: {error}.") from None
-    if not rows or not {"case", "split"} <= set(rows[0]):
-        raise BadInput(f"{path} is not a CSV table with the columns case,split.")
-    return [
-        (f"line {number}", (row["case"] or "").strip(), (row["split"] or "").strip())
-        for number, row in enumerate(rows, start=2)
-    ]
+def _from_csv(path: Path) -> list[tuple[str, str, str]]:
+    rows = read_table(path, ("case", "split"), "case,split")
+    return [(f"line {row.line}", normal(row.values["case"]), row.values["split"]) for row in rows]
 
 
-def _from_json(path: Path, text: str) -> list[tuple[str, str, str]]:
+def _from_json(path: Path) -> list[tuple[str, str, str]]:
     try:
-        values = json.loads(text)
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"Cannot read the split file {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid JSON: {error}.") from None
     lists = values.values() if isinstance(values, dict) else [None]
     if not all(isinstance(v, list) and all(isinstance(n, str) for n in v) for v in lists):
         raise BadInput(f'{path} is not of the form {{"train": ["case", ...], "test": [...]}}.')
-    return [(f"list {split!r}", name, split) for split in values for name in values[split]]
+    return [(f"list {split!r}", normal(name), split) for split in values for name in values[split]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,21 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.headers import check_claim, check_grid
 
-MAX_VOXELS = 2**31
 GEOMETRY_TOLERANCE = 1e-3
 """Millimetres, or units of a direction cosine."""
+
+_BYTES = {
+    sitk.sitkInt16: 2,
+    sitk.sitkUInt16: 2,
+    sitk.sitkInt32: 4,
+    sitk.sitkUInt32: 4,
+    sitk.sitkInt64: 8,
+    sitk.sitkUInt64: 8,
+    sitk.sitkFloat32: 4,
+    sitk.sitkFloat64: 8,
+}
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
@@ -126,9 +138,30 @@ def difference(a: Geometry, b: Geometry) -> str:
     return ""
 
 
-def _read(path: Path, channel: int | None) -> sitk.Image:
+def check_source(path: Path) -> None:
+    """Refuse what is neither a file nor a folder whose files lie in it.
+
+    A folder's files may be links, but not out of it: nobody named what they lead to.
+
+    Raises:
+        BadInput: naming the path.
+    """
     if not path.exists():
         raise BadInput(f"{path} does not exist.")
+    if path.is_dir():
+        root = path.resolve()
+        for file in path.iterdir():
+            if file.is_symlink() and not file.resolve().is_relative_to(root):
+                raise BadInput(
+                    f"{file} leads out of its folder to {file.resolve()}; clisc follows only links that "
+                    "were named. Copy the folder with its files, e.g. with `cp -rL`."
+                )
+    elif not path.is_file():
+        raise BadInput(f"{path} is neither a file nor a folder.")
+
+
+def _read(path: Path, channel: int | None) -> sitk.Image:
+    check_source(path)
     if path.is_dir():
         return _read_dicom(path)
     reader = sitk.ImageFileReader()
@@ -137,12 +170,12 @@ def _read(path: Path, channel: int | None) -> sitk.Image:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise BadInput(f"{path} cannot be read as an image: {_reason(error)}.") from error
-    size = reader.GetSize()
-    if int(np.prod(size, dtype=object)) > MAX_VOXELS:
-        raise BadInput(f"{path} claims {_words(size)} voxels, more than any MR volume has.")
     if reader.GetNumberOfComponents() != 1:
         raise BadInput(f"{path} has {reader.GetNumberOfComponents()} values a voxel; give grey images.")
+    size = reader.GetSize()
+    check_claim(path, math.prod(size), _BYTES.get(reader.GetPixelID(), 1))
     _choose_channel(reader, path, channel)
+    check_grid(path, size[:3], reader.GetSpacing()[:3], reader.GetOrigin()[:3], _axes(reader))
     if path.name.lower().endswith((".nii", ".nii.gz")):
         _check_nifti_voxels(path)
     try:
@@ -151,6 +184,12 @@ def _read(path: Path, channel: int | None) -> sitk.Image:
         raise BadInput(
             f"{path} is damaged or truncated: {_reason(error)}. Copy or export it again."
         ) from error
+
+
+def _axes(reader: sitk.ImageFileReader) -> list[float]:
+    """The direction cosines of the first three dimensions, row by row."""
+    n = reader.GetDimension()
+    return [value for row in range(3) for value in reader.GetDirection()[row * n : row * n + 3]]
 
 
 def _check_nifti_voxels(path: Path) -> None:
@@ -205,6 +244,7 @@ def _read_dicom(folder: Path) -> sitk.Image:
         raise BadInput(f"The DICOM series in {folder} cannot be read: {_reason(error)}.") from error
     if image.GetDimension() != 3 or min(image.GetSize()) < 2:
         raise BadInput(f"The DICOM series in {folder} is {_words(image.GetSize())}, not a volume.")
+    check_grid(folder, image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     return image
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.project import Project
+from clisc_engine.stages import evaluation_document
+from clisc_engine.stages.evaluation_document import GROUP_IN_STORE
 from clisc_engine.store import write_atomically
-
-GROUP_IN_STORE = "metrics/evaluation"
+from clisc_engine.tables import write_table
 
 
 def summarise_rows(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
@@ -38,7 +37,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
     project.results.mkdir(parents=True, exist_ok=True)
     for name in ("rows", "groups", "cases"):
         table = document[name]
-        write_atomically(project.results / f"{name}.csv", _csv(table).encode())
+        write_table(project.results / f"{name}.csv", list(table[0]), map(_rounded, table))
     text = json.dumps(document, indent=2)
     write_atomically(project.results / "evaluation.json", text.encode())
     project.store.write_group(GROUP_IN_STORE, {"evaluation": document})
@@ -46,8 +45,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
 
 def load(project: Project) -> dict[str, Any] | None:
     """The stored document, None before the first evaluation."""
-    document = project.store.attributes(GROUP_IN_STORE).get("evaluation")
-    return dict(document) if document else None
+    return evaluation_document.load(project.store)
 
 
 def _summary(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -63,19 +61,5 @@ def _summary(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _csv(table: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in table:
-        writer.writerow({key: cell(value) for key, value in row.items()})
-    return text.getvalue()
-
-
-def cell(value: object) -> object:
-    """A value for a CSV table; text that a spreadsheet would take for a formula gets a leading quote."""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}

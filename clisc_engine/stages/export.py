@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from clisc_engine.project import MADE_BY, CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
 from clisc_engine.stages.unet_training import predict_cases
-from clisc_engine.store import write_atomically
+from clisc_engine.tables import write_table
 
 NETWORKS = {"round1": "unet-round1", "round2": "unet-round2"}
 """Masks that a network predicts: they are made where they are lacking."""
@@ -88,8 +86,9 @@ def export_tables(project: Project, out: Path) -> list[Path]:
     if not labelled:
         raise MissingStage("No case has labels/tumour yet; run `clisc label` first.")
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / "slices.csv", (row for case in labelled for row in _slices(case)))
-    _write(out / "cases.csv", _cases(project))
+    slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
+    write_table(out / "slices.csv", list(slices[0]), slices)
+    write_table(out / "cases.csv", list(cases[0]), cases)
     written = [out / "slices.csv", out / "cases.csv"]
     for name in ("rows.csv", "groups.csv", "cases.csv"):
         if (project.results / name).is_file():
@@ -144,12 +143,3 @@ def _cases(project: Project) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    listed: Sequence[dict[str, Any]] = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(listed[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed)
-    write_atomically(path, text.getvalue().encode())

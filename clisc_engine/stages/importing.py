@@ -15,7 +15,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.imaging.discover import CaseFiles
 from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, to_canonical_grid
-from clisc_engine.imaging.volume import read_mask, read_volume
+from clisc_engine.imaging.volume import check_source, read_mask, read_volume
 from clisc_engine.project import REFERENCE, CaseInfo, Project
 from clisc_engine.settings import ImageSettings
 from clisc_engine.store import Seal
@@ -30,6 +30,9 @@ def import_case(project: Project, files: CaseFiles, split: str) -> None:
         BadInput: when a file cannot be used.
     """
     settings = project.settings.image
+    for path in (files.image, files.reference):
+        if path is not None:
+            _check(path)
     info = CaseInfo(
         name=files.name,
         split=split,
@@ -109,14 +112,30 @@ def read_normalised(
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a DICOM folder in the order of their names."""
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+    """SHA-256 of a file, or of all files of a DICOM folder in the order of their names.
+
+    Raises:
+        BadInput: when one of them cannot be read.
+    """
     digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+    try:
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise BadInput(f"Cannot read {error.filename or path}: {error.strerror or error}.") from error
     return digest.hexdigest()
+
+
+def _check(path: Path) -> None:
+    """Refuse what cannot be hashed, or whose path the store cannot keep."""
+    check_source(path)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{path!r} has a folder whose name is not UTF-8; rename it.") from None
 
 
 def _read(info: CaseInfo, settings: ImageSettings) -> tuple[Image, CaseInfo]:

@@ -13,12 +13,18 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.imaging.discover import CaseFiles, find_cases
 from clisc_engine.imaging.splits import draw_split, read_split
-from clisc_engine.project import SETTINGS_FILE, STORE, Project, create, open_project
+from clisc_engine.project import (
+    SETTINGS_FILE,
+    STAGING,
+    STORE,
+    Project,
+    clear_staging,
+    create,
+    open_project,
+)
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import import_case
 from clisc_engine.store import write_atomically
-
-STAGING = ".clisc-init"
 
 
 @dataclass
@@ -76,7 +82,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     made_root = not request.root.exists()
     staging = request.root / STAGING
     try:
-        project = _staged(staging, settings)
+        project = _staged(request.root, settings, files)
         skipped = _import_all(project, files, splits, request.skip_bad, control)
         _publish(staging, request.root)
     except (Stopped, DiskFault):
@@ -91,11 +97,18 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     return Imported(Project(request.root, settings), kept, skipped, seconds=seconds)
 
 
-def _staged(staging: Path, settings: Settings) -> Project:
+def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Project:
     """The project under way; one left by an interrupted call with the same settings goes on."""
+    staging = root / STAGING
     if (staging / SETTINGS_FILE).exists():
+        if (root / STORE).exists() and not (staging / STORE).exists():
+            (root / STORE).rename(
+                staging / STORE
+            )  # a call was killed while it moved its project into place
         left = open_project(staging)
         if left.settings == settings:
+            for name in set(left.store.children("cases")) - {case.name for case in files}:
+                left.store.remove(f"cases/{name}")
             return left
     shutil.rmtree(staging, ignore_errors=True)
     return create(staging, settings)
@@ -119,6 +132,8 @@ def _import_all(
                 control.check_stop()
                 try:
                     future.result()
+                except DiskFault:
+                    raise
                 except BadInput as error:
                     if not skip_bad:
                         raise
@@ -138,7 +153,7 @@ def _publish(staging: Path, root: Path) -> None:
     shutil.rmtree(root / STORE, ignore_errors=True)
     (staging / STORE).rename(root / STORE)
     write_atomically(root / SETTINGS_FILE, (staging / SETTINGS_FILE).read_bytes())
-    shutil.rmtree(staging)
+    clear_staging(root)
 
 
 def _already_there(request: Request, files: Sequence[CaseFiles]) -> Imported:

@@ -37,6 +37,7 @@ def run_stage(name: str, project: Project, control: Control) -> Report:
     with journal.entry(project, name, control) as note:
         report: Report = stage(project, control)
         note.worked = bool(report.done or report.failed)
+        note.made = [*report.done, *report.fresh]
     return report
 
 

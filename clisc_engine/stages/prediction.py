@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from clisc_engine.batch_size import BatchSize
+from clisc_engine.case_names import Names
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
@@ -152,18 +153,14 @@ def find_images(paths: Sequence[Path]) -> list[CaseFiles]:
     Raises:
         BadInput: when there is none, or two have the same case name.
     """
-    found: dict[str, CaseFiles] = {}
+    names = Names()
+    found: list[CaseFiles] = []
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
         cases = find_cases(str(path), None) if path.is_dir() else [CaseFiles(case_name(path), path, None)]
-        for case in cases:
-            if case.name in found:
-                raise BadInput(
-                    f"{found[case.name].image} and {case.image} have one case name, {case.name!r}."
-                )
-            found[case.name] = case
-    return list(found.values())
+        found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
+    return found
 
 
 def predict_files(
@@ -248,7 +245,15 @@ def _identity(segmenter: Segmenter) -> str:
 
 
 def _record(out: Path) -> dict[str, dict[str, Any]]:
+    """The entries of earlier calls; those that are not whole are left out, so their volumes come anew."""
     try:
-        return dict(json.loads((out / RECORD).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        found = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    whole = {"image", "mask", "volume_ml", "made_from"}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {
+        name: entry
+        for name, entry in entries
+        if isinstance(entry, dict) and entry.keys() == whole and isinstance(entry["volume_ml"], float)
+    }

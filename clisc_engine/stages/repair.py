@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from clisc_engine.errors import BadInput
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.errors import BadInput, DiskFault
 from clisc_engine.project import RECORD, SETTINGS_FILE, STORE, CaseInfo, Project
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings
@@ -42,7 +43,11 @@ def _repair(root: Path, finding: Finding) -> None:
         _restore_record(store, inside, finding)
     elif finding.what == "group":
         _restore_group(store, path, finding)
-    elif finding.what in ("weights", "training", "leftover"):
+    elif finding.what == "weights":
+        with disk_faults(path):
+            Checkpoint(path.parent, path.stem).take_away(finding.problem)
+        finding.repaired = True
+    elif finding.what in ("training", "leftover"):
         with disk_faults(path):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         finding.repaired = True
@@ -63,6 +68,8 @@ def _import_again(root: Path, store: Store, path: str, finding: Finding) -> None
     settings = default or Settings()
     try:
         import_again(Project(root, settings), info, array, settings_of_import(seal, settings.image))
+    except DiskFault:
+        raise
     except BadInput as error:
         source = info.source if array == "image" else info.reference_source
         finding.remedy = (

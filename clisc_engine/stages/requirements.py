@@ -9,11 +9,11 @@ from clisc_engine.project import MADE_BY, CaseArrays
 
 
 def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[CaseArrays]:
-    """The cases that have the array; at least one must lie in ``split``.
+    """The cases that have the array, which every case of ``split`` must have.
 
     Raises:
         BadInput: when the split has no case at all.
-        MissingStage: when none of its cases has the array.
+        MissingStage: when one of its cases lacks the array.
     """
     wanted = [case for case in cases if case.info.split == split]
     if not wanted:
@@ -25,11 +25,11 @@ def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[Case
 
 
 def require_watched(cases: Sequence[CaseArrays], array: str, *, setting: str) -> list[CaseArrays]:
-    """The valid cases that have the array, for a training whose ``setting`` is best.
+    """The valid cases, which must all have the array, for a training whose ``setting`` is best.
 
     Raises:
         BadInput: when the valid split has no case at all.
-        MissingStage: when none of its cases has the array.
+        MissingStage: when one of its cases lacks the array.
     """
     if not any(case.info.split == "valid" for case in cases):
         raise BadInput(
@@ -40,8 +40,17 @@ def require_watched(cases: Sequence[CaseArrays], array: str, *, setting: str) ->
 
 
 def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArrays]:
-    having = [case for case in cases if case.seal(array) is not None]
-    if not any(case.info.split == split for case in having):
-        command = MADE_BY.get(array, "init")
+    """The cases that have the array; none of the split may lack it."""
+    lacking = [case for case in cases if case.info.split == split and case.seal(array) is None]
+    if not lacking:
+        return [case for case in cases if case.seal(array) is not None]
+    command, name = MADE_BY.get(array, "init"), lacking[0].info.name
+    count = sum(case.info.split == split for case in cases)
+    if len(lacking) == count:
         raise MissingStage(f"No case of the {split} split has {array}; run `clisc {command}` first.")
-    return having
+    names = ", ".join(case.info.name for case in lacking[:5]) + (" ..." if len(lacking) > 5 else "")
+    raise MissingStage(
+        f"{len(lacking)} of the {count} {split} cases lack {array}: {names}. Without them it would be "
+        f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
+        f"mended out of the project, e.g. with `rm -r {lacking[0].store.root / 'cases' / name}`."
+    )

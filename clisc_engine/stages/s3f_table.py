@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Mapping
 
+from clisc_engine.errors import BadInput
 from clisc_engine.project import Project
-from clisc_engine.store import write_atomically
+from clisc_engine.tables import Row, read_table, write_table
 
 FILE = "s3f.csv"
+COLUMNS = ("case", "similarity", "kept")
 
 
 def record(project: Project, scores: Mapping[str, float], names: Collection[str]) -> None:
     """Write each train case's similarity and whether it is among those kept, the least similar first."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "similarity", "kept"])
-    for name, score in sorted(scores.items(), key=lambda item: item[1]):
-        writer.writerow([name, f"{score:.6f}", int(name in names)])
+    ranked = sorted(scores.items(), key=lambda item: item[1])
     project.results.mkdir(parents=True, exist_ok=True)
-    write_atomically(project.results / FILE, text.getvalue().encode())
+    rows = [
+        {"case": name, "similarity": f"{score:.6f}", "kept": int(name in names)} for name, score in ranked
+    ]
+    write_table(project.results / FILE, COLUMNS, rows)
 
 
 def recorded(project: Project) -> dict[str, float]:
-    """The similarities by case; empty before the first `self-train`."""
-    return {row["case"]: float(row["similarity"]) for row in _rows(project)}
+    """The similarities by case; empty before the first `self-train`.
+
+    Raises:
+        BadInput: when the table is no longer as it was written.
+    """
+    return {row.values["case"]: _similarity(project, row) for row in _rows(project)}
 
 
 def kept(project: Project) -> set[str]:
-    """The cases that the last `self-train` kept."""
-    return {row["case"] for row in _rows(project) if row["kept"] == "1"}
+    """The cases that the last `self-train` kept; raises as `recorded` does."""
+    return {row.values["case"] for row in _rows(project) if row.values["kept"] == "1"}
 
 
-def _rows(project: Project) -> list[dict[str, str]]:
+def _similarity(project: Project, row: Row) -> float:
+    try:
+        return float(row.values["similarity"])
+    except ValueError:
+        raise BadInput(
+            f"{project.results / FILE}, line {row.line}: {row.values['similarity']!r} is no similarity; "
+            "remove that table and run `clisc self-train`, which writes it anew."
+        ) from None
+
+
+def _rows(project: Project) -> list[Row]:
     path = project.results / FILE
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.is_file() else []
+    return read_table(path, COLUMNS, ",".join(COLUMNS)) if path.is_file() else []

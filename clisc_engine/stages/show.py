@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.stages import evaluation_tables
+from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed
 from clisc_engine.stages.sam_answers import region_of_interest, slice_prompts
 from clisc_engine.stages.slices import windowed
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 
 BACKGROUND, INK, FAINT = "#101418", "#e8ecf0", "#8a949e"
-COLOURS = {"masks/sam": "#35d0ff", "masks/round1": "#ffc533", "masks/round2": "#ff5fa2"}
-REFERENCE = "#7dff8a"
-BOX = "#ffffff"
+COLOURS = {"masks/sam": "#35b8ff", "masks/round1": "#ffd23f", "masks/round2": "#ff4f8b"}
+REFERENCE = "#ffffff"
+"""With these, any two layers stay apart for people with any colour-vision deficiency."""
+BOX = "#c9d3dc"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CasePicture:
         labels: (Z,) 0, 1, 255.
         maps: (Z, Y, X) class activation maps by array name.
         masks: (Z, Y, X) masks by array name.
-        prompts: SAM's prompts by slice.
+        prompts: SAM's prompts, of the slices that have any.
         reference: (Z, Y, X), None unless the project was evaluated on this case.
         scores: DSC in percent by array, where it was evaluated.
     """
@@ -77,7 +78,7 @@ def case_picture(project: Project, name: str, rows: int) -> CasePicture:
     labelled = case.seal("labels/probability") is not None
     regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
     chosen = chosen_slices(image != 0, regions, rows)
-    reference, scores = _evaluated(project, case)
+    reference, scores = measured(project, case)
     return CasePicture(
         name=name,
         split=case.info.split,
@@ -88,7 +89,7 @@ def case_picture(project: Project, name: str, rows: int) -> CasePicture:
         labels=case.read("labels/tumour") if labelled else np.zeros(0, np.uint8),
         maps=maps,
         masks=masks,
-        prompts=_prompts(project, case, image, slices, maps, chosen),
+        prompts=_prompts(project, case, image, slices, maps),
         reference=reference,
         scores=scores,
     )
@@ -160,25 +161,12 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _evaluated(project: Project, case: CaseArrays) -> tuple[Mask | None, dict[str, float]]:
-    """The reference and the scores of a case that `evaluate` has measured; else nothing is opened."""
-    from clisc_engine.stages.recipes import ROWS
-
-    document = evaluation_tables.load(project) or {"cases": []}
-    measured = [entry for entry in document["cases"] if entry["case"] == case.info.name]
-    if not measured:
-        return None, {}
-    scores = {ROWS[entry["name"]]: float(entry["dsc"]) for entry in measured}
-    return project.references.read(case.info) != 0, scores
-
-
 def _prompts(
     project: Project,
     case: CaseArrays,
     image: npt.NDArray[Any],
     slices: npt.NDArray[np.uint8],
     maps: dict[str, npt.NDArray[np.uint8]],
-    chosen: Sequence[int],
 ) -> dict[int, list[Prompt]]:
     """The prompts of the maps. SAM is not asked, so ``roi.threshold = "sam"`` is drawn as otsu."""
     settings = project.settings
@@ -188,7 +176,7 @@ def _prompts(
     seed = case_seed(settings, case)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))
-        for z in chosen
+        for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
     }
 
 

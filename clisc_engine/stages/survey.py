@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.core.filtering import s3f_keep
-from clisc_engine.errors import MissingStage
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import CaseStage, why_not_fresh
-from clisc_engine.stages import recipes, s3f_table
+from clisc_engine.stages import evaluation_document, recipes, s3f_table
 from clisc_engine.stages.pipeline import EVALUATE, STAGES
 from clisc_engine.stages.status import Item, StageStatus, State
 from clisc_engine.store import Seal
+from clisc_engine.tables import read_table
 
 
 def survey(project: Project) -> list[StageStatus]:
@@ -98,7 +98,7 @@ class _Survey:
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
-        stored = self.project.store.attributes("metrics/evaluation").get("evaluation")
+        stored = evaluation_document.load(self.project.store)
         measured = {entry["case"] for entry in stored["cases"]} | set(stored["failed"]) if stored else set()
         cases = [
             case
@@ -217,9 +217,10 @@ def _failed(cases: dict[str, str]) -> str:
 def _epochs(project: Project, name: str) -> list[float]:
     """Seconds of each epoch in a training's curve."""
     path = project.logs / f"{name}.csv"
-    if not path.is_file():
+    try:
+        return [float(row.values["seconds"]) for row in read_table(path, ("seconds",), "seconds")]
+    except (BadInput, ValueError):  # there is none yet, or somebody wrote into it
         return []
-    return [float(row["seconds"]) for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
 
 
 def _modified(project: Project, name: str) -> str:

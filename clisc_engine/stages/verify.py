@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
 from clisc_engine.integrity import (
@@ -19,9 +19,9 @@ from clisc_engine.integrity import (
     state_problem,
     weights_problem,
 )
-from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, SPLITS, STORE, CaseInfo
+from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
-from clisc_engine.stages.initialise import STAGING
+from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
 from clisc_engine.store import Seal, Store
 
 State = Literal["damaged", "missing", "left over", "to be made"]
@@ -88,14 +88,16 @@ def verify(root: Path, control: Control) -> Verified:
     result.findings += _settings(root)
     names = _case_names(store, control)
     control.progress.begin("verify", len(names), "case")
-    trained_on = _trained_on(root)
+    claims = claims_on_cases(root, store)
+    seals: dict[str, Seal] = {}
     for name in names:
-        result.findings += _case(store, name, trained_on.get(name, {}), control, result)
+        result.findings += _case(store, name, claims.get(name, []), control, result, seals)
         control.progress.advance(name)
     control.progress.end()
     if not control.cases:
         result.findings += _groups(store)
         result.findings += _checkpoints(root, control, result)
+        result.findings += _lost_checkpoints(root, seals)
         result.findings += _leftovers(root)
     result.seconds = round(time.monotonic() - started, 3)
     return result
@@ -122,25 +124,15 @@ def _case_names(store: Store, control: Control) -> list[str]:
     return [name for name in names if not control.cases or name in control.cases]
 
 
-def _trained_on(root: Path) -> dict[str, dict[str, str]]:
-    """The arrays from which trainings were made: the checkpoint by case and array."""
-    from clisc_engine.checkpoints import Checkpoint
-
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted((root / "checkpoints").glob("*.safetensors")):
-        with suppress(BadInput):
-            for origin in Checkpoint(path.parent, path.stem).made_from() or {}:
-                split, _, rest = origin.partition("/")
-                case, _, array = rest.partition("/")
-                if split in SPLITS and array:
-                    found.setdefault(case, {})[array] = path.stem
-    return found
-
-
 def _case(
-    store: Store, name: str, trained_on: dict[str, str], control: Control, result: Verified
+    store: Store,
+    name: str,
+    claims: Sequence[Claim],
+    control: Control,
+    result: Verified,
+    all_seals: dict[str, Seal],
 ) -> Iterator[Finding]:
-    """One case: its record, every array that is there, and those that others were made from."""
+    """One case: its record, every array that is there, and those that should be; notes its seals."""
     group = f"cases/{name}"
     info = CaseInfo.parse(store.attributes(group).get(RECORD))
     if info is None:
@@ -152,29 +144,15 @@ def _case(
     for array in _arrays_there(store.root / group):
         control.check_stop()
         if seal := store.seal(f"{group}/{array}"):
-            seals[array] = seal
+            seals[array] = all_seals[f"{name}/{array}"] = seal
             result.arrays += 1
         if found := _array(store, group, array, seal, shape):
             named.add(array)
             yield found
-    needed = _needed(seals, trained_on, info)
+    needed = needed_arrays(seals, claims, info)
     for array in sorted(needed.keys() - seals.keys() - named):
         why = f"it is gone, though {needed[array]}"
         yield Finding(f"{STORE}/{group}/{array}", _what(array), "missing", why, _remedy(array))
-
-
-def _needed(seals: dict[str, Seal], trained_on: dict[str, str], info: CaseInfo | None) -> dict[str, str]:
-    """Arrays that a case must have, each with the reason."""
-    needed = {array: f"{checkpoint} was trained on it" for array, checkpoint in trained_on.items()}
-    for array, seal in seals.items():
-        for origin in seal.made_from:
-            if origin == "image" or origin.split("/")[0] in GROUPS:
-                needed.setdefault(origin, f"{array} was made from it")
-    if info is not None:
-        needed["image"] = "it was imported"
-        if info.has_reference:
-            needed[REFERENCE] = "it was imported"
-    return needed
 
 
 def _array(store: Store, group: str, array: str, seal: Seal | None, shape: list[int]) -> Finding | None:
@@ -227,6 +205,19 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
         if problem := state_problem(path):
             remedy = "the training starts anew, or from the state before it"
             yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
+
+
+def _lost_checkpoints(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding]:
+    """Weights that are gone, or were taken away and not made again."""
+    for name, reason in sorted(needed_networks(root, seals.items()).items()):
+        checkpoint = Checkpoint(root / "checkpoints", name)
+        if checkpoint.weights.exists():
+            continue
+        why = checkpoint.taken_away()
+        state: State = "to be made" if why else "missing"
+        problem = why or f"it is gone, though {reason}"
+        remedy = f"run `clisc {MADE_BY.get(name, 'evaluate --ablation')}`, which trains it again"
+        yield Finding(f"checkpoints/{name}.safetensors", "weights", state, problem, remedy)
 
 
 def _leftovers(root: Path) -> Iterator[Finding]:

@@ -85,8 +85,7 @@ def loss_of(logits: Tensor, quality: Tensor, answers: Tensor, exists: Tensor) ->
     both = (probability * answers).sum((1, 2, 3))
     soft = 1 - (2 * both + 20) / (probability.sum((1, 2, 3)) + answers.sum((1, 2, 3)) + 20)
     plain = binary_cross_entropy_with_logits(full, answers, weight=exists.float(), reduction="none")
-    weight = 1.0 + answers
-    pixel = (plain * weight).mean((1, 2, 3)) * 6
+    pixel = plain.mean((1, 2, 3)) * 8
     hard = (full > 0) & exists
     hit = (hard & (answers > 0)).sum((1, 2, 3)).float()
     union = (hard | (answers > 0)).sum((1, 2, 3)).float()

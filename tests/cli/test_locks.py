@@ -42,7 +42,10 @@ def test_a_dry_run_takes_no_lock(clisc, held):
 
 
 def test_what_only_looks_takes_no_lock(clisc, held):
-    for arguments in (["status", held], ["config", "show", held], ["run", held, "--dry-run"]):
+    for arguments in (
+        *(["status", held], ["config", "show", held], ["run", held, "--dry-run"]),
+        *(["show", held, "p0"], ["report", held, "--viewers", 1]),
+    ):
         assert clisc(*arguments).code == 0, arguments
 
 

@@ -1,3 +1,4 @@
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -86,6 +87,42 @@ def test_links_that_leave_the_folder_are_not_followed(tmp_path):
     assert list(names(f"{tmp_path}/images/*_flair.nii")) == ["a", "b"], "named by the user"
 
 
+def test_linked_folders_of_dicom_that_leave_the_folder_are_not_followed(tmp_path):
+    touch(tmp_path, "elsewhere/b/1.dcm", "images/a/1.dcm")
+    (tmp_path / "images/b").symlink_to(tmp_path / "elsewhere/b")
+    assert list(names(tmp_path / "images")) == ["a"]
+    assert list(names(f"{tmp_path}/images/*")) == ["a", "b"], "named by the user"
+
+
+def test_names_from_files_and_tables_are_brought_to_one_form(tmp_path):
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, "Jürgen")
+        touch(tmp_path / form, f"{name}_flair.nii")
+        assert list(names(tmp_path / form)) == ["Jürgen"]
+        table = tmp_path / f"{form}.csv"
+        table.write_text(f"case,image\n{name},x.nii\n", encoding="utf-8")
+        assert [case.name for case in find_cases(str(table), None)] == ["Jürgen"]
+        table.write_text(f"case,split\n{name},train\n", encoding="utf-8")
+        assert read_split(table, ["Jürgen"]) == {"Jürgen": "train"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("a,1.nii\n-rf,2.nii\n", "line 3: '-rf' cannot be a case name"),
+        ("a,1.nii\n../b,2.nii\n", r"line 3: '\.\./b' cannot be a case name"),
+        ("a,1.nii\nA,2.nii\n", "line 2 and .*line 3 have the same case name 'A'"),
+        ("a,1.nii\nb,\n", "line 3: case 'b' has no image"),
+        ("a,1.nii\nb,2\0.nii\n", "line 3"),
+    ],
+)
+def test_manifests_name_the_line(tmp_path, rows, reason):
+    path = tmp_path / "m.csv"
+    path.write_text("case,image\n" + rows, encoding="utf-8")
+    with pytest.raises(BadInput, match=reason):
+        find_cases(str(path), None)
+
+
 BAD = {
     "no such folder": ([], "nowhere", None, "no such folder"),
     "no image": (["im/notes.txt"], "im", None, "no images there"),
@@ -152,6 +189,11 @@ def test_splits_from_files(tmp_path):
         ("case,split\na,test\nb,test\n", "no case into train"),
         ("name,part\na,train\n", "columns case,split"),
         ("", "columns case,split"),
+        (
+            "case,split\nA,train\nb,test\n",
+            "line 2: there is no case 'A' among the images; did you mean 'a'",
+        ),
+        ("case,split\n\n\nc,test\n", "line 4: there is no case 'c'"),
     ],
 )
 def test_wrong_split_files_name_the_line(tmp_path, text, reason):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import pytest
 from killing import ALL_STAGES
 from small import CHANGES, SPLITS
 
-from clisc_engine.project import open_project
+from clisc_engine.project import STAGING, open_project
 
 SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
 
@@ -46,6 +47,37 @@ def test_what_was_finished_is_not_done_again(undisturbed, tmp_path, stage, array
     assert 0 < len(finished) < len(SPLITS)
     again = json.loads(undisturbed.run(stage, root, options=["--json", "--quiet"]).output)
     assert set(again["fresh"]) == finished and set(again["done"]) == set(SPLITS) - finished
+
+
+@pytest.mark.parametrize("before_its_end", range(0, 12, 2))
+def test_an_import_killed_at_its_end_leaves_no_litter(undisturbed, tmp_path, before_its_end):
+    root = tmp_path / "project"
+    at = undisturbed.operations["init"] - before_its_end
+    assert undisturbed.run("init", root, at=at, signal="SIGKILL").code == -9
+    if (root / "clisc.toml").exists():  # the project is in place, so any command may come next
+        shutil.copytree(root, tmp_path / "other")
+        assert undisturbed.run("label", tmp_path / "other").code == 0
+        assert not (tmp_path / "other" / STAGING).exists()
+    again = undisturbed.run("init", root)
+    assert again.code == 0, again.output
+    assert undisturbed.differing("init", root) == []
+    assert sorted(path.name for path in root.iterdir()) == ["clisc.toml", "store.zarr"]
+
+
+def test_an_import_goes_on_with_what_it_had_and_forgets_cases_no_longer_wanted(undisturbed, tmp_path):
+    root = tmp_path / "project"
+    assert (
+        undisturbed.run("init", root, at=undisturbed.operations["init"] - 20, signal="SIGKILL").code == -9
+    )
+    others = tmp_path / "data"
+    shutil.copytree(undisturbed.data, others)
+    for path in (others / "images/p4_flair.nii.gz", others / "references/p4_seg.nii.gz"):
+        path.rename(path.with_name(path.name.replace("p4", "q4")))
+    split = others / "split.csv"
+    split.write_text(split.read_text(encoding="utf-8").replace("p4", "q4"), encoding="utf-8")
+    again = undisturbed.run("init", root, data=others)
+    assert again.code == 0, again.output
+    assert [case.info.name for case in open_project(root).cases()] == ["p0", "p1", "p2", "p3", "q4"]
 
 
 def test_trainings_are_killed_within_their_epochs_too(undisturbed):

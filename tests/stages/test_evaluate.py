@@ -13,7 +13,6 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.project import open_project
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.evaluation_tables import cell
 from clisc_engine.stages.recipes import ROWS
 
 EVERYWHERE = ("train", "valid", "test")
@@ -136,19 +135,3 @@ def test_a_row_that_few_cases_have_is_left_out(evaluated, tmp_path):
         shutil.rmtree(project.store.root / "cases" / name / "masks" / "sam-box")
     document = evaluate(project, Control(device="cpu"), splits=EVERYWHERE)
     assert not document["failed"] and "sam-box" not in [row["name"] for row in document["rows"]]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("=1+1", "'=1+1"),
-        ("@x", "'@x"),
-        ("\tx", "'\tx"),
-        ("-x", "'-x"),
-        ("p-1", "p-1"),
-        (-0.5, "-0.5000"),
-        (3, 3),
-    ],
-)
-def test_text_in_tables_is_no_formula(value, shown):
-    assert cell(value) == shown

@@ -1,5 +1,6 @@
 """Bad cases and trainings that cannot work: who is named, and who goes on."""
 
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from small import SPLITS, STAGES, contents, run_stages
 
 from clisc_engine.control import Control, Silent
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
@@ -151,6 +152,39 @@ def test_a_training_names_the_case_that_is_no_number(copied, stage):
     overwrite(copied, "image", poison, cases=["p1"])
     message = refused(copied, stage)
     assert "image of case p1 holds NaN" in message and "p1_flair" in message
+
+
+@pytest.mark.parametrize(
+    ("stage", "array", "command"),
+    [
+        ("cam", "labels/tumour", "clisc label"),
+        ("amda", "cams/raw", "clisc cam"),
+        ("train", "masks/sam", "clisc prompt-sam"),
+    ],
+)
+def test_a_training_does_not_begin_without_one_of_its_cases(copied, stage, array, command):
+    copied.store.remove(f"cases/p1/{array}")
+    before = {path: path.read_bytes() for path in copied.checkpoints.iterdir()}
+    with pytest.raises(MissingStage) as error:
+        run_stages(copied, stage)
+    assert f"1 of the 3 train cases lack {array}: p1." in str(error.value) and command in str(error.value)
+    assert {path: path.read_bytes() for path in copied.checkpoints.iterdir()} == before
+    shutil.rmtree(copied.store.root / "cases" / "p1")  # as the message advises
+    assert not run_stages(copied, stage, dry_run=True)[stage].failed
+
+
+@pytest.mark.parametrize(
+    ("stage", "setting", "array"),
+    [("cam", "classifier__select", "labels/tumour"), ("train", "unet__select", "masks/sam")],
+)
+def test_the_best_epoch_is_chosen_on_every_valid_case(copied, stage, setting, array):
+    record = asdict(replace(copied.case("p4").info, split="valid"))
+    copied.store.write_group("cases/p4", {"case": record})
+    copied.store.remove(f"cases/p4/{array}")
+    run_stages(copied, stage, dry_run=True)  # the last epoch needs no valid case
+    change(copied, **{setting: "best"})
+    with pytest.raises(MissingStage, match=f"1 of the 2 valid cases lack {array}: p4"):
+        run_stages(copied, stage)
 
 
 def test_answers_that_are_no_numbers_are_not_stored(copied, monkeypatch):

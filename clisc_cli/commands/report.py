@@ -1,0 +1,64 @@
+"""``clisc report``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clisc_cli.completion import case_names
+from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.options import Directory
+from clisc_cli.words import bytes_in_words
+
+
+def command(
+    context: typer.Context,
+    directory: Directory = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write; else results/report.html.", show_default=False),
+    ] = None,
+    cases: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cases",
+            metavar="NAMES",
+            help="Show these cases (commas), not those chosen by result.",
+            autocompletion=case_names,
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=0, max=100, help="At most so many cases as pictures.")] = 3,
+    viewers: Annotated[
+        int, typer.Option(min=0, max=500, help="At most so many cases in the viewer, unless named.")
+    ] = 24,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Write one HTML file that tells the run's story: steps, charts, pictures, a viewer of the slices.
+
+    It needs no network and nothing beside it. The reference is shown only where `evaluate` has measured
+    the case.
+
+    Example: clisc report glioma -o glioma.html --cases patient-007,patient-012
+    """
+    from clisc_engine.control import Control, StopFlag
+    from clisc_engine.project import open_project
+    from clisc_engine.report.write import Choice, write_report
+
+    project = open_project(directory)
+    named = tuple(name for text in cases or [] for name in text.split(",") if name)
+    terminal = Terminal(quiet=quiet)
+    control = Control(progress=terminal, stop=context.ensure_object(StopFlag))
+    path = out or project.results / "report.html"
+    written = write_report(project, path, Choice(named, pictures, viewers), control)
+    for name, why in written.failed.items():
+        terminal.warn(f"{name} is left out: {why}")
+    if json_:
+        print_json(asdict(written))
+        return
+    result_console().print(f"{written.file}: {bytes_in_words(written.size)}", markup=False, soft_wrap=True)

@@ -1,0 +1,55 @@
+"""Which cases a report shows: the best, the middling and the worst first, then whatever was remarkable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Cases from worst to best.
+
+    Attributes:
+        quantity: what ranks them, e.g. ``DSC``; empty when nothing does.
+        values: by case, worst first.
+        decimals: that a value is worth.
+        unit: behind a value.
+    """
+
+    quantity: str
+    values: Mapping[str, float]
+    decimals: int = 1
+    unit: str = ""
+
+    def in_words(self, name: str) -> str:
+        """E.g. ``DSC 79.3 %``; empty for a case that is not ranked."""
+        if name not in self.values:
+            return ""
+        return f"{self.quantity} {self.values[name]:.{self.decimals}f}{self.unit}"
+
+
+def spread(ranked: Sequence[str], count: int) -> list[str]:
+    """At most ``count`` of the ranked, evenly spread from end to end; one alone is the middle one."""
+    last = len(ranked) - 1
+    if count >= len(ranked):
+        return list(ranked)
+    if count < 2:
+        return [ranked[last // 2]] if count else []
+    places = (index * last // (count - 1) for index in range(count))
+    return [ranked[place] for place in dict.fromkeys(places)]
+
+
+def first_of(count: int, *lists: Iterable[str]) -> list[str]:
+    """The first ``count`` of several lists one after another, each name once."""
+    return list(dict.fromkeys(name for names in lists for name in names))[:count]
+
+
+def place_in_words(name: str, ranking: Ranking) -> str:
+    """E.g. ``worst``, ``median``, ``best``, or ``3 of 20``; empty for a case that is not ranked."""
+    ranked = list(ranking.values)
+    if name not in ranking.values or len(ranked) < 2:
+        return ""
+    place, last = ranked.index(name), len(ranked) - 1
+    words = {0: "worst", last // 2: "median", last: "best"}
+    return words.get(place, f"{place + 1} of {len(ranked)} from the worst")

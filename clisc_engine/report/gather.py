@@ -1,0 +1,257 @@
+"""From a project to the plain facts of its report; no voxel is read here, and no reference."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from clisc_engine import journal
+from clisc_engine.errors import BadInput
+from clisc_engine.presets import preset
+from clisc_engine.project import SPLITS, CaseArrays, Project
+from clisc_engine.report.choose import Ranking
+from clisc_engine.settings_help import explain
+from clisc_engine.settings_keys import known_keys, value_of
+from clisc_engine.stages import evaluation_tables, s3f_table
+from clisc_engine.stages.recipes import ROWS
+from clisc_engine.stages.status import next_stage
+from clisc_engine.stages.survey import survey
+
+TRAININGS = ("classifier-raw", "classifier-amda", "unet-round1", "unet-round2")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "segment-anything",
+    "monai",
+    "SimpleITK",
+    "zarr",
+    "numpy",
+)
+DIGITS_OF_A_DIGEST = 12
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage in a line.
+
+    Attributes:
+        stage: its name.
+        state: fresh, stale, partly, missing or impossible.
+        done: how many cases (or networks) are up to date.
+        total: of how many.
+        why: why it is not fresh.
+        when: when the newest of it was made, UTC; empty when nothing was.
+        seconds: what all of it took.
+        device: where it last ran.
+        trouble: how its last run ended, when it did not end well.
+    """
+
+    stage: str
+    state: str
+    done: int
+    total: int
+    why: str
+    when: str
+    seconds: float
+    device: str
+    trouble: str
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """A setting: its value, the preset's, whether they differ, and what it means."""
+
+    key: str
+    value: str
+    preset: str
+    changed: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that a report says in words and numbers.
+
+    Attributes:
+        project: name of the project's folder.
+        weights: tiny or paper.
+        made: when the report was made.
+        seed: of the project.
+        splits: how many cases each split has.
+        stages: every stage in order.
+        following: the stage to run next; empty when there is none.
+        models: name and digest of the weight files that CLIP's and SAM's arrays were made with.
+        versions: of clisc, Python and packages, of the report's own making.
+        makers: versions of clisc that made the arrays.
+        labels: how many slices of all cases are tumour, normal, uncertain.
+        curves: columns of each training's curve.
+        kept: similarity of each case that S3F kept.
+        dropped: the same of each that it dropped.
+        evaluation: the document of `evaluate`; None before it.
+        ranking: the cases from worst to best.
+        settings: every setting.
+        preset: name of the preset that the settings are compared with.
+    """
+
+    project: str
+    weights: str
+    made: str
+    seed: int
+    splits: dict[str, int]
+    stages: list[StageLine]
+    following: str
+    models: dict[str, str]
+    versions: dict[str, str]
+    makers: list[str]
+    labels: dict[str, int]
+    curves: dict[str, dict[str, list[float]]]
+    kept: dict[str, float]
+    dropped: dict[str, float]
+    evaluation: dict[str, Any] | None
+    ranking: Ranking
+    settings: list[SettingLine]
+    preset: str
+
+
+def gather(project: Project) -> Story:
+    """Everything that the project can tell without its voxels."""
+    cases = project.cases()
+    statuses = survey(project)
+    evaluation = evaluation_tables.load(project)
+    scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
+    splits = Counter(case.info.split for case in cases)
+    return Story(
+        project=project.root.resolve().name,
+        weights=project.settings.weights,
+        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seed=project.settings.seed,
+        splits={split: splits[split] for split in SPLITS if splits[split]},
+        stages=_stages(project, statuses),
+        following=next_stage(statuses),
+        models=_models(cases),
+        versions=_versions(),
+        makers=sorted({seal.version for case in cases if (seal := case.seal("image"))}),
+        labels=_labels(cases),
+        curves={name: curve for name in TRAININGS if (curve := _curve(project, name))},
+        kept={name: score for name, score in scores.items() if name in kept},
+        dropped={name: score for name, score in scores.items() if name not in kept},
+        evaluation=evaluation,
+        ranking=ranking_of(evaluation, scores),
+        settings=_settings(project),
+        preset=project.settings.weights,
+    )
+
+
+def final_row(evaluation: dict[str, Any]) -> str:
+    """The row nearest to the method's result among those that were measured."""
+    measured = {row["name"] for row in evaluation["rows"]}
+    order = ("full", "without-self-training", "sam", "cam-amda", "cam-raw", *ROWS)
+    return next(name for name in order if name in measured)
+
+
+def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]) -> Ranking:
+    """Cases by DSC where they were measured, else by S3F's similarity, else unranked."""
+    if evaluation:
+        row = final_row(evaluation)
+        values = {
+            entry["case"]: float(entry["dsc"]) for entry in evaluation["cases"] if entry["name"] == row
+        }
+        return Ranking("DSC", _ascending(values), unit=" %")
+    if similarities:
+        return Ranking("S3F similarity", _ascending(similarities), decimals=3)
+    return Ranking("", {})
+
+
+def _ascending(values: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items(), key=lambda item: (item[1], item[0])))
+
+
+def _stages(project: Project, statuses: Sequence[Any]) -> list[StageLine]:
+    last = {entry.stage: entry for entry in journal.entries(project)}
+    lines: list[StageLine] = []
+    for status in statuses:
+        done, total = status.cases
+        entry = last.get(status.stage)
+        lines.append(
+            StageLine(
+                stage=status.stage,
+                state=status.state,
+                done=done,
+                total=total,
+                why=status.why,
+                when=status.time,
+                seconds=status.seconds or (entry.seconds if entry else 0.0),
+                device=f"{entry.device} ({entry.precision})" if entry else "",
+                trouble=entry.outcome if entry and entry.outcome != "done" else "",
+            )
+        )
+    return lines
+
+
+def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """Digests in the seals: what the arrays were made with, not what the settings ask for now."""
+    found: dict[str, str] = {}
+    for name, array, key in (("CLIP", "labels/tumour", "clip"), ("SAM", "masks/sam", "sam")):
+        seals = [seal for case in cases if (seal := case.seal(array))]
+        digests = sorted({seal.made_from[key] for seal in seals if key in seal.made_from})
+        if digests:
+            found[name] = ", ".join(digest[:DIGITS_OF_A_DIGEST] for digest in digests)
+    return found
+
+
+def _versions() -> dict[str, str]:
+    from clisc_engine import __version__
+
+    found = {"clisc": __version__, "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
+    """Counted over the cases that can be read; what is damaged is for `verify` to name."""
+    counts: Counter[int] = Counter()
+    for case in cases:
+        if case.seal("labels/tumour") is not None:
+            with suppress(BadInput):
+                counts.update(case.read("labels/tumour").tolist())
+    return {"tumour": counts[1], "normal": counts[0], "uncertain": counts[255]} if counts else {}
+
+
+def _curve(project: Project, name: str) -> dict[str, list[float]]:
+    """The columns of a training's curve; empty when there is none, or one that is not whole."""
+    path = project.logs / f"{name}.csv"
+    if not path.is_file():
+        return {}
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    try:
+        return {column: [float(row[column]) for row in rows] for column in rows[0]} if rows else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _settings(project: Project) -> list[SettingLine]:
+    usual = preset(project.settings.weights)
+    lines: list[SettingLine] = []
+    for key in known_keys():
+        value, other = value_of(project.settings, key), value_of(usual, key)
+        lines.append(SettingLine(key, _text(value), _text(other), value != other, explain(key).meaning))
+    return lines
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

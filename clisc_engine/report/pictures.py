@@ -1,0 +1,149 @@
+"""What a report shows of a case: a few slices as pictures, and all of them for the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.core.prompts import Prompt
+from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline, picture
+from clisc_engine.report.layers import LAYERS, PROMPTS, Layer
+from clisc_engine.stages.show import CasePicture
+
+Points = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class DrawnPrompt:
+    """A prompt on the shown grid: box (x, y, width, height), points (x, y), in shown pixels."""
+
+    box: tuple[float, float, float, float] | None
+    foreground: Points
+    background: Points
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture: a slice and what lies over it.
+
+    Attributes:
+        title: of the step.
+        score: DSC in percent of the step in this case, None when not measured.
+        heat: address of the map drawn over the slice; empty without.
+        outlines: layers and their SVG paths.
+        prompts: drawn over it.
+    """
+
+    title: str
+    score: float | None
+    heat: str
+    outlines: list[tuple[Layer, str]]
+    prompts: list[DrawnPrompt]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slice of a case: its index, its grey picture, and a cell for each step."""
+
+    z: int
+    grey: str
+    cells: list[Cell]
+
+
+def rows_of(case: CasePicture) -> tuple[Grid, list[Row]]:
+    """The chosen slices of a case, one row each."""
+    grid = Grid.of(case.slices.shape[1:], case.aspect)
+    return grid, [
+        Row(z, picture(grid.grey(case.slices[z])), [_cell(case, grid, z, layer) for layer in _steps(case)])
+        for z in case.chosen
+    ]
+
+
+def viewer_case(case: CasePicture, first_axial: int) -> dict[str, Any]:
+    """A case for the viewer: sheets of its slices, maps and masks, prompts, labels; plain values.
+
+    Args:
+        case: what was gathered of it.
+        first_axial: index of its first slice in the source volume.
+    """
+    grid = Grid.of(case.slices.shape[1:], case.aspect)
+    layers: dict[str, Any] = {}
+    for layer in LAYERS:
+        if layer.kind == "map" and layer.array in case.maps:
+            layers[layer.id] = grey_sheet([grid.grey(slice_) for slice_ in case.maps[layer.array]])
+        elif layer.kind == "mask" and (mask := _mask(case, layer)) is not None:
+            layers[layer.id] = mask_sheet([grid.mask(slice_) for slice_ in mask])
+    if case.prompts:
+        layers[PROMPTS.id] = {
+            z: [_plain(drawn(prompt, grid)) for prompt in prompts] for z, prompts in case.prompts.items()
+        }
+    return {
+        "width": grid.width,
+        "height": grid.height,
+        "columns": min(COLUMNS, len(case.slices)),
+        "count": len(case.slices),
+        "start": case.chosen[len(case.chosen) // 2],
+        "axial": first_axial,
+        "probability": [round(float(value), 3) for value in case.probability],
+        "labels": case.labels.tolist(),
+        "slices": grey_sheet([grid.grey(slice_) for slice_ in case.slices]),
+        "layers": layers,
+    }
+
+
+def drawn(prompt: Prompt, grid: Grid) -> DrawnPrompt:
+    """A prompt on the shown grid; its box encloses the whole of its first and last pixels."""
+    box = None
+    if prompt.box is not None:
+        (x0, y0), (x1, y1) = prompt.box[:2], prompt.box[2:]
+        left, top = round(x0 * grid.across, 1), round(y0 * grid.down, 1)
+        box = (left, top, round((x1 + 1) * grid.across - left, 1), round((y1 + 1) * grid.down - top, 1))
+    points = [(grid.point(float(x), float(y)), label) for (x, y), label in _labelled(prompt)]
+    return DrawnPrompt(
+        box, [point for point, label in points if label], [point for point, label in points if not label]
+    )
+
+
+def _steps(case: CasePicture) -> list[Layer | None]:
+    """The layers that have something to show, after the bare slice; prompts are drawn with SAM's mask."""
+    found = [
+        layer
+        for layer in LAYERS
+        if layer.id not in ("prompts", "reference")
+        and (layer.array in case.maps or layer.array in case.masks)
+    ]
+    return [None, *found]
+
+
+def _cell(case: CasePicture, grid: Grid, z: int, layer: Layer | None) -> Cell:
+    if layer is None:
+        reference = [found for found in LAYERS if found.id == "reference" and case.reference is not None]
+        title = "FLAIR, reference" if reference else "FLAIR"
+        return Cell(title, None, "", [_outlined(case, grid, z, found) for found in reference], [])
+    score = case.scores.get(layer.array)
+    if layer.kind == "map":
+        return Cell(layer.title, score, heat(grid.grey(case.maps[layer.array][z])), [], [])
+    sam = layer.id == "sam"
+    prompts = [drawn(prompt, grid) for prompt in case.prompts.get(z, [])] if sam else []
+    title = "prompts, SAM's mask" if sam else layer.title
+    return Cell(title, score, "", [_outlined(case, grid, z, layer)], prompts)
+
+
+def _outlined(case: CasePicture, grid: Grid, z: int, layer: Layer) -> tuple[Layer, str]:
+    mask = _mask(case, layer)
+    return layer, outline(grid.mask(mask[z])) if mask is not None else ""
+
+
+def _mask(case: CasePicture, layer: Layer) -> npt.NDArray[np.bool_] | None:
+    return case.reference if layer.id == "reference" else case.masks.get(layer.array)
+
+
+def _labelled(prompt: Prompt) -> list[tuple[npt.NDArray[np.float32], int]]:
+    return list(zip(prompt.points, prompt.point_labels.tolist(), strict=True))
+
+
+def _plain(prompt: DrawnPrompt) -> dict[str, Any]:
+    return {"box": prompt.box, "in": prompt.foreground, "out": prompt.background}

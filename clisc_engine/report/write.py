@@ -1,0 +1,242 @@
+"""The report as one HTML file that needs nothing else: no network, no folder beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.resources
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.project import Project
+from clisc_engine.report import charts, tables
+from clisc_engine.report.choose import first_of, place_in_words, spread
+from clisc_engine.report.gather import Story, final_row, gather
+from clisc_engine.report.images import Grid, heat_colours
+from clisc_engine.report.layers import LAYERS
+from clisc_engine.report.pictures import Row, rows_of, viewer_case
+from clisc_engine.stages.pipeline import EVALUATE, STAGES
+from clisc_engine.stages.show import case_picture
+from clisc_engine.store import write_atomically
+from clisc_engine.words import seconds_in_words
+
+SLICES = 3
+"""Slices of a pictured case."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which cases to show.
+
+    Attributes:
+        cases: those to show; empty for a choice by result.
+        pictures: how many at most as pictures.
+        viewers: how many at most in the viewer, when they are not named.
+    """
+
+    cases: tuple[str, ...] = ()
+    pictures: int = 3
+    viewers: int = 24
+
+
+@dataclass
+class Written:
+    """What was written: the file, its size in bytes, the cases shown, and those that could not be read."""
+
+    file: Path
+    size: int
+    pictured: list[str]
+    viewed: list[str]
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ShownCase:
+    """A case as the page shows it."""
+
+    name: str
+    split: str
+    place: str
+    result: str
+    labels: Markup | None
+    grid: Grid | None = None
+    rows: list[Row] = field(default_factory=list)
+    viewer: dict[str, Any] = field(default_factory=dict)
+
+
+def write_report(project: Project, path: Path, choice: Choice, control: Control) -> Written:
+    """Write the report of a project, however far it is.
+
+    Cases whose arrays cannot be read, e.g. since they are just being made, are left out and named.
+
+    Raises:
+        BadInput: when a named case does not exist.
+        DiskFault: when the disk does not take the file.
+    """
+    story = gather(project)
+    splits = {case.info.name: case.info.split for case in project.cases()}
+    pictured, viewed = chosen_cases(story, list(splits), choice)
+    shown: list[ShownCase] = []
+    failed: dict[str, str] = {}
+    wanted = list(dict.fromkeys([*pictured, *viewed]))
+    control.progress.begin("report", len(wanted), "case")
+    for name in wanted:
+        control.check_stop()
+        try:
+            shown.append(_show(project, story, name, name in pictured, name in viewed))
+        except BadInput as error:
+            if name not in splits:
+                raise
+            failed[name] = str(error)
+        control.progress.advance(name)
+    control.progress.end()
+    page = render(story, splits, shown, failed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, page)
+    in_pictures = [case.name for case in shown if _is_pictured(case)]
+    in_viewer = [case.name for case in shown if _is_viewed(case)]
+    return Written(path, len(page), in_pictures, in_viewer, failed)
+
+
+def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[str], list[str]]:
+    """The cases to picture and those for the viewer, the pictured ones first."""
+    if choice.cases:
+        return list(choice.cases)[: choice.pictures], list(dict.fromkeys(choice.cases))
+    ranked = list(story.ranking.values)
+    pictured = spread(ranked or names, choice.pictures)
+    worst, best = tables.extremes(ranked)
+    dropped = sorted(story.dropped, key=lambda name: story.dropped[name])[: tables.EXTREMES]
+    viewed = first_of(choice.viewers, pictured, worst, best, dropped, spread(names, choice.viewers), names)
+    return pictured, viewed
+
+
+def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed: dict[str, str]) -> bytes:
+    """The page. All that comes from the project is escaped by the template, or by the charts' own XML."""
+    environment = Environment(
+        loader=PackageLoader("clisc_engine.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"duration": seconds_in_words, "moment": _moment, "padded": _padded}
+    style, script = _resource("style.css"), _resource("viewer.js")
+    page = environment.get_template("report.html").render(
+        story=story,
+        stages={line.stage: line for line in story.stages},
+        order=[*STAGES, EVALUATE],
+        pictured=[case for case in shown if _is_pictured(case)],
+        viewed=[case for case in shown if _is_viewed(case)],
+        places={case.name: index for index, case in enumerate(filter(_is_viewed, shown))},
+        failed=failed,
+        layers=LAYERS,
+        viewer={"layers": [asdict(layer) for layer in LAYERS], "heat": heat_colours()},
+        curves=_curves(story),
+        similarities=_similarities(story),
+        cut=min(story.kept.values(), default=None),
+        evaluation=_evaluation(story),
+        lines=tables.case_lines(story, splits),
+        tiny=story.weights == "tiny",
+        region=next(line.value for line in story.settings if line.key == "roi.threshold"),
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+    return page.encode()
+
+
+def _show(project: Project, story: Story, name: str, pictured: bool, viewed: bool) -> ShownCase:
+    picture = case_picture(project, name, SLICES)
+    chart = None
+    if picture.probability.size:
+        values, labels = picture.probability.tolist(), picture.labels.tolist()
+        chart = Markup(charts.probability_chart(name, values, labels)) if pictured else None
+    first = project.case(name).info.placement["crop"][0][0]
+    case = ShownCase(
+        name=name,
+        split=picture.split,
+        place=place_in_words(name, story.ranking),
+        result=story.ranking.in_words(name),
+        labels=chart,
+        viewer=viewer_case(picture, first) if viewed else {},
+    )
+    if pictured:
+        case.grid, case.rows = rows_of(picture)
+    return case
+
+
+def _is_pictured(case: ShownCase) -> bool:
+    return bool(case.rows)
+
+
+def _is_viewed(case: ShownCase) -> bool:
+    return bool(case.viewer)
+
+
+def _curves(story: Story) -> dict[str, list[Markup]]:
+    """Loss, and score where there is one, of each training."""
+    return {
+        name: [
+            Markup(charts.curve_chart(name, quantity, columns[quantity]))
+            for quantity in ("loss", "score")
+            if quantity in columns
+        ]
+        for name, columns in story.curves.items()
+    }
+
+
+def _similarities(story: Story) -> Markup | None:
+    if not story.kept:
+        return None
+    return Markup(charts.similarity_chart(list(story.kept.values()), list(story.dropped.values())))
+
+
+def _evaluation(story: Story) -> dict[str, Any] | None:
+    if story.evaluation is None:
+        return None
+    row = tables.ROW_TITLES[final_row(story.evaluation)]
+    worst, best = tables.extremes(list(story.ranking.values))
+    by_row, by_size = tables.dsc_by_row(story.evaluation), tables.dsc_by_size(story.evaluation)
+    return {
+        "final": row,
+        "final_name": final_row(story.evaluation),
+        "rows": story.evaluation["rows"],
+        "titles": tables.ROW_TITLES,
+        "by_row": Markup(charts.box_chart("DSC of every case by step", "DSC %", by_row)),
+        "by_size": Markup(charts.box_chart(f"DSC by tumour size: {row}", "DSC %", by_size)),
+        "worst": worst,
+        "best": best,
+        "failed": story.evaluation["failed"],
+    }
+
+
+def _resource(name: str) -> str:
+    return (importlib.resources.files("clisc_engine.report") / "templates" / name).read_text(
+        encoding="utf-8"
+    )
+
+
+def _hash(text: str) -> str:
+    """The text's digest as a content security policy takes it: nothing else in the page may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _moment(stamp: str) -> str:
+    """A time to the minute; what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M")
+    except ValueError:
+        return stamp
+
+
+def _padded(value: float) -> str:
+    """A number that stands under others: as wide as one of two digits, without leading zeros."""
+    return f"{value:5.2f}".replace(" ", "\N{FIGURE SPACE}")

@@ -1,0 +1,138 @@
+"""A disk that is really full or read-only: the path is named, nothing is lost, the next call goes on."""
+
+import os
+import resource
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+from small import contents, differing
+
+from clisc_engine.project import open_project
+
+
+@pytest.fixture
+def mounted():
+    """Put a small file system over a folder, with what the folder held; skipped where none may mount."""
+    folders = []
+
+    def mount(folder, room, *, full_copy=True):
+        kept = folder.with_name(f"{folder.name}-kept")
+        shutil.copytree(folder, kept)
+        size = (sum(p.stat().st_size + 4096 for p in kept.iterdir()) if full_copy else 0) + room
+        call("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder, skip=True)
+        folders.append(folder)
+        if full_copy:
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+        shutil.rmtree(kept)
+
+    yield mount
+    for folder in folders:
+        call("umount", "-l", folder)
+
+
+def call(*command, skip=False):
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    if done.returncode and skip:
+        pytest.skip(f"no small file system here: {done.stderr.strip()}")
+    assert not done.returncode, done.stderr
+
+
+def remount(folder, options):
+    call("mount", "-o", f"remount,{options}", folder)
+
+
+def untouched(finished, root):
+    return differing(contents(finished), contents(open_project(root))) == []
+
+
+@pytest.mark.parametrize("saves", [0, 1])
+def test_a_training_s_state_that_does_not_fit(clisc, root, finished, mounted, saves):
+    folder = root / "checkpoints"
+    state = folder / "classifier-raw.training.pt"
+    size = state.stat().st_size
+    state.unlink()
+    mounted(folder, int(size * (saves + 0.5)))
+    command = ("cam", root, "--force", "--device", "cpu")
+    shown = clisc(*command)
+    assert shown.code == 3 and "Free some space" in shown.message and str(state) in shown.message
+    assert clisc("verify", root).code == 0 and untouched(finished, root)
+    remount(folder, "size=1g")
+    again = clisc(*command)
+    assert again.code == 0 and ("goes on after epoch 1" in again.message) == bool(saves)
+    assert untouched(finished, root)
+
+
+def test_logs_that_do_not_fit(clisc, root, finished, mounted):
+    mounted(root / "logs", 4096, full_copy=False)
+    command = ("train", root, "--force", "--device", "cpu")
+    shown = clisc(*command)
+    assert shown.code == 3 and "Free some space" in shown.message
+    assert f"{root}/logs/unet-round1.csv" in shown.message and "Logging error" not in shown.err
+    assert clisc("verify", root).code == 0 and untouched(finished, root)
+    remount(root / "logs", "size=1m")
+    assert clisc(*command).code == 0 and untouched(finished, root)
+    assert (root / "logs/unet-round1.csv").is_file()
+
+
+def test_logs_that_cannot_be_written(clisc, root, finished, mounted):
+    mounted(root / "logs", 1 << 20)
+    remount(root / "logs", "ro")
+    shown = clisc("cam", root, "--force", "--device", "cpu")
+    assert (
+        shown.code == 3 and f"{root}/logs" in shown.message and "Make that folder writable" in shown.message
+    )
+    assert untouched(finished, root)
+
+
+@contextmanager
+def no_file_above(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_limit_on_the_size_of_files(clisc, root, finished):
+    with no_file_above(100_000):
+        shown = clisc("train", root, "--force", "--device", "cpu")
+    assert shown.code == 3 and f"{root}/checkpoints/unet-round1.training.pt" in shown.message
+    assert clisc("verify", root).code == 0 and untouched(finished, root)
+    assert clisc("train", root, "--force", "--device", "cpu").code == 0 and untouched(finished, root)
+
+
+def ordinary(*arguments):
+    """`clisc` by somebody to whom permissions apply, which they do not to root."""
+    prefix = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("permissions do not apply to root")
+        prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    command = [*prefix, "python", "-m", "clisc_cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_project_that_may_not_be_written(root, finished):
+    folder = root / "store.zarr/cases/p1/labels"
+    folder.chmod(0o555)
+    shown = ordinary("label", root, "--force", "--device", "cpu")
+    assert shown.returncode == 3 and "Permission denied" in shown.stderr and "p1/labels" in shown.stderr
+    folder.chmod(0o755)
+    root.chmod(0o555)
+    shown = ordinary("label", root, "--force", "--device", "cpu")
+    assert shown.returncode == 3 and "keeps its lock there" in " ".join(shown.stderr.split())
+    root.chmod(0o755)
+    assert untouched(finished, root)
+
+
+def test_an_image_that_may_not_be_read(data, tmp_path):
+    shutil.copytree(data / "images", tmp_path / "images")
+    (tmp_path / "images/p1_flair.nii.gz").chmod(0)
+    shown = ordinary("init", tmp_path / "p", "--images", tmp_path / "images", "--weights", "tiny")
+    assert (
+        shown.returncode == 3 and "p1_flair.nii.gz" in shown.stderr and "Permission denied" in shown.stderr
+    )
+    assert not (tmp_path / "p").exists()
