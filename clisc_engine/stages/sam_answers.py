@@ -36,7 +36,8 @@ class SamSizes:
     @classmethod
     def of(cls, settings: Settings, control: Control) -> SamSizes:
         """Those of this call; all its cases share them."""
-        slices = control.batch_size or settings.sam.batch_size
+        alone = pick_device(control.device).type == "cpu"  # and a wish to stop is heard between slices
+        slices = 1 if alone else control.batch_size or settings.sam.batch_size
         prompts = control.batch_size or 64
         return cls(BatchSize(slices, "slices", control), BatchSize(prompts, "prompts", control))
 
