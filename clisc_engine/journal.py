@@ -47,7 +47,10 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
     """Write an entry when the block ends, also when it ends by an error."""
     started = time.monotonic()
     stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    note = Entry(stage, stamp, 0.0, _device(control), control.precision, __version__, "done")
+    device = _device(control)
+    if control.ranks.count > 1:
+        device += f", {control.ranks.count} ranks"
+    note = Entry(stage, stamp, 0.0, device, control.precision, __version__, "done")
     try:
         yield note
     except BaseException as error:
@@ -55,7 +58,7 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
         raise
     finally:
         note.seconds = round(time.monotonic() - started, 3)
-        if note.worked and not control.dry_run:
+        if note.worked and not control.dry_run and control.ranks.rank == 0:
             _append(project.logs / FILE, note)
 
 

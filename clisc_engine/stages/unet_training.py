@@ -26,6 +26,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
+from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
@@ -67,6 +68,7 @@ def train_unet(
             "each step takes them all. Raise unet.patches_per_volume for full batches."
         )
     watched = [case for case in cases if case.info.split == "valid"]
+    team = join_team(module, name, settings.batch_size, control)
     learner = _Learner(
         module,
         train,
@@ -75,6 +77,7 @@ def train_unet(
         device,
         patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
         segmentation_loss(settings.loss),
+        team,
     )
     training: Training[PatchBatch] = Training(
         name=name,
@@ -92,6 +95,7 @@ def train_unet(
         if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
+        team=team,
     )
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
@@ -185,6 +189,7 @@ class _Learner:
     device: torch.device
     transform: Compose
     criterion: nn.Module
+    team: Lone
 
     def batches(self, epoch: int) -> Iterator[PatchBatch]:
         order = self._order(np.random.default_rng([self.seed, epoch]))
@@ -209,7 +214,7 @@ class _Learner:
 
     def loss(self, batch: PatchBatch) -> Tensor:
         patches, labels = batch
-        loss: Tensor = self.criterion(self.module(patches).float(), labels)
+        loss: Tensor = self.criterion(self.team.outputs(patches).float(), labels)
         return loss
 
     def agreement(self, volumes: list[dict[str, Tensor]], control: Control) -> float:
