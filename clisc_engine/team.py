@@ -85,7 +85,6 @@ class Team(Lone):
                 module,
                 device_ids=[device] if device.type == "cuda" else None,
                 process_group=self._members,
-                broadcast_buffers=False,  # they are equal, since the statistics are shared
             )
 
     def outputs(self, inputs: Tensor) -> Tensor:
