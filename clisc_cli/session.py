@@ -59,6 +59,7 @@ class Session:
         return agreed.code, agreed.message
 
     def _meet(self, command: str) -> Group:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a rank's death is told in our words
         from clisc_engine.group import Group
 
         self._group = Group(self.place, self.stop, command, _last_words)

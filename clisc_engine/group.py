@@ -76,8 +76,9 @@ class Group:
             BadInput: when they cannot be met.
         """
         self.rank, self.count = place.rank, place.count
-        self._place, self._stop, self._last_words = place, stop, last_words
+        self._stop, self._last_words = stop, last_words
         self._store = connect(place, "clisc")
+        self.store_for_torch = connect(place, "torch")  # torch waits in it; signs of life go on here
         self._guard = threading.Lock()
         self._turns: Counter[str] = Counter()
         self._beat, self._told = 0, False
@@ -129,10 +130,6 @@ class Group:
             if end.code:
                 raise EndedElsewhere(self._words(rank, end), end.code)
 
-    def connect(self, purpose: str) -> Store:
-        """A connection of its own to the store, whose waiting keeps nobody from giving signs of life."""
-        return connect(self._place, purpose)
-
     def leave(self, end: Ending) -> Ending:
         """Tell the others how this rank ended, wait until all have, and agree on how the command did."""
         self._over.set()
@@ -159,7 +156,7 @@ class Group:
             missing = [rank for rank, key in enumerate(keys) if not self._store.check([key])]
             raise BadInput(
                 f"Rank {missing[0] if missing else 0} of {self.count} did not come within "
-                f"{MEETING_SECONDS:.0f} s; look at the output of the launcher ({self._place.by})."
+                f"{MEETING_SECONDS:.0f} s; look at what the launcher printed."
             ) from None
         return {rank: Owner(**self._take(key)) for rank, key in enumerate(keys) if rank != self.rank}
 

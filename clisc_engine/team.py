@@ -156,7 +156,7 @@ def _connect(group: Group, device: torch.device) -> None:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
-            store=group.connect("torch"),
+            store=group.store_for_torch,
             rank=group.rank,
             world_size=group.count,
             timeout=timedelta(minutes=COLLECTIVE_MINUTES),

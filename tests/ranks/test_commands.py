@@ -103,8 +103,9 @@ def test_a_signal_to_another_rank_stops_rank_0_too(cluster, copied):
 def test_when_a_rank_dies_the_others_end_and_say_so(cluster, copied, killed, stage):
     forget(copied, "labels")
     untrain(copied, "unet-round1")
+    write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
     before = contents(copied)
-    moment = {killed: {"at": 40 if stage == "train" else 25, "signal": "SIGKILL"}}
+    moment = {killed: {"at": 60 if stage == "train" else 25, "signal": "SIGKILL"}}
     ended = cluster.run(stage, copied.root, *CPU, moments=moment)
     assert ended.codes[killed] == -9 and ended.codes[1 - killed] == 1, ended.outputs
     if killed == 1:
