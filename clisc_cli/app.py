@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -31,6 +32,10 @@ from clisc_cli.commands import (
     verify,
 )
 from clisc_cli.console import Terminal
+from clisc_cli.session import Session, end_at_once, fall_silent
+from clisc_cli.signals import stop_on_signals
+from clisc_engine.errors import BadInput, CliscError, EndedElsewhere, Stopped
+from clisc_engine.launch import find_place
 
 app = typer.Typer(
     name="clisc",
@@ -78,53 +83,76 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
     ] = False,
 ) -> None:
     """Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step."""
+    if context.ensure_object(Session).is_left_to_rank_0(context.invoked_subcommand or ""):
+        raise typer.Exit
 
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
-    from clisc_cli.signals import stop_on_signals
-    from clisc_engine.errors import BadInput, CliscError, Stopped
-
     _print_what_the_locale_can()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
+    session = Session(stop=stop_on_signals())
+    with session.resources:
+        ending = _run(session, terminal, verbose)
+        code, message = session.leave(ending.code, ending.message, derived=ending.derived)
+    if message:
+        terminal.error(message)
+    if session.place.count > 1:
+        end_at_once(code)
+    sys.exit(code)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    code: int = 0
+    message: str = ""
+    derived: bool = False
+
+
+def _run(session: Session, terminal: Terminal, verbose: bool) -> _Ending:
     try:
-        app(prog_name="clisc", obj=stop_on_signals())
-    except CliscError as error:
-        if verbose:
-            terminal.console.print_exception()
-        terminal.error(str(error))
-        sys.exit(error.exit_code)
+        session.place = find_place()
+        if session.place.rank:
+            fall_silent()
+        app(prog_name="clisc", obj=session)
+    except SystemExit as leave:
+        return _Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
     except KeyboardInterrupt:
-        terminal.error("Interrupted; what was finished is kept. Run the same command to go on.")
-        sys.exit(Stopped.exit_code)
-    except OSError as error:
-        if verbose:
-            terminal.console.print_exception()
-        terminal.error(
-            f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
-            "What was finished is kept; mend that and run the same command again."
-        )
-        sys.exit(BadInput.exit_code)
+        message = "Interrupted; what was finished is kept. Run the same command to go on."
+        return _Ending(Stopped.exit_code, message)
     except Exception as error:
         if verbose:
             terminal.console.print_exception()
-        from clisc_engine.doctor import diagnose
+        return _what_it_means(error)
+    return _Ending()
 
-        if advice := diagnose(error):
-            terminal.error(f"{error}. {advice} `clisc doctor` examines this machine.")
-            sys.exit(BadInput.exit_code)
-        terminal.error(
-            f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
-            "run the command again with --verbose for the traceback to report."
+
+def _what_it_means(error: Exception) -> _Ending:
+    if isinstance(error, CliscError):
+        return _Ending(error.exit_code, str(error), derived=isinstance(error, EndedElsewhere))
+    if isinstance(error, OSError):
+        return _Ending(
+            BadInput.exit_code,
+            f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
+            "What was finished is kept; mend that and run the same command again.",
         )
-        sys.exit(1)
+    from clisc_engine.doctor import diagnose
+
+    if advice := diagnose(error):
+        return _Ending(BadInput.exit_code, f"{error}. {advice} `clisc doctor` examines this machine.")
+    return _Ending(
+        1,
+        f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
+        "run the command again with --verbose for the traceback to report.",
+    )
 
 
 def _print_what_the_locale_can() -> None:

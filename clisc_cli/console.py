@@ -7,18 +7,12 @@ import logging
 import os
 import sys
 import time
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 LOG = "clisc_cli.said"
 _log = logging.getLogger(LOG)
@@ -34,27 +28,23 @@ class Terminal:
     def __init__(self, *, quiet: bool) -> None:
         """Write to stderr, unless ``quiet``."""
         self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
         self._label, self._unit, self._done, self._total, self._started = "", "", 0, 0, 0.0
+
+    @cached_property
+    def console(self) -> Console:
+        """The console for everything but results, on stderr."""
+        from rich.console import Console  # after Tab, nobody needs it
+
+        return Console(stderr=True, highlight=False, soft_wrap=True)
 
     def begin(self, label: str, total: int, unit: str) -> None:
         """A piece of work starts."""
         self._label, self._unit, self._done, self._total = label, unit, 0, total
         self._started = time.monotonic()
         if not self.quiet and self.console.is_terminal:
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn(f"{unit}s"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-                console=self.console,
-            )
+            self._bars = self._new_bars(unit)
             self._bars.start()
             self._task = self._bars.add_task(label, total=total, note="")
 
@@ -93,6 +83,28 @@ class Terminal:
         _log.info("warning: %s", message)
         self.console.print(f"[yellow]warning:[/] {_escaped(message)}")
 
+    def _new_bars(self, unit: str) -> Progress:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(f"{unit}s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+        )
+
     def _print(self, message: str) -> None:
         self.console.print(message, markup=False)
 
@@ -109,6 +121,8 @@ def print_json(document: Any) -> None:
 
 def result_console() -> Console:
     """The console for results, on stdout; a pipe gets wide lines, so that tables stay whole."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
     return Console(highlight=False, width=width)
 

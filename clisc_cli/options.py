@@ -16,9 +16,10 @@ import typer
 
 from clisc_cli.completion import case_names, settings_and_values
 from clisc_cli.console import LOG, Terminal
+from clisc_cli.session import Session
 
 if TYPE_CHECKING:
-    from clisc_engine.control import Control, StopFlag
+    from clisc_engine.control import Control
     from clisc_engine.project import Project
 
 Precision = Literal["32", "bf16", "16"]
@@ -123,11 +124,9 @@ class RunOptions:
         """Where progress and messages go."""
         return Terminal(quiet=self.quiet)
 
-    def stop(self) -> StopFlag:
-        """The flag that signals set in this call."""
-        from clisc_engine.control import StopFlag
-
-        return self.context.ensure_object(StopFlag)
+    def session(self) -> Session:
+        """This call of the command line."""
+        return self.context.ensure_object(Session)
 
     def hold(self, folder: Path) -> None:
         """Hold the project's lock until the command ends; a dry run takes none."""
@@ -135,14 +134,14 @@ class RunOptions:
             from clisc_engine.lock import hold
             from clisc_engine.project import clear_staging
 
-            flag = self.stop()
+            flag = self.session().stop
             held = hold(
                 folder,
                 self.context.command_path,
                 say=self.terminal().say,
                 lost=lambda reason: setattr(flag, "reason", reason),
             )
-            self.context.with_resource(held)
+            self.session().resources.enter_context(held)
             clear_staging(folder)
 
     def _log(self, project: Project) -> None:
@@ -153,6 +152,8 @@ class RunOptions:
 
             about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
             name = "-".join(self.context.command_path.split()[1:])  # e.g. export-masks
+            if rank := self.session().place.rank:
+                name += f"-rank{rank}"
             self.context.with_resource(run_log(project.logs, name, about, [LOG]))
 
     def changes(self) -> dict[str, Any]:
@@ -168,7 +169,7 @@ class RunOptions:
         from clisc_engine.control import Control
 
         return Control(
-            device=self.device,
+            device=self._device(),
             precision=self.precision,
             batch_size=self.batch_size,
             workers=self.workers,
@@ -177,24 +178,49 @@ class RunOptions:
             cases=tuple(normal(name) for text in self.cases for name in text.split(",") if name.strip()),
             splits=splits,
             progress=self.terminal(),
-            stop=self.stop(),
+            stop=self.session().stop,
+            ranks=self.session().ranks,
         )
 
     def open_project(self, directory: Path | None) -> Project:
-        """The project under this command's lock, with --set and --seed written to its clisc.toml."""
+        """The project under this command's lock, with --set and --seed written to its clisc.toml.
+
+        Rank 0 takes the lock for all ranks and writes the settings; the others open what it leaves.
+        """
         from clisc_engine.project import open_project
-        from clisc_engine.settings_keys import with_changes
 
         root = open_project(directory).root
-        self.hold(root)
+        ranks = self.session().join(self.context.command_path)
+        changes = self.changes()
+
+        def prepare() -> None:
+            self.hold(root)
+            if changes and not self.dry_run:
+                self._changed(open_project(root), changes, write=True)
+
+        ranks.share(prepare)
         project = open_project(root)  # anew: whoever held the lock may have changed its settings
-        if changes := self.changes():
-            settings = with_changes(project.settings, changes, "--set")
-            if not self.dry_run:
-                project.change_settings(settings, changes)
-            project.settings = settings
+        if changes:
+            self._changed(project, changes, write=False)
         self._log(project)
         return project
+
+    def _changed(self, project: Project, changes: dict[str, Any], *, write: bool) -> None:
+        from clisc_engine.settings_keys import with_changes
+
+        settings = with_changes(project.settings, changes, "--set")
+        if write:
+            project.change_settings(settings, changes)
+        project.settings = settings
+
+    def _device(self) -> str:
+        """The device named; of several ranks on a machine with GPUs each gets its own."""
+        place = self.session().place
+        if place.count == 1:
+            return self.device
+        from clisc_engine.models.device import device_of_rank
+
+        return device_of_rank(self.device, place.local)
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from clisc_engine.errors import Stopped
+from clisc_engine.ranks import Alone, Ranks
 
 Precision = Literal["32", "bf16", "16"]
 
@@ -61,6 +62,7 @@ class Control:
         force: remake what is fresh.
         dry_run: say what would be done, and do nothing.
         cases: restrict per-case work to these names; empty takes all.
+        ranks: this process among those that share the work; by itself unless a launcher started several.
     """
 
     device: str = "auto"
@@ -73,11 +75,17 @@ class Control:
     splits: tuple[str, ...] = ("train", "valid", "test")
     progress: Progress = field(default_factory=Silent)
     stop: StopFlag = field(default_factory=StopFlag)
+    ranks: Ranks = field(default_factory=Alone)
 
     def check_stop(self) -> None:
-        """Raise `Stopped` if somebody asked the run to stop."""
+        """Raise `Stopped` if somebody asked the run to stop; or if another rank ended, how it did."""
+        self.ranks.check()
         if self.stop.reason:
-            raise Stopped(
-                f"Stopped by {self.stop.reason}; what was finished is kept. "
-                "Run the same command again to go on."
-            )
+            raise self.stopped()
+
+    def stopped(self) -> Stopped:
+        """The error that says that the run was asked to stop."""
+        return Stopped(
+            f"Stopped by {self.stop.reason or 'a signal'}; what was finished is kept. "
+            "Run the same command again to go on."
+        )

@@ -35,3 +35,16 @@ class Stopped(CliscError):
     """A signal asked the run to stop; its state is saved and the same command goes on from there."""
 
     exit_code = 75
+
+
+class RankLost(CliscError):
+    """One of the processes that share a command has died; what was finished is kept."""
+
+
+class EndedElsewhere(CliscError):
+    """Another of the processes that share a command has ended it, with this exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        """Take over how that process ended."""
+        super().__init__(message)
+        self.exit_code = exit_code

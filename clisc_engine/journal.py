@@ -55,7 +55,10 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
     """Write an entry when the block ends, also when it ends by an error."""
     started = time.monotonic()
     stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    note = Entry(stage, stamp, 0.0, _device(control), control.precision, __version__, "done")
+    device = _device(control)
+    if control.ranks.count > 1:
+        device += f", {control.ranks.count} ranks"
+    note = Entry(stage, stamp, 0.0, device, control.precision, __version__, "done")
     try:
         yield note
     except BaseException as error:
@@ -97,7 +100,7 @@ def _adapter() -> TypeAdapter[Entry]:
 
 def _append(path: Path, note: Entry, started: float, control: Control) -> None:
     note.seconds = round(time.monotonic() - started, 3)
-    if not note.worked or control.dry_run:
+    if not note.worked or control.dry_run or control.ranks.rank > 0:
         return
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)

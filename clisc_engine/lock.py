@@ -66,6 +66,12 @@ class Owner:
         pid = os.getpid()
         return cls(secrets.token_hex(8), command, socket.gethostname(), _machine(), pid, _started(pid), now)
 
+    def is_alive(self, age: float, dead_after: float = DEAD_AFTER_SECONDS) -> bool:
+        """Whether it lives, as far as can be told; its last sign of life is ``age`` seconds old."""
+        if self.machine and self.machine == _machine():
+            return bool(self.started) and _started(self.pid) == self.started
+        return age < dead_after
+
     def __str__(self) -> str:
         return f"`{self.command}` (process {self.pid} on {self.host}, since {self.since})"
 
@@ -131,7 +137,7 @@ class Lock:
             age = self._age(chain[-1])
             if age is None:
                 continue
-            if _is_alive(last, age):
+            if last.is_alive(age):
                 raise BadInput(
                     f"{last} is at work in {self.path.parent}; its last sign of life is "
                     f"{max(age, 0):.0f} s old. Wait until it is done, or stop it. A dead owner's "
@@ -196,7 +202,7 @@ class Lock:
         for path in self.path.parent.glob(f"{LOCK}.*"):
             with suppress(FileNotFoundError):
                 owner, age = _read(path), now - path.stat().st_mtime
-                if owner is not None and not _is_alive(owner, age):
+                if owner is not None and not owner.is_alive(age):
                     path.unlink()
 
 
@@ -254,12 +260,6 @@ def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) 
                 return
         except OSError:
             continue  # a file server that is away for a moment
-
-
-def _is_alive(owner: Owner, age: float) -> bool:
-    if owner.machine and owner.machine == _machine():
-        return bool(owner.started) and _started(owner.pid) == owner.started
-    return age < DEAD_AFTER_SECONDS
 
 
 def _read(path: Path) -> Owner | None:

@@ -6,21 +6,24 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
+from clisc_engine.errors import BadInput, DiskFault, EndedElsewhere, MissingStage, RankLost, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY, CaseArrays
+from clisc_engine.ranks import Queue
 from clisc_engine.store import Seal
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Work: TypeAlias = Callable[[CaseArrays, Arrays], Arrays]
 """Does one case: gets the case and its input arrays, returns its output arrays by name."""
+
+Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
 
@@ -58,30 +61,23 @@ class Report:
 
 
 def run_cases(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -> Report:
-    """Run a stage on the cases that lack a fresh result.
+    """Run a stage on the cases that lack a fresh result, shared with the other ranks.
 
-    A case that raises is recorded with its error and the others go on.
+    A case that raises is recorded with its error and the others go on. Every rank gets the same report.
 
     Raises:
         MissingStage: when no case has the stage's inputs.
         Stopped: when asked to stop; finished cases are kept.
     """
     started = time.monotonic()
-    report = Report(stage.name)
-    todo: list[CaseArrays] = []
-    for case in _chosen(cases, control):
-        if missing := [name for name in stage.inputs if case.seal(name) is None]:
-            report.failed[case.info.name] = missing_message(case, missing[0])
-        elif (reason := why_not_fresh(stage, case)) or control.force:
-            report.planned[case.info.name] = reason or "forced"
-            todo.append(case)
-        else:
-            report.fresh.append(case.info.name)
-    if report.failed and not todo and not report.fresh:
+    chosen = _chosen(cases, control)
+    report = Report(**control.ranks.share(lambda: asdict(_planned(stage, chosen, control))))
+    if report.failed and not report.planned and not report.fresh:
         raise MissingStage(next(iter(report.failed.values())))
+    todo = [case for case in chosen if case.info.name in report.planned]
     if todo and not control.dry_run:
         _run(stage, todo, report, control)
-    report.seconds = time.monotonic() - started
+    report.seconds = control.ranks.share(lambda: time.monotonic() - started)
     return report
 
 
@@ -103,21 +99,110 @@ def why_not_fresh(stage: CaseStage, case: CaseArrays) -> str:
     return ""
 
 
-def _run(stage: CaseStage, todo: list[CaseArrays], report: Report, control: Control) -> None:
-    work = stage.load()
-    control.progress.begin(stage.name, len(todo), "case")
+def spread(
+    label: str, cases: Sequence[CaseArrays], work: Callable[[CaseArrays], Value], control: Control
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Do ``work`` that stores nothing on every case, shared with the other ranks.
+
+    Returns:
+        Its results, which JSON can hold, and the errors of the cases with bad input, by case name and in
+        the order of the cases; the same on every rank.
+
+    Raises:
+        Stopped: when asked to stop.
+    """
+    results: dict[str, Value] = {}
+    errors: dict[str, str] = {}
+    queue = control.ranks.queue(len(cases))
+    control.progress.begin(label, len(cases), "case")
+
+    def show(finished: int, note: str = "") -> None:
+        for position in range(finished):
+            control.progress.advance("" if position else note)
+
     try:
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead = reader.submit(_read, stage, todo[0])
-            for index, case in enumerate(todo):
-                control.check_stop()
-                current = ahead
-                if index + 1 < len(todo):
-                    ahead = reader.submit(_read, stage, todo[index + 1])
-                _run_case(stage, case, work, current.result, report)
-                control.progress.advance(case.info.name)
+        for index in queue:
+            control.check_stop()
+            name = cases[index].info.name
+            try:
+                results[name] = work(cases[index])
+            except DiskFault:
+                raise
+            except BadInput as error:
+                errors[name] = str(error)
+            show(queue.finish(), name)
+        for found, wrong in control.ranks.gather((results, errors), lambda: show(queue.finished())):
+            results |= found
+            errors |= wrong
+        show(queue.finished())
     finally:
         control.progress.end()
+    names = [case.info.name for case in cases]
+    return {n: results[n] for n in names if n in results}, {n: errors[n] for n in names if n in errors}
+
+
+def _planned(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -> Report:
+    """The report before anything is done."""
+    report = Report(stage.name)
+    for case in cases:
+        if missing := [name for name in stage.inputs if case.seal(name) is None]:
+            report.failed[case.info.name] = missing_message(case, missing[0])
+        elif (reason := why_not_fresh(stage, case)) or control.force:
+            report.planned[case.info.name] = reason or "forced"
+        else:
+            report.fresh.append(case.info.name)
+    return report
+
+
+def _run(stage: CaseStage, todo: list[CaseArrays], report: Report, control: Control) -> None:
+    """Do this rank's share, and gather what became of all cases, in their order."""
+    queue = control.ranks.queue(len(todo))
+    mine = Report(stage.name)
+    control.progress.begin(stage.name, len(todo), "case")
+
+    def show(finished: int, note: str = "") -> None:
+        for position in range(finished):
+            control.progress.advance("" if position else note)
+
+    try:
+        _work_off(stage, todo, queue, mine, control, show)
+        found = control.ranks.gather(asdict(mine), lambda: show(queue.finished()))
+        show(queue.finished())
+    finally:
+        control.progress.end()
+    done = {name for one in found for name in one["done"]}
+    failed = {name: message for one in found for name, message in one["failed"].items()}
+    names = [case.info.name for case in todo]
+    report.done += [name for name in names if name in done]
+    report.failed |= {name: failed[name] for name in names if name in failed}
+
+
+def _work_off(
+    stage: CaseStage,
+    todo: list[CaseArrays],
+    queue: Queue,
+    mine: Report,
+    control: Control,
+    show: Callable[[int, str], None],
+) -> None:
+    """Do the cases that fall to this rank, reading one ahead while there is plenty for all."""
+    units = iter(queue)
+    unit = next(units, None)
+    if unit is None:
+        return
+    work = stage.load()
+    ranks = control.ranks.count
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        ahead = reader.submit(_read, stage, todo[unit])
+        while unit is not None:
+            control.check_stop()
+            case, current, plenty = todo[unit], ahead, ranks == 1 or unit + ranks < len(todo)
+            if plenty and (unit := next(units, None)) is not None:
+                ahead = reader.submit(_read, stage, todo[unit])
+            _run_case(stage, case, work, current.result, mine, control)
+            show(queue.finish(), case.info.name)
+            if not plenty and (unit := next(units, None)) is not None:
+                ahead = reader.submit(_read, stage, todo[unit])
 
 
 def _run_case(
@@ -126,6 +211,7 @@ def _run_case(
     work: Work,
     inputs: Callable[[], Arrays],
     report: Report,
+    control: Control,
 ) -> None:
     started = time.monotonic()
     name = case.info.name
@@ -133,11 +219,12 @@ def _run_case(
         outputs = work(case, inputs())
         origin = made_from(stage, case)
         seconds = time.monotonic() - started
+        control.ranks.check()  # without rank 0 there is no lock to write under
         for array in stage.outputs:
             seal = Seal.now(stage.name, fingerprint(origin), origin, seconds)
             case.write(array, np.ascontiguousarray(outputs[array]), seal)
         report.done.append(name)
-    except (Stopped, DiskFault):
+    except (Stopped, DiskFault, RankLost, EndedElsewhere):
         raise
     except Exception as error:
         log.debug("case %s failed in %s", name, stage.name, exc_info=True)

@@ -11,6 +11,7 @@ import errno
 import functools
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -186,7 +187,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         DiskFault: when the disk does not take it; the file that was there stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # A name of its own: threads that import cases make the same groups at once.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
     with disk_faults(path):
         try:
             with beside.open("wb") as file:

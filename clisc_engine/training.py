@@ -27,6 +27,7 @@ from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.device import autocast
 from clisc_engine.store import disk_faults
 from clisc_engine.tables import write_table
+from clisc_engine.team import Lone
 
 Batch = TypeVar("Batch")
 
@@ -52,6 +53,7 @@ class Training(Generic[Batch]):
         loss: the loss of one batch.
         score: quality on the valid split, higher is better; None keeps the last epoch.
         save_every: seconds between saves within an epoch; 0 saves whole epochs only.
+        team: the ranks that train it; None for this one alone.
     """
 
     name: str
@@ -67,6 +69,12 @@ class Training(Generic[Batch]):
     loss: Callable[[Batch], Tensor]
     score: Callable[[], float] | None
     save_every: float
+    team: Lone | None = None
+
+    @property
+    def crew(self) -> Lone:
+        """The ranks that train it."""
+        return self.team or Lone(self.module)
 
     @property
     def identity(self) -> str:
@@ -80,6 +88,12 @@ def why_train(
     checkpoint: Checkpoint, made_from: dict[str, str], control: Control, *, extensible: bool
 ) -> str:
     """Empty when the finished weights are what this training would make, else the reason to train."""
+    return control.ranks.share(lambda: _why_train(checkpoint, made_from, control, extensible))
+
+
+def _why_train(
+    checkpoint: Checkpoint, made_from: dict[str, str], control: Control, extensible: bool
+) -> str:
     reason = why_not_trained(checkpoint, made_from) or ("forced" if control.force else "")
     if not reason and not control.dry_run:
         checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
@@ -93,28 +107,49 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
         BadInput: when the loss becomes NaN or infinite, or memory does not suffice.
         Stopped: when asked to stop; the state is saved.
     """
+    team = training.crew
+    try:
+        if team.is_member:
+            _fit(training, checkpoint, curve, control)
+    except Exception as error:
+        team.fail(error)
+        raise
+    team.wait_for_all()
+
+
+def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    writes = training.crew.rank == 0
     state = _restore(training, checkpoint, control)
     control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
     events = Events(curve)
     try:
         while state["epoch"] < training.epochs:
-            control.check_stop()
+            _check_stop(training, control)
             record = _Epoch(training, state, checkpoint, control).run()
             _keep_best(training, state, record)
             state["epoch"] += 1
             state["within"] = {}
             state["history"].append(record)
-            _save(training, checkpoint, state)
-            _write_curve(curve, state["history"])
-            events.write(state["history"])
+            if writes:
+                _save(training, checkpoint, state)
+                _write_curve(curve, state["history"])
+                events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
             if estimate := _time_left(training, state):
                 control.progress.say(f"{checkpoint.name}: {estimate}")
     finally:
         events.close()
         control.progress.end()
-    weights = state["best"] or training.module.state_dict()
-    checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+    if writes:
+        weights = state["best"] or training.module.state_dict()
+        checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+
+
+def _check_stop(training: Training[Any], control: Control) -> None:
+    """All ranks stop, or none does."""
+    stop, _ = training.crew.agree(bool(control.stop.reason), False)
+    if stop:
+        raise control.stopped()
 
 
 def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
@@ -144,6 +179,7 @@ class _Epoch(Generic[Batch]):
         self, training: Training[Batch], state: dict[str, Any], checkpoint: Checkpoint, control: Control
     ) -> None:
         self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.team = training.crew
         self.epoch: int = state["epoch"]
         self.device = next(training.module.parameters()).device
         half = control.precision == "16" and self.device.type == "cuda"
@@ -156,7 +192,7 @@ class _Epoch(Generic[Batch]):
     def run(self) -> dict[str, float]:
         """All its steps, or those that are left; its record for the curve."""
         training = self.training
-        torch.manual_seed(training.seed * 1_000_003 + self.epoch)
+        torch.manual_seed(self._seed())
         for group in training.optimiser.param_groups:
             group.setdefault("initial_lr", group["lr"])
             group["lr"] = group["initial_lr"] * training.schedule(self.epoch)
@@ -165,9 +201,11 @@ class _Epoch(Generic[Batch]):
         self._go_on(batches)
         for batch in batches:
             self._take_step(batch)
-            if self.control.stop.reason or self._due():
+            stop, save = self.team.agree(bool(self.control.stop.reason), self._due())
+            if stop or save:
                 self._save()
-                self.control.check_stop()
+            if stop:
+                raise self.control.stopped()
         self._check_loss()
         record = {
             "epoch": self.epoch + 1,
@@ -175,7 +213,8 @@ class _Epoch(Generic[Batch]):
             "learning_rate": group["lr"],
         }
         if training.score is not None:
-            record["score"] = self._score(training.score)
+            score = training.score
+            record["score"] = self.team.share(lambda: self._score(score))
         record["seconds"] = round(self._seconds(), 3)
         return record
 
@@ -237,7 +276,8 @@ class _Epoch(Generic[Batch]):
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "scaler": self.scaler.state_dict(),
         }
-        _save(self.training, self.checkpoint, self.state)
+        if self.team.rank == 0:
+            _save(self.training, self.checkpoint, self.state)
         self.saved = time.monotonic()
 
     def _go_on(self, batches: Iterator[Batch]) -> None:
@@ -253,9 +293,16 @@ class _Epoch(Generic[Batch]):
         for _ in islice(batches, self.step):
             self.control.check_stop()
         self.scaler.load_state_dict(within["scaler"])
+        if self.team.rank:
+            torch.manual_seed(self._seed() + self.step * 2**16)
+            return
         torch.set_rng_state(within["generator"])
         if within["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(within["cuda"], self.device)
+
+    def _seed(self) -> int:
+        """Of the epoch's dropout; no two ranks drop the same."""
+        return self.training.seed * 1_000_003 + self.epoch + self.team.rank * 2**40
 
     def _seconds(self) -> float:
         return self.before + time.monotonic() - self.started
@@ -263,7 +310,7 @@ class _Epoch(Generic[Batch]):
 
 def _restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any]:
     say = control.progress.say
-    saved = checkpoint.load_state(training.identity, say)
+    saved = _load(training, checkpoint, say)
     if saved is not None and (saved["epoch"] > training.epochs or _is_finished(training, saved, control)):
         saved = None
     if saved is None:
@@ -279,6 +326,21 @@ def _restore(training: Training[Any], checkpoint: Checkpoint, control: Control) 
         ) from error
     steps_taken = f" and {saved['within']['step']} steps" if saved["within"] else ""
     say(f"{checkpoint.name}: goes on after epoch {saved['epoch']}{steps_taken}")
+    return saved
+
+
+def _load(
+    training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """The saved state, the same on every rank."""
+    saved = checkpoint.load_state(training.identity, say)
+    mine = None if saved is None else [saved["epoch"], saved["within"].get("step", 0)]
+    first = training.crew.share(lambda: mine)
+    if mine != first:
+        raise BadInput(
+            f"The ranks do not see the same {checkpoint.state}: rank {training.crew.rank} finds {mine}, "
+            f"rank 0 {first} (epoch, step). The project must lie on a file system that all machines share."
+        )
     return saved
 
 

@@ -36,6 +36,16 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def device_of_rank(name: str, local: int) -> str:
+    """The device of one of several processes on a machine: ``auto`` and ``cuda`` give each a GPU.
+
+    Where the batch system shows each process a single GPU, that is the one.
+    """
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{local % torch.cuda.device_count()}"
+    return name
+
+
 def autocast(device: torch.device, precision: Literal["32", "bf16", "16"]) -> torch.autocast:
     """Mixed precision on the device; no change with ``32``."""
     dtype = _TYPES.get(precision)

@@ -20,6 +20,7 @@ from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
+from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, fit, steps, why_train
 
 SliceBatch = tuple[Tensor, Tensor]
@@ -126,7 +127,8 @@ def train_classifier(
         )
     device = pick_device(control.device)
     module = new_classifier(project, control)
-    learner = _Learner(module, slices, project, device)
+    team = join_team(module, name, settings.batch_size, control)
+    learner = _Learner(module, slices, project, device, team)
     training: Training[SliceBatch] = Training(
         name=name,
         settings="classifier",
@@ -141,6 +143,7 @@ def train_classifier(
         loss=learner.loss,
         score=(lambda: learner.accuracy(watched)) if settings.select == "best" else None,
         save_every=60 * project.settings.training.save_every_minutes,
+        team=team,
     )
     checkpoint = Checkpoint(project.checkpoints, name)
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
@@ -157,6 +160,7 @@ class _Learner:
     data: LabelledSlices
     project: Project
     device: torch.device
+    team: Lone
 
     def batches(self, epoch: int) -> Iterator[SliceBatch]:
         settings = self.project.settings.classifier
@@ -174,7 +178,7 @@ class _Learner:
 
     def loss(self, batch: SliceBatch) -> Tensor:
         slices, labels = batch
-        return functional.cross_entropy(self.module(slices).float(), labels)
+        return functional.cross_entropy(self.team.outputs(slices).float(), labels)
 
     def accuracy(self, data: LabelledSlices) -> float:
         right = 0

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
-from clisc_engine.errors import BadInput, DiskFault, MissingStage
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import missing_message
+from clisc_engine.runner import missing_message, spread
 from clisc_engine.stages import evaluation_tables, self_train, train
 from clisc_engine.stages.ablation import ablate
 from clisc_engine.stages.recipes import evaluation_origin, present_rows
@@ -61,7 +61,7 @@ def evaluate(
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
     origin = evaluation_origin(project, cases, present)
-    stored = evaluation_tables.load(project)
+    stored = control.ranks.share(lambda: evaluation_tables.load(project))
     same = stored is not None and stored["fingerprint"] == fingerprint(origin)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
@@ -73,7 +73,8 @@ def evaluate(
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
     document["fingerprint"] = fingerprint(origin)
-    evaluation_tables.save(project, document)
+    if control.ranks.rank == 0:
+        evaluation_tables.save(project, document)
     return document
 
 
@@ -99,25 +100,13 @@ def _measure(
 ) -> dict[str, Any]:
     """The document, over the cases that do not fail here either; all rows are over the same cases."""
     started = time.monotonic()
-    measured: list[dict[str, Any]] = []
-    volumes: dict[str, float] = {}
-    control.progress.begin("evaluate", len(cases), "case")
-    for case in cases:
-        control.check_stop()
-        try:
-            found = _measure_case(project, case, rows)
-        except DiskFault:
-            raise
-        except BadInput as error:
-            failed[case.info.name] = str(error)
-            continue
-        measured += found
-        volumes[case.info.name] = found[0]["volume_ml"]
-        control.progress.advance(case.info.name)
-    control.progress.end()
+    by_case, errors = spread("evaluate", cases, lambda case: _measure_case(project, case, rows), control)
+    failed |= errors
+    measured = [value for values in by_case.values() for value in values]
     if not measured:
         name, message = next(iter(failed.items()))
         raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
+    volumes = {value["case"]: value["volume_ml"] for value in measured}
     groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
     for value in measured:
         value["group"] = groups[value["case"]]

@@ -41,12 +41,13 @@ def self_train(project: Project, control: Control) -> Report:
         if not report.done and not report.fresh:
             raise BadInput(_none_left_message(failed))
     cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) and c.info.name not in failed]
-    scores, unread = similarities(cases, PREDICTION, ANSWER, project.results / SCORES, control)
+    kept_in = project.results / SCORES
+    scores, unread = control.ranks.share(lambda: similarities(cases, PREDICTION, ANSWER, kept_in, control))
     failed |= unread
     kept = s3f_keep(scores, project.settings.s3f.p)
     if not kept:
         raise BadInput(_none_left_message(failed))
-    if not control.dry_run:
+    if not control.dry_run and control.ranks.rank == 0:
         s3f_table.record(project, scores, kept)
     reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
     result = training_report("self-train", NETWORK, reason, control, started)

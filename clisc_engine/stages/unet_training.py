@@ -27,6 +27,7 @@ from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.unet_volumes import Volumes
+from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, fit, polynomial, why_train
 
 PatchBatch = tuple[Tensor, Tensor]
@@ -71,6 +72,7 @@ def train_unet(
             f"each step takes them all. Raise {key} for full batches."
         )
     watched = [case for case in cases if case.info.split == "valid"]
+    team = join_team(module, name, settings.batch_size, control)
     learner = _Learner(
         module,
         train,
@@ -79,6 +81,7 @@ def train_unet(
         device,
         patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
         segmentation_loss(settings.loss),
+        team,
     )
     training: Training[PatchBatch] = Training(
         name=name,
@@ -96,6 +99,7 @@ def train_unet(
         if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
+        team=team,
     )
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
@@ -189,6 +193,7 @@ class _Learner:
     device: torch.device
     transform: Compose
     criterion: nn.Module
+    team: Lone
 
     def batches(self, epoch: int) -> Iterator[PatchBatch]:
         order = self._order(np.random.default_rng([self.seed, epoch]))
@@ -213,7 +218,7 @@ class _Learner:
 
     def loss(self, batch: PatchBatch) -> Tensor:
         patches, labels = batch
-        loss: Tensor = self.criterion(self.module(patches).float(), labels)
+        loss: Tensor = self.criterion(self.team.outputs(patches).float(), labels)
         return loss
 
     def agreement(self, volumes: Volumes, control: Control) -> float:

@@ -1,0 +1,161 @@
+"""Several processes share a command: the results of one, one voice, one end."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from small import contents, differing
+
+from clisc_engine.control import Control
+from clisc_engine.lock import LOCK, Lock, Owner
+from clisc_engine.project import open_project
+from clisc_engine.settings_file import write_changes
+from clisc_engine.stages.evaluate import evaluate
+
+CPU = ("--device", "cpu")
+
+
+def forget(project, *groups):
+    """Remove arrays of every case, so that they have to be made again."""
+    for case in project.cases():
+        for group in groups:
+            project.store.remove(f"cases/{case.info.name}/{group}")
+
+
+def untrain(project, network):
+    for path in project.checkpoints.glob(f"{network}.*"):
+        path.unlink()
+
+
+def curve(project, network):
+    text = (project.logs / f"{network}.csv").read_text(encoding="utf-8")
+    return [float(row["loss"]) for row in csv.DictReader(text.splitlines())]
+
+
+def flip_a_bit(project, array):
+    """Damage an array's voxels."""
+    path = next(p for p in (project.store.root / "cases" / array / "c").rglob("*") if p.is_file())
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_inference_is_shared_and_the_same_to_the_bit(cluster, copied):
+    expected = evaluate(copied, Control(device="cpu"))
+    everything = contents(copied)
+    forget(copied, "labels", "cams", "masks")
+    ended = cluster.run("run", copied.root, *CPU, "--json")
+    assert ended.codes == [0, 0], ended.outputs
+    assert differing(everything, contents(copied)) == []
+    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    assert found["evaluation"]["cases"] == expected["cases"]
+    assert ended.message.count("label: case 5/5") == 1
+    assert ended.outputs[1] == "" and not (copied.root / LOCK).exists()
+    logs = copied.logs.glob("*-run-rank1-*.log")
+    shared = [path for path in logs if "label: case" in path.read_text("utf-8")]
+    assert len(shared) == 1
+
+
+@pytest.mark.parametrize(("stage", "network"), [("train", "unet-round1"), ("cam", "classifier-raw")])
+def test_a_training_takes_the_steps_of_one_rank(cluster, copied, stage, network):
+    before = curve(copied, network)
+    untrain(copied, network)
+    ended = cluster.run(stage, copied.root, *CPU)
+    assert ended.codes == [0, 0], ended.outputs
+    assert curve(copied, network) == pytest.approx(before, rel=1e-4)
+    assert "is shared by 2 ranks" in ended.message
+
+
+def test_self_train_trains_round_2_together(cluster, copied):
+    before = curve(copied, "unet-round2")
+    untrain(copied, "unet-round2")
+    forget(copied, "masks/round1", "masks/sam-round1")
+    ended = cluster.run("self-train", copied.root, *CPU)
+    assert ended.codes == [0, 0], ended.outputs
+    assert curve(copied, "unet-round2") == pytest.approx(before, rel=1e-4)
+
+
+def test_a_signal_to_one_rank_stops_all_at_one_step_and_one_rank_goes_on(cluster, copied):
+    before = curve(copied, "unet-round1")
+    untrain(copied, "unet-round1")
+    write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
+    stopped = cluster.run("train", copied.root, *CPU, moments={0: {"at": 60, "signal": "SIGUSR1"}})
+    assert stopped.codes == [75, 75], stopped.outputs
+    assert "Stopped by SIGUSR1" in stopped.message and stopped.outputs[1] == ""
+    assert (copied.checkpoints / "unet-round1.training.pt").exists()
+    ended = cluster.run("train", copied.root, *CPU, ranks=1)
+    assert ended.codes == [0] and "goes on after epoch" in ended.message, ended.outputs
+    assert curve(copied, "unet-round1") == pytest.approx(before, rel=1e-4)
+
+
+def test_a_signal_to_another_rank_stops_rank_0_too(cluster, copied):
+    forget(copied, "labels")
+    stopped = cluster.run("label", copied.root, *CPU, moments={1: {"at": 25, "signal": "SIGTERM"}})
+    assert stopped.codes == [75, 75], stopped.outputs
+    assert "Stopped by SIGTERM" in stopped.message
+    assert cluster.run("label", copied.root, *CPU).codes == [0, 0]
+
+
+@pytest.mark.parametrize(("killed", "stage"), [(0, "label"), (1, "label"), (0, "train")])
+def test_when_a_rank_dies_the_others_end_and_say_so(cluster, copied, killed, stage):
+    forget(copied, "labels")
+    untrain(copied, "unet-round1")
+    write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
+    before = contents(copied)
+    moment = {killed: {"at": 60 if stage == "train" else 25, "signal": "SIGKILL"}}
+    ended = cluster.run(stage, copied.root, *CPU, moments=moment)
+    assert ended.codes[killed] == -9 and ended.codes[1 - killed] == 1, ended.outputs
+    if killed == 1:
+        assert "Rank 1" in ended.message and "has died" in ended.message
+    again = cluster.run(stage, copied.root, *CPU, ranks=1)
+    assert again.codes == [0], again.outputs
+    assert ("Took over the lock" in again.message) == (killed == 0)
+    assert set(contents(copied)) >= set(before)
+
+
+def test_a_case_that_fails_is_named_once(cluster, copied):
+    forget(copied, "labels")
+    flip_a_bit(copied, "p3/image")
+    ended = cluster.run("label", copied.root, *CPU)
+    assert ended.codes == [5, 5], ended.outputs
+    assert ended.message.count("warning: p3") == 1 and "1 of 5 cases failed" in ended.message
+    assert all(case.seal("labels/tumour") for case in copied.cases() if case.info.name != "p3")
+
+
+def test_a_lock_that_is_held_ends_all_ranks(cluster, copied):
+    lock = Lock(copied.root, Owner.this_process("clisc amda"))
+    lock.take()
+    ended = cluster.run("label", copied.root, *CPU)
+    assert ended.codes == [3, 3]
+    assert ended.message.count("`clisc amda`") == 1 and ended.outputs[1] == ""
+    lock.release()
+
+
+def test_an_error_of_one_rank_ends_all_with_its_code(cluster, copied):
+    """Rank 1's machine lacks the weights: it is named, and no other rank waits for it."""
+    forget(copied, "labels")
+    ended = cluster.run("label", copied.root, "--device", "cuda:7")
+    assert ended.codes == [3, 3] and ended.message.count("cuda:7") == 1, ended.outputs
+
+
+def test_other_commands_are_rank_0_s(cluster, copied, data, tmp_path):
+    masks = cluster.run("export", "masks", copied.root, "--out", tmp_path / "masks", ranks=3)
+    assert masks.codes == [0, 0, 0], masks.outputs
+    assert len(list((tmp_path / "masks").glob("*.nii.gz"))) > 0 and masks.outputs[1:] == ["", ""]
+
+
+def test_torchrun(copied):
+    forget(copied, "labels")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [*launcher, "-m", "clisc_cli", "label", copied.root, *CPU, "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["done"] == [case.info.name for case in copied.cases()]
+    assert open_project(copied.root).logs.joinpath("runs.jsonl").read_text("utf-8").count("2 ranks") == 1

@@ -1,0 +1,74 @@
+"""A small training, alone or as a rank: python train_small.py FOLDER BATCH_SIZE [RANK_THAT_FAILS]."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput
+from clisc_engine.models.losses import segmentation_loss
+from clisc_engine.team import join_team
+from clisc_engine.training import Training, fit, steps
+
+
+def train(folder, batch_size, control, fails=None):
+    """Batches of 5 and less: shares are uneven, and some are smaller than the team."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv3d(1, 6, 3, padding=1), nn.BatchNorm3d(6), nn.ReLU(), nn.Conv3d(6, 2, 1))
+    team = join_team(module, "net", batch_size, control)
+    criterion = segmentation_loss("dice_ce")
+
+    def batches(epoch):
+        generator = np.random.default_rng([3, epoch])
+        for size in (5, 4, 2, 1):
+            images = torch.from_numpy(generator.normal(size=(size, 1, 4, 4, 4))).float()
+            yield images, (images > 0.5).float()
+
+    def loss(batch):
+        if control.ranks.rank == fails:
+            raise BadInput("no memory here")
+        return criterion(team.outputs(batch[0]).float(), batch[1])
+
+    training = Training(
+        name="net",
+        settings="unet",
+        made_from={"unet.epochs": "2", "data": "1"},
+        seed=3,
+        module=module,
+        optimiser=torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9),
+        schedule=steps(0),
+        extensible=True,
+        epochs=2,
+        batches=batches,
+        loss=loss,
+        score=lambda: float(module(torch.ones(1, 1, 4, 4, 4)).mean().sigmoid()),
+        save_every=0.0,
+        team=team,
+    )
+    fit(training, Checkpoint(folder / "checkpoints", "net"), folder / "net.csv", control)
+
+
+def main():
+    from clisc_cli.session import Session, end_at_once
+    from clisc_engine.errors import CliscError
+    from clisc_engine.launch import find_place
+
+    folder, batch_size, *fails = sys.argv[1:]
+    session = Session(place=find_place())
+    code, message, derived = 0, "", False
+    try:
+        control = Control(ranks=session.join("small"))
+        train(Path(folder), int(batch_size), control, int(fails[0]) if fails else None)
+    except CliscError as error:
+        code, message, derived = error.exit_code, str(error), type(error).__name__ == "EndedElsewhere"
+    code, message = session.leave(code, message, derived=derived)
+    print(message)
+    end_at_once(code)
+
+
+if __name__ == "__main__":
+    main()
