@@ -15,7 +15,9 @@ from torch.nn import functional
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.errors import BadInput, Stopped
-from clisc_engine.training import Training, fit, polynomial, steps, why_train
+from clisc_engine.training import Training, polynomial, steps
+from clisc_engine.training_loop import fit
+from clisc_engine.training_state import why_train
 
 EPOCHS, STEPS = 3, 5
 

@@ -21,7 +21,9 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
 from clisc_engine.team import Lone, join_team
-from clisc_engine.training import Training, fit, steps, why_train
+from clisc_engine.training import Training, steps
+from clisc_engine.training_loop import fit
+from clisc_engine.training_state import why_train
 
 SliceBatch = tuple[Tensor, Tensor]
 

@@ -28,7 +28,9 @@ from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.unet_volumes import Volumes
 from clisc_engine.team import Lone, join_team
-from clisc_engine.training import Training, fit, polynomial, why_train
+from clisc_engine.training import Training, polynomial
+from clisc_engine.training_loop import fit
+from clisc_engine.training_state import why_train
 
 PatchBatch = tuple[Tensor, Tensor]
 

@@ -12,7 +12,8 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.team import join_team
-from clisc_engine.training import Training, fit, steps
+from clisc_engine.training import Training, steps
+from clisc_engine.training_loop import fit
 
 
 def train(folder, batch_size, control, fails=None):

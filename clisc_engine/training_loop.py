@@ -1,0 +1,235 @@
+"""One training loop for all networks, resumable at any step.
+
+Every random draw of an epoch (order, crops, augmentation, dropout) comes from generators seeded by
+(seed, epoch) alone. A training resumed from a whole epoch therefore takes the same steps as an
+undisturbed one. Within an epoch the state holds how many batches were used and torch's generators:
+the batches before are drawn again and passed over, so that every generator stands where it stood. On a
+CPU the weights end the same to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+
+from clisc_engine import training_state
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.events import Events
+from clisc_engine.models.device import autocast
+from clisc_engine.store import disk_faults
+from clisc_engine.tables import write_table
+from clisc_engine.training import Batch, Training
+
+STEPS_BETWEEN_CHECKS = 20
+"""Looking at a loss makes a GPU wait, so not every step's is looked at."""
+
+
+def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    """Train from where it was left, if it was, to the end; then save the weights.
+
+    Raises:
+        BadInput: when the loss becomes NaN or infinite, or memory does not suffice.
+        Stopped: when asked to stop; the state is saved.
+    """
+    team = training.crew
+    try:
+        if team.is_member:
+            _fit(training, checkpoint, curve, control)
+    except Exception as error:
+        team.fail(error)
+        raise
+    team.wait_for_all()
+
+
+def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    writes = training.crew.rank == 0
+    state = training_state.restore(training, checkpoint, control)
+    control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
+    events = Events(curve)
+    try:
+        while state["epoch"] < training.epochs:
+            _check_stop(training, control)
+            record = _Epoch(training, state, checkpoint, control).run()
+            training_state.keep_best(training, state, record)
+            state["epoch"] += 1
+            state["within"] = {}
+            state["history"].append(record)
+            if writes:
+                training_state.save(training, checkpoint, state)
+                _write_curve(curve, state["history"])
+                events.write(state["history"])
+            control.progress.advance(f"loss {record['loss']:.4f}")
+            if estimate := _time_left(training, state):
+                control.progress.say(f"{checkpoint.name}: {estimate}")
+    finally:
+        events.close()
+        control.progress.end()
+    if writes:
+        weights = state["best"] or training.module.state_dict()
+        checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+
+
+def _check_stop(training: Training[Any], control: Control) -> None:
+    """All ranks stop, or none does."""
+    stop, _ = training.crew.agree(bool(control.stop.reason), False)
+    if stop:
+        raise control.stopped()
+
+
+def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
+    """What the first epoch lets expect, in words; empty later, and where it is not worth a line."""
+    left = training.epochs - state["epoch"]
+    minutes = left * float(state["history"][0]["seconds"]) / 60
+    if state["epoch"] > 1 or minutes < 1:
+        return ""
+    time_left = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    return f"about {time_left} left for {left} epochs"
+
+
+class _Epoch(Generic[Batch]):
+    """One pass over the data, saved on the way."""
+
+    def __init__(
+        self, training: Training[Batch], state: dict[str, Any], checkpoint: Checkpoint, control: Control
+    ) -> None:
+        self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.team = training.crew
+        self.epoch: int = state["epoch"]
+        self.device = next(training.module.parameters()).device
+        half = control.precision == "16" and self.device.type == "cuda"
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half)  # float16 gradients would underflow
+        self.total = torch.zeros((), device=self.device)
+        self.step = 0
+        self.before = 0.0
+        self.started = self.saved = time.monotonic()
+
+    def run(self) -> dict[str, float]:
+        """All its steps, or those that are left; its record for the curve."""
+        training = self.training
+        torch.manual_seed(self._seed())
+        for group in training.optimiser.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * training.schedule(self.epoch)
+        training.module.train()
+        batches = training.batches(self.epoch)
+        self._go_on(batches)
+        for batch in batches:
+            self._take_step(batch)
+            stop, save = self.team.agree(bool(self.control.stop.reason), self._due())
+            if stop or save:
+                self._save()
+            if stop:
+                raise self.control.stopped()
+        self._check_loss()
+        record = {
+            "epoch": self.epoch + 1,
+            "loss": float(self.total) / max(self.step, 1),
+            "learning_rate": group["lr"],
+        }
+        if training.score is not None:
+            score = training.score
+            record["score"] = self.team.share(lambda: self._score(score))
+        record["seconds"] = round(self._seconds(), 3)
+        return record
+
+    def _take_step(self, batch: Batch) -> None:
+        training = self.training
+        try:
+            with autocast(self.device, self.control.precision):
+                loss = training.loss(batch)
+            training.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(training.optimiser)
+            self.scaler.update()
+        except torch.OutOfMemoryError:
+            raise BadInput(
+                f"{training.name} does not fit the memory of {self.device}; lower "
+                f"{training.settings}.batch_size (the result changes with it), or use --precision bf16."
+            ) from None
+        self.total += loss.detach().float()
+        self.step += 1
+        if self.step == 1 or self.step % STEPS_BETWEEN_CHECKS == 0:
+            self._check_loss()
+
+    def _check_loss(self) -> None:
+        if bool(torch.isfinite(self.total)):
+            return
+        training = self.training
+        where = f"The loss of {training.name} became NaN or infinite in epoch {self.epoch + 1}"
+        if self.epoch == 0 and self.step == 1:
+            raise BadInput(
+                f"{where}, at its very first step, so the learning rate is not the cause: look for an "
+                "image with extreme values, and for --precision 16 (bf16 and 32 reach farther)."
+            )
+        raise BadInput(
+            f"{where}; lower {training.settings}.learning_rate (now "
+            f"{training.optimiser.param_groups[0]['initial_lr']:g}), and look for an image with extreme "
+            "values."
+        )
+
+    def _score(self, score: Callable[[], float]) -> float:
+        self.training.module.eval()
+        try:
+            with torch.inference_mode():
+                return score()
+        except Stopped:
+            self._save()
+            raise
+
+    def _due(self) -> bool:
+        every = self.training.save_every
+        return bool(every) and time.monotonic() - self.saved >= every
+
+    def _save(self) -> None:
+        self._check_loss()
+        self.state["within"] = {
+            "step": self.step,
+            "total": self.total.cpu(),
+            "seconds": self._seconds(),
+            "generator": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "scaler": self.scaler.state_dict(),
+        }
+        if self.team.rank == 0:
+            training_state.save(self.training, self.checkpoint, self.state)
+        self.saved = time.monotonic()
+
+    def _go_on(self, batches: Iterator[Batch]) -> None:
+        """Pass over the batches that were used before the epoch was left."""
+        within = self.state["within"]
+        if not within:
+            return
+        self.step, self.total, self.before = (
+            within["step"],
+            within["total"].to(self.device),
+            within["seconds"],
+        )
+        for _ in islice(batches, self.step):
+            self.control.check_stop()
+        self.scaler.load_state_dict(within["scaler"])
+        if self.team.rank:
+            torch.manual_seed(self._seed() + self.step * 2**16)
+            return
+        torch.set_rng_state(within["generator"])
+        if within["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(within["cuda"], self.device)
+
+    def _seed(self) -> int:
+        """Of the epoch's dropout; no two ranks drop the same."""
+        return self.training.seed * 1_000_003 + self.epoch + self.team.rank * 2**40
+
+    def _seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+def _write_curve(path: Path, history: list[dict[str, float]]) -> None:
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, list(history[0]), history)
