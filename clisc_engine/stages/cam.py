@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -32,6 +34,7 @@ TUMOUR, UNCERTAIN = 1, 255
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
+    started = time.monotonic()
     cases = training_cases(project, "labels/tumour")
     origin = recipes.raw_origin(project, cases)
     reason = needs_training(project, CLASSIFIER, origin, control)
@@ -41,7 +44,9 @@ def cam(project: Project, control: Control) -> Report:
         slices = labelled_slices(project, train, control)
         watched = labelled_slices(project, valid, control)
         train_classifier(project, CLASSIFIER, origin, slices, watched, control)
-    return map_cases(project, CLASSIFIER, "cams/raw", "cam", control, reason)
+    report = map_cases(project, CLASSIFIER, "cams/raw", "cam", control, reason)
+    report.seconds = time.monotonic() - started  # the classifier's training included
+    return report
 
 
 def map_cases(
