@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import Channel, RunOptions, with_run_options
@@ -114,6 +113,7 @@ def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
 
 def _table(planned: Sequence[Planned]) -> Table:
     """One row a case; columns that would be empty are left out."""
+    from rich.markup import escape
     from rich.table import Table
 
     columns = {

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from segment_anything import SamPredictor
 from small import SPLITS, STAGES, run_stages, small_project
 
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.models.sam import load_sam
 from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.prompt_sam import case_seed, open_sam
+from clisc_engine.stages.prompt_sam import case_seed
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.slices import windowed
 
@@ -43,8 +45,7 @@ def test_maps_are_zero_where_clip_saw_no_tumour(finished):
 
 def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
     settings = finished.settings
-    sam = open_sam(settings, Control(device="cpu"))
-    predictor = SamPredictor(sam.network)
+    predictor = SamPredictor(load_sam("tiny", "", torch.device("cpu")).network)
     case = finished.case("p4")
     image = case.read("image")
     roi = region_of_interest(case.read("cams/amda"), image != 0, case.info.spacing, settings.roi)

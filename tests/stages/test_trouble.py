@@ -230,7 +230,6 @@ def cramped(function, measure):
     ("stage", "owner", "name", "measure"),
     [
         ("label", ClipModel, "probabilities", lambda _self, slices, _text: len(slices)),
-        ("prompt-sam", SamModel, "encode", lambda _self, slices: len(slices)),
         ("prompt-sam", SamModel, "decode", lambda _self, _images, prompts, _shape: len(prompts)),
     ],
 )
