@@ -46,7 +46,8 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
         return
     console = result_console()
     console.print(rows_table(document))
-    console.print(groups_table(document))
+    if len({entry["group"] for entry in document["groups"]}) > 1:
+        console.print(groups_table(document))
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
     options.terminal().say(f"Tables are in {results}")
@@ -66,19 +67,25 @@ def rows_table(document: dict[str, Any]) -> Any:
     """Table 2: one line a row."""
     from rich.table import Table
 
-    table = Table(title=f"Test of {document['rows'][0]['n']} cases ({document['weights']} weights)")
+    count = document["rows"][0]["n"]
+    cases = "1 case" if count == 1 else f"{count} cases"
+    table = Table(title=f"Measured on {cases} ({document['weights']} weights)")
     table.add_column("row")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
         table.add_column(heading, justify="right")
     for row in document["rows"]:
         table.add_row(
             row["name"],
-            f"{row['dsc_mean']:.2f} ± {row['dsc_std']:.2f}",
-            f"{row['hd95_mean']:.2f} ± {row['hd95_std']:.2f}",
+            *(_mean(row[f"{metric}_mean"], row[f"{metric}_std"], row["n"]) for metric in ("dsc", "hd95")),
             str(row["n"]),
             str(row["empty"]),
         )
     return table
+
+
+def _mean(mean: float, deviation: float, count: int) -> str:
+    """One case has no deviation."""
+    return f"{mean:.2f} ± {deviation:.2f}" if count > 1 else f"{mean:.2f}"
 
 
 def groups_table(document: dict[str, Any]) -> Any:

@@ -146,4 +146,4 @@ def test_an_evaluation_without_a_failed_case_ends_with_5_and_shows_the_rest(clis
     shard.write_bytes(shard.read_bytes()[:-40])
     shown = clisc("evaluate", project.root, "--splits", "train,valid,test", "--device", "cpu")
     assert shown.code == 5 and "1 of 5 cases failed" in " ".join(shown.err.split()) and "p1: " in shown.err
-    assert "Test of 4 cases" in shown.out and "cam-raw" in shown.out
+    assert "Measured on 4 cases" in shown.out and "cam-raw" in shown.out
