@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from clisc_cli.completion import masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import show_report
+
+if TYPE_CHECKING:
+    from clisc_engine.project import Project
 
 app = typer.Typer(help="Masks, data sets, tables and models for other tools.", no_args_is_help=True)
 
@@ -44,6 +47,7 @@ def masks(
     from clisc_engine.stages.export import export_masks
 
     project = options.open_project(directory)
+    _warn_if_stale(project, kind, options)
     show_report(export_masks(project, kind, out, options.control(chosen_splits(splits))), options)
     options.terminal().say(f"Masks are in {out}")
 
@@ -76,6 +80,7 @@ def nnunet(
     from clisc_engine.stages.export_nnunet import export_nnunet
 
     project = options.open_project(directory)
+    _warn_if_stale(project, kind, options)
     report, folder = export_nnunet(
         project, kind, out, options.control(), number=number, name=name, stored_images=stored_images
     )
@@ -137,3 +142,13 @@ def model(
     result_console().print(
         f"{out}: {card.network}, {card.training_volumes} volumes, {size:.1f} MB", markup=False
     )
+
+
+def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:
+    from clisc_engine.stages.export import stale_steps
+
+    if steps := stale_steps(project, masks):
+        options.terminal().warn(
+            f"these masks are as they were made, but {', '.join(steps)} would now give others; "
+            "`clisc status` says why, and `clisc run` makes them anew."
+        )

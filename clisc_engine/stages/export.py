@@ -17,6 +17,7 @@ from clisc_engine.imaging.volume import write_mask
 from clisc_engine.project import MADE_BY, CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
+from clisc_engine.stages.survey import survey
 from clisc_engine.stages.unet_training import predict_cases
 from clisc_engine.tables import write_table
 
@@ -74,6 +75,18 @@ def cases_with_masks(project: Project, masks: str, control: Control) -> list[Cas
             )
         raise MissingStage(f"No case has {array} yet; run `clisc {MADE_BY.get(array, 'run')}` first.")
     return having
+
+
+def stale_steps(project: Project, masks: str) -> list[str]:
+    """The steps behind ``masks/<masks>`` whose results are not what the settings now ask for."""
+    last = MADE_BY.get(NETWORKS.get(masks, f"masks/{masks}"), "prompt-sam")
+    steps = []
+    for status in survey(project):
+        if status.state == "stale":
+            steps.append(status.stage)
+        if status.stage == last:
+            break
+    return steps
 
 
 def export_tables(project: Project, out: Path) -> list[Path]:

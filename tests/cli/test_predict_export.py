@@ -54,3 +54,11 @@ def test_exports(clisc, copied, tmp_path):
         str(tmp_path / "t" / name) for name in ("slices.csv", "cases.csv")
     ]
     assert clisc("export", "model", root, "-o", tmp_path / "m.pt").code == 2
+
+
+def test_masks_of_other_settings_are_exported_with_a_warning(clisc, copied, tmp_path):
+    fresh = clisc("export", "masks", copied.root, "-o", tmp_path / "a", "--masks", "sam")
+    assert fresh.code == 0 and "warning" not in fresh.err
+    assert clisc("config", "set", copied.root, "roi.threshold=0.3").code == 0
+    stale = clisc("export", "masks", copied.root, "-o", tmp_path / "b", "--masks", "sam")
+    assert stale.code == 0 and "prompt-sam would now give others" in " ".join(stale.err.split())
