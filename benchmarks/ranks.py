@@ -79,7 +79,7 @@ def seconds(project: Project, stage: str, ranks: int, threads: int, *options: st
         env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         check=True,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     return float(json.loads(shown.stdout)["seconds"])
 

@@ -38,7 +38,7 @@ class Launcher:
             [sys.executable, Path(__file__).with_name("launcher.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
 
     def run(self, *arguments, folder, **moment):

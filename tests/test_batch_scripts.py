@@ -42,7 +42,7 @@ def run(folder, script, *arguments, code=0, **environment):
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=["steps", "job", "array", "predict"])
 def test_each_is_valid_bash(script):
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    subprocess.run(["bash", "-n"], input=script, encoding="utf-8", check=True)
 
 
 @pytest.mark.parametrize(("code", "steps"), [(0, 9), (5, 9), (75, 1), (3, 1)])

@@ -19,7 +19,7 @@ LAUNCHED = re.compile(r"(?:-m clisc_cli|srun .*?\bclisc) (?P<rest>[^`\n]+)")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(len(SCRIPTS)))
 def test_scripts_are_bash(script):
-    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, encoding="utf-8")
     assert checked.returncode == 0, checked.stderr
     assert "$code" in script and "-eq 75" in script and "--signal=USR1@" in script
 
@@ -43,6 +43,6 @@ def test_scripts_requeue_on_75_alone(script, code, tmp_path):
         (tmp_path / name).chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_CPUS_PER_TASK": "1", "SLURM_JOB_ID": "7"}
     array = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
-    ended = subprocess.run(["bash"], input=script, text=True, env={**environment, **array})
+    ended = subprocess.run(["bash"], input=script, encoding="utf-8", env={**environment, **array})
     assert ended.returncode == code
     assert (tmp_path / "said").exists() == (code == 75)

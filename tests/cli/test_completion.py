@@ -33,7 +33,7 @@ def offered(line, cwd, **environment):
         },
         cwd=cwd,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return found.stdout.split()
@@ -124,7 +124,7 @@ def shown(shell, line, environment, cwd):
     typed = template.format(script=FOLDER / script, line=shlex.quote(line))
     options = ["-f"] if shell == "zsh" else []
     found = subprocess.run(
-        [shell, *options, "-c", typed], env=environment, cwd=cwd, capture_output=True, text=True
+        [shell, *options, "-c", typed], env=environment, cwd=cwd, capture_output=True, encoding="utf-8"
     )
     if shell == "zsh":
         return re.findall(r'"([^"]+)"(?::"[^"]*")?', found.stdout)

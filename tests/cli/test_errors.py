@@ -96,9 +96,9 @@ def test_a_failed_case_ends_with_5_and_its_name(clisc, data, tmp_path):
 
 def test_tracebacks_are_for_verbose_alone(tmp_path):
     command = [sys.executable, "-m", "clisc_cli", "label", str(tmp_path)]
-    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    plain = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert plain.returncode == 4 and "Traceback" not in plain.stderr
-    verbose = subprocess.run([*command, "--verbose"], capture_output=True, text=True, check=False)
+    verbose = subprocess.run([*command, "--verbose"], capture_output=True, encoding="utf-8", check=False)
     assert verbose.returncode == 4 and "Traceback" in verbose.stderr
 
 
@@ -129,7 +129,7 @@ for name in group.commands:
 heavy = {"torch", "monai", "zarr", "SimpleITK", "scipy", "numpy", "open_clip", "matplotlib"}
 print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert shown.stderr.strip() == "[]"
     lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines() if line[:5] in ("True ", "False")]
     assert [path for found, path in lines if found == "False"] == []

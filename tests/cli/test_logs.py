@@ -35,7 +35,7 @@ def test_a_failed_case_s_traceback_is_in_the_log_alone(root):
     shard = next(p for p in (root / "store.zarr/cases/p1/image/c").rglob("*") if p.is_file())
     shard.write_bytes(shard.read_bytes()[:-40])
     command = [sys.executable, "-m", "clisc_cli", "label", str(root), "--device", "cpu"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=os.environ)
     assert shown.returncode == 5 and "Traceback" not in shown.stderr and "clisc_engine" not in shown.stderr
     (log,) = logs(root)
     text = log.read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ def loaded(folder, *arguments, **environment):
         [sys.executable, "-c", CODE, json.dumps(arguments)],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
     )
     code, packages = json.loads(shown.stderr.splitlines()[-1])

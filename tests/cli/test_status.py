@@ -54,7 +54,7 @@ def test_status_loads_nothing_heavy(finished):
         "heavy = {'torch', 'monai', 'zarr', 'SimpleITK', 'scipy', 'open_clip'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert shown.stderr.strip() == "[]"
     assert "self-train" in shown.stdout
 

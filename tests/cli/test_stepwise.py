@@ -129,7 +129,7 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
 def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
     command = [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", env=environment) as process:
         lines = []
         for line in process.stderr:
             lines.append(line)

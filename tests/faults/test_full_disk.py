@@ -33,7 +33,7 @@ def mounted():
 
 
 def call(*command, skip=False):
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", check=False)
     if done.returncode and skip:
         pytest.skip(f"no small file system here: {done.stderr.strip()}")
     assert not done.returncode, done.stderr
@@ -112,7 +112,7 @@ def ordinary(*arguments):
             pytest.skip("permissions do not apply to root")
         prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     command = [*prefix, "python", "-m", "clisc_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_a_project_that_may_not_be_written(root, finished):

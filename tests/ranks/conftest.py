@@ -37,7 +37,7 @@ class Cluster:
             [sys.executable, HERE / "rank_launcher.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE.parents[1])])},
         )
 

@@ -153,7 +153,7 @@ def test_torchrun(copied):
     ended = subprocess.run(
         [*launcher, "-m", "clisc_cli", "label", copied.root, *CPU, "--json"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert ended.returncode == 0, ended.stderr

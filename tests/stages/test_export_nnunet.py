@@ -27,7 +27,7 @@ VERIFY = (
 def complaints(folder):
     """What nnU-Net says against a data set: its lines that speak of errors or warnings, or its failure."""
     found = subprocess.run(
-        [sys.executable, "-c", VERIFY, str(folder)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", VERIFY, str(folder)], capture_output=True, encoding="utf-8", timeout=300
     )
     lines = (found.stdout + found.stderr).splitlines()
     said = [line for line in lines if line.lower().startswith(("error", "warning"))]
