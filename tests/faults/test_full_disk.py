@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -111,7 +112,7 @@ def ordinary(*arguments):
         if shutil.which("setpriv") is None:
             pytest.skip("permissions do not apply to root")
         prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-    command = [*prefix, "python", "-m", "clisc_cli", *map(str, arguments)]
+    command = [*prefix, sys.executable, "-m", "clisc_cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
 
 
