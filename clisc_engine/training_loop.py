@@ -89,7 +89,10 @@ def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
     minutes = left * float(state["history"][0]["seconds"]) / 60
     if state["epoch"] > 1 or minutes < 1:
         return ""
-    time_left = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    whole = round(minutes)
+    time_left = (
+        f"{whole} minute{'s' if whole > 1 else ''}" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    )
     return f"about {time_left} left for {left} epochs"
 
 
