@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 from collections.abc import Sequence
 
@@ -15,13 +14,10 @@ from clisc_engine.imaging.window import square
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import recipes
-from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, map_cases
+from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, Step, train_and_map
 from clisc_engine.stages.classifier_training import (
     LabelledSlices,
     labelled_slices,
-    needs_training,
-    train_classifier,
-    training_cases,
 )
 from clisc_engine.stages.slices import windowed
 
@@ -30,20 +26,14 @@ CLASSIFIER = "classifier-amda"
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    started = time.monotonic()
-    cases = training_cases(project, "cams/raw")
-    origin = recipes.amda_origin(project, cases)
-    reason = needs_training(project, CLASSIFIER, origin, control)
-    if reason and not control.dry_run:
-        train = [case for case in cases if case.info.split == "train"]
-        valid = [case for case in cases if case.info.split == "valid"]
-        originals = labelled_slices(project, train, control)
-        union = originals.joined(masked_copies(project, train, control))
-        watched = labelled_slices(project, valid, control)
-        train_classifier(project, CLASSIFIER, origin, union, watched, control)
-    report = map_cases(project, CLASSIFIER, "cams/amda", "amda", control, reason)
-    report.seconds = time.monotonic() - started  # the classifier's training included
-    return report
+    step = Step("amda", CLASSIFIER, "cams/amda", "cams/raw", recipes.amda_origin, with_masked_copies)
+    return train_and_map(project, step, control)
+
+
+def with_masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
+    """The labelled slices and their masked copies."""
+    originals = labelled_slices(project, cases, control)
+    return originals.joined(masked_copies(project, cases, control))
 
 
 def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier_training import (
+    LabelledSlices,
     batch_norm_frozen,
     labelled_slices,
     needs_training,
@@ -32,20 +35,47 @@ CLASSIFIER = "classifier-raw"
 TUMOUR, UNCERTAIN = 1, 255
 
 
+@dataclass(frozen=True)
+class Step:
+    """A classifier's training and its maps: `cam`'s, or `amda`'s.
+
+    Attributes:
+        stage: the command.
+        classifier: the network's name.
+        array: the maps it makes.
+        needs: array that every train case must have.
+        origin: all that the classifier is made from.
+        slices: the labelled slices it learns from.
+    """
+
+    stage: str
+    classifier: str
+    array: str
+    needs: str
+    origin: Callable[[Project, Sequence[CaseArrays]], dict[str, str]]
+    slices: Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
+
+
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
+    step = Step("cam", CLASSIFIER, "cams/raw", "labels/tumour", recipes.raw_origin, labelled_slices)
+    return train_and_map(project, step, control)
+
+
+def train_and_map(project: Project, step: Step, control: Control) -> Report:
+    """Train the step's classifier where it is not fresh, then make its maps; the time is of both."""
     started = time.monotonic()
-    cases = training_cases(project, "labels/tumour")
-    origin = recipes.raw_origin(project, cases)
-    reason = needs_training(project, CLASSIFIER, origin, control)
+    cases = training_cases(project, step.needs)
+    origin = step.origin(project, cases)
+    reason = needs_training(project, step.classifier, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
-        slices = labelled_slices(project, train, control)
+        slices = step.slices(project, train, control)
         watched = labelled_slices(project, valid, control)
-        train_classifier(project, CLASSIFIER, origin, slices, watched, control)
-    report = map_cases(project, CLASSIFIER, "cams/raw", "cam", control, reason)
-    report.seconds = time.monotonic() - started  # the classifier's training included
+        train_classifier(project, step.classifier, origin, slices, watched, control)
+    report = map_cases(project, step.classifier, step.array, step.stage, control, reason)
+    report.seconds = time.monotonic() - started
     return report
 
 
