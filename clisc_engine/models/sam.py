@@ -94,7 +94,7 @@ class SamModel:
         # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
         images = torch.from_numpy(embeddings).to(self.device).float()
-        low = self._low_resolution_masks(images, sparse, dense)
+        low, _ = low_resolution_masks(self.network, images, sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
         masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
         return (masks[:, 0] > self.network.mask_threshold).cpu().numpy()
@@ -118,24 +118,36 @@ class SamModel:
         )
         return sparse, dense
 
-    def _low_resolution_masks(self, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
-        """SAM's single mask (P, 1, 4h, 4w) for a different image in each row.
 
-        Upstream's decoder repeats one image's embedding for its prompts; here each prompt brings its
-        own, through the same layers in the same order (Kirillov et al., ICCV 2023, appendix A).
-        """
-        decoder = self.network.mask_decoder
-        tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], dim=0)
-        tokens = torch.cat([tokens[None].expand(len(sparse), -1, -1), sparse], dim=1)
-        source = embeddings + dense
-        position = self.network.prompt_encoder.get_dense_pe().expand(len(sparse), -1, -1, -1)
-        attended, source_out = decoder.transformer(source, position, tokens)
-        count, channels, height, width = source.shape
-        image = source_out.transpose(1, 2).view(count, channels, height, width)
-        upscaled = decoder.output_upscaling(image)
-        weights = decoder.output_hypernetworks_mlps[0](attended[:, 1])
-        masks: Tensor = torch.einsum("pc,pchw->phw", weights, upscaled)[:, None]
-        return masks
+def low_resolution_masks(
+    network: Sam, embeddings: Tensor, sparse: Tensor, dense: Tensor
+) -> tuple[Tensor, Tensor]:
+    """SAM's single mask for a different image in each row, and the tokens that its IoU is told from.
+
+    Upstream's decoder repeats one image's embedding for its prompts; here each prompt brings its
+    own, through the same layers in the same order (Kirillov et al., ICCV 2023, appendix A).
+
+    Args:
+        network: the model.
+        embeddings: (P, C, h, w), of each prompt's slice.
+        sparse: (P, N, C) from the prompt encoder.
+        dense: (P, C, h, w) from the prompt encoder.
+
+    Returns:
+        Logits (P, 1, 4h, 4w) and IoU tokens (P, C).
+    """
+    decoder = network.mask_decoder
+    tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], dim=0)
+    tokens = torch.cat([tokens[None].expand(len(sparse), -1, -1), sparse], dim=1)
+    source = embeddings + dense
+    position = network.prompt_encoder.get_dense_pe().expand(len(sparse), -1, -1, -1)
+    attended, source_out = decoder.transformer(source, position, tokens)
+    count, channels, height, width = source.shape
+    image = source_out.transpose(1, 2).view(count, channels, height, width)
+    upscaled = decoder.output_upscaling(image)
+    weights = decoder.output_hypernetworks_mlps[0](attended[:, 1])
+    masks = torch.einsum("pc,pchw->phw", weights, upscaled)[:, None]
+    return masks, attended[:, 0]
 
 
 def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int = 0) -> SamModel:

@@ -11,6 +11,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
 
+from clisc_engine.models.sam import low_resolution_masks
 from clisc_engine.models.tiny import build_sam, export, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured
 from clisc_engine.tiny.bank import Slices, read_bank
@@ -61,20 +62,9 @@ def prompted(sam: Sam, prompts: list[RoughPrompt], kind: Kind) -> tuple[Tensor, 
 
 
 def decoded(sam: Sam, image: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
-    """SAM's mask decoder for N different images with one prompt each: single-mask logits, IoU.
-
-    Upstream's `predict_masks` repeats one image for many prompts; this is the same without it.
-    """
-    decoder = sam.mask_decoder
-    output = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], 0)
-    tokens = torch.cat([output.expand(len(sparse), -1, -1), sparse], 1)
-    n, c, h, w = image.shape
-    place = sam.prompt_encoder.get_dense_pe().expand(n, -1, -1, -1)
-    states, source = decoder.transformer(image + dense, place, tokens)
-    upscaled = decoder.output_upscaling(source.transpose(1, 2).reshape(n, c, h, w))
-    weights = decoder.output_hypernetworks_mlps[0](states[:, 1])
-    masks = torch.einsum("nc,nchw->nhw", weights, upscaled)
-    return masks[:, None], decoder.iou_prediction_head(states[:, 0])[:, :1]
+    """Single-mask logits and predicted IoU (N, 1) of N different images with one prompt each."""
+    logits, tokens = low_resolution_masks(sam, image, sparse, dense)
+    return logits, sam.mask_decoder.iou_prediction_head(tokens)[:, :1]
 
 
 def loss_of(logits: Tensor, quality: Tensor, answers: Tensor, exists: Tensor) -> tuple[Tensor, Tensor]:
