@@ -12,6 +12,8 @@ import torch
 from scipy import ndimage
 
 from benchmarks.measure import randomise
+from clisc_engine.imaging.preprocess import Placement
+from clisc_engine.imaging.volume import Geometry
 from clisc_engine.presets import preset
 from clisc_engine.project import CaseArrays, CaseInfo, Project, create
 from clisc_engine.settings_keys import with_changes
@@ -24,14 +26,23 @@ def project_of(
     """A project whose train cases hold these (Z, Y, X) images, cropped to the brain as `init` does."""
     project = create(root, with_changes(preset(kind), changes, "benchmark"))
     for index, whole in enumerate(images):
-        image = whole[brain_box(whole)]
+        box = brain_box(whole)
+        image = whole[box]
         inside = image != 0
         values = (image - image[inside].mean()) / image[inside].std()
         name = f"case-{index:03d}"
-        info = CaseInfo(name, "train", (1.0, 1.0, 1.0), {}, name, "", False)
+        placement = _placement(whole, box).to_dict()
+        info = CaseInfo(name, "train", (1.0, 1.0, 1.0), placement, name, "", False)
         stored = np.where(inside, values, 0).astype(np.float16)
         project.add_case(info, stored, Seal.now("init", f"image-{index}", {}))
     return project
+
+
+def _placement(whole: npt.NDArray[Any], box: tuple[slice, ...]) -> Placement:
+    z, y, x = whole.shape
+    grid = Geometry((x, y, z), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
+    crop_z, crop_y, crop_x = ((side.start, side.stop) for side in box)
+    return Placement(grid, grid, (crop_z, crop_y, crop_x))
 
 
 def brain_box(image: npt.NDArray[Any]) -> tuple[slice, ...]:

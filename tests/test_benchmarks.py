@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import report
 from benchmarks.measure import Row
 from benchmarks.memory import Memory
+from benchmarks.projects import project_of
 
 BASELINE = {"speedup": {"work": 2.0}, "over_floor": {"work": 1.5}}
 
@@ -43,3 +45,12 @@ def test_the_committed_ratios_are_those_of_the_page():
     for work, ratio in baseline["speedup"].items():
         line = next(line for line in page.splitlines() if line.startswith(f"| {work} |"))
         assert f"| {ratio:.2f}" in line
+
+
+def test_the_projects_measured_on_can_be_read(tmp_path):
+    image = np.zeros((6, 12, 10), np.float32)
+    image[1:5, 2:11, 3:9] = np.random.default_rng(0).uniform(1, 2, (4, 9, 6))
+    (case,) = project_of(tmp_path / "project", [image], {}, "tiny").cases()
+    stored = case.read("image").astype(np.float32)
+    assert stored.shape == (4, 9, 6)
+    assert abs(stored.mean()) < 1e-3 and abs(stored.std() - 1) < 1e-3
