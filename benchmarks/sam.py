@@ -52,7 +52,7 @@ def encoder() -> list[Row]:
     found: dict[str, torch.Tensor] = {}
     rate = product_rate()
     took, upstream = by_turns(
-        lambda: found.update(ours=ours()), lambda: found.update(plain=plain()), rounds=1, warm=False
+        lambda: found.update(ours=ours()), lambda: found.update(plain=plain()), rounds=1
     )
     rate = max(rate, product_rate())
     apart = (found["ours"] - found["plain"]).abs().max().item()

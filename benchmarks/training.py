@@ -49,7 +49,7 @@ def unet() -> list[Row]:
             plain_loop(folder, STEPS)
 
         rate = product_rate()
-        took, read_each_step = by_turns(ours, plain, rounds=1, warm=False)
+        took, read_each_step = by_turns(ours, plain, rounds=1)
         floor = step_operations() / max(rate, product_rate())
         return [
             Row(

@@ -165,9 +165,11 @@ class RunOptions:
 
     def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
+        from clisc_engine.allocator import keep_freed_memory
         from clisc_engine.case_names import normal
         from clisc_engine.control import Control
 
+        keep_freed_memory()
         return Control(
             device=self._device(),
             precision=self.precision,
