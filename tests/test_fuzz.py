@@ -25,6 +25,7 @@ from clisc_engine.settings_keys import known_keys, parse_assignment, with_change
 from clisc_engine.stages.evaluation_document import GROUP_IN_STORE, load
 from clisc_engine.stages.prediction import RECORD as PREDICTIONS
 from clisc_engine.stages.prediction import recorded
+from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import SEAL, Seal, Store
 
 FAST = settings(
@@ -86,7 +87,7 @@ CASE = asdict(
 )
 EVALUATION = {
     **{"weights": "tiny", "note": "", "groups": [], "failed": {}, "fingerprint": "00", "rows": []},
-    "cases": [{"case": "a", "name": "sam", "dsc": 1.0, "hd95": 0.0}],
+    "cases": [{"case": "a", "name": "sam", "group": "Tiny", "dsc": 1.0, "hd95": 0.0, "empty": False}],
 }
 
 
@@ -105,7 +106,7 @@ def test_attributes_of_the_store(folder, seal, case, evaluation):
     info = CaseInfo.parse(store.attributes("cases/a").get(RECORD))
     assert info is None or CaseInfo.parse(json.loads(json.dumps(asdict(info)))) == info
     document = load(store)
-    assert document is None or (document["cases"] is not None and dict(document["failed"]) is not None)
+    assert document is None or all(ROWS[entry["name"]] and entry["group"] for entry in document["cases"])
 
 
 def test_attributes_that_are_as_written_are_accepted(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def command(
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
     ] = Path("clisc-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms and of all draws.")] = 0,
-    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 30,
+    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 60,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),
@@ -40,7 +41,8 @@ def command(
     from clisc_engine.stages.initialise import Request, initialise
     from clisc_engine.stages.pipeline import between
 
-    options = RunOptions(context, json_=json_, quiet=quiet, verbose=verbose)
+    workers = os.cpu_count() or 1
+    options = RunOptions(context, workers=workers, json_=json_, quiet=quiet, verbose=verbose)
     options.hold(directory / "project")
     control = options.control()
     data = make_data_set(directory / "data", seed=seed, cases=cases, control=control)

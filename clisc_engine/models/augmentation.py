@@ -58,7 +58,7 @@ def _wide() -> list[Any]:
         _affine(0.7, turn=(0.26, 0.1, 0.1), stretch=0.15),
         mt.RandFlipd(KEYS, prob=0.5, spatial_axis=LEFT_RIGHT),
         mt.ShiftIntensityd("image", offset=NO_SIGNAL),
-        mt.RandBiasFieldd("image", degree=3, coeff_range=(-0.08, 0.08), prob=0.3),
+        mt.RandBiasFieldd("image", degree=3, coeff_range=(-0.15, 0.15), prob=0.7),
         mt.ShiftIntensityd("image", offset=-NO_SIGNAL),
         mt.RandScaleIntensityd("image", factors=0.35, prob=0.5),
         mt.RandShiftIntensityd("image", offsets=0.4, prob=0.5),

@@ -93,7 +93,7 @@ def build_classifier(
     dropout: float,
     image_size: int,
 ) -> SliceClassifier:
-    """A classifier whose trunk is pretrained and whose head is drawn from torch's generator.
+    """A classifier with a pretrained trunk and a new head; what is drawn comes from torch's generator.
 
     Args:
         backbone: torchvision's ResNet-50 or ResNet-18, or ``clip``, the ResNet image tower of a CLIP.
@@ -154,6 +154,14 @@ def _clip_trunk(
 
 
 def _head(kind: str, channels: int, dropout: float) -> nn.Module:
+    """A head whose last layer starts at zero, so that its two outputs stay each other's mirror image.
+
+    Cross entropy sees the difference of the outputs alone. What both have in common would stay as it
+    was drawn, and the gradient of the tumour's output, which is what is mapped, would carry it.
+    """
+    last = nn.Linear(channels if kind == "linear" else HIDDEN, 2)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
     if kind == "linear":
-        return nn.Linear(channels, 2)
-    return nn.Sequential(nn.Linear(channels, HIDDEN), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HIDDEN, 2))
+        return last
+    return nn.Sequential(nn.Linear(channels, HIDDEN), nn.ReLU(), nn.Dropout(dropout), last)

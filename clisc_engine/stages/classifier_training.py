@@ -71,7 +71,7 @@ def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Cont
 
 
 def new_classifier(project: Project, control: Control) -> SliceClassifier:
-    """The classifier before training, on its device; its head is drawn from the project's seed."""
+    """The classifier before training, on its device; what is drawn comes from the project's seed."""
     settings = project.settings
     device = pick_device(control.device)
     clip = None

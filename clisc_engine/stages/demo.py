@@ -7,6 +7,7 @@ docs/model-card.md has the figures of each kind.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,24 +40,33 @@ def make_data_set(folder: Path, *, seed: int, cases: int, control: Control) -> P
     for name in ("images", "references"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     control.progress.begin("phantoms", cases, "case")
-    for index in range(cases):
-        control.check_stop()
-        name = f"phantom-{index:03d}"
-        image, reference = (
-            folder / "images" / f"{name}_flair.nii.gz",
-            folder / "references" / f"{name}_seg.nii.gz",
-        )
-        if not (image.exists() and reference.exists()):
-            phantom = _phantom(phantom_seed(seed, index))
-            z, y, x = phantom.spacing
-            geometry = Geometry(
-                phantom.image.shape[::-1], (x, y, z), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel())
-            )
-            write_image(image, phantom.image, geometry)
-            write_mask(reference, phantom.mask, geometry)
-        control.progress.advance(name)
-    control.progress.end()
+    with ThreadPoolExecutor(max_workers=control.workers) as pool:
+        names = [f"phantom-{index:03d}" for index in range(cases)]
+        waiting = [
+            pool.submit(_write_phantom, folder, name, phantom_seed(seed, index))
+            for index, name in enumerate(names)
+        ]
+        try:
+            for name, written in zip(names, waiting, strict=True):
+                control.check_stop()
+                written.result()
+                control.progress.advance(name)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            control.progress.end()
     return folder
+
+
+def _write_phantom(folder: Path, name: str, seed: int) -> None:
+    image = folder / "images" / f"{name}_flair.nii.gz"
+    reference = folder / "references" / f"{name}_seg.nii.gz"
+    if image.exists() and reference.exists():
+        return
+    phantom = _phantom(seed)
+    z, y, x = phantom.spacing
+    grid = Geometry(phantom.image.shape[::-1], (x, y, z), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
+    write_image(image, phantom.image, grid)
+    write_mask(reference, phantom.mask, grid)
 
 
 def _phantom(seed: int) -> Phantom:

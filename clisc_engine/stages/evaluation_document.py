@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
+from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import Store
 
 GROUP_IN_STORE = "metrics/evaluation"
+
+
+def _known(row: str) -> str:
+    if row not in ROWS:
+        raise ValueError(f"not one of {', '.join(ROWS)}")
+    return row
+
+
+_Row = Annotated[str, AfterValidator(_known)]
 
 
 class _Measured(BaseModel):
@@ -17,16 +27,18 @@ class _Measured(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     case: str
-    name: str
+    name: _Row
+    group: str
     dsc: float
     hd95: float
+    empty: bool
 
 
 class _Summary(BaseModel):
     """One row of a table."""
 
     model_config = ConfigDict(extra="allow")
-    name: str
+    name: _Row
     dsc_mean: float
     dsc_std: float
     hd95_mean: float
