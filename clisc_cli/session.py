@@ -15,7 +15,7 @@ from clisc_engine.ranks import Alone, Ranks
 if TYPE_CHECKING:
     from clisc_engine.group import Group
 
-SHARED = ("label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate", "run")
+SHARED = ("label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate", "run", "predict")
 """Commands whose work several ranks share; any other is rank 0's alone, and the others wait."""
 
 

@@ -23,6 +23,7 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Work: TypeAlias = Callable[[CaseArrays, Arrays], Arrays]
 """Does one case: gets the case and its input arrays, returns its output arrays by name."""
 
+Unit = TypeVar("Unit")
 Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
@@ -100,21 +101,29 @@ def why_not_fresh(stage: CaseStage, case: CaseArrays) -> str:
 
 
 def spread(
-    label: str, cases: Sequence[CaseArrays], work: Callable[[CaseArrays], Value], control: Control
+    label: str, units: Mapping[str, Unit], work: Callable[[Unit], Value], control: Control, *, unit: str
 ) -> tuple[dict[str, Value], dict[str, str]]:
-    """Do ``work`` that stores nothing on every case, shared with the other ranks.
+    """Do ``work`` that the store does not hold on every unit, shared with the other ranks.
+
+    Args:
+        label: what is shown to be done.
+        units: what to work on, by name.
+        work: does one; what it returns, JSON can hold.
+        control: progress, stop and ranks.
+        unit: what a unit is, e.g. ``case``.
 
     Returns:
-        Its results, which JSON can hold, and the errors of the cases with bad input, by case name and in
-        the order of the cases; the same on every rank.
+        The results, and the errors of the units with bad input, by name and in the order of ``units``; the
+        same on every rank.
 
     Raises:
         Stopped: when asked to stop.
     """
     results: dict[str, Value] = {}
     errors: dict[str, str] = {}
-    queue = control.ranks.queue(len(cases))
-    control.progress.begin(label, len(cases), "case")
+    names = list(units)
+    queue = control.ranks.queue(len(names))
+    control.progress.begin(label, len(names), unit)
 
     def show(finished: int, note: str = "") -> None:
         for position in range(finished):
@@ -123,9 +132,9 @@ def spread(
     try:
         for index in queue:
             control.check_stop()
-            name = cases[index].info.name
+            name = names[index]
             try:
-                results[name] = work(cases[index])
+                results[name] = work(units[name])
             except DiskFault:
                 raise
             except BadInput as error:
@@ -137,7 +146,6 @@ def spread(
         show(queue.finished())
     finally:
         control.progress.end()
-    names = [case.info.name for case in cases]
     return {n: results[n] for n in names if n in results}, {n: errors[n] for n in names if n in errors}
 
 

@@ -23,8 +23,8 @@ from clisc_engine.settings import ImageSettings, Settings, UnetSettings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
 from clisc_engine.settings_keys import known_keys, parse_assignment, with_changes
 from clisc_engine.stages.evaluation_document import GROUP_IN_STORE, load
-from clisc_engine.stages.prediction import RECORD as PREDICTIONS
-from clisc_engine.stages.prediction import recorded
+from clisc_engine.stages.prediction_files import RECORD as PREDICTIONS
+from clisc_engine.stages.prediction_files import recorded
 from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import SEAL, Seal, Store
 

@@ -57,7 +57,8 @@ def command(
     """
     from clisc_engine.errors import CasesFailed
     from clisc_engine.imaging.casefiles import ENDINGS
-    from clisc_engine.stages.prediction import find_images, open_segmenter, predict_files
+    from clisc_engine.stages.prediction import open_segmenter
+    from clisc_engine.stages.prediction_files import find_images, predict_files
 
     options = RunOptions(
         context,
@@ -68,6 +69,7 @@ def command(
         quiet=quiet,
         verbose=verbose,
     )
+    options.session().join(context.command_path)
     control = options.control()
     found = find_images(images, channel)
     segmenter = open_segmenter(source, network, control)
@@ -77,7 +79,8 @@ def command(
     if out.name.lower().endswith(ENDINGS):
         if len(found) != 1:
             raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
-        _predict_one(segmenter, found[0], out, probabilities, options)
+        if control.ranks.rank == 0:
+            _predict_one(segmenter, found[0], out, probabilities, options)
         return
     report, entries = predict_files(segmenter, found, out, control, probabilities=probabilities)
     if json_:
@@ -97,7 +100,7 @@ def command(
 def _predict_one(
     segmenter: Segmenter, case: CaseFiles, out: Path, probabilities: bool, options: RunOptions
 ) -> None:
-    from clisc_engine.stages.prediction import write_prediction
+    from clisc_engine.stages.prediction_files import write_prediction
 
     prediction = segmenter.predict(case.image, case.channel)
     probability = None

@@ -100,7 +100,10 @@ def _measure(
 ) -> dict[str, Any]:
     """The document, over the cases that do not fail here either; all rows are over the same cases."""
     started = time.monotonic()
-    by_case, errors = spread("evaluate", cases, lambda case: _measure_case(project, case, rows), control)
+    by_name = {case.info.name: case for case in cases}
+    by_case, errors = spread(
+        "evaluate", by_name, lambda case: _measure_case(project, case, rows), control, unit="case"
+    )
     failed |= errors
     measured = [value for values in by_case.values() for value in values]
     if not measured:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +12,19 @@ import torch
 from torch import nn
 
 from clisc_engine.batch_size import BatchSize
-from clisc_engine.case_names import Names
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, DiskFault, MissingStage, Stopped
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint, settings_used
-from clisc_engine.imaging.casefiles import CaseFiles, case_name
-from clisc_engine.imaging.channels import flair_channel
-from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.preprocess import restore
-from clisc_engine.imaging.volume import Geometry, write_image, write_mask
+from clisc_engine.imaging.volume import Geometry
 from clisc_engine.model_file import ENDING, ModelCard, read_card, read_tensors, write_model
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.unet import build_unet
-from clisc_engine.models.weights import sha256_of
 from clisc_engine.project import Project, open_project
-from clisc_engine.runner import Report
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import read_normalised
 from clisc_engine.stages.unet_training import mask_of, tumour_probability
-from clisc_engine.store import write_atomically
-
-RECORD = "predictions.json"
 
 
 @dataclass(frozen=True)
@@ -67,6 +55,12 @@ class Segmenter:
     card: ModelCard
     device: torch.device
     windows: BatchSize
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of the network with its preprocessing and inference."""
+        settings = Settings(image=self.card.image, unet=self.card.unet)
+        return fingerprint({"network": self.card.fingerprint, **settings_used(settings, "image", "unet")})
 
     def predict(self, path: Path, channel: int | None = None) -> Prediction:
         """Segment one file; of a 4-D file, one channel.
@@ -147,125 +141,3 @@ def export_model(project: Project, network: str, path: Path) -> ModelCard:
     card = card_of(project, network)
     write_model(path, card, Checkpoint(project.checkpoints, network).tensors())
     return card
-
-
-def find_images(paths: Sequence[Path], channel: str | None = None) -> list[CaseFiles]:
-    """The volumes that were named, and those in the folders that were named, by case name.
-
-    ``channel`` is the number or name of the FLAIR channel, as for `find_cases`.
-
-    Raises:
-        BadInput: when there is none, or two have the same case name.
-    """
-    names = Names()
-    found: list[CaseFiles] = []
-    for path in paths:
-        if not path.exists():
-            raise BadInput(f"{path} does not exist.")
-        if path.is_dir():
-            cases = find_cases(str(path), None, channel)
-        else:
-            cases = [CaseFiles(case_name(path), path, channel=flair_channel(path.parent, channel))]
-        found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
-    return found
-
-
-def predict_files(
-    segmenter: Segmenter, images: Sequence[CaseFiles], out: Path, control: Control, *, probabilities: bool
-) -> tuple[Report, dict[str, dict[str, Any]]]:
-    """Write ``<case>_seg.nii.gz`` into the folder ``out`` for each volume; bad ones are reported.
-
-    A volume whose result is already there, from the same file by the same network, is left as it is.
-
-    Returns:
-        What was done, and by case the entries of ``out``'s predictions.json.
-
-    Raises:
-        BadInput: when the only volume cannot be used.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    record, report = recorded(out), Report("predict")
-    started = datetime.now()
-    network = _identity(segmenter)
-    control.progress.begin("predict", len(images), "volume")
-    try:
-        for case in images:
-            control.check_stop()
-            try:
-                _predict_file(segmenter, case, out, control, probabilities, network, record, report)
-            except (Stopped, DiskFault):
-                raise
-            except BadInput as error:
-                if len(images) == 1:
-                    raise
-                report.failed[case.name] = str(error)
-            control.progress.advance(case.name)
-    finally:
-        control.progress.end()
-    report.seconds = (datetime.now() - started).total_seconds()
-    return report, {case.name: record[case.name] for case in images if case.name in record}
-
-
-def write_prediction(prediction: Prediction, mask: Path, probability: Path | None) -> None:
-    """Write a result as image files on its own grid."""
-    mask.parent.mkdir(parents=True, exist_ok=True)
-    if probability is not None:
-        write_image(probability, prediction.probability, prediction.geometry)
-    write_mask(mask, prediction.mask, prediction.geometry)
-
-
-def _predict_file(
-    segmenter: Segmenter,
-    case: CaseFiles,
-    out: Path,
-    control: Control,
-    probabilities: bool,
-    network: str,
-    record: dict[str, dict[str, Any]],
-    report: Report,
-) -> None:
-    mask = out / f"{case.name}_seg.nii.gz"
-    probability = out / f"{case.name}_probability.nii.gz" if probabilities else None
-    digest = sha256_of(case.image) if case.image.is_file() else ""
-    made_from = {"network": network, "image": digest}
-    if case.channel is not None:
-        made_from["channel"] = str(case.channel)
-    before = record.get(case.name, {})
-    complete = mask.is_file() and (probability is None or probability.is_file())
-    if digest and complete and before.get("made_from") == made_from and not control.force:
-        report.fresh.append(case.name)
-        return
-    prediction = segmenter.predict(case.image, case.channel)
-    write_prediction(prediction, mask, probability)
-    record[case.name] = {
-        "image": str(case.image),
-        "mask": mask.name,
-        "volume_ml": round(prediction.volume_ml, 3),
-        "made_from": made_from,
-    }
-    write_atomically(out / RECORD, json.dumps(record, indent=1).encode())
-    report.done.append(case.name)
-
-
-def _identity(segmenter: Segmenter) -> str:
-    """Fingerprint of the network with its preprocessing and inference."""
-    settings = Settings(image=segmenter.card.image, unet=segmenter.card.unet)
-    return fingerprint({"network": segmenter.card.fingerprint, **settings_used(settings, "image", "unet")})
-
-
-def recorded(out: Path) -> dict[str, dict[str, Any]]:
-    """The entries of earlier calls; those that are not whole are left out, so their volumes come anew."""
-    try:
-        found = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    whole = {"image", "mask", "volume_ml", "made_from"}
-    entries = found.items() if isinstance(found, dict) else ()
-    return {
-        name: entry
-        for name, entry in entries
-        if isinstance(entry, dict)
-        and entry.keys() == whole
-        and isinstance(entry["mask"], str)
-        and isinstance(entry["volume_ml"], float)
-    }

@@ -147,6 +147,48 @@ def test_other_commands_are_rank_0_s(cluster, copied, data, tmp_path):
     assert len(list((tmp_path / "masks").glob("*.nii.gz"))) > 0 and masks.outputs[1:] == ["", ""]
 
 
+def masks_in(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.nii.gz")}
+
+
+def test_volumes_to_predict_are_shared(cluster, copied, data, tmp_path):
+    images, alone, shared = data / "images", tmp_path / "alone", tmp_path / "shared"
+    assert cluster.run("predict", copied.root, images, "-o", alone, *CPU, ranks=1).codes == [0]
+    ended = cluster.run("predict", copied.root, images, "-o", shared, *CPU, "--json")
+    assert ended.codes == [0, 0] and ended.outputs[1] == "", ended.outputs
+    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    assert found["done"] == sorted(found["cases"]) and len(found["done"]) == 5
+    assert masks_in(shared) == masks_in(alone) and len(masks_in(shared)) == 5
+    records = [folder / "predictions.json" for folder in (alone, shared)]
+    assert json.loads(records[0].read_text("utf-8")) == json.loads(records[1].read_text("utf-8"))
+    assert sorted(shared.glob("*.json")) == [shared / "predictions.json"]
+
+
+def test_predictions_of_ranks_that_were_killed_are_kept(cluster, copied, data, tmp_path):
+    out = tmp_path / "out"
+    command = ("predict", copied.root, data / "images", "-o", out, *CPU)
+    assert cluster.run(*command).codes == [0, 0]
+    entries = json.loads((out / "predictions.json").read_text("utf-8"))
+    last = {"p4": entries.pop("p4")}
+    (out / "predictions.json").write_text(json.dumps(entries), "utf-8")
+    (out / "predictions.rank-1.json").write_text(json.dumps(last), "utf-8")
+    (out / "p0_seg.nii.gz").unlink()
+    ended = cluster.run(*command, "--json", ranks=1)
+    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    assert found["done"] == ["p0"] and found["fresh"] == ["p1", "p2", "p3", "p4"]
+    assert json.loads((out / "predictions.json").read_text("utf-8")) == {**entries, **last}
+    assert not (out / "predictions.rank-1.json").exists()
+
+
+def test_a_single_volume_that_cannot_be_used_ends_all_ranks(cluster, copied, data, tmp_path):
+    (tmp_path / "broken_flair.nii.gz").write_bytes(b"no image")
+    ended = cluster.run(
+        "predict", copied.root, tmp_path / "broken_flair.nii.gz", "-o", tmp_path / "out", *CPU
+    )
+    assert ended.codes == [3, 3] and "broken_flair" in ended.message, ended.outputs
+    assert ended.message.count("error:") == 1 and ended.outputs[1] == ""
+
+
 def test_torchrun(copied):
     forget(copied, "labels")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -22,7 +22,8 @@ from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.export import export_masks, export_tables
 from clisc_engine.stages.export_nnunet import export_nnunet
 from clisc_engine.stages.initialise import Request, initialise
-from clisc_engine.stages.prediction import export_model, find_images, open_segmenter, predict_files
+from clisc_engine.stages.prediction import export_model, open_segmenter
+from clisc_engine.stages.prediction_files import find_images, predict_files
 from clisc_engine.store import Seal
 
 CPU = Control(device="cpu")
