@@ -15,6 +15,9 @@ from clisc_cli.options import RunOptions
 SPLIT_RATIO = "21:1:8"
 """More test cases than the paper's 7:1:2, since a demo has few."""
 
+MOST_WORKERS = 4
+"""Phantoms drawn at a time; each takes some 100 MB."""
+
 
 def command(
     context: typer.Context,
@@ -41,7 +44,7 @@ def command(
     from clisc_engine.stages.initialise import Request, initialise
     from clisc_engine.stages.pipeline import between
 
-    workers = os.cpu_count() or 1
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
     options = RunOptions(context, workers=workers, json_=json_, quiet=quiet, verbose=verbose)
     options.hold(directory / "project")
     control = options.control()
