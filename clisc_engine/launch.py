@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from clisc_engine.errors import BadInput
 
-FIRST_PORT, PORTS = 20000, 20000
-"""Where the ranks of an srun step meet without $MASTER_PORT: a port that follows from its number."""
+FIRST_PORT, PORTS = 20000, 12000
+"""Where the ranks of an srun step meet without $MASTER_PORT: a port that follows from its number, and under
+those that Linux gives to outgoing connections (from 32768 on)."""
 
 
 @dataclass(frozen=True)

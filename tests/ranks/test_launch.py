@@ -65,3 +65,10 @@ def test_first_host(nodes, first):
 def test_nonsense_is_refused(change):
     with pytest.raises(BadInput):
         find_place({**TORCHRUN, **change})
+
+
+def test_no_outgoing_connection_can_hold_the_port_of_a_step():
+    ports = [
+        find_place({**variables(0, 2, step), "SLURM_JOB_ID": str(17 * step)}).port for step in range(2000)
+    ]
+    assert 1024 < min(ports) and max(ports) < 32768 and len(set(ports)) > 1000
