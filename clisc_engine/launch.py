@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from clisc_engine.errors import BadInput
 
-FIRST_PORT, PORTS = 20000, 12000
+FIRST_PORT, PORTS = 20000, 11987
 """Where the ranks of an srun step meet without $MASTER_PORT: a port that follows from its number, and under
 those that Linux gives to outgoing connections (from 32768 on)."""
 
