@@ -1,8 +1,7 @@
-"""Timing by turns, the floor that matrix products set, and peak memory."""
+"""Timing side by side, the floor that matrix products set, and peak memory."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import time
 from collections.abc import Callable, Iterable
@@ -60,31 +59,21 @@ class Row:
         return self.seconds / self.floor if self.floor else None
 
 
-def by_turns(ours: Action, plain: Action, *, rounds: int, warm: bool = True) -> tuple[float, float]:
-    """The least seconds of each of two actions done by turns, so that both meet the same machine.
+def compared(ours: Action, plain: Action, *, rounds: int, warm: bool = True) -> tuple[float, float]:
+    """The least seconds of each of two actions, one after the other in this process.
 
-    Ours run as `clisc` runs them, with the memory that it keeps; the plain ones with memory as the C
-    library handles it by itself.
+    The plain ones come first, with memory as the C library handles it by itself; then ours, with the
+    memory that `clisc` keeps. In the other order the plain ones would find what ours have left.
     """
-    if warm:
-        ours(), plain()
-    best = [float("inf")] * 2
-    for _ in range(rounds):
-        for index, (action, prepare) in enumerate(
-            ((ours, keep_freed_memory), (plain, give_back_freed_memory))
-        ):
-            prepare()
-            best[index] = min(best[index], seconds(action))
-    return best[0], best[1]
 
+    def least(action: Action) -> float:
+        if warm:
+            action()
+        return min(seconds(action) for _ in range(rounds))
 
-def give_back_freed_memory() -> None:
-    """What glibc does by itself once it has met large blocks: the end of `keep_freed_memory`."""
-    library = ctypes.CDLL(None)
-    library.mallopt(-3, 2**25)  # blocks of more than 32 MB are mapped for themselves
-    library.mallopt(-4, 65536)  # that many of them
-    library.mallopt(-1, 2**26)  # and more than 64 MB at the heap's end are given back
-    library.malloc_trim(0)
+    unaided = least(plain)
+    keep_freed_memory()
+    return least(ours), unaided
 
 
 def seconds(action: Action) -> float:
@@ -120,7 +109,6 @@ def operations(action: Action) -> int:
 def peak_gb(action: Action) -> float:
     """Largest resident memory of this process in GB while the action runs, as `clisc` would run it."""
     gc.collect()
-    give_back_freed_memory()
     keep_freed_memory()
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # starts the high-water mark anew
     action()

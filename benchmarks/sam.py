@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from segment_anything import SamPredictor, sam_model_registry
 
-from benchmarks.measure import Row, by_turns, operations, peak_gb, product_rate, randomise, seconds
+from benchmarks.measure import Row, compared, operations, peak_gb, product_rate, randomise, seconds
 from benchmarks.projects import brain_box, project_of, sam_file
 from benchmarks.volumes import brain
 from clisc_engine.control import Control, Precision
@@ -51,7 +51,7 @@ def encoder() -> list[Row]:
 
     found: dict[str, torch.Tensor] = {}
     rate = product_rate()
-    took, upstream = by_turns(
+    took, upstream = compared(
         lambda: found.update(ours=ours()), lambda: found.update(plain=plain()), rounds=1
     )
     rate = max(rate, product_rate())
@@ -97,8 +97,9 @@ def volume() -> list[Row]:
         def asked(z: int, slice_: Slice) -> list[Prompt]:
             return slice_prompts(roi[z], slice_, prompts, 10, (0, z)) if roi[z].any() else []
 
+        upstream = seconds(plain)
         peak = peak_gb(lambda: prompter.answer(roi, prompts, 10))
-        took, upstream = by_turns(first, plain, rounds=1, warm=False)
+        took = seconds(first)
         again = min(seconds(lambda: open_prompter(case, stored).answer(roi, prompts, 0)) for _ in range(2))
         return [
             Row("SAM on a volume's slices", "slice", took / SLICES, upstream / SLICES, 1.5, peak_gb=peak),
