@@ -59,7 +59,7 @@ class Row:
         return self.seconds / self.floor if self.floor else None
 
 
-def compared(ours: Action, plain: Action, *, rounds: int, warm: bool = True) -> tuple[float, float]:
+def plain_then_ours(ours: Action, plain: Action, *, rounds: int, warm: bool = True) -> tuple[float, float]:
     """The least seconds of each of two actions, one after the other in this process.
 
     The plain ones come first, with memory as the C library handles it by itself; then ours, with the

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from segment_anything import SamPredictor, sam_model_registry
 
-from benchmarks.measure import Row, compared, operations, peak_gb, product_rate, randomise, seconds
+from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate, randomise, seconds
 from benchmarks.projects import brain_box, project_of, sam_file
 from benchmarks.volumes import brain
 from clisc_engine.control import Control, Precision
@@ -51,7 +51,7 @@ def encoder() -> list[Row]:
 
     found: dict[str, torch.Tensor] = {}
     rate = product_rate()
-    took, upstream = compared(
+    took, upstream = plain_then_ours(
         lambda: found.update(ours=ours()), lambda: found.update(plain=plain()), rounds=1
     )
     rate = max(rate, product_rate())

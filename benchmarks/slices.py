@@ -14,7 +14,7 @@ from pytorch_grad_cam import LayerCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch.nn import functional
 
-from benchmarks.measure import Row, compared, operations, peak_gb, product_rate
+from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.volumes import brain
 from clisc_engine.control import Control
 from clisc_engine.imaging.window import square
@@ -60,7 +60,7 @@ def label() -> list[Row]:
         return found
 
     rate = product_rate()
-    took, one_by_one = compared(ours, plain, rounds=3)
+    took, one_by_one = plain_then_ours(ours, plain, rounds=3)
     floor = operations(ours) / max(rate, product_rate())
     parts = (took / SLICES, one_by_one / SLICES, None, floor / SLICES, None, peak_gb(ours))
     return [Row("CLIP ViT-B/32", "slice", *parts)]
@@ -89,7 +89,7 @@ def cam() -> list[Row]:
             return [package(input_tensor=one[None], targets=target)[0] for one in pixels]
 
     rate = product_rate()
-    took, one_by_one = compared(ours, plain, rounds=2)
+    took, one_by_one = plain_then_ours(ours, plain, rounds=2)
     floor = cam_operations(module, squared) / max(rate, product_rate())
     row = Row(
         "Layer-CAM of ResNet-50",

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK
 import torch
 
-from benchmarks.measure import Row, compared, operations, peak_gb, product_rate
+from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
 from clisc_engine.control import Control
@@ -49,7 +49,7 @@ def unet() -> list[Row]:
             plain_loop(folder, STEPS)
 
         rate = product_rate()
-        took, read_each_step = compared(ours, plain, rounds=1)
+        took, read_each_step = plain_then_ours(ours, plain, rounds=1)
         floor = step_operations() / max(rate, product_rate())
         return [
             Row(

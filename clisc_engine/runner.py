@@ -149,6 +149,48 @@ def spread(
     return {n: results[n] for n in names if n in results}, {n: errors[n] for n in names if n in errors}
 
 
+def in_threads(
+    label: str,
+    units: Mapping[str, Unit],
+    work: Callable[[Unit], None],
+    control: Control,
+    *,
+    unit: str,
+    bad: Callable[[str, BadInput], None] | None = None,
+) -> None:
+    """Do ``work`` on every unit, ``control.workers`` at a time; after an error or a stop none is begun.
+
+    Args:
+        label: what is shown to be done.
+        units: what to work on, by name.
+        work: does one.
+        control: progress, stop and number of threads.
+        unit: what a unit is, e.g. ``case``.
+        bad: hears of each unit with bad input and may raise; without it the first such unit ends all.
+
+    Raises:
+        Stopped: when asked to stop.
+    """
+    control.progress.begin(label, len(units), unit)
+    with ThreadPoolExecutor(max_workers=max(1, control.workers)) as pool:
+        waiting = {name: pool.submit(work, one) for name, one in units.items()}
+        try:
+            for name, future in waiting.items():
+                control.check_stop()
+                try:
+                    future.result()
+                except DiskFault:
+                    raise
+                except BadInput as error:
+                    if bad is None:
+                        raise
+                    bad(name, error)
+                control.progress.advance(name)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            control.progress.end()
+
+
 def _planned(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -> Report:
     """The report before anything is done."""
     report = Report(stage.name)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from volumes import write
 
-from clisc_engine.control import Control
+from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.presets import preset
 from clisc_engine.settings_keys import with_changes
@@ -36,6 +36,18 @@ CHANGES = {
     "unet.patches_per_epoch": 0,
     "unet.spacing": [9.0, 4.0, 4.0],
 }
+
+
+class StopsAfter(Silent):
+    """Asks the run to stop after some finished units."""
+
+    def __init__(self, units):
+        self.left, self.flag = units, StopFlag()
+
+    def advance(self, note=""):
+        self.left -= 1
+        if self.left <= 0:
+            self.flag.reason = "SIGTERM"
 
 
 def small_data(folder, references=True):

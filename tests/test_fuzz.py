@@ -106,6 +106,7 @@ def test_attributes_of_the_store(folder, seal, case, evaluation):
     info = CaseInfo.parse(store.attributes("cases/a").get(RECORD))
     assert info is None or CaseInfo.parse(json.loads(json.dumps(asdict(info)))) == info
     document = load(store)
+    assert document is None or (document["cases"] is not None and dict(document["failed"]) is not None)
     assert document is None or all(ROWS[entry["name"]] and entry["group"] for entry in document["cases"])
 
 

@@ -16,7 +16,7 @@ SPLIT_RATIO = "21:1:8"
 """More test cases than the paper's 7:1:2, since a demo has few."""
 
 MOST_WORKERS = 4
-"""Phantoms drawn at a time; each takes some 100 MB."""
+"""Phantoms drawn at a time; each takes some 240 MB."""
 
 
 def command(

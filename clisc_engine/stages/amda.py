@@ -15,10 +15,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, Step, train_and_map
-from clisc_engine.stages.classifier_training import (
-    LabelledSlices,
-    labelled_slices,
-)
+from clisc_engine.stages.classifier_training import LabelledSlices, labelled_slices
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-amda"

@@ -7,7 +7,6 @@ docs/model-card.md has the figures of each kind.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from clisc_engine.control import Control
 from clisc_engine.imaging.phantom import LesionKind, Phantom, Protocol, make_phantom
 from clisc_engine.imaging.volume import Geometry, write_image, write_mask
+from clisc_engine.runner import in_threads
 
 SHAPE = (36, 128, 112)
 SPACING = (4.0, 1.6, 1.6)
@@ -39,30 +39,26 @@ def make_data_set(folder: Path, *, seed: int, cases: int, control: Control) -> P
     """
     for name in ("images", "references"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    control.progress.begin("phantoms", cases, "case")
-    with ThreadPoolExecutor(max_workers=control.workers) as pool:
-        names = [f"phantom-{index:03d}" for index in range(cases)]
-        waiting = [
-            pool.submit(_write_phantom, folder, name, phantom_seed(seed, index))
-            for index, name in enumerate(names)
-        ]
-        try:
-            for name, written in zip(names, waiting, strict=True):
-                control.check_stop()
-                written.result()
-                control.progress.advance(name)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            control.progress.end()
+    in_threads(
+        "phantoms",
+        {_name(index): index for index in range(cases)},
+        lambda index: _write_phantom(folder, seed, index),
+        control,
+        unit="case",
+    )
     return folder
 
 
-def _write_phantom(folder: Path, name: str, seed: int) -> None:
-    image = folder / "images" / f"{name}_flair.nii.gz"
-    reference = folder / "references" / f"{name}_seg.nii.gz"
+def _name(index: int) -> str:
+    return f"phantom-{index:03d}"
+
+
+def _write_phantom(folder: Path, seed: int, index: int) -> None:
+    image = folder / "images" / f"{_name(index)}_flair.nii.gz"
+    reference = folder / "references" / f"{_name(index)}_seg.nii.gz"
     if image.exists() and reference.exists():
         return
-    phantom = _phantom(seed)
+    phantom = _phantom(phantom_seed(seed, index))
     z, y, x = phantom.spacing
     grid = Geometry(phantom.image.shape[::-1], (x, y, z), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
     write_image(image, phantom.image, grid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from clisc_engine.project import (
     create,
     open_project,
 )
+from clisc_engine.runner import in_threads
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import import_case
 from clisc_engine.store import write_atomically
@@ -129,28 +129,22 @@ def _import_all(
     control: Control,
 ) -> dict[str, str]:
     skipped: dict[str, str] = {}
-    control.progress.begin("init", len(files), "case")
-    with ThreadPoolExecutor(max_workers=max(1, control.workers)) as pool:
-        waiting: list[tuple[CaseFiles, Future[None]]] = [
-            (case, pool.submit(import_case, project, case, splits[case.name])) for case in files
-        ]
-        try:
-            for case, future in waiting:
-                control.check_stop()
-                try:
-                    future.result()
-                except DiskFault:
-                    raise
-                except BadInput as error:
-                    if not skip_bad:
-                        others = " --skip-bad imports the others." if len(files) > 1 else ""
-                        raise BadInput(f"{error}{others}") from error
-                    skipped[case.name] = str(error)
-                    project.store.remove(f"cases/{case.name}")
-                control.progress.advance(case.name)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            control.progress.end()
+
+    def skip(name: str, error: BadInput) -> None:
+        if not skip_bad:
+            others = " --skip-bad imports the others." if len(files) > 1 else ""
+            raise BadInput(f"{error}{others}") from error
+        skipped[name] = str(error)
+        project.store.remove(f"cases/{name}")
+
+    in_threads(
+        "init",
+        {case.name: case for case in files},
+        lambda case: import_case(project, case, splits[case.name]),
+        control,
+        unit="case",
+        bad=skip,
+    )
     if len(skipped) == len(files):
         raise BadInput(f"None of the {len(files)} images can be used: {next(iter(skipped.values()))}")
     return skipped

@@ -65,23 +65,21 @@ def predict_files(
         BadInput: when the only volume cannot be used.
     """
     out.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    rank = control.ranks.rank
-    entries = control.ranks.share(lambda: recorded(out))
-    folder = _Folder(segmenter, out, probabilities, out / (PART.format(rank) if rank else RECORD), entries)
+    started, ranks = time.monotonic(), control.ranks
+    entries = ranks.share(lambda: _put_together(out, recorded(out)))
+    folder = _Folder(segmenter, out, probabilities, ranks.rank, entries)
     by_name = {case.name: case for case in images}
     made, failed = spread(
         "predict", by_name, lambda case: folder.predict(case, force=control.force), control, unit="volume"
     )
     if failed and len(images) == 1:
         raise BadInput(next(iter(failed.values())))
-    for mine in control.ranks.gather(folder.made):
-        entries |= mine
-    if rank == 0:
+    entries = {**entries, **{name: entry for name, entry in made.items() if entry}}
+    if ranks.rank == 0:
         _put_together(out, entries)
-    report = Report("predict", failed=failed, seconds=time.monotonic() - started)
-    for name, anew in made.items():
-        (report.done if anew else report.fresh).append(name)
+    report = Report("predict", failed=failed, seconds=ranks.share(lambda: time.monotonic() - started))
+    for name, entry in made.items():
+        (report.done if entry else report.fresh).append(name)
     return report, {name: entries[name] for name in by_name if name in entries}
 
 
@@ -109,20 +107,20 @@ class _Folder:
         segmenter: makes them.
         out: the folder.
         probabilities: whether each mask gets its probability beside it.
-        record: the file where this rank notes what it has made.
+        rank: this one; further ones than 0 note what they make in a part of their own.
         before: the entries of earlier calls.
-        made: this rank's own.
+        made: this rank's own, by case name.
     """
 
     segmenter: Segmenter
     out: Path
     probabilities: bool
-    record: Path
+    rank: int
     before: Mapping[str, Entry]
     made: dict[str, Entry] = field(default_factory=dict)
 
-    def predict(self, case: CaseFiles, *, force: bool) -> bool:
-        """Segment one volume; False when its result is there already."""
+    def predict(self, case: CaseFiles, *, force: bool) -> Entry | None:
+        """Segment one volume and note it; None when its result is there already."""
         mask = self.out / f"{case.name}_seg.nii.gz"
         probability = self.out / f"{case.name}_probability.nii.gz" if self.probabilities else None
         digest = sha256_of(case.image) if case.image.is_file() else ""
@@ -132,27 +130,31 @@ class _Folder:
         complete = mask.is_file() and (probability is None or probability.is_file())
         same = self.before.get(case.name, {}).get("made_from") == made_from
         if digest and complete and same and not force:
-            return False
+            return None
         prediction = self.segmenter.predict(case.image, case.channel)
         write_prediction(prediction, mask, probability)
-        self.made[case.name] = {
+        entry = {
             "image": str(case.image),
             "mask": mask.name,
             "volume_ml": round(prediction.volume_ml, 3),
             "made_from": made_from,
         }
-        known = {} if self.record.name != RECORD else self.before
-        _write(self.record, {**known, **self.made})
-        return True
+        self.made[case.name] = entry
+        if self.rank:
+            _write(self.out / PART.format(self.rank), self.made)
+        else:
+            _write(self.out / RECORD, {**self.before, **self.made})
+        return entry
 
 
-def _put_together(out: Path, entries: Mapping[str, Entry]) -> None:
-    """One record of what all ranks have made."""
+def _put_together(out: Path, entries: dict[str, Entry]) -> dict[str, Entry]:
+    """Make these the one record where ranks left parts, for no part may outlive what it tells of."""
     parts = _parts(out)
     if parts:
         _write(out / RECORD, entries)
     for part in parts:
         part.unlink()
+    return entries
 
 
 def _parts(out: Path) -> list[Path]:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
-from small import SPLITS, small_project
+from small import SPLITS, StopsAfter, small_project
 from volumes import ball, write
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, MissingStage, Stopped
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.presets import preset
 from clisc_engine.settings_keys import with_changes
@@ -140,6 +140,27 @@ def test_predictions_are_made_once_and_again_when_anything_changed(finished, dat
     (tmp_path / "out" / "p0_seg.nii.gz").unlink()
     assert predicted().done == ["p0"]
     assert predicted("unet-round1").done == ["p0", "p1"]
+
+
+def test_what_a_lost_rank_noted_does_not_outlive_its_mask(finished, data, tmp_path):
+    """Noted by a rank that was killed; then made anew by round 1, stopped; then asked of round 2 again."""
+    images, out = find_images([data / "images"]), tmp_path / "out"
+
+    def predicted(network, control=CPU):
+        segmenter = open_segmenter(finished.root, network, CPU)
+        return predict_files(segmenter, images, out, control, probabilities=False)
+
+    predicted("unet-round2")
+    record, part = out / "predictions.json", out / "predictions.rank-1.json"
+    record.rename(part)
+    wanted = (out / "p0_seg.nii.gz").read_bytes()
+    progress = StopsAfter(1)
+    with pytest.raises(Stopped):
+        predicted("unet-round1", Control(device="cpu", progress=progress, stop=progress.flag))
+    assert (out / "p0_seg.nii.gz").read_bytes() != wanted and not part.exists()
+    report, _ = predicted("unet-round2")
+    assert report.done == ["p0"] and report.fresh == ["p1", "p2", "p3", "p4"]
+    assert (out / "p0_seg.nii.gz").read_bytes() == wanted
 
 
 def test_a_bad_volume_does_not_stop_the_others(finished, data, tmp_path):

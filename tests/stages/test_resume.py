@@ -1,22 +1,10 @@
 """A run that is stopped anywhere ends, after the next call, as if it had not been."""
 
 import pytest
-from small import STAGES, contents, differing, run_stages, small_project
+from small import STAGES, StopsAfter, contents, differing, run_stages, small_project
 
-from clisc_engine.control import Control, Silent, StopFlag
+from clisc_engine.control import Control
 from clisc_engine.errors import Stopped
-
-
-class StopsAfter(Silent):
-    """Asks the run to stop after some finished units."""
-
-    def __init__(self, units):
-        self.left, self.flag = units, StopFlag()
-
-    def advance(self, note=""):
-        self.left -= 1
-        if self.left <= 0:
-            self.flag.reason = "SIGTERM"
 
 
 @pytest.mark.parametrize("units", [1, 2])
