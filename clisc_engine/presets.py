@@ -22,7 +22,6 @@ TINY: Mapping[str, Any] = {
         "slices_per_epoch": 400,
     },
     "cam": {"layers": ["layer2"]},
-    "amda": {"t": 10.0},
     "prompts": {"dilation": 3},
     "sam": {"model": "tiny", "equalise": False, "batch_size": 16, "cache_gb": 1.0},
     "unet": {

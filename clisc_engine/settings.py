@@ -110,7 +110,9 @@ class ClassifierSettings(Section):
         0, description="epochs between decays of the learning rate by 0.1; 0 never (code: 7)"
     )
     slices_per_epoch: Annotated[int, Field(ge=0)] = Field(
-        0, description="at most this many slices an epoch, drawn anew each time; 0 takes all"
+        0,
+        description="at most this many slices an epoch (amda: and as many masked copies), drawn anew "
+        "each time; 0 takes all",
     )
     augment: bool = Field(True, description="random flips, shifts and grey-scale changes")
     select: Literal["last", "best"] = Field(

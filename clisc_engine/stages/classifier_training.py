@@ -35,10 +35,12 @@ class LabelledSlices:
     Attributes:
         slices: (N, S, S) uint8, squared to the classifier's input size.
         labels: (N,) int64, 0 normal or 1 tumour.
+        versions: how often each slice is here: once, or with AMDA also as its masked copy.
     """
 
     slices: Tensor
     labels: Tensor
+    versions: int = 1
 
     def __len__(self) -> int:
         """How many slices."""
@@ -47,7 +49,9 @@ class LabelledSlices:
     def joined(self, other: LabelledSlices) -> LabelledSlices:
         """The union of both (the paper's augmented set)."""
         return LabelledSlices(
-            torch.cat([self.slices, other.slices]), torch.cat([self.labels, other.labels])
+            torch.cat([self.slices, other.slices]),
+            torch.cat([self.labels, other.labels]),
+            self.versions + other.versions,
         )
 
 
@@ -169,7 +173,7 @@ class _Learner:
         generator = np.random.default_rng([self.project.settings.seed, epoch])
         order = generator.permutation(len(self.data))
         if settings.slices_per_epoch:
-            order = order[: settings.slices_per_epoch]
+            order = order[: settings.slices_per_epoch * self.data.versions]
         for start in range(0, len(order), settings.batch_size):
             chosen = torch.from_numpy(order[start : start + settings.batch_size])
             if len(chosen) > 1 or len(order) == 1:

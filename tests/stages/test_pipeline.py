@@ -9,6 +9,7 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 from small import SPLITS, STAGES, run_stages, small_project
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
@@ -111,6 +112,19 @@ def test_force_remakes_the_same_arrays(copied):
     assert sorted(report.done) == sorted(SPLITS)
     for case in copied.cases():
         assert np.array_equal(case.read("labels/tumour"), before[case.info.name])
+
+
+def test_amda_s_epoch_is_twice_as_long_since_every_slice_has_its_copy(copied):
+    changes = {"classifier.slices_per_epoch": 16, "classifier.batch_size": 8, "classifier.epochs": 3}
+    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
+    steps = {}
+    for stage in ("cam", "amda"):
+        taken = []
+        hook = register_optimizer_step_post_hook(lambda *_, taken=taken: taken.append(1))
+        run_stages(copied, stage)
+        hook.remove()
+        steps[stage] = len(taken)
+    assert steps == {"cam": 3 * 16 // 8, "amda": 3 * 2 * 16 // 8}
 
 
 def test_cases_restricts_the_work(copied):
