@@ -27,6 +27,7 @@ from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import import_case
 from clisc_engine.store import write_atomically
 
+NAMED = 20  # bad files that are named one by one
 
 @dataclass
 class Imported:
@@ -70,7 +71,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     """Read, check, normalise and store every case; the project appears only when all is done.
 
     Raises:
-        BadInput: for the first bad file (unless ``skip_bad``), or when the folder is taken.
+        BadInput: names the bad files (unless ``skip_bad``); or the folder is taken.
         DiskFault: when the disk does not take it; the cases done so far are kept for the next call.
         Stopped: when asked to stop; likewise.
     """
@@ -128,13 +129,10 @@ def _import_all(
     skip_bad: bool,
     control: Control,
 ) -> dict[str, str]:
-    skipped: dict[str, str] = {}
+    bad: dict[str, str] = {}
 
-    def skip(name: str, error: BadInput) -> None:
-        if not skip_bad:
-            others = " --skip-bad imports the others." if len(files) > 1 else ""
-            raise BadInput(f"{error}{others}") from error
-        skipped[name] = str(error)
+    def leave_out(name: str, error: BadInput) -> None:
+        bad[name] = str(error)
         project.store.remove(f"cases/{name}")
 
     in_threads(
@@ -143,11 +141,22 @@ def _import_all(
         lambda case: import_case(project, case, splits[case.name]),
         control,
         unit="case",
-        bad=skip,
+        bad=leave_out,
     )
-    if len(skipped) == len(files):
-        raise BadInput(f"None of the {len(files)} images can be used: {next(iter(skipped.values()))}")
-    return skipped
+    if len(bad) == len(files) or (bad and not skip_bad):
+        raise BadInput(_refusal(list(bad.values()), len(files)))
+    return bad
+
+
+def _refusal(reasons: Sequence[str], of: int) -> str:
+    """What ``init`` says when it imports nothing for these bad files."""
+    others = " --skip-bad imports the others." if len(reasons) < of else ""
+    if len(reasons) == 1:
+        return reasons[0] + others
+    shown = [f"  {reason}" for reason in reasons[:NAMED]]
+    if len(reasons) > NAMED:
+        shown.append(f"  and {len(reasons) - NAMED} more.")
+    return "\n".join([f"{len(reasons)} of {of} images cannot be used.{others}", *shown])
 
 
 def _publish(staging: Path, root: Path) -> None:

@@ -4,7 +4,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from small import CHANGES, contents, differing
+from small import CHANGES, SPLITS, contents, differing
 
 from clisc_engine.control import Control, Silent
 from clisc_engine.errors import BadInput
@@ -23,7 +23,8 @@ class Heard(Silent):
 
 
 def imported(root, data, workers, *, skip_bad=False):
-    request = Request(root, str(data / "images"), str(data / "references"), None, "7:1:2", skip_bad)
+    references = str(data / "references") if (data / "references").is_dir() else None
+    request = Request(root, str(data / "images"), references, None, "7:1:2", skip_bad)
     progress = Heard()
     settings = with_changes(preset("tiny"), CHANGES, "test")
     result = initialise(request, settings, Control(workers=workers, progress=progress))
@@ -44,9 +45,25 @@ def test_bad_files_are_skipped_or_named_whatever_the_number_of_workers(data, tmp
         file.write_bytes(file.read_bytes()[:200])
     result, _ = imported(tmp_path / "some", tmp_path / "data", 4, skip_bad=True)
     assert list(result.skipped) == ["p1", "p3"] and len(result.project.cases()) == 3
-    with pytest.raises(BadInput, match="p1_flair"):
+    with pytest.raises(BadInput) as refused:
         imported(tmp_path / "none", tmp_path / "data", 4)
+    first, *named = str(refused.value).splitlines()
+    assert first == "2 of 5 images cannot be used. --skip-bad imports the others."
+    assert [name for line in named for name in SPLITS if f"{name}_flair" in line] == ["p1", "p3"]
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_of_very_many_bad_files_the_first_are_named(tmp_path, skip_bad):
+    folder = tmp_path / "data" / "images"
+    folder.mkdir(parents=True)
+    for n in range(24):
+        (folder / f"p{n:02}_flair.nii.gz").write_bytes(b"no image")
+    with pytest.raises(BadInput) as refused:
+        imported(tmp_path / "none", tmp_path / "data", 2, skip_bad=skip_bad)
+    first, *named, last = str(refused.value).splitlines()
+    assert first == "24 of 24 images cannot be used." and last == "  and 4 more."
+    assert all(f"p{n:02}_flair" in line for n, line in enumerate(named)) and len(named) == 20
 
 
 def test_threads_that_write_one_file_at_once_do_not_disturb_each_other(tmp_path):
