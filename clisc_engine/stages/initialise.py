@@ -29,6 +29,7 @@ from clisc_engine.store import write_atomically
 
 NAMED = 20  # bad files that are named one by one
 
+
 @dataclass
 class Imported:
     """What `init` did: the project, its cases by split, and the bad ones that were skipped.
