@@ -11,6 +11,9 @@ Protocol = Literal["iterm2", "kitty", ""]
 KITTY_CHUNK = 4096
 """Characters of a picture in one sequence of the kitty protocol, at most."""
 
+KONSOLE_WITH_PICTURES = 220400
+"""Konsole's number of the first version that shows pictures, 22.04."""
+
 
 def protocol(environment: Mapping[str, str]) -> Protocol:
     """How the terminal of these environment variables takes pictures; empty when it is not known to.
@@ -23,6 +26,9 @@ def protocol(environment: Mapping[str, str]) -> Protocol:
     if "KITTY_WINDOW_ID" in environment or kind in {"xterm-kitty", "xterm-ghostty"}:
         return "kitty"
     if program in {"iTerm.app", "WezTerm"} or environment.get("LC_TERMINAL") == "iTerm2":
+        return "iterm2"
+    konsole = environment.get("KONSOLE_VERSION", "")
+    if konsole.isdecimal() and int(konsole) >= KONSOLE_WITH_PICTURES:
         return "iterm2"
     return ""
 

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Draw what each step made of a case: maps, prompts, masks.
 
-    Terminals that can show pictures (kitty, Ghostty, iTerm2, WezTerm) show it at once. The reference is
-    drawn only where `evaluate` has measured the case.
+    Terminals that can show pictures (kitty, Ghostty, iTerm2, WezTerm, Konsole) show it at once. The
+    reference is drawn only where `evaluate` has measured the case.
 
     Example: clisc show glioma patient-007 -o patient-007.png
     """
