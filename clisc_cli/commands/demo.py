@@ -25,7 +25,7 @@ def command(
         Path, typer.Argument(metavar="[DIR]", help="Folder to make.", show_default=True)
     ] = Path("clisc-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms and of all draws.")] = 0,
-    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 60,
+    cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 72,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),
