@@ -43,7 +43,7 @@ def unet() -> list[Row]:
             write(folder / f"{index}_label.nii.gz", lesion)
 
         def ours() -> None:
-            train_unet(project, "unet-benchmark", cases, LABELS, {}, Control(device="cpu", force=True))
+            train_unet(project, "unet-benchmark", cases, LABELS, Control(device="cpu", force=True))
 
         def plain() -> None:
             plain_loop(folder, STEPS)

@@ -33,6 +33,7 @@ TINY: Mapping[str, Any] = {
         "learning_rate": 0.008,
         "augment": "wide",
     },
+    "s3f": {"start": "round1", "epochs": 22, "learning_rate": 0.002},
 }
 """What the tiny preset changes; everything else is as in the paper preset."""
 
@@ -41,6 +42,7 @@ FAST: Mapping[str, Any] = {
     "weights": "paper",
     "classifier": {"epochs": 20, "slices_per_epoch": 4000},
     "unet": {"epochs": 100},
+    "s3f": {"epochs": 50},
 }
 """The full-size models with a tenth and a quarter of the paper's epochs: for a first look at one's data."""
 

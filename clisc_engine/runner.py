@@ -166,7 +166,7 @@ def in_threads(
         work: does one.
         control: progress, stop and number of threads.
         unit: what a unit is, e.g. ``case``.
-        bad: hears of each unit with bad input and may raise; without it the first such unit ends all.
+        bad: hears of each unit with bad input; without it the first such unit ends all.
 
     Raises:
         Stopped: when asked to stop.

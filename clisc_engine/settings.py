@@ -254,6 +254,17 @@ class S3fSettings(Section):
     p: Annotated[float, Field(ge=0, lt=100)] = Field(
         20.0, description="percentage of the volumes dropped, least similar first (paper: 20)"
     )
+    start: Literal["scratch", "round1"] = Field(
+        "scratch",
+        description="scratch: round 2 starts from random weights, trained as round 1 (paper); round1: it "
+        "goes on from round 1's, for few volumes, with the next two settings",
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(
+        200, description="passes of a round 2 that goes on from round 1's weights"
+    )
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.0025, description="initial learning rate of such a round 2"
+    )
 
 
 class TrainingSettings(Section):

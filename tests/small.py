@@ -32,6 +32,7 @@ CHANGES = {
     "classifier.epochs": 2,
     "classifier.slices_per_epoch": 32,
     "unet.epochs": 2,
+    "s3f.epochs": 2,
     "unet.patch": [16, 32, 32],
     "unet.patches_per_epoch": 0,
     "unet.spacing": [9.0, 4.0, 4.0],

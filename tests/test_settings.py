@@ -16,7 +16,7 @@ def test_defaults_are_the_papers():
     s = preset("paper")
     assert (s.classifier.backbone, s.classifier.epochs, s.classifier.batch_size) == ("resnet50", 200, 8)
     assert s.classifier.learning_rate == 1e-4 and s.cam.method == "layercam"
-    assert s.amda.t == 20 and s.s3f.p == 20
+    assert s.amda.t == 20 and s.s3f.p == 20 and s.s3f.start == "scratch"
     assert (s.prompts.kind, s.prompts.foreground) == ("both", "center")
     assert s.unet.channels == [16, 32, 64, 128, 256] and s.unet.patch == [128] * 3
     assert (s.unet.optimiser, s.unet.learning_rate, s.unet.batch_size, s.unet.epochs) == (

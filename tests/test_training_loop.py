@@ -45,6 +45,7 @@ class Work:
         self.training = Training(
             name="net",
             settings="unet",
+            pace="unet",
             made_from={"unet.epochs": str(epochs), "data": "1"},
             seed=3,
             module=self.module,

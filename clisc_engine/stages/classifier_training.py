@@ -138,6 +138,7 @@ def train_classifier(
     training: Training[SliceBatch] = Training(
         name=name,
         settings="classifier",
+        pace="classifier",
         made_from=origin,
         seed=project.settings.seed,
         module=module,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from clisc_engine.fingerprint import settings_used
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.models.clip_file import clip_digest
 from clisc_engine.models.weights import sam_digest
 from clisc_engine.project import CaseArrays, Project
@@ -28,6 +29,9 @@ ROWS = {
 
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
 """Settings of a U-Net that change its predictions alone, not its training."""
+
+GOING_ON = ("s3f.start", "s3f.epochs", "s3f.learning_rate")
+"""Settings of a round 2 that goes on from round 1, in the place of the U-Net's own two."""
 
 _SAM = (
     "prompts.per_component",
@@ -158,10 +162,23 @@ def amda_origin(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]
     }
 
 
-def unet_origin(project: Project, cases: Sequence[CaseArrays], labels: str) -> dict[str, str]:
-    """What determines a U-Net: its settings, the seed, and each case's image and pseudo-label."""
+def start_of_round2(project: Project) -> Checkpoint | None:
+    """The network whose weights round 2 starts from; None when it starts from scratch."""
+    going_on = project.settings.s3f.start == "round1"
+    return Checkpoint(project.checkpoints, "unet-round1") if going_on else None
+
+
+def unet_origin(
+    project: Project, cases: Sequence[CaseArrays], labels: str, start: Checkpoint | None = None
+) -> dict[str, str]:
+    """What determines a U-Net: its settings, the seed, what it starts from, each case's image and label."""
     used = settings_used(project.settings, "unet", "seed")
-    origin = {key: value for key, value in used.items() if key not in INFERENCE}
+    left_out = set(INFERENCE)
+    if start is not None:
+        used |= settings_used(project.settings, *GOING_ON)
+        used[start.name] = fingerprint(start.made_from() or {})
+        left_out |= {"unet.epochs", "unet.learning_rate"}
+    origin = {key: value for key, value in used.items() if key not in left_out}
     for case in cases:
         if case.info.split == "train" or project.settings.unet.select == "best":
             for array in ("image", labels):

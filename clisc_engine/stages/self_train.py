@@ -56,14 +56,15 @@ def self_train(project: Project, control: Control) -> Report:
 
 
 def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], control: Control) -> str:
-    """Train a network from scratch on round 1's predictions of the cases given."""
+    """Train a network on round 1's predictions of the cases given, starting as `s3f.start` says."""
     watched: list[CaseArrays] = []
     if project.settings.unet.select == "best":
         valid = project.cases(("valid",))
         watched = require_watched(valid, train.PSEUDO_LABELS, setting="unet.select")
         predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("valid",), control)
     watched = [c for c in watched if c.seal(PREDICTION)]
-    return train_unet(project, network, [*kept, *watched], PREDICTION, {}, control)
+    start = recipes.start_of_round2(project)
+    return train_unet(project, network, [*kept, *watched], PREDICTION, control, start)
 
 
 def _predict(project: Project, control: Control) -> Report:

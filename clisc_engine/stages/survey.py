@@ -92,7 +92,8 @@ class _Survey:
         chosen = [case for case in self.train if case.info.name in kept]
         labelled = [case for case in watched if case.seal("masks/sam") is not None]
         having = [c for c in (*chosen, *labelled) if c.seal("masks/round1") is not None]
-        origin = recipes.unet_origin(self.project, having, "masks/round1")
+        start = recipes.start_of_round2(self.project)
+        origin = recipes.unet_origin(self.project, having, "masks/round1", start)
         needs = [("masks/sam-round1", case.info.name) for case in self.train]
         self._training("self-train", "unet-round2", origin, needs)
 

@@ -20,7 +20,7 @@ def train(project: Project, control: Control) -> Report:
     cases = require(project.cases(("train", "valid")), PSEUDO_LABELS, split="train")
     if project.settings.unet.select == "best":
         require_watched(project.cases(("valid",)), PSEUDO_LABELS, setting="unet.select")
-    reason = train_unet(project, NETWORK, cases, PSEUDO_LABELS, {}, control)
+    reason = train_unet(project, NETWORK, cases, PSEUDO_LABELS, control)
     return training_report("train", NETWORK, reason, control, started)
 
 

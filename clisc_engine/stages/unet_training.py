@@ -40,19 +40,23 @@ def train_unet(
     name: str,
     cases: Sequence[CaseArrays],
     labels: str,
-    extra_origin: dict[str, str],
     control: Control,
+    start: Checkpoint | None = None,
 ) -> str:
-    """Train a U-Net from scratch on the pseudo-labels ``labels`` of the train cases given.
+    """Train a U-Net on the pseudo-labels ``labels`` of the train cases given.
 
-    Valid cases among ``cases`` are only watched, and only if ``unet.select`` is best.
+    Valid cases among ``cases`` are only watched, and only if ``unet.select`` is best. It goes on from the
+    weights of ``start``, with the epochs and the learning rate of ``s3f``; without, from random ones.
 
     Returns:
         Why it was trained; empty when it was fresh.
     """
     checkpoint = Checkpoint(project.checkpoints, name)
-    origin = {**recipes.unet_origin(project, cases, labels), **extra_origin}
+    origin = recipes.unet_origin(project, cases, labels, start)
     settings = project.settings.unet
+    if start is not None:
+        s3f = project.settings.s3f
+        settings = settings.model_copy(update={"epochs": s3f.epochs, "learning_rate": s3f.learning_rate})
     extensible = settings.poly_power == 0
     reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
@@ -61,6 +65,8 @@ def train_unet(
     torch.manual_seed(project.settings.seed)
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
     module = build_unet(settings.channels, settings.spacing)
+    if start is not None:
+        start.load(module)
     module = module.to(device).to(memory_format=torch.channels_last_3d)
     limit = 1e9 * project.settings.training.memory_gb
     learned = [case for case in cases if case.info.split == "train"]
@@ -88,6 +94,7 @@ def train_unet(
     training: Training[PatchBatch] = Training(
         name=name,
         settings="unet",
+        pace="unet" if start is None else "s3f",
         made_from=origin,
         seed=project.settings.seed,
         module=module,

@@ -137,7 +137,7 @@ TYPED = {
     "clisc status glioma al": ["alpha"],
     "clisc label glioma --cases b": ["beta", "bravo"],
     "clisc run glioma --until self": ["self-train"],
-    "clisc config explain s3f": ["s3f.p"],
+    "clisc config explain s3f": ["s3f.p", "s3f.start", "s3f.epochs", "s3f.learning_rate"],
     "clisc amda glioma --set amda": ["amda.t="],
     "clisc amda glioma --set prompts.kind=b": ["prompts.kind=both", "prompts.kind=box"],
     "clisc config set glioma classifier.augment=t": ["classifier.augment=true"],

@@ -37,6 +37,7 @@ def train(folder, batch_size, control, fails=None):
     training = Training(
         name="net",
         settings="unet",
+        pace="unet",
         made_from={"unet.epochs": "2", "data": "1"},
         seed=3,
         module=module,

@@ -9,12 +9,14 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 from small import SPLITS, STAGES, run_stages, small_project
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models.sam import load_sam
+from clisc_engine.models.unet import build_unet
 from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.prompt_sam import case_seed
@@ -125,6 +127,29 @@ def test_amda_s_epoch_is_twice_as_long_since_every_slice_has_its_copy(copied):
         hook.remove()
         steps[stage] = len(taken)
     assert steps == {"cam": 3 * 16 // 8, "amda": 3 * 2 * 16 // 8}
+
+
+@pytest.mark.parametrize(("start", "epochs"), [("round1", 3), ("scratch", 2)])
+def test_round_2_goes_on_from_round_1_or_starts_anew_as_round_1_did(copied, start, epochs):
+    changes = {"s3f.start": start, "s3f.epochs": 3, "s3f.learning_rate": 0.0005}
+    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
+    first, rates = [], []
+
+    def look(optimiser, *_):
+        group = optimiser.param_groups[0]
+        first.extend(weight.detach().clone() for weight in group["params"] if not rates)
+        rates.append(group["initial_lr"])
+
+    hook = register_optimizer_step_pre_hook(look)
+    run_stages(copied, "self-train", force=True)
+    hook.remove()
+    patches = sum(split == "train" for split in SPLITS.values()) - 1  # one volume is dropped
+    assert len(rates) == epochs * -(-patches // copied.settings.unet.batch_size)
+    round1 = Checkpoint(copied.checkpoints, "unet-round1").tensors()
+    names = dict(build_unet(copied.settings.unet.channels, copied.settings.unet.spacing).named_parameters())
+    same = all(torch.equal(ours, round1[name]) for ours, name in zip(first, names, strict=True))
+    assert same == (start == "round1")
+    assert set(rates) == {0.0005 if start == "round1" else copied.settings.unet.learning_rate}
 
 
 def test_cases_restricts_the_work(copied):

@@ -44,6 +44,8 @@ def test_an_evaluated_project_is_done_until_a_mask_changes(copied):
         {"amda.t": 30.0},
         {"prompts.dilation": 1},
         {"s3f.p": 60.0},
+        {"s3f.start": "scratch"},
+        {"s3f.epochs": 1},
         {"unet.overlap": 0.1},
     ],
     ids=lambda change: next(iter(change)),
