@@ -68,5 +68,5 @@ def test_the_fast_preset_differs_from_the_papers_in_epochs_alone():
         for key, value in values.items()
         if two[table][key] != value
     }
-    assert changed == {"classifier.epochs", "classifier.slices_per_epoch", "unet.epochs"}
+    assert changed == {"classifier.epochs", "classifier.slices_per_epoch", "unet.epochs", "s3f.epochs"}
     assert two["weights"] == "paper"
