@@ -12,8 +12,8 @@ import torch
 from scipy import ndimage
 
 from benchmarks.measure import randomise
+from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.preprocess import Placement
-from clisc_engine.imaging.volume import Geometry
 from clisc_engine.presets import preset
 from clisc_engine.project import CaseArrays, CaseInfo, Project, create
 from clisc_engine.settings_keys import with_changes

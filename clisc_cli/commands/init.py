@@ -70,6 +70,9 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     terminal = Terminal(quiet=options.quiet)
     for name, message in imported.skipped.items():
         terminal.warn(f"skipped {name}: {message}")
+    for told in imported.notes.values():
+        for note in told:
+            terminal.say(note)
     weights = imported.project.settings.weights
     planned = _planned(imported, terminal) if options.dry_run else []
     if options.json_:
@@ -79,6 +82,7 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
                 "weights": weights,
                 "splits": imported.splits,
                 "skipped": imported.skipped,
+                "notes": imported.notes,
                 "fresh": imported.fresh,
                 **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
             }

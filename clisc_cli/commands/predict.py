@@ -108,6 +108,8 @@ def _predict_one(
         stem, dot, ending = out.name.partition(".")
         probability = out.with_name(f"{stem}_probability{dot}{ending}")
     write_prediction(prediction, out, probability)
+    for note in prediction.notes:
+        options.terminal().say(note)
     if options.json_:
         print_json(
             {"image": str(case.image), "mask": str(out), "volume_ml": round(prediction.volume_ml, 3)}

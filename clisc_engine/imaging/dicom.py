@@ -8,6 +8,9 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.geometry import words
+from clisc_engine.imaging.headers import check_grid
+from clisc_engine.imaging.itk import reason
 
 DESCRIPTION = "0008|103e"
 FLAIR = re.compile(r"flair|dark[ _-]?fluid", re.IGNORECASE)
@@ -79,6 +82,25 @@ def flair_series(folder: Path) -> str:
         f"{folder} holds {len(found)} DICOM series and {'several say' if flair else 'none says'} that it "
         f"is FLAIR: {listed}; give a folder with the FLAIR series alone."
     )
+
+
+def read_series(folder: Path) -> tuple[sitk.Image, tuple[str, ...]]:
+    """The folder's FLAIR series as a 3-D image, and sentences for the user: what was left out.
+
+    Raises:
+        BadInput: when there is none, or it is no volume.
+    """
+    series = flair_series(folder)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series))
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise BadInput(f"The DICOM series in {folder} cannot be read: {reason(error)}.") from error
+    if image.GetDimension() != 3 or min(image.GetSize()) < 2:
+        raise BadInput(f"The DICOM series in {folder} is {words(image.GetSize())}, not a volume.")
+    check_grid(folder, image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return image, ()
 
 
 def _says_flair(folder: Path) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.volume import Geometry, Volume, difference, geometry_of, to_sitk
+from clisc_engine.imaging.geometry import Geometry, Volume, difference, geometry_of, to_sitk
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom import flair_series
+from clisc_engine.imaging.dicom import read_series
+from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk, words
 from clisc_engine.imaging.headers import check_claim, check_grid
-
-GEOMETRY_TOLERANCE = 1e-3
-"""Millimetres, or units of a direction cosine."""
+from clisc_engine.imaging.itk import reason
 
 _BYTES = {
     sitk.sitkInt16: 2,
@@ -31,32 +29,6 @@ _BYTES = {
 }
 
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """The grid of a volume in patient space, in SimpleITK's order and convention (LPS, mm).
-
-    Attributes:
-        size: voxels along (x, y, z).
-        spacing: mm along (x, y, z).
-        origin: position of the first voxel's centre.
-        direction: row-major 3 x 3 direction cosines; columns are the axes.
-    """
-
-    size: tuple[int, ...]
-    spacing: tuple[float, ...]
-    origin: tuple[float, ...]
-    direction: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Volume:
-    """Voxels (Z, Y, X) on their grid, and where they come from."""
-
-    array: npt.NDArray[Any]
-    geometry: Geometry
-    source: str
 
 
 def read_volume(path: Path, channel: int | None = None) -> Volume:
@@ -73,7 +45,7 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
         BadInput: for a file that is unreadable or truncated, not 3-D, absurdly large, holds NaN or
             infinite voxels, or the same value everywhere.
     """
-    image = _read(path, channel)
+    image, notes = _read(path, channel)
     array = sitk.GetArrayFromImage(image).astype(np.float32)
     if not np.isfinite(array).all():
         raise BadInput(_not_finite(path, array))
@@ -81,16 +53,16 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
         raise BadInput(f"{path} is zero everywhere; export it again or leave it out.")
     if array.min() == array.max():
         raise BadInput(f"{path} has the same value {array.flat[0]:g} everywhere; leave it out.")
-    return Volume(array, geometry_of(image), str(path))
+    return Volume(array, geometry_of(image), str(path), notes)
 
 
 def read_mask(path: Path) -> Volume:
     """Read a mask; every voxel above 0 becomes 1 (uint8). Errors as for `read_volume`."""
-    image = _read(path, None)
+    image, notes = _read(path, None)
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise BadInput(_not_finite(path, array))
-    return Volume((array > 0).astype(np.uint8), geometry_of(image), str(path))
+    return Volume((array > 0).astype(np.uint8), geometry_of(image), str(path), notes)
 
 
 def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
@@ -104,7 +76,7 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
         sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
         beside.replace(path)
     except RuntimeError as error:
-        raise BadInput(f"Cannot write {path}: {_reason(error)}.") from error
+        raise BadInput(f"Cannot write {path}: {reason(error)}.") from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -112,31 +84,6 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
 def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:
     """Write a (Z, Y, X) mask as uint8 on a grid."""
     write_image(path, (mask != 0).astype(np.uint8), geometry)
-
-
-def to_sitk(array: npt.NDArray[Any], geometry: Geometry) -> sitk.Image:
-    """A SimpleITK image of (Z, Y, X) voxels on a grid."""
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(geometry.spacing)
-    image.SetOrigin(geometry.origin)
-    image.SetDirection(geometry.direction)
-    return image
-
-
-def geometry_of(image: sitk.Image) -> Geometry:
-    """The grid of a SimpleITK image."""
-    return Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-
-
-def difference(a: Geometry, b: Geometry) -> str:
-    """In words, how two grids differ; empty when they are the same within the tolerance."""
-    if a.size != b.size:
-        return f"size {_words(a.size)} against {_words(b.size)}"
-    for name in ("spacing", "origin", "direction"):
-        first, second = np.array(getattr(a, name)), np.array(getattr(b, name))
-        if np.abs(first - second).max() > GEOMETRY_TOLERANCE * max(1.0, float(np.abs(first).max())):
-            return f"{name} {_words(first)} against {_words(second)}"
-    return ""
 
 
 def check_source(path: Path) -> None:
@@ -161,16 +108,17 @@ def check_source(path: Path) -> None:
         raise BadInput(f"{path} is neither a file nor a folder.")
 
 
-def _read(path: Path, channel: int | None) -> sitk.Image:
+def _read(path: Path, channel: int | None) -> tuple[sitk.Image, tuple[str, ...]]:
+    """The image, and what is to be said of it."""
     check_source(path)
     if path.is_dir():
-        return _read_dicom(path)
+        return read_series(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise BadInput(f"{path} cannot be read as an image: {_reason(error)}.") from error
+        raise BadInput(f"{path} cannot be read as an image: {reason(error)}.") from error
     if reader.GetNumberOfComponents() != 1:
         raise BadInput(f"{path} has {reader.GetNumberOfComponents()} values a voxel; give grey images.")
     size = reader.GetSize()
@@ -180,10 +128,10 @@ def _read(path: Path, channel: int | None) -> sitk.Image:
     if path.name.lower().endswith((".nii", ".nii.gz")):
         _check_nifti_voxels(path)
     try:
-        return reader.Execute()
+        return reader.Execute(), ()
     except RuntimeError as error:
         raise BadInput(
-            f"{path} is damaged or truncated: {_reason(error)}. Copy or export it again."
+            f"{path} is damaged or truncated: {reason(error)}. Copy or export it again."
         ) from error
 
 
@@ -217,7 +165,7 @@ def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | Non
     size = list(reader.GetSize())
     if len(size) == 4 and size[3] > 1 and channel is None:
         raise BadInput(
-            f"{path} is 4-D with {size[3]} volumes ({_words(size)}); say which of them is FLAIR with "
+            f"{path} is 4-D with {size[3]} volumes ({words(size)}); say which of them is FLAIR with "
             f"--channel 0 to {size[3] - 1}, or give one 3-D file a case."
         )
     if len(size) == 4:
@@ -228,28 +176,4 @@ def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | Non
         reader.SetExtractIndex([0, 0, 0, index])
         return
     if len(size) != 3 or min(size) < 2:
-        raise BadInput(f"{path} is {_words(size)}, not a 3-D volume.")
-
-
-def _read_dicom(folder: Path) -> sitk.Image:
-    series = flair_series(folder)
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series))
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise BadInput(f"The DICOM series in {folder} cannot be read: {_reason(error)}.") from error
-    if image.GetDimension() != 3 or min(image.GetSize()) < 2:
-        raise BadInput(f"The DICOM series in {folder} is {_words(image.GetSize())}, not a volume.")
-    check_grid(folder, image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    return image
-
-
-def _reason(error: Exception) -> str:
-    """The last line of ITK's message, which says what went wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rsplit("ERROR:", 1)[-1].strip().rstrip(".") if lines else "unknown reason"
-
-
-def _words(values: Any) -> str:
-    return " x ".join(f"{value:g}" for value in values)
+        raise BadInput(f"{path} is {words(size)}, not a 3-D volume.")

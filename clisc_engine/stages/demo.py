@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from clisc_engine.control import Control
+from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.phantom import LesionKind, Phantom, Protocol, make_phantom
-from clisc_engine.imaging.volume import Geometry, write_image, write_mask
+from clisc_engine.imaging.volume import write_image, write_mask
 from clisc_engine.runner import in_threads
 
 SHAPE = (36, 128, 112)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.geometry import Volume
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.imaging.volume import Volume, read_volume, write_image, write_mask
+from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.models.weights import sha256_of
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report

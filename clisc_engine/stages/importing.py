@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,26 @@ from clisc_engine.store import Seal
 Image = npt.NDArray[np.float16]
 
 
-def import_case(project: Project, files: CaseFiles, split: str) -> None:
+@dataclass(frozen=True)
+class Normalised:
+    """A volume as the store holds it.
+
+    Attributes:
+        image: (Z, Y, X).
+        placement: in its file.
+        notes: sentences for the user.
+    """
+
+    image: Image
+    placement: Placement
+    notes: tuple[str, ...]
+
+
+def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ...]:
     """Import a case, unless it is stored already just so.
+
+    Returns:
+        What the user is to be told of its files, a sentence each.
 
     Raises:
         BadInput: when a file cannot be used.
@@ -46,11 +64,12 @@ def import_case(project: Project, files: CaseFiles, split: str) -> None:
         channel=files.channel,
     )
     if _is_stored(project, info, settings):
-        return
-    image, info = _read(info, settings)
-    if files.reference is not None:
-        _store_reference(project, info, settings)
-    _store_image(project, info, image, settings)
+        return ()
+    normalised = _read(info, settings)
+    info = _placed(info, normalised.placement)
+    told = _store_reference(project, info, settings) if files.reference is not None else ()
+    _store_image(project, info, normalised.image, settings)
+    return (*normalised.notes, *told)
 
 
 def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSettings) -> None:
@@ -69,8 +88,8 @@ def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSe
     if array == REFERENCE:
         _store_reference(project, info, settings)
     else:
-        image, again = _read(info, settings)
-        _store_image(project, again, image, settings)
+        normalised = _read(info, settings)
+        _store_image(project, _placed(info, normalised.placement), normalised.image, settings)
 
 
 def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:
@@ -93,8 +112,8 @@ def read_normalised(
     channel: int | None,
     settings: ImageSettings,
     go_on: str = "--set image.allow_skull=true",
-) -> tuple[Image, Placement]:
-    """A volume as the store holds it, (Z, Y, X) float16, and its placement in the file.
+) -> Normalised:
+    """A volume as the store holds it, its placement in the file, and what is to be said of it.
 
     ``channel`` is the volume of a 4-D file, ``go_on`` the option that lets volumes with a skull pass, for
     the message.
@@ -113,7 +132,7 @@ def read_normalised(
         clip_percentile=settings.clip_percentile,
         resample_in_plane=settings.resample_in_plane or None,
     )
-    return image.astype(np.float16), placement
+    return Normalised(image.astype(np.float16), placement, volume.notes)
 
 
 def hash_of(path: Path) -> str:
@@ -143,10 +162,13 @@ def _check(path: Path) -> None:
         raise BadInput(f"{path!r} has a folder whose name is not UTF-8; rename it.") from None
 
 
-def _read(info: CaseInfo, settings: ImageSettings) -> tuple[Image, CaseInfo]:
-    """The normalised image, and the case's record with its place in the source."""
-    image, placement = read_normalised(Path(info.source), info.channel, settings)
-    return image, replace(info, spacing=placement.spacing, placement=placement.to_dict())
+def _read(info: CaseInfo, settings: ImageSettings) -> Normalised:
+    return read_normalised(Path(info.source), info.channel, settings)
+
+
+def _placed(info: CaseInfo, placement: Placement) -> CaseInfo:
+    """The case's record with its place in the source."""
+    return replace(info, spacing=placement.spacing, placement=placement.to_dict())
 
 
 def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:
@@ -154,11 +176,14 @@ def _store_image(project: Project, info: CaseInfo, image: Image, settings: Image
     project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
 
 
-def _store_reference(project: Project, info: CaseInfo, settings: ImageSettings) -> None:
+def _store_reference(project: Project, info: CaseInfo, settings: ImageSettings) -> tuple[str, ...]:
+    """Store the case's mask; what is to be said of it."""
     placement = Placement.from_dict(info.placement)
-    mask = to_canonical_grid(read_mask(Path(info.reference_source)), placement)
+    read = read_mask(Path(info.reference_source))
     origin = _reference_origin(info, settings)
+    mask = to_canonical_grid(read, placement)
     project.add_reference(info.name, mask, Seal.now("init", fingerprint(origin), origin))
+    return read.notes
 
 
 def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:

@@ -34,13 +34,14 @@ NAMED = 20  # bad files that are named one by one
 class Imported:
     """What `init` did: the project, its cases by split, and the bad ones that were skipped.
 
-    ``files`` is what a dry run would import.
+    ``files`` is what a dry run would import, ``notes`` what is to be said of each case's files.
     """
 
     project: Project
     splits: dict[str, str]
     files: list[CaseFiles] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fresh: bool = False
     seconds: float = 0.0
 
@@ -92,7 +93,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     staging = request.root / STAGING
     try:
         project = _staged(request.root, settings, files)
-        skipped = _import_all(project, files, splits, request.skip_bad, control)
+        skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
         _publish(staging, request.root)
     except (Stopped, DiskFault):
         raise
@@ -103,7 +104,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
     seconds = time.monotonic() - started
-    return Imported(Project(request.root, settings), kept, skipped=skipped, seconds=seconds)
+    return Imported(Project(request.root, settings), kept, skipped=skipped, notes=notes, seconds=seconds)
 
 
 def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Project:
@@ -129,8 +130,14 @@ def _import_all(
     splits: Mapping[str, str],
     skip_bad: bool,
     control: Control,
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The reasons why cases were left out, and what is to be said of the others' files; by name."""
     bad: dict[str, str] = {}
+    notes: dict[str, tuple[str, ...]] = {}
+
+    def take(case: CaseFiles) -> None:
+        if told := import_case(project, case, splits[case.name]):
+            notes[case.name] = told
 
     def leave_out(name: str, error: BadInput) -> None:
         bad[name] = str(error)
@@ -139,14 +146,14 @@ def _import_all(
     in_threads(
         "init",
         {case.name: case for case in files},
-        lambda case: import_case(project, case, splits[case.name]),
+        take,
         control,
         unit="case",
         bad=leave_out,
     )
     if len(bad) == len(files) or (bad and not skip_bad):
         raise BadInput(_refusal(list(bad.values()), len(files)))
-    return bad
+    return bad, {name: notes[name] for name in sorted(notes) if name not in bad}
 
 
 def _refusal(reasons: Sequence[str], of: int) -> str:

@@ -16,8 +16,8 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint, settings_used
+from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.preprocess import restore
-from clisc_engine.imaging.volume import Geometry
 from clisc_engine.model_file import ENDING, ModelCard, read_card, read_tensors, write_model
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.unet import build_unet
@@ -36,12 +36,14 @@ class Prediction:
         probability: (Z, Y, X) float32, 0 outside the brain.
         geometry: the file's grid.
         volume_ml: of the mask.
+        notes: sentences for the user about the file.
     """
 
     mask: npt.NDArray[np.uint8]
     probability: npt.NDArray[np.float32]
     geometry: Geometry
     volume_ml: float
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,16 @@ class Segmenter:
         Raises:
             BadInput: when the file cannot be used.
         """
-        image, placement = read_normalised(path, channel, self.card.image, "--allow-skull")
+        read = read_normalised(path, channel, self.card.image, "--allow-skull")
+        image, placement = read.image, read.placement
         inside = tumour_probability(
             self.module, image, placement.spacing, self.card.unet, self.windows, self.device
         )
         inside[image == 0] = 0
         mask = restore(mask_of(inside, image, self.card.unet), placement)
         voxel = float(np.prod(placement.source.spacing))
-        return Prediction(mask, restore(inside, placement), placement.source, mask.sum() * voxel / 1000)
+        volume_ml = mask.sum() * voxel / 1000
+        return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
 
 
 def open_segmenter(source: Path, network: str, control: Control) -> Segmenter:

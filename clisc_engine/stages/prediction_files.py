@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -67,7 +67,7 @@ def predict_files(
     out.mkdir(parents=True, exist_ok=True)
     started, ranks = time.monotonic(), control.ranks
     entries = ranks.share(lambda: _put_together(out, recorded(out)))
-    folder = _Folder(segmenter, out, probabilities, ranks.rank, entries)
+    folder = _Folder(segmenter, out, probabilities, ranks.rank, control.progress.say, entries)
     by_name = {case.name: case for case in images}
     made, failed = spread(
         "predict", by_name, lambda case: folder.predict(case, force=control.force), control, unit="volume"
@@ -107,6 +107,7 @@ class _Folder:
         segmenter: makes them.
         out: the folder.
         probabilities: whether each mask gets its probability beside it.
+        say: takes the sentences about a volume's file.
         rank: this one; further ones than 0 note what they make in a part of their own.
         before: the entries of earlier calls.
         made: this rank's own, by case name.
@@ -116,6 +117,7 @@ class _Folder:
     out: Path
     probabilities: bool
     rank: int
+    say: Callable[[str], None]
     before: Mapping[str, Entry]
     made: dict[str, Entry] = field(default_factory=dict)
 
@@ -133,6 +135,8 @@ class _Folder:
             return None
         prediction = self.segmenter.predict(case.image, case.channel)
         write_prediction(prediction, mask, probability)
+        for note in prediction.notes:
+            self.say(note)
         entry = {
             "image": str(case.image),
             "mask": mask.name,
