@@ -14,7 +14,7 @@ from clisc_cli.reports import summary
 
 if TYPE_CHECKING:
     from clisc_engine.imaging.casefiles import CaseFiles
-    from clisc_engine.stages.prediction import Segmenter
+    from clisc_engine.stages.prediction import FileSegmenter
 
 Network = Annotated[
     Literal["unet-round1", "unet-round2"],
@@ -98,7 +98,7 @@ def command(
 
 
 def _predict_one(
-    segmenter: Segmenter, case: CaseFiles, out: Path, probabilities: bool, options: RunOptions
+    segmenter: FileSegmenter, case: CaseFiles, out: Path, probabilities: bool, options: RunOptions
 ) -> None:
     from clisc_engine.stages.prediction_files import write_prediction
 

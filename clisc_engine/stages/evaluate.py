@@ -20,7 +20,7 @@ from clisc_engine.stages import evaluation_tables, self_train, train
 from clisc_engine.stages.ablation import ablate
 from clisc_engine.stages.recipes import evaluation_origin, present_rows
 from clisc_engine.stages.sam_answers import region_of_interest
-from clisc_engine.stages.unet_training import predict_cases
+from clisc_engine.stages.unet_prediction import predict_cases
 
 Mask = npt.NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ from clisc_engine.project import MADE_BY, CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
 from clisc_engine.stages.survey import survey
-from clisc_engine.stages.unet_training import predict_cases
+from clisc_engine.stages.unet_prediction import predict_cases
 from clisc_engine.tables import write_table
 
 NETWORKS = {"round1": "unet-round1", "round2": "unet-round2"}

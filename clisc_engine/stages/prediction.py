@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
@@ -20,11 +18,11 @@ from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.preprocess import restore
 from clisc_engine.model_file import ENDING, ModelCard, read_card, read_tensors, write_model
 from clisc_engine.models.device import pick_device
+from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.project import Project, open_project
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import read_normalised
-from clisc_engine.stages.unet_training import mask_of, tumour_probability
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,11 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Segmenter:
-    """A network in evaluation mode, with what it says of itself and the device it is on.
+class FileSegmenter:
+    """A trained network that segments image files, with what it says of itself."""
 
-    ``windows`` is how many windows the network gets at once, for all volumes.
-    """
-
-    module: nn.Module
+    segmenter: Segmenter
     card: ModelCard
-    device: torch.device
-    windows: BatchSize
 
     @property
     def identity(self) -> str:
@@ -72,17 +65,15 @@ class Segmenter:
         """
         read = read_normalised(path, channel, self.card.image, "--allow-skull")
         image, placement = read.image, read.placement
-        inside = tumour_probability(
-            self.module, image, placement.spacing, self.card.unet, self.windows, self.device
-        )
+        inside = self.segmenter.probability(image, placement.spacing)
         inside[image == 0] = 0
-        mask = restore(mask_of(inside, image, self.card.unet), placement)
+        mask = restore(self.segmenter.mask_of(inside, image), placement)
         voxel = float(np.prod(placement.source.spacing))
         volume_ml = mask.sum() * voxel / 1000
         return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
 
 
-def open_segmenter(source: Path, network: str, control: Control) -> Segmenter:
+def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
     """The network of a project (``unet-round1`` or ``unet-round2``), or of a model file.
 
     Raises:
@@ -106,7 +97,7 @@ def open_segmenter(source: Path, network: str, control: Control) -> Segmenter:
             f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
         ) from error
     windows = BatchSize(card.unet.batch_size, "windows", control)
-    return Segmenter(module.eval().to(device), card, device, windows)
+    return FileSegmenter(Segmenter(module.eval().to(device), card.unet, device, windows), card)
 
 
 def card_of(project: Project, network: str) -> ModelCard:

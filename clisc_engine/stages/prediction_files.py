@@ -18,7 +18,7 @@ from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.volume import write_image, write_mask
 from clisc_engine.models.weights import sha256_of
 from clisc_engine.runner import Report, spread
-from clisc_engine.stages.prediction import Prediction, Segmenter
+from clisc_engine.stages.prediction import FileSegmenter, Prediction
 from clisc_engine.store import write_atomically
 
 Entry: TypeAlias = dict[str, Any]
@@ -51,7 +51,12 @@ def find_images(paths: Sequence[Path], channel: str | None = None) -> list[CaseF
 
 
 def predict_files(
-    segmenter: Segmenter, images: Sequence[CaseFiles], out: Path, control: Control, *, probabilities: bool
+    segmenter: FileSegmenter,
+    images: Sequence[CaseFiles],
+    out: Path,
+    control: Control,
+    *,
+    probabilities: bool,
 ) -> tuple[Report, dict[str, Entry]]:
     """Write ``<case>_seg.nii.gz`` into the folder ``out`` for each volume; bad ones are reported.
 
@@ -113,7 +118,7 @@ class _Folder:
         made: this rank's own, by case name.
     """
 
-    segmenter: Segmenter
+    segmenter: FileSegmenter
     out: Path
     probabilities: bool
     rank: int

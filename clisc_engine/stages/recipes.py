@@ -13,7 +13,7 @@ from clisc_engine.models.clip_file import clip_digest
 from clisc_engine.models.weights import sam_digest
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import CaseStage, Work
-from clisc_engine.settings import PromptSettings, Settings
+from clisc_engine.settings import PromptSettings, Settings, UnetSettings
 
 ROWS = {
     "cam-raw": "cams/raw",
@@ -30,8 +30,8 @@ ROWS = {
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
 """Settings of a U-Net that change its predictions alone, not its training."""
 
-GOING_ON = ("s3f.start", "s3f.epochs", "s3f.learning_rate")
-"""Settings of a round 2 that goes on from round 1, in the place of the U-Net's own two."""
+REPLACED = ("epochs", "learning_rate")
+"""Settings that a round 2 which goes on from round 1 takes from ``s3f`` instead of ``unet``."""
 
 _SAM = (
     "prompts.per_component",
@@ -168,6 +168,11 @@ def start_of_round2(project: Project) -> Checkpoint | None:
     return Checkpoint(project.checkpoints, "unet-round1") if going_on else None
 
 
+def unet_of_round2(settings: Settings) -> UnetSettings:
+    """The U-Net's settings in a round 2 that goes on from round 1's weights."""
+    return settings.unet.model_copy(update={key: getattr(settings.s3f, key) for key in REPLACED})
+
+
 def unet_origin(
     project: Project, cases: Sequence[CaseArrays], labels: str, start: Checkpoint | None = None
 ) -> dict[str, str]:
@@ -175,9 +180,9 @@ def unet_origin(
     used = settings_used(project.settings, "unet", "seed")
     left_out = set(INFERENCE)
     if start is not None:
-        used |= settings_used(project.settings, *GOING_ON)
+        used |= settings_used(project.settings, "s3f.start", *(f"s3f.{key}" for key in REPLACED))
         used[start.name] = fingerprint(start.made_from() or {})
-        left_out |= {"unet.epochs", "unet.learning_rate"}
+        left_out |= {f"unet.{key}" for key in REPLACED}
     origin = {key: value for key, value in used.items() if key not in left_out}
     for case in cases:
         if case.info.split == "train" or project.settings.unet.select == "best":

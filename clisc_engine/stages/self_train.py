@@ -16,7 +16,8 @@ from clisc_engine.stages.prompt_sam import open_sam
 from clisc_engine.stages.requirements import require_watched
 from clisc_engine.stages.similarity import similarities
 from clisc_engine.stages.train import training_report
-from clisc_engine.stages.unet_training import predict_cases, train_unet
+from clisc_engine.stages.unet_prediction import predict_cases
+from clisc_engine.stages.unet_training import train_unet
 
 NETWORK = "unet-round2"
 PREDICTION = "masks/round1"

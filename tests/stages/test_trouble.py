@@ -10,11 +10,11 @@ from small import SPLITS, STAGES, contents, run_stages
 
 from clisc_engine.control import Control, Silent
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.models import segmenter
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.settings_keys import with_changes
-from clisc_engine.stages import unet_training
 
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
 
@@ -199,14 +199,14 @@ def test_memory_that_runs_out_on_one_case_leaves_the_others(copied, monkeypatch)
         return at_spacing(case.read("image"), case.info.spacing, copied.settings.unet.spacing).shape
 
     shape = seen(copied.case("p1"))
-    found = unet_training.predict_volume
+    found = segmenter.predict_volume
 
     def predict(network, image, *arguments, **options):
         if image.shape == shape:
             raise MemoryError("cannot allocate")
         return found(network, image, *arguments, **options)
 
-    monkeypatch.setattr(unet_training, "predict_volume", predict)
+    monkeypatch.setattr(segmenter, "predict_volume", predict)
     alike = [case.info.name for case in copied.cases(("train",)) if seen(case) == shape]
     report = STAGES["self-train"](copied, Control(device="cpu", force=True))
     assert sorted(report.failed) == sorted(alike) and report.done == ["unet-round2"]

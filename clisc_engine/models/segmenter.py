@@ -1,0 +1,71 @@
+"""A trained U-Net that segments whole volumes: the one way from an image to a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from clisc_engine.batch_size import BatchSize
+from clisc_engine.core.roi import largest_component
+from clisc_engine.models.unet import at_spacing, predict_volume, resized
+from clisc_engine.settings import UnetSettings
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A U-Net in evaluation mode, and how it is asked.
+
+    Attributes:
+        module: from `models.unet.build_unet`, on ``device``.
+        settings: the network's grid, patch and inference.
+        device: where the network is.
+        windows: how many windows it gets at once; shared by all volumes, so that memory runs out once.
+    """
+
+    module: nn.Module
+    settings: UnetSettings
+    device: torch.device
+    windows: BatchSize
+
+    def probability(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.float32]:
+        """Tumour probability (Z, Y, X) in [0, 1] of a normalised volume of ``spacing`` (z, y, x) mm.
+
+        Raises:
+            Stopped: when asked to stop; looked at before each batch of windows.
+        """
+        settings = self.settings
+        seen = at_spacing(image, spacing, settings.spacing)
+
+        def predict_with(size: int) -> npt.NDArray[np.float32]:
+            return predict_volume(
+                self.module,
+                seen,
+                tuple(settings.patch),
+                mode=settings.inference,
+                overlap=settings.overlap,
+                batch_size=size,
+                device=self.device,
+                precision=self.windows.control.precision,
+            )
+
+        with self.module.register_forward_pre_hook(lambda *_: self.windows.control.check_stop()):
+            return resized(self.windows.attempt(predict_with), image.shape)
+
+    def mask(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.uint8]:
+        """Mask (Z, Y, X), 0 or 1, of a normalised volume of ``spacing`` (z, y, x) mm."""
+        return self.mask_of(self.probability(image, spacing), image)
+
+    def mask_of(
+        self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
+    ) -> npt.NDArray[np.uint8]:
+        """The mask that a probability stands for: above 0.5, inside the brain (``image`` is not 0)."""
+        mask = (probability > 0.5) & (image != 0)
+        if self.settings.largest_component and mask.any():
+            mask = largest_component(mask)
+        return mask.astype(np.uint8)
