@@ -1,3 +1,46 @@
-"""The CLISC method as a library: everything but the terminal."""
+"""Label-free brain tumour segmentation in FLAIR MRI: the CLISC method as a library.
+
+``import clisc_engine as clisc`` offers what scripts need, as docs/python.md shows: `open_project`,
+`Project`, `Case`, `predict`, `Segmentation`, and the errors `CliscError`, `BadInput` and `MissingStage`.
+They are loaded when they are first used. All other modules are internal.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from clisc_engine.api import Case, Project, Segmentation, open_project, predict
+    from clisc_engine.errors import BadInput, CliscError, MissingStage
+
+_HOME = {
+    **dict.fromkeys(("Case", "Project", "Segmentation", "open_project", "predict"), "clisc_engine.api"),
+    **dict.fromkeys(("BadInput", "CliscError", "MissingStage"), "clisc_engine.errors"),
+}
+
+__all__ = [
+    "BadInput",
+    "Case",
+    "CliscError",
+    "MissingStage",
+    "Project",
+    "Segmentation",
+    "__version__",
+    "open_project",
+    "predict",
+]
+
+
+def __getattr__(name: str) -> object:
+    """The public names, imported when they are first asked for: torch takes seconds."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__
