@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from clisc_engine import graph
 from clisc_engine.settings import Section, Settings
 
 
@@ -20,7 +21,7 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
     """Dotted keys and JSON values of whole sections or of single keys, for a fingerprint."""
     used: dict[str, str] = {}
     for section in sections:
-        value = _follow(settings, section)
+        value = value_of(settings, section)
         if isinstance(value, Section):
             for key, entry in value.model_dump().items():
                 used[f"{section}.{key}"] = json.dumps(entry)
@@ -32,10 +33,16 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Why something is stale, e.g. ``cam.method "layercam" -> "gradcam"``."""
     changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    return ", ".join(f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}" for key in changed)
+    return ", ".join(_told(key, before, after) for key in changed)
 
 
-def _follow(settings: Settings, dotted: str) -> Any:
+def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    told = graph.difference_of_revisions(key, before.get(key), after.get(key))
+    return told or f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}"
+
+
+def value_of(settings: Settings, dotted: str) -> Any:
+    """The section or value at a dotted key."""
     value: Any = settings
     for part in dotted.split("."):
         value = getattr(value, part)

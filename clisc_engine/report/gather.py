@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from clisc_engine import journal
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
 from clisc_engine.presets import preset
 from clisc_engine.project import SPLITS, CaseArrays, Project
@@ -21,7 +22,6 @@ from clisc_engine.report.choose import Ranking
 from clisc_engine.settings_help import explain
 from clisc_engine.settings_keys import known_keys, value_of
 from clisc_engine.stages import evaluation_tables, s3f_table
-from clisc_engine.stages.recipes import ROWS
 from clisc_engine.stages.status import next_stage
 from clisc_engine.stages.survey import survey
 

@@ -18,6 +18,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import NETWORKS
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
@@ -39,24 +40,21 @@ def train_unet(
     project: Project,
     name: str,
     cases: Sequence[CaseArrays],
-    labels: str,
     control: Control,
-    start: Checkpoint | None = None,
 ) -> str:
-    """Train a U-Net on the pseudo-labels ``labels`` of the train cases given.
+    """Train a U-Net on its pseudo-labels of the train cases given.
 
-    Valid cases among ``cases`` are only watched, and only if ``unet.select`` is best. It goes on from the
-    weights of ``start``, with the epochs and the learning rate of ``s3f``; without, from random ones.
+    Valid cases among ``cases`` are only watched, and only if ``unet.select`` is best. A network of round 2
+    goes on from round 1's weights if ``s3f.start`` says so.
 
     Returns:
         Why it was trained; empty when it was fresh.
     """
     checkpoint = Checkpoint(project.checkpoints, name)
-    origin = recipes.unet_origin(project, cases, labels, start)
-    settings = project.settings.unet
-    if start is not None:
-        s3f = project.settings.s3f
-        settings = settings.model_copy(update={"epochs": s3f.epochs, "learning_rate": s3f.learning_rate})
+    labels = NETWORKS[name].inputs[-1]
+    start = recipes.start_of(project, name)
+    origin = recipes.network(project, name, cases)
+    settings = recipes.unet_settings(project, name)
     extensible = settings.poly_power == 0
     reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
@@ -139,7 +137,7 @@ def predict_cases(
 
         return work
 
-    recipe = recipes.predictions(project.settings, stage, array, network, checkpoint.fingerprint(), load)
+    recipe = recipes.array(project.settings, array, load, trained=checkpoint.fingerprint(), step=stage)
     return run_cases(recipe, project.cases(splits), control)
 
 

@@ -10,10 +10,10 @@ from medpy.metric import binary
 from small import small_project
 
 from clisc_engine.control import Control
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.project import open_project
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.recipes import ROWS
 
 EVERYWHERE = ("train", "valid", "test")
 
