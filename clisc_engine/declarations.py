@@ -172,7 +172,12 @@ ALL: tuple[Product, ...] = (
         settings=(*_CLASSIFIER, "amda"),
         watches="classifier.select",
     ),
-    _maps(AMDA_MAPS, "amda", CLASSIFIER_AMDA, "its class activation maps, 255 standing for 1"),
+    _maps(
+        AMDA_MAPS,
+        "amda",
+        CLASSIFIER_AMDA,
+        "maps by the classifier with AMDA, 255 standing for 1",
+    ),
     _sam_masks(SAM_MASKS, "prompt-sam", "pseudo-labels: SAM's answer to prompts from the maps"),
     Network(
         name=UNET_ROUND1,
@@ -198,7 +203,8 @@ ALL: tuple[Product, ...] = (
         name=SIMILARITIES,
         command="self-train",
         meaning="how far SAM and round 1 agree on each train volume (S3F)",
-        inputs=(ROUND1, SAM_ROUND1),
+        inputs=(ROUND1, SAM_ROUND1, LABELS),
+        mended=("took two empty masks for full agreement, though CLIP saw a tumour there",),
     ),
     Table(
         name=S3F_TABLE,
@@ -222,7 +228,13 @@ ALL: tuple[Product, ...] = (
         "3-D U-Net, trained on round 1's predictions of all train volumes",
         (),
     ),
-    _prediction(WITHOUT_S3F, "evaluate --ablation", UNET_WITHOUT_S3F, "measured", "its prediction"),
+    _prediction(
+        WITHOUT_S3F,
+        "evaluate --ablation",
+        UNET_WITHOUT_S3F,
+        "measured",
+        "prediction without S3F",
+    ),
     Table(
         name=EVALUATION,
         command="evaluate",

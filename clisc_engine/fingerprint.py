@@ -9,6 +9,11 @@ from typing import Any
 
 from clisc_engine import graph
 from clisc_engine.settings import Section, Settings
+from clisc_engine.settings_keys import value_of
+
+_SINCE_0_1_0: Mapping[str, Any] = {"cam.slices": "tumour-or-uncertain"}
+"""Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left
+out of fingerprints, so that what 0.1.0 made stays fresh."""
 
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
@@ -27,7 +32,11 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
                 used[f"{section}.{key}"] = json.dumps(entry)
         else:
             used[section] = json.dumps(value)
-    return used
+    return {
+        key: text
+        for key, text in used.items()
+        if key not in _SINCE_0_1_0 or text != json.dumps(_SINCE_0_1_0[key])
+    }
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -38,12 +47,5 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
     told = graph.difference_of_revisions(key, before.get(key), after.get(key))
-    return told or f"{key} {before.get(key, 'new')} -> {after.get(key, 'gone')}"
-
-
-def value_of(settings: Settings, dotted: str) -> Any:
-    """The section or value at a dotted key."""
-    value: Any = settings
-    for part in dotted.split("."):
-        value = getattr(value, part)
-    return value
+    absent = json.dumps(_SINCE_0_1_0[key]) if key in _SINCE_0_1_0 else ""
+    return told or f"{key} {before.get(key, absent or 'new')} -> {after.get(key, absent or 'gone')}"

@@ -16,6 +16,9 @@ STEPS: tuple[Stage, ...] = get_args(Stage)
 """All steps, in the order of the paper."""
 
 EVALUATE: Stage = "evaluate"
+ABLATION = "evaluate --ablation"
+"""The command for the rows of Table 2 that need further SAM passes or a further training."""
+
 STAGES = tuple(step for step in STEPS if step != EVALUATE)
 """The steps that make arrays and networks; `evaluate` follows them."""
 

@@ -14,7 +14,7 @@ from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
-from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
+from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.graph import ARRAYS
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
@@ -22,6 +22,7 @@ from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.products import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.settings import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier_training import (
     LabelledSlices,
@@ -68,7 +69,7 @@ def map_cases(project: Project, array: str, control: Control, retrain: str) -> R
     """Make the class activation maps ``array`` of every case with their trained classifier.
 
     A map is (Z, Y, X) uint8, 255 standing for 1; slices that CLIP calls normal, or that the
-    classifier does, are 0.
+    classifier does, are 0, and with ``cam.slices`` = "tumour" those that CLIP is uncertain of too.
     """
     checkpoint = Checkpoint(project.checkpoints, ARRAYS[array].network)
     trained = f"untrained: {retrain}" if control.dry_run and retrain else checkpoint.fingerprint()
@@ -80,14 +81,18 @@ def map_cases(project: Project, array: str, control: Control, retrain: str) -> R
         batch = BatchSize(control.batch_size or 32, "slices", control)
 
         def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            labels = arrays[LABELS]
-            candidates = (labels == TUMOUR) | (labels == UNCERTAIN)
+            candidates = slices_to_map(arrays[LABELS], project.settings.cam)
             return {array: _maps(project, module, arrays[IMAGE], candidates, control, batch)}
 
         return work
 
     recipe = recipes.array(project.settings, array, load, trained=trained)
     return run_cases(recipe, project.cases(control.splits), control)
+
+
+def slices_to_map(labels: npt.NDArray[np.uint8], settings: CamSettings) -> npt.NDArray[np.bool_]:
+    """Which slices may get a map, (Z,), by CLIP's labels (Z,) of 0 normal, 1 tumour and 255 uncertain."""
+    return labels == TUMOUR if settings.slices == "tumour" else labels != NORMAL
 
 
 def _maps(

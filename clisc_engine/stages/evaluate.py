@@ -26,7 +26,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import missing_message, spread
 from clisc_engine.stages import evaluation_tables
 from clisc_engine.stages.ablation import ablate
-from clisc_engine.stages.recipes import evaluation_origin, present_rows
+from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.unet_training import predict_cases
 
@@ -74,6 +74,8 @@ def evaluate(
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
         return stored
+    if stored and not same:
+        control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], origin)}")
     for case in cases:
         for array in present.values():
             if case.seal(array) is None:

@@ -23,7 +23,7 @@ from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes, s3f_table
 from clisc_engine.stages.prompt_sam import open_sam
 from clisc_engine.stages.requirements import require_watched
-from clisc_engine.stages.similarity import similarities
+from clisc_engine.stages.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_training import predict_cases, train_unet
 
@@ -46,7 +46,8 @@ def self_train(project: Project, control: Control) -> Report:
             raise BadInput(_none_left_message(failed))
     cases = [c for c in project.cases(("train",)) if c.seal(SAM_ROUND1) and c.info.name not in failed]
     kept_in = project.root / SIMILARITIES
-    scores, unread = control.ranks.share(lambda: similarities(cases, ROUND1, SAM_ROUND1, kept_in, control))
+    outdated = control.ranks.share(lambda: outdated_similarities(kept_in))
+    scores, unread = control.ranks.share(lambda: similarities(cases, kept_in, control))
     failed |= unread
     kept = s3f_keep(scores, project.settings.s3f.p)
     if not kept:
@@ -54,6 +55,7 @@ def self_train(project: Project, control: Control) -> Report:
     if not control.dry_run and control.ranks.rank == 0:
         s3f_table.record(project, scores, kept)
     reason = train_round2(project, UNET_ROUND2, [c for c in cases if c.info.name in kept], control)
+    reason = f"{outdated}; {reason}" if outdated and reason else reason
     result = training_report("self-train", UNET_ROUND2, reason, control, started)
     result.failed = failed
     return result

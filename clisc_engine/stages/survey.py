@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,12 +12,13 @@ from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.graph import EVALUATE, STAGES, STEPS
+from clisc_engine.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.models.weights import MissingWeights
-from clisc_engine.products import IMAGE, SAM_MASKS, Array, Network
+from clisc_engine.products import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import why_not_fresh
 from clisc_engine.stages import evaluation_document, recipes, s3f_table
+from clisc_engine.stages.similarity import outdated_similarities
 from clisc_engine.stages.status import Item, StageStatus, State
 from clisc_engine.store import Seal
 from clisc_engine.tables import read_table
@@ -73,16 +75,18 @@ class _Survey:
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name
-        splits = recipes.splits_of(self.project.settings, name)
-        cases = [case for case in self.all if case.info.split in splits]
+        cases = self._read_by(network)
         needs = [
             (array, case.info.name)
-            for array in (*network.chosen_by, *reversed(network.inputs))
+            for array in reversed(graph.needs(name))
+            if array in graph.ARRAYS
             for case in cases
         ]
-        origin = recipes.network(self.project, name, self._learned_from(network, cases))
+        origin = recipes.network(self.project, name, self._learned_from(network))
         checkpoint = Checkpoint(self.project.checkpoints, name)
         reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
+        if SIMILARITIES in network.chosen_by:
+            behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
             total = getattr(self.project.settings, name.split("-")[0]).epochs
@@ -95,17 +99,20 @@ class _Survey:
             item = Item(name, "", state, behind or reason, when, sum(epochs))
         self._add(step, item)
 
-    def _learned_from(self, network: Network, cases: Sequence[CaseArrays]) -> list[CaseArrays]:
+    def _read_by(self, network: Network) -> list[CaseArrays]:
+        """All cases of the splits that the network's training reads."""
+        splits = recipes.splits_of(self.project.settings, network.name)
+        return [case for case in self.all if case.info.split in splits]
+
+    def _learned_from(self, network: Network) -> list[CaseArrays]:
         """The cases that the network would learn from and watch now, as far as they have its labels."""
-        having = [case for case in cases if case.seal(network.inputs[-1]) is not None]
-        if not network.chosen_by:
-            return having
-        kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
-        return [
-            case
-            for case in having
-            if (case.info.name in kept if case.info.split == "train" else case.seal(SAM_MASKS) is not None)
-        ]
+        found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
+        if network.goes_on_from:  # it watches what round 1 watched
+            found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
+        if network.chosen_by:
+            kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
+            found = [case for case in found if case.info.split != "train" or case.info.name in kept]
+        return found
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
@@ -127,6 +134,27 @@ class _Survey:
             if array.inputs == (IMAGE,) and network.made_from() is not None:
                 self._arrays(EVALUATE, array, cases)
         status.items.append(self._measured(stored, cases))
+        if stale := self._ablation(cases):
+            status.note = f"{', '.join(stale)}: stale; `clisc {graph.MADE_BY[stale[0]]}` makes it again"
+
+    def _ablation(self, cases: Sequence[CaseArrays]) -> list[str]:
+        """What only the ablation makes and is there, but would come out otherwise now.
+
+        It is noted alone: no row of it is needed, and a plain `evaluate` does not make it again.
+        """
+        stale: list[str] = []
+        for product in graph.made_in(ABLATION):
+            if isinstance(product, Network):
+                checkpoint = Checkpoint(self.project.checkpoints, product.name)
+                origin = recipes.network(self.project, product.name, self._learned_from(product))
+                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, origin)
+                stale += [product.name] if there and why else []
+            elif isinstance(product, Array) and not product.network:
+                having = [case for case in cases if case.seal(product.name) is not None]
+                with suppress(MissingWeights):
+                    recipe = recipes.array(self.project.settings, product.name)
+                    stale += [product.name] if any(why_not_fresh(recipe, case) for case in having) else []
+        return stale
 
     def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
         """The evaluation's table."""

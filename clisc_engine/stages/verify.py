@@ -19,13 +19,17 @@ from clisc_engine.integrity import (
     state_problem,
     weights_problem,
 )
+from clisc_engine.products import SIMILARITIES
 from clisc_engine.project import RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
+from clisc_engine.stages.similarity import outdated_similarities
 from clisc_engine.store import Seal, Store
 
 State = Literal["damaged", "missing", "left over", "to be made"]
-What = Literal["settings", "group", "case", "array", "imported array", "weights", "training", "leftover"]
+What = Literal[
+    "settings", "group", "case", "array", "imported array", "weights", "training", "table", "leftover"
+]
 OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
 ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
@@ -98,6 +102,7 @@ def verify(root: Path, control: Control) -> Verified:
         result.findings += _groups(store)
         result.findings += _checkpoints(root, control, result)
         result.findings += _lost_checkpoints(root, seals)
+        result.findings += _tables(root)
         result.findings += _leftovers(root)
     result.seconds = round(time.monotonic() - started, 3)
     return result
@@ -226,6 +231,13 @@ def _lost_checkpoints(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding
         problem = why or f"it is gone, though {reason}"
         place = f"checkpoints/{name}.safetensors"
         yield Finding(place, "weights", state, problem, _remedy_of_network(name))
+
+
+def _tables(root: Path) -> Iterator[Finding]:
+    """Results of an earlier revision."""
+    if earlier := outdated_similarities(root / SIMILARITIES):
+        remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
+        yield Finding(SIMILARITIES, "table", "to be made", earlier, remedy)
 
 
 def _leftovers(root: Path) -> Iterator[Finding]:
