@@ -185,10 +185,8 @@ class Checkpoint:
         return origin, digest
 
     def _damaged(self, why: str) -> BadInput:
-        return BadInput(
-            f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it, then run "
-            f"`clisc {MADE_BY[self.name]}` again."
-        )
+        again = f", then run `clisc {MADE_BY[self.name]}` again" if self.name in MADE_BY else ""
+        return BadInput(f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it{again}.")
 
 
 def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:

@@ -86,6 +86,11 @@ def start_of(project: Project, network: str) -> Checkpoint | None:
     return Checkpoint(project.checkpoints, before) if going_on else None
 
 
+def pace_of(project: Project, network: str) -> str:
+    """The section of the settings that holds a training's epochs and learning rate."""
+    return "s3f" if start_of(project, network) else NETWORKS[network].watches.partition(".")[0]
+
+
 def unet_settings(project: Project, network: str) -> UnetSettings:
     """The settings by which a U-Net is trained: one that goes on from another has a pace of its own."""
     settings = project.settings

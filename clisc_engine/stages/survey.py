@@ -89,7 +89,7 @@ class _Survey:
             behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
-            total = getattr(self.project.settings, name.split("-")[0]).epochs
+            total = getattr(self.project.settings, recipes.pace_of(self.project, name)).epochs
             self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
         if checkpoint.made_from() is None:
             item = Item(name, "", "missing", behind or reason)

@@ -92,7 +92,7 @@ def train_unet(
     training: Training[PatchBatch] = Training(
         name=name,
         settings="unet",
-        pace="unet" if start is None else "s3f",
+        pace=recipes.pace_of(project, name),
         made_from=origin,
         seed=project.settings.seed,
         module=module,
