@@ -26,6 +26,7 @@ import numpy as np
 from scipy import ndimage
 
 from clisc_engine.control import Control
+from clisc_engine.declarations import ROWS
 from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.imaging.volume import write_image
@@ -34,7 +35,6 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.report.write import Choice, write_report
 from clisc_engine.stages import evaluation_tables, s3f_table
 from clisc_engine.stages.initialise import Request, initialise
-from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import Seal
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

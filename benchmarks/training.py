@@ -16,6 +16,7 @@ from clisc_engine.control import Control
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet
+from clisc_engine.products import UNET_ROUND1
 from clisc_engine.stages.unet_training import train_unet
 
 STEPS = 3
@@ -43,7 +44,7 @@ def unet() -> list[Row]:
             write(folder / f"{index}_label.nii.gz", lesion)
 
         def ours() -> None:
-            train_unet(project, "unet-benchmark", cases, LABELS, Control(device="cpu", force=True))
+            train_unet(project, UNET_ROUND1, cases, Control(device="cpu", force=True))
 
         def plain() -> None:
             plain_loop(folder, STEPS)

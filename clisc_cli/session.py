@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clisc_engine.control import StopFlag
+from clisc_engine.graph import STEPS
 from clisc_engine.launch import Place
 from clisc_engine.ranks import Alone, Ranks
 
 if TYPE_CHECKING:
     from clisc_engine.group import Group
 
-SHARED = ("label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate", "run", "predict")
+SHARED = (*STEPS, "run", "predict")
 """Commands whose work several ranks share; any other is rank 0's alone, and the others wait."""
 
 

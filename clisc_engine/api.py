@@ -203,7 +203,8 @@ class Project:
             MissingStage: when a step lacks what an earlier one makes.
             BadInput: when another process holds the project.
         """
-        from clisc_engine.stages.pipeline import STAGES, run_stage
+        from clisc_engine.graph import STAGES
+        from clisc_engine.stages.pipeline import run_stage
 
         if unknown := set(steps) - set(STAGES):
             raise BadInput(f"There is no step {sorted(unknown)[0]!r}; the steps are {', '.join(STAGES)}.")
@@ -222,11 +223,11 @@ class Project:
         Raises:
             MissingStage: when ``self-train`` has not run.
         """
-        from clisc_engine.stages.self_train import NETWORK
+        from clisc_engine.products import ROUND2, UNET_ROUND2
         from clisc_engine.stages.unet_prediction import predict_cases
 
         with self._held(Control(device), progress) as control:
-            return predict_cases(self._stored, NETWORK, "masks/round2", "evaluate", tuple(splits), control)
+            return predict_cases(self._stored, UNET_ROUND2, ROUND2, "evaluate", tuple(splits), control)
 
     def evaluate(
         self,

@@ -14,7 +14,7 @@ import safetensors
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import difference, fingerprint
-from clisc_engine.project import MADE_BY
+from clisc_engine.graph import MADE_BY
 from clisc_engine.store import disk_faults, write_atomically
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ class Checkpoint:
         """
         origin = self.made_from()
         if origin is None:
-            command = MADE_BY.get(self.name, "train")
-            raise MissingStage(f"{self.name} is not trained yet; run `clisc {command}` first.")
+            raise MissingStage(f"{self.name} is not trained yet; run `clisc {MADE_BY[self.name]}` first.")
         return fingerprint(origin)
 
     def load(self, module: nn.Module) -> None:
@@ -186,11 +185,8 @@ class Checkpoint:
         return origin, digest
 
     def _damaged(self, why: str) -> BadInput:
-        command = MADE_BY.get(self.name, "train")
-        return BadInput(
-            f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it, then run "
-            f"`clisc {command}` again."
-        )
+        again = f", then run `clisc {MADE_BY[self.name]}` again" if self.name in MADE_BY else ""
+        return BadInput(f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it{again}.")
 
 
 def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +13,9 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
+from clisc_engine.graph import ARRAYS
+from clisc_engine.products import Array
 from clisc_engine.store import Seal, Store
-
-GROUPS = ("labels", "cams", "masks")
-"""Groups of a case that hold arrays."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What an array of a kind must be like.
-
-    Attributes:
-        dtype: of its values.
-        dimensions: 3 for (Z, Y, X), 1 for (Z,).
-        values: the only values allowed; empty allows all that are finite.
-    """
-
-    dtype: str
-    dimensions: int
-    values: tuple[int, ...] = ()
-
-
-MASK = Expected("uint8", 3, (0, 1))
-KINDS = {
-    "image": Expected("float16", 3),
-    "reference": MASK,
-    "labels/probability": Expected("float32", 1),
-    "labels/tumour": Expected("uint8", 1, (0, 1, 255)),
-    "cams": Expected("uint8", 3),
-    "masks": MASK,
-}
 
 
 def array_problem(store: Store, path: str, kind: str, seal: Seal, shape: Sequence[int]) -> str:
@@ -112,18 +84,31 @@ def state_problem(path: Path) -> str:
 
 
 def _content_problem(data: npt.NDArray[Any], kind: str, shape: Sequence[int]) -> str:
-    expected = KINDS.get(kind) or KINDS.get(kind.split("/")[0])
+    expected = _declared(kind)
     if expected is None:
         return ""
-    if data.dtype != expected.dtype or data.ndim != expected.dimensions:
-        return f"it is {data.ndim}-D {data.dtype}, not {expected.dimensions}-D {expected.dtype}"
+    axes = len(expected.shape)
+    if data.dtype != expected.dtype or data.ndim != axes:
+        return f"it is {data.ndim}-D {data.dtype}, not {axes}-D {expected.dtype}"
     if shape and tuple(data.shape) != tuple(shape)[: data.ndim]:
         return f"its shape {data.shape} does not match that of the image, {tuple(shape)}"
     if data.dtype.kind == "f" and not np.isfinite(data).all():
         return "it holds NaN or infinite values"
     if expected.values and (odd := set(np.unique(data).tolist()) - set(expected.values)):
         return f"it holds the value {min(odd)}, which no {kind} has"
+    if expected.bounds and data.size:
+        low, high = expected.bounds
+        least, most = float(data.min()), float(data.max())
+        if least < low or most > high:
+            return f"it holds the value {least if least < low else most:g}, outside {low:g} to {high:g}"
     return ""
+
+
+def _declared(kind: str) -> Array | None:
+    """What the array is to be like; an array of a name of one's own, like the others of its group."""
+    group = kind.partition("/")[0]
+    alike = (array for name, array in ARRAYS.items() if name.startswith(f"{group}/"))
+    return ARRAYS.get(kind) or (next(alike, None) if "/" in kind else None)
 
 
 def _innermost(error: BaseException) -> str:

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from clisc_engine.case_names import is_case_name
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.products import IMAGE
+from clisc_engine.products import REFERENCE as REFERENCE
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
 from clisc_engine.store import Seal, Store, disk_faults
@@ -29,25 +31,8 @@ STAGING = ".clisc-init"
 """Folder inside the project's in which `init` makes it."""
 
 SPLITS = ("train", "valid", "test")
-REFERENCE = "reference"
 RECORD = "case"
 """The attribute of a case's group that holds its record."""
-
-MADE_BY = {
-    "image": "init",
-    "labels/probability": "label",
-    "labels/tumour": "label",
-    "cams/raw": "cam",
-    "cams/amda": "amda",
-    "masks/sam": "prompt-sam",
-    "masks/round1": "self-train",
-    "masks/sam-round1": "self-train",
-    "classifier-raw": "cam",
-    "classifier-amda": "amda",
-    "unet-round1": "train",
-    "unet-round2": "self-train",
-}
-"""The command that makes an array or a checkpoint, for messages that say what to run."""
 
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -235,7 +220,7 @@ class Project:
     def add_case(self, info: CaseInfo, image: npt.NDArray[Any], seal: Seal) -> None:
         """Import a case: its image first, its record last; the image keeps a copy of the record."""
         record = {RECORD: asdict(info)}
-        self.store.write(f"cases/{info.name}/image", image, seal, record)
+        self.store.write(f"cases/{info.name}/{IMAGE}", image, seal, record)
         self.store.write_group(f"cases/{info.name}", record)
 
     def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:

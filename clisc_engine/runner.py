@@ -15,7 +15,8 @@ import numpy.typing as npt
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, EndedElsewhere, MissingStage, RankLost, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
-from clisc_engine.project import MADE_BY, CaseArrays
+from clisc_engine.graph import command_for
+from clisc_engine.project import CaseArrays
 from clisc_engine.ranks import Queue
 from clisc_engine.store import Seal
 
@@ -297,5 +298,5 @@ def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
 
 def missing_message(case: CaseArrays, array: str) -> str:
     """That a case lacks an array, and the command that makes it."""
-    command = MADE_BY.get(array, "init")
+    command = command_for(array, case.info.split)
     return f"Case {case.info.name} has no {array} yet; run `clisc {command}` first."

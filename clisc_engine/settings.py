@@ -1,7 +1,8 @@
 """Every setting of the method, typed, bounded and explained in one place.
 
 The defaults are the paper's where the paper gives a value ("paper: ..."), else the authors' released
-code's ("code: ..."), else ours. What the presets ``fast`` and ``tiny`` change stands in presets.py.
+code's ("code: ..."), else ours. A setting that clisc 0.1.0 did not have defaults to what 0.1.0 did, since
+its projects lack the key. What the presets change stands in presets.py.
 """
 
 from __future__ import annotations
@@ -128,6 +129,11 @@ class CamSettings(Section):
     )
     layers: Annotated[list[CamLayer], Field(min_length=1)] = Field(
         ["layer3"], description="layers to map, fused by their maximum (code: layer3)"
+    )
+    slices: Literal["tumour", "tumour-or-uncertain"] = Field(
+        "tumour-or-uncertain",
+        description="slices that get a map if the classifier sees a tumour too: those that CLIP labels "
+        "tumour (paper), or also those that it is uncertain of",
     )
 
 

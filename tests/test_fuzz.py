@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clisc_engine import journal
 from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.splits import read_split
@@ -25,7 +26,6 @@ from clisc_engine.settings_keys import known_keys, parse_assignment, with_change
 from clisc_engine.stages.evaluation_document import GROUP_IN_STORE, load
 from clisc_engine.stages.prediction_files import RECORD as PREDICTIONS
 from clisc_engine.stages.prediction_files import recorded
-from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import SEAL, Seal, Store
 
 FAST = settings(

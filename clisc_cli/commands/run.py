@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,11 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, with_run_options
 from clisc_cli.reports import show_report
 from clisc_cli.words import shortened
+from clisc_engine.products import Stage
 
 if TYPE_CHECKING:
     from clisc_engine.control import Control
     from clisc_engine.project import Project
-
-Stage = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"]
 
 
 @with_run_options
@@ -63,7 +62,8 @@ def run_stages(
         CasesFailed: in the end, when cases failed in any stage.
     """
     from clisc_engine.errors import CasesFailed
-    from clisc_engine.stages.pipeline import EVALUATE, run_evaluation, run_stage
+    from clisc_engine.graph import EVALUATE
+    from clisc_engine.stages.pipeline import run_evaluation, run_stage
 
     reports: list[dict[str, Any]] = []
     failures: list[str] = []

@@ -16,8 +16,28 @@ def dice(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     return 2 * int((first & second).sum()) / total if total else 1.0
 
 
+def s3f_similarity(prediction: npt.NDArray[Any], answer: npt.NDArray[Any], *, ill: bool) -> float:
+    """How far the network and SAM agree on a volume, for S3F: their masks' Dice, in [0, 1].
+
+    Two empty masks of an ill volume count 0. S3F takes agreement for quality, but SAM is prompted by the
+    prediction: where that is empty SAM is never asked, so its empty mask confirms nothing, and CLIP
+    contradicts it. Where CLIP sees no tumour either, an empty mask is what all of them say, and counts 1.
+
+    Args:
+        prediction: round 1's mask.
+        answer: SAM's mask for prompts from it, of the same shape.
+        ill: whether CLIP says that any slice of the volume shows a tumour.
+    """
+    if ill and not np.any(prediction) and not np.any(answer):
+        return 0.0
+    return dice(prediction, answer)
+
+
 def s3f_keep(scores: Mapping[str, float], p: float) -> set[str]:
     """The cases whose score is not under the p-th percentile of all scores.
+
+    Where so many score 0 that the percentile is 0, these go too: to agree on nothing is never enough,
+    as long as another case is better.
 
     Args:
         scores: similarity of SAM's answer and the network's prediction by case.
@@ -26,4 +46,5 @@ def s3f_keep(scores: Mapping[str, float], p: float) -> set[str]:
     if not scores:
         return set()
     cut = np.percentile(list(scores.values()), p)
-    return {name for name, score in scores.items() if score >= cut}
+    nothing = p > 0 and max(scores.values()) > 0
+    return {name for name, score in scores.items() if score >= cut and (score > 0 or not nothing)}

@@ -14,18 +14,20 @@ from datetime import datetime, timezone
 from typing import Any
 
 from clisc_engine import journal
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.presets import preset
+from clisc_engine.products import LABELS, SAM_MASKS
 from clisc_engine.project import SPLITS, CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.settings_help import explain
 from clisc_engine.settings_keys import known_keys, value_of
 from clisc_engine.stages import evaluation_tables, s3f_table
-from clisc_engine.stages.recipes import ROWS
 from clisc_engine.stages.status import next_stage
 from clisc_engine.stages.survey import survey
 
-TRAININGS = ("classifier-raw", "classifier-amda", "unet-round1", "unet-round2")
+TRAININGS = tuple(name for name in NETWORKS if MADE_BY[name] in STAGES)
 PACKAGES = (
     "torch",
     "torchvision",
@@ -200,7 +202,7 @@ def _stages(project: Project, statuses: Sequence[Any]) -> list[StageLine]:
 def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:
     """Digests in the seals: what the arrays were made with, not what the settings ask for now."""
     found: dict[str, str] = {}
-    for name, array, key in (("CLIP", "labels/tumour", "clip"), ("SAM", "masks/sam", "sam")):
+    for name, array, key in (("CLIP", LABELS, "clip"), ("SAM", SAM_MASKS, "sam")):
         seals = [seal for case in cases if (seal := case.seal(array))]
         digests = sorted({seal.made_from[key] for seal in seals if key in seal.made_from})
         if digests:
@@ -224,9 +226,9 @@ def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
     """Counted over the cases that can be read; what is damaged is for `verify` to name."""
     counts: Counter[int] = Counter()
     for case in cases:
-        if case.seal("labels/tumour") is not None:
+        if case.seal(LABELS) is not None:
             with suppress(BadInput):
-                counts.update(case.read("labels/tumour").tolist())
+                counts.update(case.read(LABELS).tolist())
     return {"tumour": counts[1], "normal": counts[0], "uncertain": counts[255]} if counts else {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from clisc_engine.products import AMDA_MAPS, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.stages.show import BOX, COLOURS, REFERENCE
 
 
@@ -33,13 +34,13 @@ class Layer:
     shown: bool = False
 
 
-PROMPTS = Layer("prompts", "cams/amda", "prompts: box and points", "prompts", "3", BOX, "6 4", shown=True)
+PROMPTS = Layer("prompts", AMDA_MAPS, "prompts: box and points", "prompts", "3", BOX, "6 4", shown=True)
 LAYERS = (
-    Layer("cam", "cams/raw", "CAM", "map", "1"),
-    Layer("amda", "cams/amda", "CAM with AMDA", "map", "2"),
+    Layer("cam", RAW_MAPS, "CAM", "map", "1"),
+    Layer("amda", AMDA_MAPS, "CAM with AMDA", "map", "2"),
     PROMPTS,
-    Layer("sam", "masks/sam", "SAM's mask", "mask", "4", COLOURS["masks/sam"], shown=True),
-    Layer("round1", "masks/round1", "round 1", "mask", "5", COLOURS["masks/round1"], "2 3"),
-    Layer("final", "masks/round2", "final mask", "mask", "6", COLOURS["masks/round2"], shown=True),
+    Layer("sam", SAM_MASKS, "SAM's mask", "mask", "4", COLOURS[SAM_MASKS], shown=True),
+    Layer("round1", ROUND1, "round 1", "mask", "5", COLOURS[ROUND1], "2 3"),
+    Layer("final", ROUND2, "final mask", "mask", "6", COLOURS[ROUND2], shown=True),
     Layer("reference", "reference", "reference", "mask", "7", REFERENCE, "8 3", shown=True),
 )

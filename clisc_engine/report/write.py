@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import STEPS
 from clisc_engine.project import Project
 from clisc_engine.report import charts, tables
 from clisc_engine.report.choose import first_of, place_in_words, spread
@@ -22,7 +23,6 @@ from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.layers import LAYERS
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
-from clisc_engine.stages.pipeline import EVALUATE, STAGES
 from clisc_engine.stages.show import case_picture
 from clisc_engine.store import write_atomically
 from clisc_engine.words import seconds_in_words
@@ -131,7 +131,7 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
     page = environment.get_template("report.html").render(
         story=story,
         stages={line.stage: line for line in story.stages},
-        order=[*STAGES, EVALUATE],
+        order=STEPS,
         pictured=[case for case in shown if _is_pictured(case)],
         viewed=[case for case in shown if _is_viewed(case)],
         places={case.name: index for index, case in enumerate(filter(_is_viewed, shown))},

@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clisc_engine.control import Control
+from clisc_engine.products import SAM_BOX, SAM_POINTS, SAM_ROUND1, UNET_WITHOUT_S3F
 from clisc_engine.project import Project
-from clisc_engine.settings import PromptSettings
 from clisc_engine.stages.prompt_sam import prompt_from_cam
 from clisc_engine.stages.requirements import require
-from clisc_engine.stages.self_train import ANSWER, train_round2
-
-WITHOUT_S3F = "unet-without-s3f"
+from clisc_engine.stages.self_train import train_round2
 
 
 def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> None:
     """Make ``masks/sam-points``, ``masks/sam-box`` and the network trained with p = 0."""
     here = replace(control, splits=splits)
-    prompts = project.settings.prompts.model_dump()
-    for kind in ("points", "box"):
-        variant = PromptSettings.model_validate({**prompts, "kind": kind})
-        prompt_from_cam(project, here, variant, f"masks/sam-{kind}")
-    everyone = require(project.cases(("train",)), ANSWER, split="train")
-    train_round2(project, WITHOUT_S3F, everyone, control)
+    for array in (SAM_POINTS, SAM_BOX):
+        prompt_from_cam(project, here, array)
+    everyone = require(project.cases(("train",)), SAM_ROUND1, split="train")
+    train_round2(project, UNET_WITHOUT_S3F, everyone, control)

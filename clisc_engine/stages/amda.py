@@ -9,22 +9,20 @@ import numpy as np
 import torch
 
 from clisc_engine.control import Control
+from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
 from clisc_engine.imaging.window import square
+from clisc_engine.products import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
-from clisc_engine.stages import recipes
-from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, Step, train_and_map
+from clisc_engine.stages.cam import train_and_map
 from clisc_engine.stages.classifier_training import LabelledSlices, labelled_slices
 from clisc_engine.stages.slices import windowed
-
-CLASSIFIER = "classifier-amda"
 
 
 def amda(project: Project, control: Control) -> Report:
     """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``."""
-    step = Step("amda", CLASSIFIER, "cams/amda", "cams/raw", recipes.amda_origin, with_masked_copies)
-    return train_and_map(project, step, control)
+    return train_and_map(project, AMDA_MAPS, with_masked_copies, control)
 
 
 def with_masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
@@ -44,7 +42,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     labels: list[int] = []
     for case in cases:
         control.check_stop()
-        image, maps, label = (case.read(a) for a in ("image", "cams/raw", "labels/tumour"))
+        image, maps, label = (case.read(a) for a in (IMAGE, RAW_MAPS, LABELS))
         brain, slices = image != 0, windowed(image, project.settings.window)
         rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])
         certain = np.flatnonzero((label != UNCERTAIN) & brain.any(axis=(1, 2)))

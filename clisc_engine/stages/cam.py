@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,15 @@ from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
+from clisc_engine.core.labelling import NORMAL, TUMOUR
+from clisc_engine.graph import ARRAYS
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.models.device import autocast, pick_device
+from clisc_engine.products import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.settings import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier_training import (
     LabelledSlices,
@@ -31,63 +35,43 @@ from clisc_engine.stages.classifier_training import (
 )
 from clisc_engine.stages.slices import windowed
 
-CLASSIFIER = "classifier-raw"
-TUMOUR, UNCERTAIN = 1, 255
-
-
-@dataclass(frozen=True)
-class Step:
-    """A classifier's training and its maps: `cam`'s, or `amda`'s.
-
-    Attributes:
-        stage: the command.
-        classifier: the network's name.
-        array: the maps it makes.
-        needs: array that every train case must have.
-        origin: all that the classifier is made from.
-        slices: the labelled slices it learns from.
-    """
-
-    stage: str
-    classifier: str
-    array: str
-    needs: str
-    origin: Callable[[Project, Sequence[CaseArrays]], dict[str, str]]
-    slices: Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
+Slices: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
+"""Gathers the labelled slices that a classifier learns from."""
 
 
 def cam(project: Project, control: Control) -> Report:
     """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    step = Step("cam", CLASSIFIER, "cams/raw", "labels/tumour", recipes.raw_origin, labelled_slices)
-    return train_and_map(project, step, control)
+    return train_and_map(project, RAW_MAPS, labelled_slices, control)
 
 
-def train_and_map(project: Project, step: Step, control: Control) -> Report:
-    """Train the step's classifier where it is not fresh, then make its maps; the time is of both."""
+def train_and_map(project: Project, array: str, slices_of: Slices, control: Control) -> Report:
+    """Train the classifier of the maps ``array`` where it is not fresh, then make them.
+
+    The report's time is of both.
+    """
     started = time.monotonic()
-    cases = training_cases(project, step.needs)
-    origin = step.origin(project, cases)
-    reason = needs_training(project, step.classifier, origin, control)
+    classifier = ARRAYS[array].network
+    cases = training_cases(project, classifier)
+    origin = recipes.network(project, classifier, cases)
+    reason = needs_training(project, classifier, origin, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
-        slices = step.slices(project, train, control)
+        slices = slices_of(project, train, control)
         watched = labelled_slices(project, valid, control)
-        train_classifier(project, step.classifier, origin, slices, watched, control)
-    report = map_cases(project, step.classifier, step.array, step.stage, control, reason)
+        train_classifier(project, classifier, origin, slices, watched, control)
+    report = map_cases(project, array, control, reason)
     report.seconds = time.monotonic() - started
     return report
 
 
-def map_cases(
-    project: Project, classifier: str, array: str, stage: str, control: Control, retrain: str
-) -> Report:
-    """Make the class activation maps of every case with a trained classifier.
+def map_cases(project: Project, array: str, control: Control, retrain: str) -> Report:
+    """Make the class activation maps ``array`` of every case with their trained classifier.
 
     A map is (Z, Y, X) uint8, 255 standing for 1; slices that CLIP calls normal, or that the
-    classifier does, are 0.
+    classifier does, are 0, and with ``cam.slices`` = "tumour" those that CLIP is uncertain of too.
     """
-    checkpoint = Checkpoint(project.checkpoints, classifier)
+    checkpoint = Checkpoint(project.checkpoints, ARRAYS[array].network)
     trained = f"untrained: {retrain}" if control.dry_run and retrain else checkpoint.fingerprint()
 
     def load() -> Work:
@@ -97,14 +81,18 @@ def map_cases(
         batch = BatchSize(control.batch_size or 32, "slices", control)
 
         def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            labels = arrays["labels/tumour"]
-            candidates = (labels == TUMOUR) | (labels == UNCERTAIN)
-            return {array: _maps(project, module, arrays["image"], candidates, control, batch)}
+            candidates = slices_to_map(arrays[LABELS], project.settings.cam)
+            return {array: _maps(project, module, arrays[IMAGE], candidates, control, batch)}
 
         return work
 
-    recipe = recipes.maps(project.settings, stage, array, classifier, trained, load)
+    recipe = recipes.array(project.settings, array, load, trained=trained)
     return run_cases(recipe, project.cases(control.splits), control)
+
+
+def slices_to_map(labels: npt.NDArray[np.uint8], settings: CamSettings) -> npt.NDArray[np.bool_]:
+    """Which slices may get a map, (Z,), by CLIP's labels (Z,) of 0 normal, 1 tumour and 255 uncertain."""
+    return labels == TUMOUR if settings.slices == "tumour" else labels != NORMAL
 
 
 def _maps(

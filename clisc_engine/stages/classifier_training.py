@@ -12,12 +12,16 @@ from torch.nn import functional
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
+from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import NETWORKS
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
+from clisc_engine.products import IMAGE, LABELS
 from clisc_engine.project import CaseArrays, Project
+from clisc_engine.stages import recipes
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
 from clisc_engine.team import Lone, join_team
@@ -62,9 +66,9 @@ def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Cont
     labels: list[np.ndarray] = []
     for case in cases:
         control.check_stop()
-        image = case.read("image")
-        label = case.read("labels/tumour")
-        certain = (label != 255) & (image != 0).any(axis=(1, 2))
+        image = case.read(IMAGE)
+        label = case.read(LABELS)
+        certain = (label != UNCERTAIN) & (image != 0).any(axis=(1, 2))
         slices.append(square(windowed(image, project.settings.window)[certain], size))
         labels.append(label[certain].astype(np.int64))
     empty = np.zeros((0, size, size), np.uint8)
@@ -93,17 +97,18 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     ).to(device)
 
 
-def training_cases(project: Project, array: str) -> list[CaseArrays]:
+def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
     """The cases that a classifier's training reads: valid ones only where they choose the epoch.
 
     Raises:
         BadInput: when a split that it reads is empty.
-        MissingStage: when no case of it has the array.
+        MissingStage: when one of its cases lacks what the classifier learns from.
     """
+    array, watches = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].watches
     cases = require(project.cases(("train",)), array, split="train")
-    if project.settings.classifier.select == "last":
+    if "valid" not in recipes.splits_of(project.settings, classifier):
         return cases
-    return cases + require_watched(project.cases(("valid",)), array, setting="classifier.select")
+    return cases + require_watched(project.cases(("valid",)), array, setting=watches)
 
 
 def train_classifier(

@@ -14,11 +14,19 @@ from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint
+from clisc_engine.products import (
+    ROUND1,
+    ROUND2,
+    UNET_ROUND1,
+    UNET_ROUND2,
+    UNET_WITHOUT_S3F,
+    WITHOUT_S3F,
+)
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import missing_message, spread
-from clisc_engine.stages import evaluation_tables, self_train, train
+from clisc_engine.stages import evaluation_tables
 from clisc_engine.stages.ablation import ablate
-from clisc_engine.stages.recipes import evaluation_origin, present_rows
+from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
 from clisc_engine.stages.sam_answers import region_of_interest
 from clisc_engine.stages.unet_prediction import predict_cases
 
@@ -66,6 +74,8 @@ def evaluate(
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
         return stored
+    if stored and not same:
+        control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], origin)}")
     for case in cases:
         for array in present.values():
             if case.seal(array) is None:
@@ -82,9 +92,9 @@ def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dic
     """Make the predictions that are lacking; the errors of the cases that failed."""
     failed: dict[str, str] = {}
     for network, array in (
-        (train.NETWORK, "masks/round1"),
-        (self_train.NETWORK, "masks/round2"),
-        ("unet-without-s3f", "masks/without-s3f"),
+        (UNET_ROUND1, ROUND1),
+        (UNET_ROUND2, ROUND2),
+        (UNET_WITHOUT_S3F, WITHOUT_S3F),
     ):
         if Checkpoint(project.checkpoints, network).made_from() is not None:
             failed |= predict_cases(project, network, array, "evaluate", splits, control).failed

@@ -14,22 +14,19 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from clisc_engine import journal
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
-from clisc_engine.integrity import GROUPS
+from clisc_engine.graph import ARRAYS, NETWORKS, STAGES
+from clisc_engine.products import IMAGE, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project import REFERENCE, SPLITS, CaseInfo
 from clisc_engine.stages import evaluation_document
-from clisc_engine.stages.recipes import ROWS
 from clisc_engine.store import Seal, Store
 
-MADE_IN = {
-    "label": ("labels/probability", "labels/tumour"),
-    "cam": ("cams/raw",),
-    "amda": ("cams/amda",),
-    "prompt-sam": ("masks/sam",),
+MADE_IN: Mapping[str, tuple[str, ...]] = {
+    step: tuple(name for name, array in ARRAYS.items() if array.command == step and array.cases == "all")
+    for step in STAGES
 }
-"""The arrays that a case has after a run of these stages."""
-
-NETWORKS = ("classifier-", "unet-")
+"""The arrays that every case has after a run of these steps."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,14 @@ def needed_arrays(
             needed.setdefault(claim.name, claim.reason)
     for array, seal in seals.items():
         for origin in seal.made_from:
-            if origin == "image" or origin.split("/")[0] in GROUPS:
+            if origin in ARRAYS and origin != REFERENCE:
                 needed.setdefault(origin, f"{array} was made from it")
-    labels = MADE_IN["label"]
-    if there := [array for array in labels if array in seals]:
-        for array in labels:
-            needed.setdefault(array, f"it is made with {there[0]}")
+    for array, declared in ARRAYS.items():
+        for one, other in ((array, declared.along_with), (declared.along_with, array)):
+            if one and other in seals:
+                needed.setdefault(one, f"it is made with {other}")
     if info is not None:
-        needed["image"] = "it was imported"
+        needed[IMAGE] = "it was imported"
         if info.has_reference:
             needed[REFERENCE] = "it was imported"
     return needed
@@ -95,11 +92,11 @@ def needed_networks(root: Path, seals: Iterable[tuple[str, Seal]]) -> dict[str, 
     for path, seal in seals:
         times.append(seal.time)
         for origin in seal.made_from:
-            if origin.startswith(NETWORKS):
+            if origin in NETWORKS:
                 needed.setdefault(origin, f"{path} was made with it")
     for entry in journal.read(root / "logs"):
         for name in entry.made:
-            if name.startswith(NETWORKS) and _end(entry) >= min(times, default="9999"):
+            if name in NETWORKS and _end(entry) >= min(times, default="9999"):
                 needed.setdefault(name, f"`clisc {entry.stage}` trained it at {_end(entry)}")
     return needed
 
@@ -130,12 +127,12 @@ def _by_evaluation(store: Store) -> Iterator[tuple[str, Claim]]:
 
 
 def _by_similarities(root: Path) -> Iterator[tuple[str, Claim]]:
-    path = root / "results" / "similarities.json"
+    path = root / SIMILARITIES
     with suppress(OSError, ValueError):
         when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
         found = json.loads(path.read_text(encoding="utf-8"))
         for case in found if isinstance(found, dict) else ():
-            for array in ("masks/round1", "masks/sam-round1"):
+            for array in (ROUND1, SAM_ROUND1):
                 yield case, Claim(array, "S3F compared it", when)
 
 

@@ -12,16 +12,18 @@ import numpy as np
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import write_mask
-from clisc_engine.project import MADE_BY, CaseArrays, Project
+from clisc_engine.products import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
+from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
 from clisc_engine.stages.survey import survey
 from clisc_engine.stages.unet_prediction import predict_cases
 from clisc_engine.tables import write_table
 
-NETWORKS = {"round1": "unet-round1", "round2": "unet-round2"}
+NETWORKS = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
 """Masks that a network predicts: they are made where they are lacking."""
 
 
@@ -69,24 +71,23 @@ def cases_with_masks(project: Project, masks: str, control: Control) -> list[Cas
         known = sorted(
             {name for case in everyone for name in project.store.children(f"cases/{case.info.name}/masks")}
         )
-        if array not in MADE_BY and masks not in known:
-            raise BadInput(
-                f"There are no masks {masks!r}; try {', '.join(known) or 'sam after prompt-sam'}."
+        if array in ARRAYS:
+            raise MissingStage(f"No case has {array} yet; run `clisc {MADE_BY[array]}` first.")
+        if masks in known:
+            raise MissingStage(
+                f"None of the cases asked for has {array}; others have, but no step makes it."
             )
-        raise MissingStage(f"No case has {array} yet; run `clisc {MADE_BY.get(array, 'run')}` first.")
+        raise BadInput(f"There are no masks {masks!r}; try {', '.join(known) or 'sam after prompt-sam'}.")
     return having
 
 
 def stale_steps(project: Project, masks: str) -> list[str]:
     """The steps behind ``masks/<masks>`` whose results are not what the settings now ask for."""
-    last = MADE_BY.get(NETWORKS.get(masks, f"masks/{masks}"), "prompt-sam")
-    steps = []
-    for status in survey(project):
-        if status.state == "stale":
-            steps.append(status.stage)
-        if status.stage == last:
-            break
-    return steps
+    array = f"masks/{masks}"
+    behind = steps_behind(array) if array in ARRAYS else []
+    return [
+        status.stage for status in survey(project) if status.state == "stale" and status.stage in behind
+    ]
 
 
 def export_tables(project: Project, out: Path) -> list[Path]:
@@ -98,9 +99,9 @@ def export_tables(project: Project, out: Path) -> list[Path]:
     Raises:
         MissingStage: when nothing has been labelled yet.
     """
-    labelled = [case for case in project.cases() if case.seal("labels/tumour") is not None]
+    labelled = [case for case in project.cases() if case.seal(LABELS) is not None]
     if not labelled:
-        raise MissingStage("No case has labels/tumour yet; run `clisc label` first.")
+        raise MissingStage(f"No case has {LABELS} yet; run `clisc {MADE_BY[LABELS]}` first.")
     out.mkdir(parents=True, exist_ok=True)
     slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
     write_table(out / "slices.csv", list(slices[0]), slices)
@@ -116,7 +117,7 @@ def export_tables(project: Project, out: Path) -> list[Path]:
 def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:
     """One row a slice: z counts from the brain's first slice, axial_slice from the volume's."""
     first = case.info.placement["crop"][0][0]
-    pairs = zip(case.read("labels/probability"), case.read("labels/tumour"), strict=True)
+    pairs = zip(case.read(PROBABILITY), case.read(LABELS), strict=True)
     for z, (probability, label) in enumerate(pairs):
         yield {
             "case": case.info.name,

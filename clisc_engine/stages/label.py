@@ -9,6 +9,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import autocast, pick_device
+from clisc_engine.products import LABELS, PROBABILITY
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes
@@ -51,8 +52,8 @@ def label(project: Project, control: Control) -> Report:
                 confidence=settings.label.confidence,
                 vote=vote.for_spacing(case.info.spacing[0]),
             )
-            return {"labels/probability": probability, "labels/tumour": labels}
+            return {PROBABILITY: probability, LABELS: labels}
 
         return work
 
-    return run_cases(recipes.label(settings, load), project.cases(control.splits), control)
+    return run_cases(recipes.array(settings, LABELS, load), project.cases(control.splits), control)

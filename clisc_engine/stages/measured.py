@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.declarations import ROWS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages import evaluation_tables
-from clisc_engine.stages.recipes import ROWS
 
 
 def measured(project: Project, case: CaseArrays) -> tuple[npt.NDArray[np.bool_] | None, dict[str, float]]:

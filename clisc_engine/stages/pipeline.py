@@ -8,21 +8,19 @@ from typing import Any
 from clisc_engine import journal
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import EVALUATE, STEPS
+from clisc_engine.products import Stage
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
 
-EVALUATE = "evaluate"
-STAGES = ("label", "cam", "amda", "prompt-sam", "train", "self-train")
-"""The stages that make arrays and networks; `evaluate` follows them."""
 
-
-def between(first: str | None, last: str | None) -> list[str]:
+def between(first: Stage | None, last: Stage | None) -> list[Stage]:
     """The stages from ``first`` until ``last``, both included; all by default.
 
     Raises:
         BadInput: when the last comes before the first.
     """
-    names = [*STAGES, EVALUATE]
+    names = list(STEPS)
     start = names.index(first) if first else 0
     stop = names.index(last) if last else len(names) - 1
     if stop < start:
@@ -31,7 +29,7 @@ def between(first: str | None, last: str | None) -> list[str]:
 
 
 def run_stage(name: str, project: Project, control: Control) -> Report:
-    """Run one of `STAGES`; what is fresh is skipped. Its module and function bear its name."""
+    """Run one of the graph's `STAGES`; what is fresh is skipped. Its module and function bear its name."""
     function = name.replace("-", "_")
     stage = getattr(importlib.import_module(f"clisc_engine.stages.{function}"), function)
     with journal.entry(project, name, control) as note:

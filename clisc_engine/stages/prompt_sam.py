@@ -14,9 +14,10 @@ from clisc_engine.embedding_cache import EmbeddingCache
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.sam import load_sam
+from clisc_engine.products import AMDA_MAPS, IMAGE, SAM_MASKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.settings import PromptSettings, Settings
+from clisc_engine.settings import Settings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.sam_answers import Prompter, SamSizes, region_of_interest
 
@@ -26,18 +27,19 @@ Prompters: TypeAlias = Callable[[CaseArrays, npt.NDArray[Any]], Prompter]
 
 def prompt_sam(project: Project, control: Control) -> Report:
     """Make ``masks/sam`` (Z, Y, X) uint8 from ``cams/amda``."""
-    return prompt_from_cam(project, control, project.settings.prompts, "masks/sam")
+    return prompt_from_cam(project, control, SAM_MASKS)
 
 
-def prompt_from_cam(project: Project, control: Control, prompts: PromptSettings, array: str) -> Report:
-    """SAM's masks for one kind of prompts, stored as ``array``."""
+def prompt_from_cam(project: Project, control: Control, array: str) -> Report:
+    """SAM's masks for the kind of prompts that ``array`` stands for, stored as it."""
     settings = project.settings
+    prompts = recipes.prompts_of(settings, array)
 
     def load() -> Work:
         prompter_of = open_sam(project, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            image, cam = arrays["image"], arrays["cams/amda"]
+            image, cam = arrays[IMAGE], arrays[AMDA_MAPS]
             prompter = prompter_of(case, image)
 
             def answer(roi: np.ndarray) -> np.ndarray:
@@ -48,7 +50,7 @@ def prompt_from_cam(project: Project, control: Control, prompts: PromptSettings,
 
         return work
 
-    recipe = recipes.sam_masks(settings, prompts, array, load)
+    recipe = recipes.array(settings, array, load)
     return run_cases(recipe, project.cases(control.splits), control)
 
 
@@ -67,7 +69,7 @@ def open_sam(project: Project, control: Control) -> Prompters:
     }
 
     def prompter_of(case: CaseArrays, image: npt.NDArray[Any]) -> Prompter:
-        seal = case.seal("image")
+        seal = case.seal(IMAGE)
         key = fingerprint({**made_from, "image": seal.fingerprint if seal else ""})
         seed = case_seed(settings, case)
         return Prompter(sam, image, settings, control, sizes, kept, case.info.name, key, seed)

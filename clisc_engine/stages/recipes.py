@@ -1,48 +1,26 @@
-"""What each step needs, makes, and is made from: freshness and staleness follow from this alone.
+"""What each product of a project is made from, as the graph declares it: freshness follows from this alone.
 
 No voxel is read and no network loaded here, so that `clisc status` answers at once.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from clisc_engine import graph
 from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.declarations import GOING_ON, ROWS
 from clisc_engine.fingerprint import fingerprint, settings_used
+from clisc_engine.graph import ARRAYS, NETWORKS
 from clisc_engine.models.clip_file import clip_digest
 from clisc_engine.models.weights import sam_digest
+from clisc_engine.products import EVALUATION
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import CaseStage, Work
 from clisc_engine.settings import PromptSettings, Settings, UnetSettings
-
-ROWS = {
-    "cam-raw": "cams/raw",
-    "cam-amda": "cams/amda",
-    "sam-points": "masks/sam-points",
-    "sam-box": "masks/sam-box",
-    "sam": "masks/sam",
-    "without-self-training": "masks/round1",
-    "without-s3f": "masks/without-s3f",
-    "full": "masks/round2",
-}
-"""The rows of the paper's Table 2 and the array each one measures."""
-
-INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
-"""Settings of a U-Net that change its predictions alone, not its training."""
-
-REPLACED = ("epochs", "learning_rate")
-"""Settings that a round 2 which goes on from round 1 takes from ``s3f`` instead of ``unet``."""
-
-_SAM = (
-    "prompts.per_component",
-    "prompts.foreground",
-    "sam.model",
-    "sam.image_size",
-    "sam.equalise",
-    "sam.inside_brain",
-    "window",
-    "seed",
-)
+from clisc_engine.settings_keys import value_of
 
 
 def not_runnable() -> Work:
@@ -50,151 +28,108 @@ def not_runnable() -> Work:
     raise NotImplementedError("this recipe was made to be looked at, not run")
 
 
-def label(settings: Settings, load: Callable[[], Work] = not_runnable) -> CaseStage:
-    """CLIP's slice labels."""
-    digest = clip_digest(settings.label.model, settings.label.pretrained)
-    return CaseStage(
-        name="label",
-        inputs=("image",),
-        outputs=("labels/probability", "labels/tumour"),
-        made_from={**settings_used(settings, "label", "window"), "clip": digest},
-        load=load,
-    )
-
-
-def maps(
+def array(
     settings: Settings,
-    stage: str,
-    array: str,
-    classifier: str,
-    trained: str,
+    name: str,
     load: Callable[[], Work] = not_runnable,
+    *,
+    trained: str = "",
+    step: str = "",
 ) -> CaseStage:
-    """Class activation maps by a classifier whose weights have the fingerprint ``trained``."""
+    """How an array, and those made along with it, comes about.
+
+    Args:
+        settings: the project's.
+        name: the array, e.g. ``cams/raw``.
+        load: loads the models and returns the work for one case.
+        trained: fingerprint of the weights of the network that makes it, if one does.
+        step: the step that is named in its seal; by default the one that makes it.
+
+    Raises:
+        MissingWeights: when the foundation model that makes it is not on this machine.
+    """
+    declared = ARRAYS[name]
+    used = settings_used(settings, *declared.settings)
+    used |= {key: json.loads(used[key]) for key in declared.unquoted}
+    used |= declared.instead
+    if declared.network:
+        used[declared.network] = trained
+    if declared.weights == "clip":
+        used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
+    if declared.weights == "sam":
+        used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
+    outputs = graph.outputs(name)
     return CaseStage(
-        name=stage,
-        inputs=("image", "labels/tumour"),
-        outputs=(array,),
-        made_from={**settings_used(settings, "cam", "window"), classifier: trained},
+        name=step or declared.command.partition(" ")[0],
+        inputs=declared.inputs,
+        outputs=outputs,
+        made_from=used | graph.revisions(*outputs),
         load=load,
     )
 
 
-def sam_masks(
-    settings: Settings, prompts: PromptSettings, array: str, load: Callable[[], Work] = not_runnable
-) -> CaseStage:
-    """SAM's answer to the maps."""
-    return CaseStage(
-        name="prompt-sam",
-        inputs=("image", "cams/amda"),
-        outputs=(array,),
-        made_from={
-            **settings_used(settings, "roi", *_SAM),
-            "prompts.kind": prompts.kind,
-            "prompts.dilation": str(prompts.dilation),
-            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
-        },
-        load=load,
-    )
+def prompts_of(settings: Settings, name: str) -> PromptSettings:
+    """The prompts by which SAM makes a mask, e.g. points alone for ``masks/sam-points``."""
+    instead = {key.removeprefix("prompts."): value for key, value in ARRAYS[name].instead.items()}
+    return PromptSettings.model_validate({**settings.prompts.model_dump(), **instead})
 
 
-def sam_masks_of_round1(settings: Settings, load: Callable[[], Work] = not_runnable) -> CaseStage:
-    """SAM's answer to round 1's predictions."""
-    return CaseStage(
-        name="self-train",
-        inputs=("image", "masks/round1"),
-        outputs=("masks/sam-round1",),
-        made_from={
-            **settings_used(settings, "prompts.kind", "prompts.dilation_self_training", *_SAM),
-            "sam": sam_digest(settings.sam.model, settings.sam.checkpoint),
-        },
-        load=load,
-    )
+def splits_of(settings: Settings, network: str) -> tuple[str, ...]:
+    """The splits that a network's training reads: valid only where it chooses the epoch."""
+    return ("train", "valid") if value_of(settings, NETWORKS[network].watches) == "best" else ("train",)
 
 
-def predictions(
-    settings: Settings,
-    stage: str,
-    array: str,
-    network: str,
-    trained: str,
-    load: Callable[[], Work] = not_runnable,
-) -> CaseStage:
-    """Masks by a U-Net whose weights have the fingerprint ``trained``."""
-    return CaseStage(
-        name=stage,
-        inputs=("image",),
-        outputs=(array,),
-        made_from={**settings_used(settings, *INFERENCE), network: trained},
-        load=load,
-    )
+def start_of(project: Project, network: str) -> Checkpoint | None:
+    """The network whose weights a training starts from; None when it starts from scratch."""
+    before = NETWORKS[network].goes_on_from
+    going_on = before and project.settings.s3f.start == "round1"
+    return Checkpoint(project.checkpoints, before) if going_on else None
 
 
-def classifier_splits(settings: Settings) -> tuple[str, ...]:
-    """The splits that a classifier's training reads: valid only where it chooses the epoch."""
-    return ("train", "valid") if settings.classifier.select == "best" else ("train",)
+def pace_of(project: Project, network: str) -> str:
+    """The section of the settings that holds a training's epochs and learning rate."""
+    return "s3f" if start_of(project, network) else NETWORKS[network].watches.partition(".")[0]
 
 
-def classifier_origin(
-    project: Project, cases: Sequence[CaseArrays], inputs: Sequence[str]
-) -> dict[str, str]:
-    """What determines a classifier: settings, seed, and each case's inputs."""
-    origin = settings_used(
-        project.settings, "classifier", "window", "label.model", "label.pretrained", "seed"
-    )
-    for case in cases:
-        for name in inputs:
-            if seal := case.seal(name):
-                origin[f"{case.info.split}/{case.info.name}/{name}"] = seal.fingerprint
-    return origin
-
-
-def raw_origin(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """What determines ``classifier-raw``."""
-    return classifier_origin(project, cases, ("image", "labels/tumour"))
-
-
-def amda_origin(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """What determines ``classifier-amda``."""
-    return {
-        **classifier_origin(project, cases, ("image", "labels/tumour", "cams/raw")),
-        **settings_used(project.settings, "amda"),
+def unet_settings(project: Project, network: str) -> UnetSettings:
+    """The settings by which a U-Net is trained: one that goes on from another has a pace of its own."""
+    settings = project.settings
+    if start_of(project, network) is None:
+        return settings.unet
+    changes: dict[str, Any] = {
+        key.removeprefix("unet."): value_of(settings, other) for key, other in GOING_ON.items()
     }
+    return settings.unet.model_copy(update=changes)
 
 
-def start_of_round2(project: Project) -> Checkpoint | None:
-    """The network whose weights round 2 starts from; None when it starts from scratch."""
-    going_on = project.settings.s3f.start == "round1"
-    return Checkpoint(project.checkpoints, "unet-round1") if going_on else None
+def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """What determines a network: settings, what it goes on from, and its inputs of each case.
 
-
-def unet_of_round2(settings: Settings) -> UnetSettings:
-    """The U-Net's settings in a round 2 that goes on from round 1's weights."""
-    return settings.unet.model_copy(update={key: getattr(settings.s3f, key) for key in REPLACED})
-
-
-def unet_origin(
-    project: Project, cases: Sequence[CaseArrays], labels: str, start: Checkpoint | None = None
-) -> dict[str, str]:
-    """What determines a U-Net: its settings, the seed, what it starts from, each case's image and label."""
-    used = settings_used(project.settings, "unet", "seed")
-    left_out = set(INFERENCE)
+    Args:
+        project: the project.
+        name: the network, e.g. ``unet-round1``.
+        cases: those it is to learn from; cases of splits that its training does not read are left out.
+    """
+    declared = NETWORKS[name]
+    used = settings_used(project.settings, *declared.settings)
+    left_out = set(declared.without)
+    start = start_of(project, name)
     if start is not None:
-        used |= settings_used(project.settings, "s3f.start", *(f"s3f.{key}" for key in REPLACED))
+        used |= settings_used(project.settings, "s3f.start", *GOING_ON.values())
         used[start.name] = fingerprint(start.made_from() or {})
-        left_out |= {f"unet.{key}" for key in REPLACED}
+        left_out |= GOING_ON.keys()
     origin = {key: value for key, value in used.items() if key not in left_out}
-    for case in cases:
-        if case.info.split == "train" or project.settings.unet.select == "best":
-            for array in ("image", labels):
-                if seal := case.seal(array):
-                    origin[f"{case.info.split}/{case.info.name}/{array}"] = seal.fingerprint
-    return origin
+    splits = splits_of(project.settings, name)
+    for case in (case for case in cases if case.info.split in splits):
+        for array_name in declared.inputs:
+            if seal := case.seal(array_name):
+                origin[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
+    return origin | graph.revisions(name)
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
     """The rows that at least half of the cases have; a few that lack one are failed cases."""
-    having = {row: sum(case.seal(array) is not None for case in cases) for row, array in ROWS.items()}
+    having = {row: sum(case.seal(name) is not None for case in cases) for row, name in ROWS.items()}
     return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
 
 
@@ -202,10 +137,23 @@ def evaluation_origin(
     project: Project, cases: Sequence[CaseArrays], rows: Mapping[str, str]
 ) -> dict[str, str]:
     """What determines an evaluation: the references and the measured arrays."""
-    origin = settings_used(project.settings, "roi")
+    origin = settings_used(project.settings, *graph.TABLES[EVALUATION].settings)
     for case in cases:
         origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
-        for array in rows.values():
-            if seal := case.seal(array):
-                origin[f"{case.info.name}/{array}"] = seal.fingerprint
-    return origin
+        for name in rows.values():
+            if seal := case.seal(name):
+                origin[f"{case.info.name}/{name}"] = seal.fingerprint
+    return origin | graph.revisions(EVALUATION)
+
+
+def why_not_measured(stored: str, origin: Mapping[str, str]) -> str:
+    """Why an evaluation with the fingerprint ``stored`` is not that of ``origin``; empty when it is."""
+    if stored == fingerprint(origin):
+        return ""
+    declared = graph.TABLES[EVALUATION]
+    now = graph.revisions(EVALUATION)
+    settings_and_masks = {key: value for key, value in origin.items() if key not in now}
+    for earlier in range(1, declared.revision):
+        if stored == fingerprint(settings_and_masks | graph.mark(EVALUATION, earlier)):
+            return declared.of_revision(earlier)
+    return "masks, references or roi changed"

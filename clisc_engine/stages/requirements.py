@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.project import MADE_BY, CaseArrays
+from clisc_engine.graph import MADE_BY
+from clisc_engine.project import CaseArrays
 
 
 def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[CaseArrays]:
@@ -44,7 +45,7 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     lacking = [case for case in cases if case.info.split == split and case.seal(array) is None]
     if not lacking:
         return [case for case in cases if case.seal(array) is not None]
-    command, name = MADE_BY.get(array, "init"), lacking[0].info.name
+    command, name = MADE_BY[array], lacking[0].info.name
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
         raise MissingStage(f"No case of the {split} split has {array}; run `clisc {command}` first.")

@@ -9,20 +9,24 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput
+from clisc_engine.products import (
+    IMAGE,
+    ROUND1,
+    SAM_MASKS,
+    SAM_ROUND1,
+    SIMILARITIES,
+    UNET_ROUND1,
+    UNET_ROUND2,
+)
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.stages import recipes, s3f_table, train
+from clisc_engine.stages import recipes, s3f_table
 from clisc_engine.stages.prompt_sam import open_sam
 from clisc_engine.stages.requirements import require_watched
-from clisc_engine.stages.similarity import similarities
+from clisc_engine.stages.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_prediction import predict_cases
 from clisc_engine.stages.unet_training import train_unet
-
-NETWORK = "unet-round2"
-PREDICTION = "masks/round1"
-ANSWER = "masks/sam-round1"
-SCORES = "similarities.json"
 
 
 def self_train(project: Project, control: Control) -> Report:
@@ -32,7 +36,7 @@ def self_train(project: Project, control: Control) -> Report:
     ``unet-round2``.
     """
     started = time.monotonic()
-    Checkpoint(project.checkpoints, train.NETWORK).fingerprint()
+    Checkpoint(project.checkpoints, UNET_ROUND1).fingerprint()
     failed: dict[str, str] = {}
     for step in (_predict, _prompt):
         report = step(project, control)
@@ -41,17 +45,19 @@ def self_train(project: Project, control: Control) -> Report:
             return report
         if not report.done and not report.fresh:
             raise BadInput(_none_left_message(failed))
-    cases = [c for c in project.cases(("train",)) if c.seal(ANSWER) and c.info.name not in failed]
-    kept_in = project.results / SCORES
-    scores, unread = control.ranks.share(lambda: similarities(cases, PREDICTION, ANSWER, kept_in, control))
+    cases = [c for c in project.cases(("train",)) if c.seal(SAM_ROUND1) and c.info.name not in failed]
+    kept_in = project.root / SIMILARITIES
+    outdated = control.ranks.share(lambda: outdated_similarities(kept_in))
+    scores, unread = control.ranks.share(lambda: similarities(cases, kept_in, control))
     failed |= unread
     kept = s3f_keep(scores, project.settings.s3f.p)
     if not kept:
         raise BadInput(_none_left_message(failed))
     if not control.dry_run and control.ranks.rank == 0:
         s3f_table.record(project, scores, kept)
-    reason = train_round2(project, NETWORK, [c for c in cases if c.info.name in kept], control)
-    result = training_report("self-train", NETWORK, reason, control, started)
+    reason = train_round2(project, UNET_ROUND2, [c for c in cases if c.info.name in kept], control)
+    reason = f"{outdated}; {reason}" if outdated and reason else reason
+    result = training_report("self-train", UNET_ROUND2, reason, control, started)
     result.failed = failed
     return result
 
@@ -61,15 +67,14 @@ def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], con
     watched: list[CaseArrays] = []
     if project.settings.unet.select == "best":
         valid = project.cases(("valid",))
-        watched = require_watched(valid, train.PSEUDO_LABELS, setting="unet.select")
-        predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("valid",), control)
-    watched = [c for c in watched if c.seal(PREDICTION)]
-    start = recipes.start_of_round2(project)
-    return train_unet(project, network, [*kept, *watched], PREDICTION, control, start)
+        watched = require_watched(valid, SAM_MASKS, setting="unet.select")
+        predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
+    watched = [c for c in watched if c.seal(ROUND1)]
+    return train_unet(project, network, [*kept, *watched], control)
 
 
 def _predict(project: Project, control: Control) -> Report:
-    return predict_cases(project, train.NETWORK, PREDICTION, "self-train", ("train",), control)
+    return predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("train",), control)
 
 
 def _prompt(project: Project, control: Control) -> Report:
@@ -81,13 +86,13 @@ def _prompt(project: Project, control: Control) -> Report:
         prompter_of = open_sam(project, control)
 
         def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            roi = arrays[PREDICTION] != 0
-            answer = prompter_of(case, arrays["image"]).answer
-            return {ANSWER: answer(roi, prompts, prompts.dilation_self_training)}
+            roi = arrays[ROUND1] != 0
+            answer = prompter_of(case, arrays[IMAGE]).answer
+            return {SAM_ROUND1: answer(roi, prompts, prompts.dilation_self_training)}
 
         return work
 
-    return run_cases(recipes.sam_masks_of_round1(settings, load), project.cases(("train",)), control)
+    return run_cases(recipes.array(settings, SAM_ROUND1, load), project.cases(("train",)), control)
 
 
 def _none_left_message(failed: Mapping[str, str]) -> str:

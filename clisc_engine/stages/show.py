@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
+from clisc_engine.products import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 
 BACKGROUND, INK, FAINT = "#101418", "#e8ecf0", "#8a949e"
-COLOURS = {"masks/sam": "#35b8ff", "masks/round1": "#ffd23f", "masks/round2": "#ff4f8b"}
+COLOURS = {SAM_MASKS: "#35b8ff", ROUND1: "#ffd23f", ROUND2: "#ff4f8b"}
 REFERENCE = "#ffffff"
 """With these, any two layers stay apart for people with any colour-vision deficiency."""
 BOX = "#c9d3dc"
@@ -72,10 +73,10 @@ def case_picture(project: Project, name: str, rows: int) -> CasePicture:
     """
     case = project.case(name)
     image = case.read("image")
-    maps = {array: case.read(array) for array in ("cams/raw", "cams/amda") if case.seal(array)}
+    maps = {array: case.read(array) for array in (RAW_MAPS, AMDA_MAPS) if case.seal(array)}
     masks = {array: case.read(array) != 0 for array in COLOURS if case.seal(array)}
     slices = windowed(image, project.settings.window)
-    labelled = case.seal("labels/probability") is not None
+    labelled = case.seal(PROBABILITY) is not None
     regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
     chosen = chosen_slices(image != 0, regions, rows)
     reference, scores = measured(project, case)
@@ -85,8 +86,8 @@ def case_picture(project: Project, name: str, rows: int) -> CasePicture:
         slices=slices,
         aspect=case.info.spacing[1] / case.info.spacing[2],
         chosen=chosen,
-        probability=case.read("labels/probability") if labelled else np.zeros(0, np.float32),
-        labels=case.read("labels/tumour") if labelled else np.zeros(0, np.uint8),
+        probability=case.read(PROBABILITY) if labelled else np.zeros(0, np.float32),
+        labels=case.read(LABELS) if labelled else np.zeros(0, np.uint8),
         maps=maps,
         masks=masks,
         prompts=_prompts(project, case, image, slices, maps),
@@ -170,9 +171,9 @@ def _prompts(
 ) -> dict[int, list[Prompt]]:
     """The prompts of the maps. SAM is not asked, so ``roi.threshold = "sam"`` is drawn as otsu."""
     settings = project.settings
-    if "cams/amda" not in maps:
+    if AMDA_MAPS not in maps:
         return {}
-    roi = region_of_interest(maps["cams/amda"], image != 0, case.info.spacing, settings.roi)
+    roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, settings.roi)
     seed = case_seed(settings, case)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))
@@ -183,11 +184,11 @@ def _prompts(
 def _columns(picture: CasePicture) -> list[tuple[str, str, str]]:
     """Title, colour and array of each column that has something to show."""
     names = {
-        "cams/raw": "CAM",
-        "cams/amda": "CAM with AMDA",
-        "masks/sam": "prompts, SAM's mask",
-        "masks/round1": "round 1",
-        "masks/round2": "final",
+        RAW_MAPS: "CAM",
+        AMDA_MAPS: "CAM with AMDA",
+        SAM_MASKS: "prompts, SAM's mask",
+        ROUND1: "round 1",
+        ROUND2: "final",
     }
     found = [("FLAIR" if picture.reference is None else "FLAIR, reference", INK, "")]
     for array, title in names.items():
@@ -205,7 +206,7 @@ def _draw_slice(axes: Axes, picture: CasePicture, z: int, array: str) -> None:
         axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * np.sqrt(heat), aspect=picture.aspect)
     if array in picture.masks:
         _outline(axes, picture.masks[array][z], COLOURS[array])
-    if array == "masks/sam":
+    if array == SAM_MASKS:
         _draw_prompts(axes, picture.prompts.get(z, []))
     if not array and picture.reference is not None:
         _outline(axes, picture.reference[z], REFERENCE)
@@ -242,7 +243,7 @@ def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     """CLIP's probability along z; the drawn slices are marked."""
     axes.set_facecolor(BACKGROUND)
     z = np.arange(len(picture.probability))
-    colours = [{0: "#4a5560", 1: COLOURS["masks/sam"]}.get(int(v), "#8d7a3f") for v in picture.labels]
+    colours = [{0: "#4a5560", 1: COLOURS[SAM_MASKS]}.get(int(v), "#8d7a3f") for v in picture.labels]
     axes.bar(z, picture.probability, color=colours, width=0.9)
     axes.plot(picture.chosen, [1.07] * len(picture.chosen), "v", color=INK, markersize=4, clip_on=False)
     axes.set_xlim(-0.6, len(z) - 0.4)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
+from typing import Any
 
+from clisc_engine import graph
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.core.filtering import s3f_keep
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
+from clisc_engine.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.models.weights import MissingWeights
+from clisc_engine.products import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import CaseStage, why_not_fresh
+from clisc_engine.runner import why_not_fresh
 from clisc_engine.stages import evaluation_document, recipes, s3f_table
-from clisc_engine.stages.pipeline import EVALUATE, STAGES
+from clisc_engine.stages.similarity import outdated_similarities
 from clisc_engine.stages.status import Item, StageStatus, State
 from clisc_engine.store import Seal
 from clisc_engine.tables import read_table
+
+_ROWS_TABLE = "results/rows.csv"
 
 
 def survey(project: Project) -> list[StageStatus]:
@@ -25,77 +32,87 @@ def survey(project: Project) -> list[StageStatus]:
 
 
 class _Survey:
-    """Goes through the stages once, remembering what is not fresh."""
+    """Goes through the steps once, remembering what is not fresh."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.all = project.cases()
-        self.train = [case for case in self.all if case.info.split == "train"]
-        self.valid = [case for case in self.all if case.info.split == "valid"]
         self.behind: dict[tuple[str, str], State] = {}
-        self.stages = {name: StageStatus(name) for name in (*STAGES, EVALUATE)}
+        self.stages: dict[str, StageStatus] = {name: StageStatus(name) for name in STEPS}
 
     def run(self) -> list[StageStatus]:
-        settings = self.project.settings
-        try:
-            recipe = recipes.label(settings)
-            self._arrays("label", recipe, self.all, lambda case: [])
-        except MissingWeights as error:
-            self._blocked("label", "labels/tumour", self.all, error)
-        watching = [c for c in self.all if c.info.split in recipes.classifier_splits(settings)]
-        self._classifier("cam", "classifier-raw", "cams/raw", watching, "labels/tumour", recipes.raw_origin)
-        self._classifier("amda", "classifier-amda", "cams/amda", watching, "cams/raw", recipes.amda_origin)
-        self._sam_masks()
-        watched = self.valid if settings.unet.select == "best" else []
-        self._network("train", "unet-round1", [*self.train, *watched], "masks/sam")
-        self._self_train(watched)
+        for step in STAGES:
+            for product in graph.made_in(step):
+                if isinstance(product, Network):
+                    self._training(step, product)
+                elif isinstance(product, Array) and not product.along_with:
+                    self._arrays(step, product, self._cases(product))
         self._evaluate()
         return list(self.stages.values())
 
-    def _classifier(
-        self,
-        stage: str,
-        name: str,
-        array: str,
-        cases: Sequence[CaseArrays],
-        needed: str,
-        origin: Callable[[Project, Sequence[CaseArrays]], dict[str, str]],
-    ) -> None:
-        having = [case for case in cases if case.seal(needed) is not None]
-        made = origin(self.project, having)
-        self._training(stage, name, made, [(needed, c.info.name) for c in cases])
-        recipe = recipes.maps(self.project.settings, stage, array, name, self._trained(name))
-        self._arrays(stage, recipe, self.all, lambda case: [(name, ""), ("labels/tumour", case.info.name)])
+    def _cases(self, array: Array) -> list[CaseArrays]:
+        """The cases whose array its step makes."""
+        if array.cases == "all":
+            return self.all
+        splits: tuple[str, ...] = ("train",)
+        if array.network:  # a second U-Net watches what the first predicts of the valid cases
+            splits = recipes.splits_of(self.project.settings, array.network)
+        return [case for case in self.all if case.info.split in splits]
 
-    def _sam_masks(self) -> None:
-        settings = self.project.settings
+    def _arrays(self, step: str, array: Array, cases: Sequence[CaseArrays]) -> None:
+        """Note an array of each case; those that are made along with it count as one item with it."""
+        trained = self._trained(array.network) if array.network else ""
         try:
-            recipe = recipes.sam_masks(settings, settings.prompts, "masks/sam")
-            self._arrays("prompt-sam", recipe, self.all, lambda case: [("cams/amda", case.info.name)])
+            recipe = recipes.array(self.project.settings, array.name, trained=trained)
         except MissingWeights as error:
-            self._blocked("prompt-sam", "masks/sam", self.all, error)
+            self._blocked(step, array.name, cases, error)
+            return
+        for case in cases:
+            seals = [case.seal(name) for name in recipe.outputs]
+            needs = [(name, case.info.name) for name in array.inputs]
+            behind = self._behind([(array.network, ""), *needs])
+            self._note(step, array.name, case.info.name, seals, behind, why_not_fresh(recipe, case))
 
-    def _network(self, stage: str, name: str, cases: Sequence[CaseArrays], labels: str) -> None:
-        having = [case for case in cases if case.seal(labels) is not None]
-        origin = recipes.unet_origin(self.project, having, labels)
-        self._training(stage, name, origin, [(labels, c.info.name) for c in cases])
+    def _training(self, step: str, network: Network) -> None:
+        name = network.name
+        cases = self._read_by(network)
+        needs = [
+            (array, case.info.name)
+            for array in reversed(graph.needs(name))
+            if array in graph.ARRAYS
+            for case in cases
+        ]
+        origin = recipes.network(self.project, name, self._learned_from(network))
+        checkpoint = Checkpoint(self.project.checkpoints, name)
+        reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
+        if SIMILARITIES in network.chosen_by:
+            behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
+        epochs = _epochs(self.project, name)
+        if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
+            total = getattr(self.project.settings, recipes.pace_of(self.project, name)).epochs
+            self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
+        if checkpoint.made_from() is None:
+            item = Item(name, "", "missing", behind or reason)
+        else:
+            state: State = "stale" if reason or behind else "fresh"
+            when = _stamp(checkpoint.weights.stat().st_mtime)
+            item = Item(name, "", state, behind or reason, when, sum(epochs))
+        self._add(step, item)
 
-    def _self_train(self, watched: Sequence[CaseArrays]) -> None:
-        settings = self.project.settings
-        self._predictions("self-train", "masks/round1", "unet-round1", [*self.train, *watched])
-        try:
-            recipe = recipes.sam_masks_of_round1(settings)
-            self._arrays("self-train", recipe, self.train, lambda case: [("masks/round1", case.info.name)])
-        except MissingWeights as error:
-            self._blocked("self-train", "masks/sam-round1", self.train, error)
-        kept = s3f_keep(s3f_table.recorded(self.project), settings.s3f.p)
-        chosen = [case for case in self.train if case.info.name in kept]
-        labelled = [case for case in watched if case.seal("masks/sam") is not None]
-        having = [c for c in (*chosen, *labelled) if c.seal("masks/round1") is not None]
-        start = recipes.start_of_round2(self.project)
-        origin = recipes.unet_origin(self.project, having, "masks/round1", start)
-        needs = [("masks/sam-round1", case.info.name) for case in self.train]
-        self._training("self-train", "unet-round2", origin, needs)
+    def _read_by(self, network: Network) -> list[CaseArrays]:
+        """All cases of the splits that the network's training reads."""
+        splits = recipes.splits_of(self.project.settings, network.name)
+        return [case for case in self.all if case.info.split in splits]
+
+    def _learned_from(self, network: Network) -> list[CaseArrays]:
+        """The cases that the network would learn from and watch now, as far as they have its labels."""
+        found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
+        if network.goes_on_from:  # it watches what round 1 watched
+            found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
+        if network.chosen_by:
+            kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
+            found = [case for case in found if case.info.split != "train" or case.info.name in kept]
+        return found
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
@@ -112,58 +129,44 @@ class _Survey:
             hint = f" (evaluate --splits {','.join(sorted(others))})" if others else ""
             status.possible, status.note = False, f"no test case has a reference mask{hint}"
             return
-        for array, network in (("masks/round1", "unet-round1"), ("masks/round2", "unet-round2")):
-            if Checkpoint(self.project.checkpoints, network).made_from() is not None:
-                self._predictions(EVALUATE, array, network, cases)
+        for array in (graph.ARRAYS[name] for name in ROWS.values()):
+            network = Checkpoint(self.project.checkpoints, array.network)
+            if array.inputs == (IMAGE,) and network.made_from() is not None:
+                self._arrays(EVALUATE, array, cases)
+        status.items.append(self._measured(stored, cases))
+        if stale := self._ablation(cases):
+            status.note = f"{', '.join(stale)}: stale; `clisc {graph.MADE_BY[stale[0]]}` makes it again"
+
+    def _ablation(self, cases: Sequence[CaseArrays]) -> list[str]:
+        """What only the ablation makes and is there, but would come out otherwise now.
+
+        It is noted alone: no row of it is needed, and a plain `evaluate` does not make it again.
+        """
+        stale: list[str] = []
+        for product in graph.made_in(ABLATION):
+            if isinstance(product, Network):
+                checkpoint = Checkpoint(self.project.checkpoints, product.name)
+                origin = recipes.network(self.project, product.name, self._learned_from(product))
+                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, origin)
+                stale += [product.name] if there and why else []
+            elif isinstance(product, Array) and not product.network:
+                having = [case for case in cases if case.seal(product.name) is not None]
+                with suppress(MissingWeights):
+                    recipe = recipes.array(self.project.settings, product.name)
+                    stale += [product.name] if any(why_not_fresh(recipe, case) for case in having) else []
+        return stale
+
+    def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
+        """The evaluation's table."""
         origin = recipes.evaluation_origin(self.project, cases, recipes.present_rows(cases))
-        table = Item("results/rows.csv", "", "fresh", time=_modified(self.project, "rows.csv"))
+        time = _modified(self.project, "rows.csv")
+        needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
-            table = Item("results/rows.csv", "", "missing", "not measured yet")
-        elif behind := self._behind(
-            [(array, c.info.name) for array in recipes.ROWS.values() for c in cases]
-        ):
-            table = Item("results/rows.csv", "", "stale", behind, table.time)
-        elif stored["fingerprint"] != fingerprint(origin):
-            table = Item("results/rows.csv", "", "stale", "masks, references or roi changed", table.time)
-        elif stored["failed"]:
-            table = Item("results/rows.csv", "", "stale", _failed(stored["failed"]), table.time)
-        status.items.append(table)
-
-    def _predictions(self, stage: str, array: str, network: str, cases: Sequence[CaseArrays]) -> None:
-        recipe = recipes.predictions(self.project.settings, stage, array, network, self._trained(network))
-        self._arrays(stage, recipe, cases, lambda case: [(network, "")])
-
-    def _arrays(
-        self,
-        stage: str,
-        recipe: CaseStage,
-        cases: Sequence[CaseArrays],
-        needs: Callable[[CaseArrays], list[tuple[str, str]]],
-    ) -> None:
-        """Note the recipe's arrays of each case; several outputs of one recipe count as one item."""
-        for case in cases:
-            seals = [case.seal(name) for name in recipe.outputs]
-            behind = self._behind(needs(case))
-            self._note(
-                stage, recipe.outputs[-1], case.info.name, seals, behind, why_not_fresh(recipe, case)
-            )
-
-    def _training(
-        self, stage: str, name: str, origin: dict[str, str], needs: Sequence[tuple[str, str]]
-    ) -> None:
-        checkpoint = Checkpoint(self.project.checkpoints, name)
-        reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
-        epochs = _epochs(self.project, name)
-        if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
-            total = getattr(self.project.settings, name.split("-")[0]).epochs
-            self.stages[stage].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
-        if checkpoint.made_from() is None:
-            item = Item(name, "", "missing", behind or reason)
-        else:
-            state: State = "stale" if reason or behind else "fresh"
-            when = _stamp(checkpoint.weights.stat().st_mtime)
-            item = Item(name, "", state, behind or reason, when, sum(epochs))
-        self._add(stage, item)
+            return Item(_ROWS_TABLE, "", "missing", "not measured yet")
+        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], origin)
+        if not why and stored["failed"]:
+            why = _failed(stored["failed"])
+        return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)
 
     def _note(
         self,

@@ -5,23 +5,21 @@ from __future__ import annotations
 import time
 
 from clisc_engine.control import Control
+from clisc_engine.products import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.unet_training import train_unet
 
-NETWORK = "unet-round1"
-PSEUDO_LABELS = "masks/sam"
-
 
 def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
     started = time.monotonic()
-    cases = require(project.cases(("train", "valid")), PSEUDO_LABELS, split="train")
+    cases = require(project.cases(("train", "valid")), SAM_MASKS, split="train")
     if project.settings.unet.select == "best":
-        require_watched(project.cases(("valid",)), PSEUDO_LABELS, setting="unet.select")
-    reason = train_unet(project, NETWORK, cases, PSEUDO_LABELS, control)
-    return training_report("train", NETWORK, reason, control, started)
+        require_watched(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+    reason = train_unet(project, UNET_ROUND1, cases, control)
+    return training_report("train", UNET_ROUND1, reason, control, started)
 
 
 def training_report(stage: str, network: str, reason: str, control: Control, started: float) -> Report:

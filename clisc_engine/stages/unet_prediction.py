@@ -37,5 +37,5 @@ def predict_cases(
 
         return work
 
-    recipe = recipes.predictions(project.settings, stage, array, network, checkpoint.fingerprint(), load)
+    recipe = recipes.array(project.settings, array, load, trained=checkpoint.fingerprint(), step=stage)
     return run_cases(recipe, project.cases(splits), control)

@@ -16,6 +16,7 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import NETWORKS
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
@@ -37,21 +38,21 @@ def train_unet(
     project: Project,
     name: str,
     cases: Sequence[CaseArrays],
-    labels: str,
     control: Control,
-    start: Checkpoint | None = None,
 ) -> str:
-    """Train a U-Net on the pseudo-labels ``labels`` of the train cases given.
+    """Train a U-Net on its pseudo-labels of the train cases given.
 
-    Valid cases among ``cases`` only choose the epoch, and only if ``unet.select`` is best. It goes on from
-    the weights of ``start``, with the epochs and the learning rate of ``s3f``; without, from random ones.
+    Valid cases among ``cases`` only choose the epoch, and only if ``unet.select`` is best. Round 2's network
+    goes on from round 1's weights if ``s3f.start`` says so.
 
     Returns:
         Why it was trained; empty when it was fresh.
     """
     checkpoint = Checkpoint(project.checkpoints, name)
-    origin = recipes.unet_origin(project, cases, labels, start)
-    settings = project.settings.unet if start is None else recipes.unet_of_round2(project.settings)
+    labels = NETWORKS[name].inputs[-1]
+    start = recipes.start_of(project, name)
+    origin = recipes.network(project, name, cases)
+    settings = recipes.unet_settings(project, name)
     extensible = settings.poly_power == 0
     reason = why_train(checkpoint, origin, control, extensible=extensible)
     if not reason or control.dry_run:
@@ -72,7 +73,7 @@ def train_unet(
     training: Training[PatchBatch] = Training(
         name=name,
         settings="unet",
-        pace="unet" if start is None else "s3f",
+        pace=recipes.pace_of(project, name),
         made_from=origin,
         seed=project.settings.seed,
         module=module,

@@ -12,20 +12,24 @@ from typing import Literal
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
 from clisc_engine.integrity import (
-    GROUPS,
     array_problem,
     metadata_problem,
     state_problem,
     weights_problem,
 )
-from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.products import SIMILARITIES
+from clisc_engine.project import RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
+from clisc_engine.stages.similarity import outdated_similarities
 from clisc_engine.store import Seal, Store
 
 State = Literal["damaged", "missing", "left over", "to be made"]
-What = Literal["settings", "group", "case", "array", "imported array", "weights", "training", "leftover"]
+What = Literal[
+    "settings", "group", "case", "array", "imported array", "weights", "training", "table", "leftover"
+]
 OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
 ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
@@ -98,6 +102,7 @@ def verify(root: Path, control: Control) -> Verified:
         result.findings += _groups(store)
         result.findings += _checkpoints(root, control, result)
         result.findings += _lost_checkpoints(root, seals)
+        result.findings += _tables(root)
         result.findings += _leftovers(root)
     result.seconds = round(time.monotonic() - started, 3)
     return result
@@ -139,6 +144,7 @@ def _case(
         why = "the record of its split, grid and source is lost"
         yield Finding(f"{STORE}/{group}", "case", "damaged", metadata_problem(store.root / group) or why)
     shape = [int(stop) - int(start) for start, stop in info.placement["crop"]] if info else []
+    split = info.split if info else ""
     seals: dict[str, Seal] = {}
     named: set[str] = set()
     for array in _arrays_there(store.root / group):
@@ -146,16 +152,21 @@ def _case(
         if seal := store.seal(f"{group}/{array}"):
             seals[array] = all_seals[f"{name}/{array}"] = seal
             result.arrays += 1
-        if found := _array(store, group, array, seal, shape):
+        if found := _array(store, group, array, seal, shape, split):
             named.add(array)
             yield found
+        elif seal and (earlier := outdated(array, seal.made_from)):
+            place = f"{STORE}/{group}/{array}"
+            yield Finding(place, "array", "to be made", earlier, _remedy(array, split))
     needed = needed_arrays(seals, claims, info)
     for array in sorted(needed.keys() - seals.keys() - named):
         why = f"it is gone, though {needed[array]}"
-        yield Finding(f"{STORE}/{group}/{array}", _what(array), "missing", why, _remedy(array))
+        yield Finding(f"{STORE}/{group}/{array}", _what(array), "missing", why, _remedy(array, split))
 
 
-def _array(store: Store, group: str, array: str, seal: Seal | None, shape: list[int]) -> Finding | None:
+def _array(
+    store: Store, group: str, array: str, seal: Seal | None, shape: list[int], split: str
+) -> Finding | None:
     """What there is to say of one array's folder."""
     path, place = f"{group}/{array}", f"{STORE}/{group}/{array}"
     folder = store.root / path
@@ -163,16 +174,16 @@ def _array(store: Store, group: str, array: str, seal: Seal | None, shape: list[
         problem = array_problem(store, path, array, seal, shape)
         if not problem or store.seal(path) != seal:  # remade by a stage meanwhile
             return None
-        return Finding(place, _what(array), "damaged", problem, _remedy(array))
+        return Finding(place, _what(array), "damaged", problem, _remedy(array, split))
     if why := store.unsealed(path):
-        return Finding(place, "array", "to be made", why, _remedy(array))
+        return Finding(place, "array", "to be made", why, _remedy(array, split))
     problem = metadata_problem(folder) or "it has lost its seal"
-    return Finding(place, _what(array), "damaged", problem, _remedy(array))
+    return Finding(place, _what(array), "damaged", problem, _remedy(array, split))
 
 
 def _arrays_there(case: Path) -> list[str]:
     """Names of the arrays whose folders are in a case, whatever their state."""
-    found = [name for name in ("image", REFERENCE) if (case / name).is_dir()]
+    found = [name for name in IMPORTED if (case / name).is_dir()]
     for group in GROUPS:
         if (case / group).is_dir():
             inside = sorted(p.name for p in (case / group).iterdir() if p.is_dir())
@@ -197,9 +208,11 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
         control.check_stop()
         result.checkpoints += 1
         if problem := weights_problem(folder, path.stem):
-            command = MADE_BY.get(path.stem, "evaluate --ablation")
-            remedy = f"run `clisc {command}`, which trains it again"
+            remedy = _remedy_of_network(path.stem)
             yield Finding(f"checkpoints/{path.name}", "weights", "damaged", problem, remedy)
+        elif earlier := outdated(path.stem, Checkpoint(folder, path.stem).made_from() or {}):
+            remedy = _remedy_of_network(path.stem)
+            yield Finding(f"checkpoints/{path.name}", "weights", "to be made", earlier, remedy)
     for path in sorted(folder.glob("*.training*.pt")):
         control.check_stop()
         if problem := state_problem(path):
@@ -216,8 +229,15 @@ def _lost_checkpoints(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding
         why = checkpoint.taken_away()
         state: State = "to be made" if why else "missing"
         problem = why or f"it is gone, though {reason}"
-        remedy = f"run `clisc {MADE_BY.get(name, 'evaluate --ablation')}`, which trains it again"
-        yield Finding(f"checkpoints/{name}.safetensors", "weights", state, problem, remedy)
+        place = f"checkpoints/{name}.safetensors"
+        yield Finding(place, "weights", state, problem, _remedy_of_network(name))
+
+
+def _tables(root: Path) -> Iterator[Finding]:
+    """Results of an earlier revision."""
+    if earlier := outdated_similarities(root / SIMILARITIES):
+        remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
+        yield Finding(SIMILARITIES, "table", "to be made", earlier, remedy)
 
 
 def _leftovers(root: Path) -> Iterator[Finding]:
@@ -237,10 +257,18 @@ def _is_partial(path: Path) -> bool:
 
 
 def _what(array: str) -> What:
-    return "imported array" if array in ("image", REFERENCE) else "array"
+    return "imported array" if array in IMPORTED else "array"
 
 
-def _remedy(array: str) -> str:
-    if array in ("image", REFERENCE):
+def _remedy(array: str, split: str) -> str:
+    if array in IMPORTED:
         return "`clisc verify --repair` imports it again from its source file"
-    return f"run `clisc {MADE_BY.get(array, 'evaluate')}`, which makes it again"
+    if array not in ARRAYS:
+        return "no step of clisc makes it, so it has to be put back from a copy"
+    return f"run `clisc {command_for(array, split)}`, which makes it again"
+
+
+def _remedy_of_network(name: str) -> str:
+    if name not in NETWORKS:
+        return "no step of clisc trains it, so it has to be put back from a copy"
+    return f"run `clisc {MADE_BY[name]}`, which trains it again"

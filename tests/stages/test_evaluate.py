@@ -9,11 +9,15 @@ import pytest
 from medpy.metric import binary
 from small import small_project
 
+from clisc_engine import graph
 from clisc_engine.control import Control
+from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.project import open_project
+from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.recipes import ROWS
+from clisc_engine.stages.status import seals_of
+from clisc_engine.stages.survey import survey
 
 EVERYWHERE = ("train", "valid", "test")
 
@@ -135,3 +139,27 @@ def test_a_row_that_few_cases_have_is_left_out(evaluated, tmp_path):
         shutil.rmtree(project.store.root / "cases" / name / "masks" / "sam-box")
     document = evaluate(project, Control(device="cpu"), splits=EVERYWHERE)
     assert not document["failed"] and "sam-box" not in [row["name"] for row in document["rows"]]
+
+
+def test_all_that_a_project_holds_is_declared_and_the_reverse(evaluated):
+    project, _ = evaluated
+    arrays = {name for case in project.cases() for name in [*seals_of(project, case), "reference"]}
+    assert arrays == graph.ARRAYS.keys()
+    assert {path.stem for path in project.checkpoints.glob("*.safetensors")} == graph.NETWORKS.keys()
+    assert {f"results/{path.name}" for path in project.results.iterdir()} == graph.TABLES.keys()
+    for case in project.cases():
+        for name, declared in graph.ARRAYS.items():
+            if name != "reference" and case.seal(name):
+                data = case.read(name)
+                assert data.dtype == declared.dtype and data.ndim == len(declared.shape), name
+                assert not declared.values or set(np.unique(data)) <= set(declared.values), name
+
+
+def test_stale_rows_of_the_ablation_are_noted_and_keep_nothing_from_being_fresh(evaluated):
+    project, _ = evaluated
+    found = survey(project)[-1]
+    assert (found.state, found.note) == ("fresh", "")
+    project = open_project(project.root)
+    project.settings = with_changes(project.settings, {"sam.inside_brain": False}, "test")
+    note = survey(project)[-1].note
+    assert note.startswith("masks/sam-points, masks/sam-box: stale") and "evaluate --ablation" in note

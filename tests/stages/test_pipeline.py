@@ -46,6 +46,21 @@ def test_maps_are_zero_where_clip_saw_no_tumour(finished):
     assert seen, "some tumour slice has a map"
 
 
+def test_uncertain_slices_get_a_map_only_where_the_setting_says_so(copied):
+    case = copied.case("p4")
+    labels = case.read("labels/tumour")
+    labels[labels == 1] = 255
+    case.write("labels/tumour", labels, case.seal("labels/tumour"))
+    shown = {}
+    for slices in ("tumour", "tumour-or-uncertain"):
+        copied.settings = with_changes(copied.settings, {"cam.slices": slices}, "test")
+        run_stages(copied, "cam", cases=("p4",))
+        shown[slices] = copied.case("p4").read("cams/raw")
+    assert not shown["tumour"].any() and shown["tumour-or-uncertain"].any()
+    reports = run_stages(copied, "cam", dry_run=True, cases=("p4",))
+    assert not reports["cam"].planned, "a project of 0.1.0 has no such key, and stays fresh"
+
+
 def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
     settings = finished.settings
     predictor = SamPredictor(load_sam("tiny", "", torch.device("cpu")).network)

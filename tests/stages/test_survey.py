@@ -82,8 +82,9 @@ def test_a_lost_test_case_array_leaves_the_trainings_fresh(copied):
 def test_a_training_that_was_stopped_says_how_far_it_came(copied):
     (copied.checkpoints / "unet-round2.safetensors").unlink()
     (copied.checkpoints / "unet-round2.training.pt").write_bytes(b"state")
+    copied.settings = with_changes(copied.settings, {"s3f.epochs": 7}, "test")
     found = {status.stage: status for status in survey(copied)}
-    assert found["self-train"].note == "unet-round2: stopped after epoch 2 of 2"
+    assert found["self-train"].note == "unet-round2: stopped after epoch 2 of 7"
 
 
 def test_a_finished_training_that_can_go_on_counts_as_finished(copied):

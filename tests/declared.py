@@ -1,0 +1,55 @@
+"""A project by hand that holds all arrays and networks; fingerprints tell what they are of."""
+
+import numpy as np
+import torch
+
+from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.presets import preset
+from clisc_engine.project import CaseInfo, create
+from clisc_engine.settings_keys import with_changes
+from clisc_engine.store import Seal
+
+SPLITS = {"a": "train", "b": "train", "v": "valid", "t": "test"}
+GRID = {
+    "size": (4, 4, 3),
+    "spacing": (1.0, 1.0, 2.0),
+    "origin": (0.0, 0.0, 0.0),
+    "direction": [1.0, 0, 0, 0, 1, 0, 0, 0, 1],
+}
+PLACEMENT = {"source": GRID, "grid": GRID, "crop": [[0, 3], [0, 4], [0, 4]]}
+VARIANTS = {
+    "as it is": {},
+    "best": {"classifier.select": "best", "unet.select": "best"},
+    "from scratch": {"s3f.start": "scratch"},
+    "other": {"roi.threshold": 0.5, "prompts.kind": "box", "cam.method": "gradcam", "seed": 7},
+}
+"""Changed settings of the tiny preset under which products are made from other things."""
+
+
+def settings_of(variant):
+    return with_changes(preset("tiny"), VARIANTS[variant], "test")
+
+
+def declared_project(root, arrays, networks, variant="as it is"):
+    """A project of four cases that holds these arrays and networks, all empty.
+
+    The seal of ``masks/sam`` of the case a has the fingerprint ``<masks/sam of a>``.
+    """
+    project = create(root, settings_of(variant))
+    for name, split in SPLITS.items():
+        info = CaseInfo(name, split, (2.0, 1.0, 1.0), PLACEMENT, f"{name}.nii.gz", "00", has_reference=True)
+        project.add_case(info, np.zeros((3, 4, 4), np.float16), seal(f"image of {name}"))
+        for array in arrays:
+            if array != "image":
+                case = project.case(name)
+                shape = (3,) if array.startswith("labels/") else (3, 4, 4)
+                kind = np.float32 if array == "labels/probability" else np.uint8
+                case.write(array, np.zeros(shape, kind), seal(f"{array} of {name}"))
+    for name in networks:
+        weights = {"weight": torch.zeros(1)}
+        Checkpoint(project.checkpoints, name).finish(weights, {"trained": name}, keep_state=False)
+    return project
+
+
+def seal(what):
+    return Seal.now("test", f"<{what}>", {})
