@@ -42,8 +42,8 @@ def train_unet(
 ) -> str:
     """Train a U-Net on its pseudo-labels of the train cases given.
 
-    Valid cases among ``cases`` only choose the epoch, and only if ``unet.select`` is best. Round 2's network
-    goes on from round 1's weights if ``s3f.start`` says so.
+    Valid cases among ``cases`` only choose the epoch, and only if ``unet.select`` is best. Round 2's
+    network goes on from round 1's weights if ``s3f.start`` says so.
 
     Returns:
         Why it was trained; empty when it was fresh.
