@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import typer
 from command import caller
-from declared import VARIANTS, declared_project, seal
+from handmade import VARIANTS, declared_project, seal
 
 from clisc_cli.app import app
-from clisc_engine import graph
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import difference, fingerprint
-from clisc_engine.graph_page import with_tables
-from clisc_engine.products import EVALUATION, RAW_MAPS
+from clisc_engine.products import graph
+from clisc_engine.products.kinds import EVALUATION, RAW_MAPS
+from clisc_engine.products.page import with_tables
 from clisc_engine.runner import made_from
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import cam
@@ -108,7 +108,9 @@ def test_each_product_has_a_command_that_there_is():
 
 
 def test_the_graph_is_read_without_anything_heavy():
-    code = "import sys, clisc_engine.graph; print({'numpy', 'pydantic', 'torch'} & set(sys.modules))"
+    code = (
+        "import sys, clisc_engine.products.graph; print({'numpy', 'pydantic', 'torch'} & set(sys.modules))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert shown.stdout.strip() == "set()"
 

@@ -18,11 +18,11 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import NETWORKS
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import at_spacing, build_unet, predict_volume, resized
+from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
