@@ -1,7 +1,6 @@
 """The one declaration of what is made from what, and what follows from it."""
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -122,9 +121,8 @@ def test_the_tables_of_the_page_are_current():
         assert f"\n| `{name}` |" in page
 
 
-def test_verify_names_the_command_that_makes_each_lost_array_again(project):
-    for array in graph.ARRAYS:
-        shutil.rmtree(project.store.root / "cases" / "a" / array / "c")
+def test_verify_names_the_command_that_makes_each_damaged_array_again(project):
+    # Every array counts as damaged here, since the fingerprints are made up.
     found = {finding.path: finding for finding in verify(project.root, Control()).faults}
     for array, command in BY.items():
         remedy = found[f"store.zarr/cases/a/{array}"].remedy
@@ -148,7 +146,7 @@ def test_a_network_that_is_missing_or_damaged_names_the_command_that_trains_it(p
 
 def test_weights_that_no_step_trains_get_no_command(project):
     (project.checkpoints / "mine.safetensors").write_bytes(b"spoilt")
-    (found,) = verify(project.root, Control()).faults
+    (found,) = (f for f in verify(project.root, Control()).faults if f.what == "weights")
     assert "`clisc" not in found.remedy and "copy" in found.remedy
 
 
