@@ -42,7 +42,7 @@ completions: setup
 
 docs: setup
 	$(BIN)/python -m clisc_engine.settings_page docs/settings.md
-	$(BIN)/python -m clisc_engine.graph_page docs/store.md
+	$(BIN)/python -m clisc_engine.products.page docs/store.md
 
 # Hours on two cores; the new weights land in build/tiny for comparison with the bundled ones.
 tiny-models: setup

@@ -26,11 +26,11 @@ import numpy as np
 from scipy import ndimage
 
 from clisc_engine.control import Control
-from clisc_engine.declarations import ROWS
 from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.imaging.volume import write_image
 from clisc_engine.presets import preset
+from clisc_engine.products.declared import ROWS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.report.write import Choice, write_report
 from clisc_engine.stages import evaluation_tables, s3f_table

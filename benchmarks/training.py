@@ -16,7 +16,7 @@ from clisc_engine.control import Control
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet
-from clisc_engine.products import UNET_ROUND1
+from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.stages.unet_training import train_unet
 
 STEPS = 3

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clisc_engine.control import StopFlag
-from clisc_engine.graph import STEPS
 from clisc_engine.launch import Place
+from clisc_engine.products.graph import STEPS
 from clisc_engine.ranks import Alone, Ranks
 
 if TYPE_CHECKING:

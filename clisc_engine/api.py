@@ -203,7 +203,7 @@ class Project:
             MissingStage: when a step lacks what an earlier one makes.
             BadInput: when another process holds the project.
         """
-        from clisc_engine.graph import STAGES
+        from clisc_engine.products.graph import STAGES
         from clisc_engine.stages.pipeline import run_stage
 
         if unknown := set(steps) - set(STAGES):
@@ -223,7 +223,7 @@ class Project:
         Raises:
             MissingStage: when ``self-train`` has not run.
         """
-        from clisc_engine.products import ROUND2, UNET_ROUND2
+        from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
         from clisc_engine.stages.unet_prediction import predict_cases
 
         with self._held(Control(device), progress) as control:

@@ -14,7 +14,7 @@ import safetensors
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import difference, fingerprint
-from clisc_engine.graph import MADE_BY
+from clisc_engine.products.graph import MADE_BY
 from clisc_engine.store import disk_faults, write_atomically
 
 if TYPE_CHECKING:

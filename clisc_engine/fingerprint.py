@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from clisc_engine import graph
+from clisc_engine.products import graph
 from clisc_engine.settings import Section, Settings
 from clisc_engine.settings_keys import value_of
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
-from clisc_engine.graph import ARRAYS
-from clisc_engine.products import Array
+from clisc_engine.products.graph import ARRAYS
+from clisc_engine.products.kinds import Array
 from clisc_engine.store import Seal, Store
 
 

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from clisc_engine.case_names import is_case_name
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.products import IMAGE
-from clisc_engine.products import REFERENCE as REFERENCE
+from clisc_engine.products.kinds import IMAGE
+from clisc_engine.products.kinds import REFERENCE as REFERENCE
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings
 from clisc_engine.store import Seal, Store, disk_faults

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, EndedElsewhere, MissingStage, RankLost, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
-from clisc_engine.graph import command_for
+from clisc_engine.products.graph import command_for
 from clisc_engine.project import CaseArrays
 from clisc_engine.ranks import Queue
 from clisc_engine.store import Seal

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from clisc_engine import journal
 from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.splits import read_split
 from clisc_engine.lock import LOCK, Lock, Owner
 from clisc_engine.model_file import FORMAT, ModelCard, read_card, write_model
 from clisc_engine.presets import preset
+from clisc_engine.products.declared import ROWS
 from clisc_engine.project import RECORD, CaseInfo
 from clisc_engine.settings import ImageSettings, Settings, UnetSettings
 from clisc_engine.settings_file import read_settings, write_changes, write_settings

@@ -13,7 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, with_run_options
 from clisc_cli.reports import show_report
 from clisc_cli.words import shortened
-from clisc_engine.products import Stage
+from clisc_engine.products.kinds import Stage
 
 if TYPE_CHECKING:
     from clisc_engine.control import Control
@@ -62,7 +62,7 @@ def run_stages(
         CasesFailed: in the end, when cases failed in any stage.
     """
     from clisc_engine.errors import CasesFailed
-    from clisc_engine.graph import EVALUATE
+    from clisc_engine.products.graph import EVALUATE
     from clisc_engine.stages.pipeline import run_evaluation, run_stage
 
     reports: list[dict[str, Any]] = []

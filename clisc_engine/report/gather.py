@@ -14,11 +14,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from clisc_engine import journal
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.presets import preset
-from clisc_engine.products import LABELS, SAM_MASKS
+from clisc_engine.products.declared import ROWS
+from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
+from clisc_engine.products.kinds import LABELS, SAM_MASKS
 from clisc_engine.project import SPLITS, CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.settings_help import explain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from clisc_engine.products import AMDA_MAPS, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
+from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.stages.show import BOX, COLOURS, REFERENCE
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import STEPS
+from clisc_engine.products.graph import STEPS
 from clisc_engine.project import Project
 from clisc_engine.report import charts, tables
 from clisc_engine.report.choose import first_of, place_in_words, spread

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clisc_engine.control import Control
-from clisc_engine.products import SAM_BOX, SAM_POINTS, SAM_ROUND1, UNET_WITHOUT_S3F
+from clisc_engine.products.kinds import SAM_BOX, SAM_POINTS, SAM_ROUND1, UNET_WITHOUT_S3F
 from clisc_engine.project import Project
 from clisc_engine.stages.prompt_sam import prompt_from_cam
 from clisc_engine.stages.requirements import require

@@ -12,7 +12,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
 from clisc_engine.imaging.window import square
-from clisc_engine.products import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
+from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages.cam import train_and_map

@@ -15,11 +15,11 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core import layercam
 from clisc_engine.core.labelling import NORMAL, TUMOUR
-from clisc_engine.graph import ARRAYS
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.models.device import autocast, pick_device
-from clisc_engine.products import IMAGE, LABELS, RAW_MAPS
+from clisc_engine.products.graph import ARRAYS
+from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import CamSettings

@@ -14,12 +14,12 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import NETWORKS
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
-from clisc_engine.products import IMAGE, LABELS
+from clisc_engine.products.graph import NETWORKS
+from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages import recipes
 from clisc_engine.stages.requirements import require, require_watched

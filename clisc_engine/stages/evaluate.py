@@ -14,7 +14,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint
-from clisc_engine.products import (
+from clisc_engine.products.kinds import (
     ROUND1,
     ROUND2,
     UNET_ROUND1,

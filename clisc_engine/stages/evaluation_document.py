@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
+from clisc_engine.products.declared import ROWS
 from clisc_engine.store import Store
 
 GROUP_IN_STORE = "metrics/evaluation"

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from clisc_engine import journal
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import ARRAYS, NETWORKS, STAGES
-from clisc_engine.products import IMAGE, ROUND1, SAM_ROUND1, SIMILARITIES
+from clisc_engine.products.declared import ROWS
+from clisc_engine.products.graph import ARRAYS, NETWORKS, STAGES
+from clisc_engine.products.kinds import IMAGE, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project import REFERENCE, SPLITS, CaseInfo
 from clisc_engine.stages import evaluation_document
 from clisc_engine.store import Seal, Store

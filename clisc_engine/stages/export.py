@@ -12,10 +12,10 @@ import numpy as np
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import write_mask
-from clisc_engine.products import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
+from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
+from clisc_engine.products.kinds import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table

@@ -9,7 +9,7 @@ from clisc_engine.control import Control
 from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import autocast, pick_device
-from clisc_engine.products import LABELS, PROBABILITY
+from clisc_engine.products.kinds import LABELS, PROBABILITY
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes

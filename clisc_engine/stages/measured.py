@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.declarations import ROWS
+from clisc_engine.products.declared import ROWS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages import evaluation_tables
 

@@ -8,8 +8,8 @@ from typing import Any
 from clisc_engine import journal
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import EVALUATE, STEPS
-from clisc_engine.products import Stage
+from clisc_engine.products.graph import EVALUATE, STEPS
+from clisc_engine.products.kinds import Stage
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
 

@@ -14,7 +14,7 @@ from clisc_engine.embedding_cache import EmbeddingCache
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.sam import load_sam
-from clisc_engine.products import AMDA_MAPS, IMAGE, SAM_MASKS
+from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.graph import MADE_BY
+from clisc_engine.products.graph import MADE_BY
 from clisc_engine.project import CaseArrays
 
 

@@ -9,7 +9,7 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput
-from clisc_engine.products import (
+from clisc_engine.products.kinds import (
     IMAGE,
     ROUND1,
     SAM_MASKS,

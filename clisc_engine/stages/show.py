@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
-from clisc_engine.products import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
+from clisc_engine.products.kinds import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed

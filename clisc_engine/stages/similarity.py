@@ -12,8 +12,8 @@ from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.errors import BadInput, DiskFault
-from clisc_engine.graph import TABLES
-from clisc_engine.products import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
+from clisc_engine.products.graph import TABLES
+from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project import CaseArrays
 from clisc_engine.store import write_atomically
 

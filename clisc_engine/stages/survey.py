@@ -7,14 +7,14 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-from clisc_engine import graph
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.core.filtering import s3f_keep
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.models.weights import MissingWeights
-from clisc_engine.products import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
+from clisc_engine.products import graph
+from clisc_engine.products.declared import ROWS
+from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
+from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import why_not_fresh
 from clisc_engine.stages import evaluation_document, recipes, s3f_table

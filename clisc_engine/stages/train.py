@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from clisc_engine.control import Control
-from clisc_engine.products import SAM_MASKS, UNET_ROUND1
+from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
 from clisc_engine.stages.requirements import require, require_watched

@@ -16,12 +16,12 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import NETWORKS
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
+from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes

@@ -12,14 +12,14 @@ from typing import Literal
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
 from clisc_engine.integrity import (
     array_problem,
     metadata_problem,
     state_problem,
     weights_problem,
 )
-from clisc_engine.products import SIMILARITIES
+from clisc_engine.products.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
+from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks

@@ -9,10 +9,10 @@ import pytest
 from medpy.metric import binary
 from small import small_project
 
-from clisc_engine import graph
 from clisc_engine.control import Control
-from clisc_engine.declarations import ROWS
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.products import graph
+from clisc_engine.products.declared import ROWS
 from clisc_engine.project import open_project
 from clisc_engine.settings_keys import with_changes
 from clisc_engine.stages.evaluate import evaluate

@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from declared import declared_project, seal
+from handmade import declared_project, seal
 from small import run_stages
 
-from clisc_engine import graph
 from clisc_engine.control import Control
-from clisc_engine.products import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
+from clisc_engine.products import graph
+from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.stages.similarity import outdated_similarities, similarities
 from clisc_engine.stages.survey import survey
 from clisc_engine.stages.verify import verify

@@ -1,4 +1,4 @@
-"""The tables of docs/store.md, from the declarations: ``python -m clisc_engine.graph_page FILE``."""
+"""The tables of docs/store.md, from the declarations: ``python -m clisc_engine.products.page FILE``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from clisc_engine.graph import ARRAYS, NETWORKS, TABLES, needs
-from clisc_engine.products import Array, Network, Product
+from clisc_engine.products.graph import ARRAYS, NETWORKS, TABLES, needs
+from clisc_engine.products.kinds import Array, Network, Product
 
 BEGIN = "<!-- from here on written by `make docs` -->"
 END = "<!-- until here -->"

@@ -1,4 +1,4 @@
-"""The kinds of products and their names; `declarations` says of each what it is made from."""
+"""The kinds of products and their names; `declared` says of each what it is made from."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clisc_engine.products import (
+from clisc_engine.products.kinds import (
     AMDA_MAPS,
     CLASSIFIER_AMDA,
     CLASSIFIER_RAW,

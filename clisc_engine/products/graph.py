@@ -1,7 +1,7 @@
 """What clisc makes, by which step, from what: every array, network and table, declared once.
 
 Running, freshness, `status`, `verify`, the advice in errors and the table of docs/store.md follow from
-the `declarations`. Nothing here knows the disk, and nothing heavy is imported.
+what `declared` says. Nothing here knows the disk, and nothing heavy is imported.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from clisc_engine.declarations import ALL
-from clisc_engine.products import Array, Network, Product, Stage, Table
+from clisc_engine.products.declared import ALL
+from clisc_engine.products.kinds import Array, Network, Product, Stage, Table
 
 STEPS: tuple[Stage, ...] = get_args(Stage)
 """All steps, in the order of the paper."""

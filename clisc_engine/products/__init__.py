@@ -1,0 +1,1 @@
+"""What clisc makes, from what: declared once, and all that follows from it."""
