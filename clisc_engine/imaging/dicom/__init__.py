@@ -15,12 +15,22 @@ from clisc_engine.imaging.dicom.magic import is_aside, is_dicom
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-__all__ = ["flair_folder", "holds_dicom", "is_dicom_file", "one_case_a_file", "read_dicom", "size_and_spacing"]
+__all__ = [
+    "flair_folder",
+    "holds_dicom",
+    "is_dicom_file",
+    "one_case_a_file",
+    "read_dicom",
+    "size_and_spacing",
+]
 
 
 def is_dicom_file(path: Path) -> bool:
     """Whether a path is a file of DICOM, by its first bytes or its ending .dcm."""
-    return path.is_file() and (path.suffix.lower() == ".dcm" or is_dicom(path))
+    try:
+        return path.is_file() and (path.suffix.lower() == ".dcm" or is_dicom(path))
+    except OSError:
+        return False  # whoever reads the file says why it cannot be read
 
 
 def holds_dicom(folder: Path) -> bool:
@@ -47,7 +57,7 @@ def flair_folder(patient: Path) -> Path | None:
 
 
 def one_case_a_file(folder: Path) -> list[Path]:
-    """The multi-frame files of a folder that holds nothing but these, each of another study; else nothing."""
+    """The multi-frame files of a folder that holds only these, each of another study; else nothing."""
     from clisc_engine.imaging.dicom.choice import multi_frame_files
 
     return multi_frame_files(folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,12 @@ from clisc_engine.imaging.dicom.pixels import values_of
 OVERLAP = 1.5
 """Slices so many times as thick as they are apart, and not numbered in order, are two images'."""
 
-REMEDY = "Put each image's files into a folder of its own (dcm2niix sorts them, too), and give the FLAIR one."
+MOST_IMAGES = 8
+"""What has more values in a series, e.g. a time, does not tell images apart in a message."""
+
+REMEDY = (
+    "Put each image's files into a folder of its own (dcm2niix sorts them, too), and give the FLAIR one."
+)
 
 
 def one_at_each_place(source: Path, frames: Sequence[Frame], axes: Array) -> tuple[list[Frame], list[str]]:
@@ -33,13 +40,14 @@ def one_at_each_place(source: Path, frames: Sequence[Frame], axes: Array) -> tup
         copies += [(frame, first) for frame in again if frame not in different]
         kept.append([first, *different])
     if any(len(place) > 1 for place in kept):
-        raise BadInput(_of_doubled(source, places if _all_double(places) else kept, axes))
-    notes = []
-    if copies:
-        again, first = copies[0]
-        many = f"{len(copies)} slices are" if len(copies) > 1 else "1 slice is"
-        notes = [f"{source}: {many} there twice with the same values, e.g. {again.name} as {first.name}; left out."]
-    return [place[0] for place in kept], notes
+        several = sum(len(place) > 1 for place in places) >= len(places) / 2
+        raise BadInput(_of_images(source, places) if several else _of_places(source, kept, axes))
+    if not copies:
+        return [place[0] for place in kept], []
+    copy, original = copies[0]
+    many = f"{len(copies)} slices are" if len(copies) > 1 else "1 slice is"
+    note = f"{source}: {many} there twice, e.g. {copy.name} as {original.name}; the copies are left out."
+    return [place[0] for place in kept], [note]
 
 
 def refuse_several(source: Path, frames: Sequence[Frame]) -> None:
@@ -53,24 +61,26 @@ def refuse_several(source: Path, frames: Sequence[Frame]) -> None:
                 f"{name} ({_listed(values)}). {REMEDY}"
             )
     if len({frame.inverted for frame in frames}) > 1:
-        raise BadInput(f"{source}: in some slices low values are white (MONOCHROME1), in others not. {REMEDY}")
+        raise BadInput(f"{source}: low values are white (MONOCHROME1) in some slices only. {REMEDY}")
 
 
 def refuse_shifted(source: Path, frames: Sequence[Frame], spacing: float) -> None:
-    """Refuse slices that overlap and are not numbered along the stack: two images, one half a gap higher."""
-    numbers = [frame.number for frame in frames if frame.number is not None]
-    if len(numbers) < len(frames) or len(frames) < 4:
-        return
-    steps = np.sign(np.diff(numbers))
-    in_order = bool((steps >= 0).all() or (steps <= 0).all())
+    """Refuse slices that overlap and are not numbered along the stack: two images, shifted."""
     thickness = max(frame.thickness for frame in frames)
-    if in_order or thickness < OVERLAP * spacing:
+    if _in_order(frames) or thickness < OVERLAP * spacing:
         return
     raise BadInput(
-        f"{source}: the slices are {thickness:.3g} mm thick but {spacing:.3g} mm apart, and their numbers "
-        f"jump along the stack ({', '.join(map(str, numbers[:4]))}, ...): two images under one series UID "
-        f"({frames[0].series}), one shifted against the other.{doubt_of(frames)} {REMEDY}"
+        f"{source}: the slices are {thickness:.3g} mm thick but {spacing:.3g} mm apart, and not numbered "
+        f"along the stack: two images under one series UID ({frames[0].series}), one shifted against the "
+        f"other.{doubt_of(frames)} {REMEDY}"
     )
+
+
+def _in_order(frames: Sequence[Frame]) -> bool:
+    """Whether the slices' numbers, if all have one, go up or down along the stack."""
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    steps = np.diff(numbers)
+    return len(numbers) < len(frames) or bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def doubt_of(frames: Sequence[Frame]) -> str:
@@ -79,7 +89,10 @@ def doubt_of(frames: Sequence[Frame]) -> str:
         values = Counter(frame.passing.get(name, "none") for frame in frames)
         if 1 < len(values) <= 4 and min(values.values()) > 1:
             return f" They may be two images, for they differ by {name} ({_listed(values)})."
-    return ""
+    if _in_order(frames):
+        return ""
+    numbers = ", ".join(str(frame.number) for frame in frames[:4])
+    return f" They may be two images, for their numbers jump along the stack ({numbers}, ...)."
 
 
 def _places(frames: Sequence[Frame], axes: Array) -> list[list[Frame]]:
@@ -106,44 +119,43 @@ def _is_copy(first: Frame, second: Frame) -> bool:
     return bool(np.array_equal(values_of([first]), values_of([second])))
 
 
-def _all_double(places: Sequence[Sequence[Frame]]) -> bool:
-    return all(len(place) > 1 for place in places)
-
-
-def _of_doubled(source: Path, places: Sequence[Sequence[Frame]], axes: Array) -> str:
+def _of_images(source: Path, places: Sequence[Sequence[Frame]]) -> str:
+    """What to say when most places hold several slices."""
     doubled = [place for place in places if len(place) > 1]
     most = max(map(len, doubled))
-    series = doubled[0][0].series
-    if len(doubled) < len(places) / 2:
-        first = doubled[0]
-        return (
-            f"{source}: {len(doubled)} of the {len(places)} places of the series {series} hold several "
-            f"different slices, e.g. {first[0].name} and {first[1].name} at {place_of(first[0], axes)}. "
-            "Take out those that do not belong to the image, or export the series again."
-        )
     return (
-        f"{source}: {'two' if most == 2 else most} images under one series UID ({series}): {len(doubled)} of "
-        f"{len(places)} places hold {most} slices, {_difference(doubled)}. {REMEDY}"
+        f"{source}: {'two' if most == 2 else most} images under one series UID ({doubled[0][0].series}): "
+        f"{len(doubled)} of {len(places)} places hold {most} slices, {_difference(doubled)}. {REMEDY}"
+    )
+
+
+def _of_places(source: Path, places: Sequence[Sequence[Frame]], axes: Array) -> str:
+    """What to say when few places do."""
+    doubled = [place for place in places if len(place) > 1]
+    first, second = doubled[0][:2]
+    return (
+        f"{source}: {len(doubled)} of the {len(places)} places of the series {first.series} hold several "
+        f"different slices, e.g. {first.name} and {second.name} at {place_of(first, axes)}. Take out those "
+        "that do not belong to the image, or export the series again."
     )
 
 
 def _difference(doubled: Sequence[Sequence[Frame]]) -> str:
     """In words, what tells the slices at one place from each other."""
-    frames = [frame for place in doubled for frame in place]
-    for trait in ("singular", "passing"):
-        found: Mapping[str, str] = getattr(frames[0], trait)
-        for name in sorted({name for frame in frames for name in getattr(frame, trait)}, key=list(found).__contains__):
-            per_place = [[getattr(frame, trait).get(name, "none") for frame in place] for place in doubled]
-            if all(len(set(values)) == len(values) for values in per_place):
-                return f"which differ by {name} ({_listed(Counter(sum(per_place, [])))})"
-    if all(frame.number is not None for frame in frames):
-        by_number = [sorted(frame.number or 0 for frame in place) for place in doubled]
-        runs = [f"{min(run)} to {max(run)}" for run in zip(*by_number, strict=False)]
-        if len(set(runs)) > 1:
-            return f"which their headers tell apart by nothing but their numbers ({' and '.join(runs)})"
+    kinds = (attrgetter("singular"), attrgetter("passing"))
+    for traits in ([[kind(frame) for frame in place] for place in doubled] for kind in kinds):
+        for name in sorted({name for place in traits for one in place for name in one}):
+            values = [[one.get(name, "none") for one in place] for place in traits]
+            few = len(set(chain.from_iterable(values))) <= MOST_IMAGES
+            if few and all(len(set(at_place)) == len(at_place) for at_place in values):
+                return f"which differ by {name} ({_listed(Counter(chain.from_iterable(values)))})"
+    numbers = [sorted(frame.number for frame in place if frame.number is not None) for place in doubled]
+    runs = [f"{min(run)} to {max(run)}" for run in zip(*numbers, strict=False)]
+    if len(set(runs)) > 1:
+        return f"which their headers tell apart by nothing but their numbers ({' and '.join(runs)})"
     return f"which their headers do not tell apart (e.g. {doubled[0][0].name} and {doubled[0][1].name})"
 
 
 def _listed(values: Counter[str]) -> str:
-    shown = [f"{value} in {count} slices" for value, count in values.most_common(4)]
+    shown = [f"{value} in {count} slice{'s' * (count > 1)}" for value, count in values.most_common(4)]
     return ", ".join(shown) + (", ..." if len(values) > 4 else "")

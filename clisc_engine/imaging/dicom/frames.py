@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 
 Numbers: TypeAlias = tuple[float, ...]
+Header: TypeAlias = dict[str, Any]
+"""A file's values by DICOM's keyword."""
+Memo: TypeAlias = dict[tuple[BaseTag, bytes], Any]
+"""Values met in other files by their tag and bytes: most are the same in all slices of a series."""
 
 SINGULAR = {
     "EchoTime": "echo time",
@@ -52,7 +58,7 @@ GROUPS = {
     *("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"),
     "PixelValueTransformationSequence",
 }
-TAGS = [
+KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "StudyInstanceUID", "PatientID"),
     *("SeriesDescription", "FrameOfReferenceUID", "InstanceNumber", "ImagesInAcquisition"),
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated"),
@@ -62,7 +68,11 @@ TAGS = [
     *SINGULAR,
     *PASSING,
 ]
-SIEMENS_B_VALUE = (0x0019, 0x100C)
+_SIEMENS_B_VALUE = Tag(0x0019, 0x100C)
+TAGS = {Tag(tag_for_keyword(keyword) or 0): keyword for keyword in KEYWORDS} | {
+    _SIEMENS_B_VALUE: "DiffusionBValue"
+}
+"""What is read of a header."""
 _PLACES = {"StackID", "InStackPositionNumber", "ImagePositionPatient", "ImageOrientationPatient"}
 
 
@@ -125,90 +135,114 @@ class Frame:
         return self.file.name if self.of == 1 else f"frame {self.index + 1} of {self.file.name}"
 
 
-def frames_of(path: Path, dataset: Dataset) -> Iterator[Frame]:
-    """The slices of a file whose header was read.
+def header_of(dataset: Dataset, memo: Memo) -> Header:
+    """The values of `TAGS` in a file's header; ``memo`` is filled, and spares reading them again.
+
+    Raises:
+        Exception: of many kinds, when one is no value of its kind.
+    """
+    header: Header = {}
+    for tag, keyword in TAGS.items():
+        if tag not in dataset or (tag == _SIEMENS_B_VALUE and keyword in header):
+            continue
+        element = dataset.get_item(tag)
+        if isinstance(element, RawDataElement) and element.value is not None and element.VR != "SQ":
+            key = (tag, element.value)
+            if key not in memo:
+                memo[key] = dataset[tag].value
+            header[keyword] = memo[key]
+        else:
+            header[keyword] = dataset[tag].value
+    return header
+
+
+def frames_of(path: Path, header: Header) -> Iterator[Frame]:
+    """The slices of a file.
 
     Raises:
         Exception: of many kinds, when the header holds values that are none.
     """
-    count = int(dataset.get("NumberOfFrames") or 1)
+    count = int(header.get("NumberOfFrames") or 1)
     for index in range(count):
-        yield _frame(path, dataset, index, count)
+        yield _frame(path, header, index, count)
 
 
-def _frame(path: Path, dataset: Dataset, index: int, count: int) -> Frame:
-    groups = _functional_groups(dataset, index)
+def _frame(path: Path, header: Header, index: int, count: int) -> Frame:
+    groups = _functional_groups(header, index)
 
     def of_plane(group: str, keyword: str) -> Any:
-        return groups.get(group, Dataset()).get(keyword, dataset.get(keyword))
+        return groups[group].get(keyword) if group in groups else header.get(keyword)
 
-    samples, colours = dataset.get("SamplesPerPixel", 1), str(dataset.get("PhotometricInterpretation", ""))
-    kind = tuple(groups.get("MRImageFrameTypeSequence", Dataset()).get("FrameType") or ()) or tuple(
-        _several(dataset.get("ImageType"))
-    )
+    def text(keyword: str) -> str:
+        return str(header.get(keyword) or "").strip()
+
+    colours = text("PhotometricInterpretation")
+    kind = of_plane("MRImageFrameTypeSequence", "FrameType")
+    number = header.get("InstanceNumber")
     transformation = "PixelValueTransformationSequence"
     return Frame(
         file=path,
         index=index,
         of=count,
-        series=str(dataset.get("SeriesInstanceUID", "")),
-        study=str(dataset.get("StudyInstanceUID", "")),
-        patient=str(dataset.get("PatientID") or ""),
-        space=str(dataset.get("FrameOfReferenceUID", "")),
-        identity=str(dataset.get("SOPInstanceUID", "")),
-        description=str(dataset.get("SeriesDescription") or "").strip(),
-        modality=str(dataset.get("Modality") or ""),
-        kind=tuple(str(part).upper() for part in kind),
-        colour=samples != 1 or not colours.startswith("MONOCHROME"),
+        series=text("SeriesInstanceUID"),
+        study=text("StudyInstanceUID"),
+        patient=text("PatientID"),
+        space=text("FrameOfReferenceUID"),
+        identity=text("SOPInstanceUID"),
+        description=text("SeriesDescription"),
+        modality=text("Modality"),
+        kind=tuple(str(part).upper() for part in _several(kind or header.get("ImageType"))),
+        colour=header.get("SamplesPerPixel", 1) != 1 or not colours.startswith("MONOCHROME"),
         inverted=colours == "MONOCHROME1",
-        size=(int(dataset.Rows), int(dataset.Columns)),
+        size=(int(header["Rows"]), int(header["Columns"])),
         spacing=_numbers(of_plane("PixelMeasuresSequence", "PixelSpacing"), 2),
         position=_numbers(of_plane("PlanePositionSequence", "ImagePositionPatient"), 3),
         axes=_numbers(of_plane("PlaneOrientationSequence", "ImageOrientationPatient"), 6),
-        number=None if dataset.get("InstanceNumber") is None else int(dataset.InstanceNumber),
+        number=None if number is None or number == "" else int(number),
         thickness=float(of_plane("PixelMeasuresSequence", "SliceThickness") or 0),
-        in_acquisition=int(dataset.get("ImagesInAcquisition") or 0),
+        in_acquisition=int(header.get("ImagesInAcquisition") or 0),
         slope=_or(of_plane(transformation, "RescaleSlope"), 1.0),
         intercept=_or(of_plane(transformation, "RescaleIntercept"), 0.0),
-        singular=_singular(dataset, groups),
-        passing=_passing(dataset, groups),
+        singular=_singular(header, groups),
+        passing=_passing(header, groups),
     )
 
 
-def _functional_groups(dataset: Dataset, index: int) -> dict[str, Dataset]:
+def _functional_groups(header: Header, index: int) -> dict[str, Dataset]:
     """The first item of each functional group that holds for a frame; the frame's own before the shared."""
-    shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    found = {}
-    for part in (shared[0], own[index] if index < len(own) else Dataset()):
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    own = header.get("PerFrameFunctionalGroupsSequence") or []
+    found: dict[str, Dataset] = {}
+    for part in (*shared[:1], *own[index : index + 1]):
         found |= {group: part[group].value[0] for group in GROUPS if group in part and part[group].value}
     return found
 
 
-def _singular(dataset: Dataset, groups: dict[str, Dataset]) -> dict[str, str]:
-    found = {}
+def _singular(header: Header, groups: dict[str, Dataset]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for keyword, name in SINGULAR.items():
-        if (value := _word(dataset.get(keyword))) and name not in found:
-            found[name] = value
-    if "b-value" not in found and SIEMENS_B_VALUE in dataset:
-        found["b-value"] = _word(dataset[SIEMENS_B_VALUE].value)
-    for name, (group, keyword) in PER_FRAME.items():
-        if name not in PASSING.values() and (value := _word(groups.get(group, Dataset()).get(keyword))):
-            found[name] = value
-    return found
+        if value := _word(header.get(keyword)):
+            found.setdefault(name, value)
+    return found | {name: value for name, value in _grouped(groups) if name not in PASSING.values()}
 
 
-def _passing(dataset: Dataset, groups: dict[str, Dataset]) -> dict[str, str]:
-    found = {name: value for key, name in PASSING.items() if (value := _word(dataset.get(key)))}
-    for name, (group, keyword) in PER_FRAME.items():
-        if name in PASSING.values() and (value := _word(groups.get(group, Dataset()).get(keyword))):
-            found[name] = value
-    values = _several(groups.get("FrameContentSequence", Dataset()).get("DimensionIndexValues"))
-    for item, value in zip(dataset.get("DimensionIndexSequence") or [], values, strict=False):
+def _passing(header: Header, groups: dict[str, Dataset]) -> dict[str, str]:
+    found = {name: value for key, name in PASSING.items() if (value := _word(header.get(key)))}
+    found |= {name: value for name, value in _grouped(groups) if name in PASSING.values()}
+    content = groups.get("FrameContentSequence")
+    values = _several(content.get("DimensionIndexValues")) if content else []
+    for item, value in zip(header.get("DimensionIndexSequence") or [], values, strict=False):
         keyword = keyword_for_tag(item.get("DimensionIndexPointer", 0))
         if keyword and keyword not in _PLACES:
             found.setdefault(keyword, str(value))
     return found
+
+
+def _grouped(groups: dict[str, Dataset]) -> Iterator[tuple[str, str]]:
+    """What the functional groups say of `PER_FRAME`, in words."""
+    for name, (group, keyword) in PER_FRAME.items():
+        if group in groups and (value := _word(groups[group].get(keyword))):
+            yield name, value
 
 
 def _word(value: Any) -> str:

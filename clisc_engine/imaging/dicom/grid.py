@@ -84,8 +84,8 @@ def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -
 
     along = heights(frames, axes)
     gaps = np.diff(along)
-    usual = float(np.median(gaps))
-    _refuse_missing(source, frames, axes, gaps, usual, doubt)
+    for unit in sorted({float(np.median(gaps)), float(gaps.min())}, reverse=True):
+        _refuse_missing(source, frames, axes, gaps, unit, doubt)
     spacing = float((along[-1] - along[0]) / (len(frames) - 1))
     off = np.abs(along - (along[0] + spacing * np.arange(len(frames))))
     if off.max() > tolerance_of(spacing):
@@ -110,12 +110,16 @@ def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -
 
 
 def _refuse_missing(
-    source: Path, frames: Sequence[Frame], axes: Array, gaps: Array, usual: float, doubt: str
+    source: Path, frames: Sequence[Frame], axes: Array, gaps: Array, unit: float, doubt: str
 ) -> None:
-    """Refuse gaps of twice the usual one or more, when each is a whole number of these."""
-    steps = np.rint(gaps / usual)
-    whole = np.abs(gaps - steps * usual) <= 2 * tolerance_of(usual) * np.maximum(steps, 1)
-    if steps.max() < 2 or steps.min() < 1 or not whole.all():
+    """Refuse gaps of twice the unit or more, when all are a whole number of units.
+
+    Where many are, and something speaks for several images, it is not slices that are missing.
+    """
+    steps = np.rint(gaps / unit)
+    whole = np.abs(gaps - steps * unit) <= 2 * tolerance_of(unit) * np.maximum(steps, 1)
+    many = (steps > 1).mean() > 1 / 3 and doubt
+    if many or steps.max() < 2 or steps.min() < 1 or not whole.all():
         return
     holes = [int(i) for i in np.flatnonzero(steps > 1)]
     count = int((steps - 1).sum())
@@ -127,7 +131,7 @@ def _refuse_missing(
     more = f" and in {len(holes) - 4} more places" if len(holes) > 4 else ""
     raise BadInput(
         f"{source}: {count} slice{'s are' if count > 1 else ' is'} missing in the series "
-        f"{frames[0].series}, whose slices are {usual:.4g} mm apart: {listed}{more}.{doubt} Copy or export "
+        f"{frames[0].series}, whose slices are {unit:.4g} mm apart: {listed}{more}.{doubt} Copy or export "
         "the series again, with all its slices."
     )
 
@@ -140,9 +144,10 @@ def _refuse_leaning(source: Path, frames: Sequence[Frame], axes: Array, along: A
         return
     worst = int(beside.argmax())
     angle = np.degrees(np.arctan2(beside[-1], along[-1] - along[0]))
+    first, last = frames[0].name, frames[worst].name
     raise BadInput(
-        f"{source}: the slices are not stacked along their normal: {frames[worst].name} lies {beside[worst]:.3g} "
-        f"mm beside that of {frames[0].name}, a lean of {angle:.2g} degrees from first to last (a tilted "
-        "gantry, or a sheared export). Resample it to an upright grid, e.g. with dcm2niix and 3D Slicer, and "
-        "give that as NIfTI."
+        f"{source}: the slices are not stacked along their normal: {last} lies {beside[worst]:.3g} mm "
+        f"beside that of {first}, a lean of {angle:.2g} degrees from first to last (a tilted gantry, or a "
+        "sheared export). Resample it to an upright grid, e.g. with dcm2niix or 3D Slicer, and give that "
+        "as NIfTI."
     )

@@ -13,13 +13,26 @@ import numpy.typing as npt
 import pydicom
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.pixels import apply_modality_lut, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_modality_lut
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import MRImageStorage, MultiFrameGrayscaleWordSecondaryCaptureImageStorage
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom.frames import Frame
 
 Values: TypeAlias = npt.NDArray[np.float32]
+
+_TAGS: list[BaseTag | int] = [
+    Tag(keyword)
+    for keyword in (
+        *("SOPInstanceUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+        *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
+        *("PixelRepresentation", "ModalityLUTSequence"),
+        *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+        *("FloatPixelData", "DoubleFloatPixelData", "PixelData"),
+    )
+]
 
 
 def values_of(frames: Sequence[Frame]) -> Values:
@@ -44,7 +57,7 @@ def _stored(file: Path) -> npt.NDArray[Any]:
     """All frames of a file, (frame, row, column), as stored or through its table of values."""
     try:
         with pydicom.config.disable_value_validation():
-            dataset = pydicom.dcmread(file, force=True)
+            dataset = pydicom.dcmread(file, force=True, specific_tags=_TAGS)
             array = _decoded(dataset)
             if "ModalityLUTSequence" in dataset:
                 array = apply_modality_lut(array, dataset)
@@ -69,15 +82,14 @@ def _decoded(dataset: FileDataset) -> npt.NDArray[Any]:
             if little
             else pydicom.uid.ExplicitVRBigEndian
         )
-    syntax = meta.TransferSyntaxUID
-    if not syntax.is_compressed:
-        return dataset.pixel_array
     try:
-        if get_decoder(syntax).is_available:
-            return dataset.pixel_array
-    except (NotImplementedError, RuntimeError, ValueError):
-        pass  # ITK's decoders read more kinds, e.g. JPEG of 12 bits
-    return _decoded_by_itk(dataset)
+        decoder = get_decoder(meta.TransferSyntaxUID)
+        if decoder.is_available:
+            return decoder.as_array(dataset, raw=True)[0]
+    except (NotImplementedError, RuntimeError, ValueError, AttributeError):
+        if not meta.TransferSyntaxUID.is_compressed:
+            raise
+    return _decoded_by_itk(dataset)  # it knows more kinds, e.g. lossless JPEG and JPEG of 12 bits
 
 
 def _decoded_by_itk(dataset: FileDataset) -> npt.NDArray[Any]:
@@ -87,9 +99,7 @@ def _decoded_by_itk(dataset: FileDataset) -> npt.NDArray[Any]:
     for element in dataset:
         if element.tag.group in (0x0028, 0x7FE0):
             bare[element.tag] = element
-    for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"):
-        if keyword in bare:
-            delattr(bare, keyword)
+    bare.pop("ModalityLUTSequence", None)
     kind = MultiFrameGrayscaleWordSecondaryCaptureImageStorage if several else MRImageStorage
     bare.SOPClassUID, bare.SOPInstanceUID = kind, dataset.get("SOPInstanceUID", "1.2.3")
     bare.PhotometricInterpretation, bare.file_meta = "MONOCHROME2", dataset.file_meta

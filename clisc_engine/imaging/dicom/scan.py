@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom.frames import SIEMENS_B_VALUE, TAGS, Frame, frames_of
+from clisc_engine.imaging.dicom.frames import TAGS, Frame, Header, Memo, frames_of, header_of
 from clisc_engine.imaging.dicom.magic import ENDINGS, MAGIC_AT, is_aside, is_dicom, starts_as_dicom
 
 _PIXELS = {(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)}
@@ -63,8 +63,9 @@ def look_through(path: Path) -> Found:
     try:
         files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
         with pydicom.config.disable_value_validation():
+            memo: Memo = {}
             for file in _slices(files):
-                _look_at(file, found)
+                _look_at(file, found, memo)
     except OSError as error:
         raise BadInput(f"Cannot read {error.filename or path}: {error.strerror or error}.") from error
     return found
@@ -95,7 +96,7 @@ def _is_text(file: Path) -> bool:
     return all(byte >= 32 or byte in b"\t\r\n\f" for byte in head)
 
 
-def _look_at(file: Path, found: Found) -> None:
+def _look_at(file: Path, found: Found, memo: Memo) -> None:
     size = file.stat().st_size
     if size == 0:
         found.damaged.append(Damaged(file, "it is empty"))
@@ -108,44 +109,45 @@ def _look_at(file: Path, found: Found) -> None:
             return
         series = ""
         try:
-            dataset = pydicom.dcmread(
-                stream, stop_before_pixels=True, force=True, specific_tags=[*TAGS, SIEMENS_B_VALUE]
-            )
-            series = str(dataset.get("SeriesInstanceUID", ""))
-            _sort_in(file, dataset, stream, size, found)
+            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(TAGS))
+            header = header_of(dataset, memo)
+            series = str(header.get("SeriesInstanceUID", ""))
+            _sort_in(file, dataset, header, stream, size, found)
         except OSError:
             raise
         except Exception as error:
             found.damaged.append(Damaged(file, f"its header cannot be read ({_first_line(error)})", series))
 
 
-def _sort_in(file: Path, dataset: FileDataset, stream: BinaryIO, size: int, found: Found) -> None:
+def _sort_in(
+    file: Path, dataset: FileDataset, header: Header, stream: BinaryIO, size: int, found: Found
+) -> None:
     """Put a file whose header was read where it belongs."""
     meta = getattr(dataset, "file_meta", Dataset())
-    kind = UID(str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID", "")))
+    kind = UID(str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID", "")))
     if kind == MediaStorageDirectoryStorage:
         return
     if kind and not kind.is_private and kind.name != kind and "Image Storage" not in kind.name:
         found.others.setdefault(kind.name.removesuffix(" Storage"), []).append(file)
         return
-    series = str(dataset.get("SeriesInstanceUID", ""))
-    if kind.is_private and "Rows" not in dataset:
+    if kind.is_private and "Rows" not in header:
         found.others.setdefault("private object", []).append(file)
         return
-    if "Rows" not in dataset or "Columns" not in dataset:
+    series = str(header.get("SeriesInstanceUID", ""))
+    if "Rows" not in header or "Columns" not in header:
         found.damaged.append(Damaged(file, "it ends within its header", series))
         return
     syntax = meta.get("TransferSyntaxUID")
-    why = "" if syntax == DeflatedExplicitVRLittleEndian else _cut(stream, dataset, size)
+    implicit, little = dataset.original_encoding
+    why = "" if syntax == DeflatedExplicitVRLittleEndian else _cut(stream, header, size, implicit, little)
     if why:
         found.damaged.append(Damaged(file, why, series))
         return
-    found.frames += frames_of(file, dataset)
+    found.frames += frames_of(file, header)
 
 
-def _cut(stream: BinaryIO, dataset: FileDataset, size: int) -> str:
+def _cut(stream: BinaryIO, header: Header, size: int, implicit: bool | None, little: bool | None) -> str:
     """What is lost of the pixels, whose element comes next in the stream; empty when nothing is."""
-    implicit, little = dataset.original_encoding
     order = "<" if little else ">"
     start = stream.tell()
     head = stream.read(8 if implicit else 12)
@@ -157,10 +159,10 @@ def _cut(stream: BinaryIO, dataset: FileDataset, size: int) -> str:
     there = size - start - len(head)
     if length == _UNDEFINED:
         return _cut_compressed(stream, size)
-    bits = int(dataset.get("BitsAllocated", 16)) * int(dataset.get("SamplesPerPixel", 1))
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    needed = (int(dataset.Rows) * int(dataset.Columns) * frames * bits + 7) // 8
-    if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+    bits = int(header.get("BitsAllocated", 16)) * int(header.get("SamplesPerPixel", 1))
+    frames = int(header.get("NumberOfFrames") or 1)
+    needed = (int(header["Rows"]) * int(header["Columns"]) * frames * bits + 7) // 8
+    if str(header.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
         needed = needed * 2 // 3
     if there < length or min(there, length) < needed:
         return f"it is cut: {min(there, length)} of {max(length, needed)} bytes of its pixels are there"

@@ -78,14 +78,20 @@ def stack_of(source: Path, frames: Sequence[Frame]) -> Stack:
         raise BadInput(f"{source}: the series {slices[0].series} holds one slice, not a volume.")
     rows, columns = slices[0].size
     down, across = slices[0].spacing or (0.0, 0.0)
-    check_grid(source, (columns, rows, len(slices)), (across, down), slices[0].position or (), axes.ravel())
+    check_grid(
+        source,
+        (columns, rows, len(slices)),
+        (across, down),
+        slices[0].position or (),
+        axes.ravel().tolist(),
+    )
     spacing = spacing_of(source, slices, axes, doubt_of(slices))
     refuse_shifted(source, slices, spacing)
     notes += [*others, *copies, *_of_ends(source, slices)]
     if slices[0].inverted:
         notes.append(f"{source}: low values are white there (MONOCHROME1); they were turned.")
     size, spacings = (columns, rows, len(slices)), (across, down, spacing)
-    check_grid(source, size, spacings, slices[0].position or (), axes.ravel())
+    check_grid(source, size, spacings, slices[0].position or (), axes.ravel().tolist())
     return Stack(tuple(slices), size, spacings, axes, tuple(notes))
 
 
@@ -119,15 +125,18 @@ def _lacking(frame: Frame) -> str:
         "orientation (ImageOrientationPatient)": frame.axes,
         "pixel spacing (PixelSpacing)": frame.spacing,
     }
-    return next((name for name, value in wanted.items() if value is None or not np.isfinite(value).all()), "")
+    for name, value in wanted.items():
+        if value is None or not np.isfinite(value).all():
+            return name
+    return ""
 
 
 def _refuse_mixed(source: Path, frames: Sequence[Frame]) -> None:
     """Refuse slices of another modality, or of several patients, studies or coordinate systems."""
     if other := next((frame for frame in frames if frame.modality not in MODALITIES), None):
         raise BadInput(
-            f"{source}: {other.name} is of the modality {other.modality}, not MR; clisc segments FLAIR MRI. "
-            "If it is MR and the header is wrong, give it as NIfTI."
+            f"{source}: {other.name} is of the modality {other.modality}, not MR; clisc segments FLAIR "
+            "MRI. If it is MR and the header is wrong, give it as NIfTI."
         )
     for name, words in {
         "patient": "patients",
@@ -156,8 +165,8 @@ def _parallel(source: Path, frames: Sequence[Frame]) -> tuple[list[Frame], list[
     if turned := [group for group in rest if _same(group[0].axes, main[0].axes)]:
         shapes = "; ".join(f"{len(group)} of {_shape(group[0])}" for group in (main, *turned)[:4])
         raise BadInput(
-            f"{number} different matrices or pixel spacings ({shapes}). Put those of each image into a folder "
-            "of its own, or export the series again."
+            f"{number} different matrices or pixel spacings ({shapes}). Put those of each image into a "
+            "folder of its own, or export the series again."
         )
     if max(map(len, rest)) > FEW or len(main) < 3 * max(map(len, rest)) or len(main) <= FEW:
         raise BadInput(
@@ -197,8 +206,8 @@ def _of_ends(source: Path, frames: Sequence[Frame]) -> list[str]:
     if counted <= len(frames) or any(frame.of > 1 for frame in frames):
         return []
     return [
-        f"{source}: the header counts {counted} images in the acquisition and {len(frames)} slices are there; "
-        "see that none is missing at the ends."
+        f"{source}: the header counts {counted} images in the acquisition and {len(frames)} slices are "
+        "there; see that none is missing at the ends."
     ]
 
 
