@@ -116,3 +116,26 @@ def write(folder, datasets, name="{:04d}.dcm", start=1):
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.save_as(folder / name.format(number), enforce_file_format=True)
     return folder
+
+
+def plain(folder):
+    return write(folder, stack(head()))
+
+
+def alternating(keyword, values):
+    """One stack whose slices differ in turn."""
+    slices = stack(head())
+    for k, one in enumerate(slices):
+        setattr(one, keyword, values[k % len(values)])
+    return slices
+
+
+def leaning(per_slice):
+    slices = stack(head())
+    for k, one in enumerate(slices):
+        one.ImagePositionPatient[1] = f"{one.ImagePositionPatient[1] + k * per_slice:.4f}"
+    return slices
+
+
+def slices(build, *arguments, **more):
+    return lambda folder: write(folder, build(*arguments, **more))

@@ -33,6 +33,11 @@ def one_at_each_place(source: Path, frames: Sequence[Frame], axes: Array) -> tup
         BadInput: when different slices lie at one place.
     """
     places = _places(frames, axes)
+    if len(places) == 1 < len(frames):
+        raise BadInput(
+            f"{source}: all {len(frames)} slices of the series {frames[0].series} have one position in "
+            f"their headers, {place_of(frames[0], axes)}; export the series again, or give it as NIfTI."
+        )
     kept, copies = [], []
     for place in places:
         first, *again = place
