@@ -53,4 +53,4 @@ def case_name(path: Path) -> str:
 def without_ending(path: Path) -> str:
     """A file's name without its image format."""
     name = normal(path.name)
-    return next((name[: -len(end)] for end in ENDINGS if name.lower().endswith(end)), name)
+    return next((name[: -len(end)] for end in (*ENDINGS, ".dcm") if name.lower().endswith(end)), name)

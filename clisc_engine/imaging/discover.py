@@ -19,7 +19,7 @@ from clisc_engine.imaging.casefiles import (
     without_ending,
 )
 from clisc_engine.imaging.channels import NUMBERED, flair_channel, of_channel
-from clisc_engine.imaging.dicom import flair_folder, holds_dicom
+from clisc_engine.imaging.dicom import flair_folder, holds_dicom, is_dicom_file, one_case_a_file
 from clisc_engine.imaging.manifest import read_manifest
 
 
@@ -88,8 +88,13 @@ def _numbered_by_channel(images: Iterable[Path]) -> dict[Path, str]:
 
 
 def _dicom(folder: Path) -> dict[Path, str]:
-    """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder."""
+    """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder.
+
+    Of a folder of multi-frame files, each of another study, every file is a case.
+    """
     if holds_dicom(folder):
+        if files := one_case_a_file(folder):
+            return {path: case_name(path) for path in files}
         return {folder: folder.absolute().name}
     subfolders = [
         path
@@ -142,7 +147,7 @@ def _files(pattern: str, option: str, part: str) -> list[Path]:
     candidates = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
     if not candidates:
         raise BadInput(f"{option} {pattern}: there is no such folder and no file matches.")
-    return [path for path in candidates if path.is_dir() or _is_image(path)]
+    return [path for path in candidates if path.is_dir() or _is_image(path) or is_dicom_file(path)]
 
 
 def _walk(folder: Path) -> list[Path]:

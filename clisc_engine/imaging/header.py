@@ -8,7 +8,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom import flair_series
+from clisc_engine.imaging.dicom import is_dicom_file, size_and_spacing
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,16 @@ def read_header(path: Path) -> Header:
     """The header of an image file or of a DICOM folder's FLAIR series.
 
     Raises:
-        BadInput: when it is not there or is no image.
+        BadInput: when it is not there or is no image; of DICOM also when its slices make no volume.
     """
     if not path.exists():
         raise BadInput(f"{path} does not exist.")
-    file, slices = str(path), 0
-    if path.is_dir():
-        files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), flair_series(path))
-        file, slices = files[0], len(files)
+    if path.is_dir() or is_dicom_file(path):
+        return Header(*size_and_spacing(path))
     reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
+    reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError:
         raise BadInput(f"{path} cannot be read as an image.") from None
-    size = (*reader.GetSize()[:2], slices) if slices > 1 else reader.GetSize()
-    return Header(size, reader.GetSpacing()[:3])
+    return Header(reader.GetSize(), reader.GetSpacing()[:3])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom import read_series
+from clisc_engine.imaging.dicom import is_dicom_file, read_dicom
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk, words
 from clisc_engine.imaging.headers import check_claim, check_grid
 from clisc_engine.imaging.itk import reason
@@ -111,8 +111,8 @@ def check_source(path: Path) -> None:
 def _read(path: Path, channel: int | None) -> tuple[sitk.Image, tuple[str, ...]]:
     """The image, and what is to be said of it."""
     check_source(path)
-    if path.is_dir():
-        return read_series(path)
+    if path.is_dir() or is_dicom_file(path):
+        return read_dicom(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

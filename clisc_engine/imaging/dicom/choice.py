@@ -1,0 +1,132 @@
+"""Which folder, and which series in it, is the FLAIR image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.dicom.frames import Frame
+from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
+from clisc_engine.imaging.dicom.stack import Stack, stack_of
+
+FLAIR = re.compile(r"flair|dark[ _-]?fluid", re.IGNORECASE)
+
+
+def stack_at(path: Path) -> Stack:
+    """The slices of a folder's FLAIR series or of a multi-frame file, in order and on their grid.
+
+    Raises:
+        BadInput: see `clisc_engine.imaging.dicom.read_dicom`.
+    """
+    found = look_through(path)
+    if not found.frames and not found.damaged:
+        what = "; ".join(found.others) or "an index or no DICOM"
+        raise BadInput(f"{path} holds no DICOM series of images ({what}); give the folder of its slices.")
+    series = _series(found.frames)
+    chosen, notes = _flair_series(path, series) if series else ("", [])
+    _refuse_damaged(path, found.damaged, chosen)
+    frames = series[chosen]
+    if path.is_file() and len(frames) == 1:
+        raise BadInput(f"{path} holds one slice, not a volume; give the folder of the whole series.")
+    stack = stack_of(path, frames)
+    return stack.with_notes(*notes, *_of_others(path, found, chosen))
+
+
+def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
+    """Of several folders with DICOM files the one with the FLAIR series; see `flair_folder`."""
+    series = {folder: _series(look_through(folder).frames) for folder in folders}
+    with_images = [folder for folder in folders if series[folder]]
+    if len(with_images) < 2:
+        return (with_images or list(folders))[0]
+    flair = [
+        folder
+        for folder in with_images
+        if FLAIR.search(folder.name) or any(_says_flair(frames) for frames in series[folder].values())
+    ]
+    if len(flair) == 1:
+        return flair[0]
+    named = ", ".join(path.relative_to(patient).as_posix() for path in flair or with_images)
+    raise BadInput(
+        f"{patient} holds DICOM series in {len(with_images)} folders, and "
+        f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); name "
+        "the folders with a glob, or list them in a CSV with the columns case,image."
+    )
+
+
+def multi_frame_files(folder: Path) -> list[Path]:
+    """The files of a folder that holds only multi-frame files, each of another study; else nothing."""
+    found = look_through(folder)
+    files = {frame.file: frame for frame in found.frames}
+    alone = len(files) > 1 and not found.damaged and all(frame.of > 1 for frame in files.values())
+    return list(files) if alone and len({frame.study for frame in files.values()}) == len(files) else []
+
+
+def _series(frames: Sequence[Frame]) -> dict[str, list[Frame]]:
+    """The slices by series, in the order of their files."""
+    found: dict[str, list[Frame]] = {}
+    for frame in frames:
+        found.setdefault(frame.series, []).append(frame)
+    return found
+
+
+def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, list[str]]:
+    """The one series, or of several the one whose description says FLAIR; and what to say of the others.
+
+    Localizers and screenshots do not count beside others.
+    """
+    volumes = {name: frames for name, frames in series.items() if not _is_aside(frames)} or dict(series)
+    if len(volumes) == 1:
+        chosen = next(iter(volumes))
+        aside = [f"{_title(frames)} ({len(frames)})" for name, frames in series.items() if name != chosen]
+        text = f"{path}: left out the localizers or pictures beside the series: {', '.join(aside)}."
+        return chosen, [text] if aside else []
+    flair = [name for name, frames in volumes.items() if _says_flair(frames)]
+    if len(flair) == 1:
+        return flair[0], []
+    listed = ", ".join(f"{name} ({_title(frames)})" for name, frames in list(volumes.items())[:4])
+    raise BadInput(
+        f"{path} holds {len(volumes)} DICOM series and {'several say' if flair else 'none says'} that it "
+        f"is FLAIR: {listed}; give a folder with the FLAIR series alone."
+    )
+
+
+def _is_aside(frames: Sequence[Frame]) -> bool:
+    return all("LOCALIZER" in frame.kind or frame.position is None or frame.colour for frame in frames)
+
+
+def _says_flair(frames: Sequence[Frame]) -> bool:
+    return FLAIR.search(frames[0].description) is not None
+
+
+def _title(frames: Sequence[Frame]) -> str:
+    return frames[0].description or "no description"
+
+
+def _refuse_damaged(path: Path, damaged: Sequence[Damaged], chosen: str) -> None:
+    """Refuse a series of which files are damaged, or may be."""
+    own = [one for one in damaged if not chosen or one.series in ("", chosen)]
+    if not own:
+        return
+    named = ", ".join(f"{one.file.name}: {one.why}" for one in own[:4])
+    more = f" and {len(own) - 4} more" if len(own) > 4 else ""
+    where = f"{path} is damaged ({own[0].why})"
+    if path.is_dir():
+        files = "file is" if len(own) == 1 else "files are"
+        where = f"{path}: {len(own)} DICOM {files} damaged ({named}{more})"
+    raise BadInput(f"{where}. Copy or export the series again.")
+
+
+def _of_others(path: Path, found: Found, chosen: str) -> list[str]:
+    """What to say of files that are no slices of the series."""
+    notes = [
+        f"{path}: {one.file.name}, of another series, is damaged and left out: {one.why}."
+        for one in found.damaged
+        if one.series != chosen
+    ]
+    if found.others:
+        listed = ", ".join(f"{kind} ({files[0].name})" for kind, files in found.others.items())
+        count = sum(map(len, found.others.values()))
+        notes.append(f"{path}: left out {count} DICOM file{'s' * (count > 1)} without images: {listed}.")
+    return notes
