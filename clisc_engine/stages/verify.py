@@ -19,7 +19,16 @@ from clisc_engine.integrity import (
     state_problem,
     weights_problem,
 )
-from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.project import (
+    ADDING,
+    MADE_BY,
+    RECORD,
+    REFERENCE,
+    SETTINGS_FILE,
+    STAGING,
+    STORE,
+    CaseInfo,
+)
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
 from clisc_engine.store import Seal, Store
@@ -229,6 +238,9 @@ def _leftovers(root: Path) -> Iterator[Finding]:
         yield Finding(place, "leftover", "left over", "a writer that was killed left it")
     if (root / STAGING).exists():
         yield Finding(STAGING, "leftover", "left over", "an import that was killed at its end left it")
+    if (root / ADDING).exists():
+        why = "a second `clisc init` that was interrupted left it; the same command goes on"
+        yield Finding(ADDING, "leftover", "left over", why)
 
 
 def _is_partial(path: Path) -> bool:
