@@ -130,7 +130,7 @@ def other_settings(
         return [f"The project has weights = {now['weights']}, {asked_for}; {ELSEWHERE}."], remarks
     if not open_:
         return [], remarks
-    pairs = [f"{key} = {as_text(now[key])}, not {as_text(value)}" for key, value in open_.items()]
+    pairs = [f"{key} = {as_text(now[key])} (not {as_text(value)})" for key, value in open_.items()]
     words = " ".join(f"{key}={as_text(value)}" for key, value in open_.items())
     imported = any(key.startswith("image.") for key in open_)
     note = " (image.* then holds for cases that are added; the others stay as imported)" if imported else ""
@@ -161,4 +161,5 @@ def alike_but_for_case(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> li
 
 def as_text(value: Any) -> str:
     """A setting's value as `clisc config set` takes it from a shell."""
-    return shlex.quote(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shlex.quote(text.removesuffix(".0") if isinstance(value, float) else text)
