@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clisc_engine.case_names import sift
+from clisc_engine.case_names import sift, why_no_case_name
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.casefiles import FLAIR, MASK, CaseFiles, case_name, without_ending
 from clisc_engine.imaging.channels import NUMBERED, flair_channel, of_channel
@@ -35,6 +35,7 @@ class Found:
         images: how many were found as images, bad ones too.
         references: how many masks were paired with an image.
         notes: sentences for the user.
+        unnamed: those of the bad ones whose names are not safe for a folder, by their files.
     """
 
     cases: list[CaseFiles]
@@ -43,17 +44,30 @@ class Found:
     images: int = 0
     references: int = 0
     notes: list[str] = field(default_factory=list)
+    unnamed: dict[Path, str] = field(default_factory=dict)
 
 
-def find_cases(images: str, references: str | None, channel: str | None = None) -> list[CaseFiles]:
+def find_cases(
+    images: str,
+    references: str | None,
+    channel: str | None = None,
+    unnamed: dict[Path, str] | None = None,
+) -> list[CaseFiles]:
     """All cases, by name; see `search`.
 
+    ``unnamed`` gets the images whose names are not safe for a folder, each with the reason.
+
     Raises:
-        BadInput: like `search`, and when a case's name is bad.
+        BadInput: like `search`, and when two cases have one name, or without ``unnamed`` an unsafe one.
     """
     found = search(images, references, channel)
-    if found.bad:
-        raise BadInput(next(iter(found.bad.values())))
+    bad = [
+        reason for reason in found.bad.values() if unnamed is None or reason not in found.unnamed.values()
+    ]
+    if bad:
+        raise BadInput(bad[0])
+    if unnamed is not None:
+        unnamed |= found.unnamed
     return found.cases
 
 
@@ -141,7 +155,9 @@ def _no_images(given: str, left_out: Sequence[LeftOut]) -> str:
 def _named(named: Mapping[Path, str], left_out: list[LeftOut]) -> Found:
     """The files as cases of these names, where those can be."""
     cases, bad = sift((name, str(path), path) for path, name in named.items())
-    return Found([CaseFiles(name, path) for name, path in cases.items()], bad, left_out, len(named))
+    unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
+    files = [CaseFiles(name, path) for name, path in cases.items()]
+    return Found(files, bad, left_out, len(named), unnamed=unnamed)
 
 
 def _with_channels(found: Found, channel: str | None) -> Found:
