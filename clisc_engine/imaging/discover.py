@@ -18,6 +18,7 @@ from clisc_engine.imaging.leftovers import (
     beside_series,
     of_another_name,
     quoted_glob,
+    said_of_contrasts,
 )
 from clisc_engine.imaging.listing import LINK, LeftOut, listing
 from clisc_engine.imaging.manifest import read_manifest
@@ -131,7 +132,9 @@ def _images(given: str, channel: str | None, skip_bad: bool) -> Found:
         left_out += [LeftOut(path, OF_ANOTHER_CHANNEL) for path in images if path not in set(chosen)]
         return _named({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}, left_out)
     if images:
-        return _with_channels(_named(named, left_out), channel)
+        found = _with_channels(_named(named, left_out), channel)
+        found.notes += said_of_contrasts(images)
+        return found
     series, unclear = _dicom(listed.folder, skip_bad)
     if not series and not unclear:
         raise BadInput(_no_images(given, left_out))

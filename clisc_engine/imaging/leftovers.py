@@ -43,6 +43,18 @@ def of_another_name(paths: Iterable[Path], taken: Mapping[str, Path]) -> Iterato
             yield LeftOut(path, NOT_FLAIR, missed=True)
 
 
+def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
+    """A line on images that are taken although their names say another contrast than FLAIR."""
+    others = [path.name for path in paths if _CONTRAST.search(without_ending(path))]
+    if not others:
+        return []
+    return [
+        f"{len(others)} images are taken whose names say another contrast than FLAIR: "
+        f"{listed(others, NAMED)}. If they are not FLAIR, list the images in a CSV with the columns "
+        "case,image, or name them with a quoted glob."
+    ]
+
+
 def beside_images(left_out: Iterable[LeftOut]) -> list[LeftOut]:
     """The same; a DICOM file there may be a patient's that somebody misses."""
     return [

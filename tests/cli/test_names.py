@@ -110,6 +110,13 @@ def test_a_patient_without_flair_among_others_is_named(init, tmp_path):
     assert "warning" in made.message
 
 
+def test_images_whose_names_say_another_contrast_are_taken_with_a_line(init, tmp_path):
+    for seed, name in enumerate(("a_t1", "a_t2", "b")):
+        scan(tmp_path / "d" / f"{name}.nii.gz", seed)
+    made = init(images=tmp_path / "d")
+    assert made.code == 0 and "another contrast than FLAIR: a_t1.nii.gz, a_t2.nii.gz." in made.message
+
+
 def test_links_out_hidden_files_and_dicom_among_others_are_counted(init, tmp_path):
     scan(tmp_path / "d" / "a_flair.nii.gz", 1)
     scan(tmp_path / "elsewhere" / "b_flair.nii.gz", 2)
