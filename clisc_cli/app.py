@@ -65,9 +65,11 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "This machine": {"doctor": doctor.command},
     "Take the results away": {"predict": predict.command},
 }
+CONTEXTS = {"init": {"allow_extra_args": True}}
+"""Of commands that say themselves what is wrong with further arguments."""
 for panel, commands in PANELS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        app.command(name, rich_help_panel=panel, context_settings=CONTEXTS.get(name))(command)
 app.add_typer(models.app, name="models", rich_help_panel="This machine")
 app.add_typer(config.app, name="config", rich_help_panel="See and steer")
 app.add_typer(export.app, name="export", rich_help_panel="Take the results away")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from typing import TypeVar
 
 from clisc_engine.errors import BadInput
 
 _ALLOWED = re.compile(r"[^\W_][\w.-]*")
 _LONGEST = 200
 """Bytes; a file's name may have 255, and endings follow the case's name."""
+
+Thing = TypeVar("Thing")
 
 
 def normal(name: str) -> str:
@@ -26,6 +30,20 @@ def is_case_name(name: str) -> bool:
         bool(_ALLOWED.fullmatch(name))
         and name == normal(name)
         and len(name.encode("utf-8", errors="replace")) <= _LONGEST
+    )
+
+
+def why_no_case_name(name: str, where: str) -> str:
+    """Empty when the normal form of a name is safe, else the reason in a sentence.
+
+    ``where`` is e.g. the file and the line.
+    """
+    name = normal(name)
+    if is_case_name(name):
+        return ""
+    return (
+        f"{where}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
+        f"starting with a letter or digit, and {_LONGEST} bytes at most."
     )
 
 
@@ -47,11 +65,8 @@ class Names:
             BadInput: when it is not safe, or taken.
         """
         name = normal(name)
-        if not is_case_name(name):
-            raise BadInput(
-                f"{where}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
-                f"starting with a letter or digit, and {_LONGEST} bytes at most."
-            )
+        if why := why_no_case_name(name, where):
+            raise BadInput(why)
         key = normal(name.casefold())
         if key in self._taken:
             raise BadInput(
@@ -60,3 +75,28 @@ class Names:
             )
         self._taken[key] = where
         return name
+
+
+def sift(found: Iterable[tuple[str, str, Thing]]) -> tuple[dict[str, Thing], dict[str, str]]:
+    """The things by case name, and by name the reasons why others cannot have theirs.
+
+    Of several with one name none is taken, since nobody can tell which of them is meant.
+
+    Args:
+        found: the name as it was found, where (for messages), and what has it.
+    """
+    taken: dict[str, list[tuple[str, str, Thing]]] = {}
+    bad: dict[str, str] = {}
+    for name, where, thing in found:
+        if why := why_no_case_name(name, where):
+            bad[name if name not in bad else where] = why
+        else:
+            safe = normal(name)
+            taken.setdefault(normal(safe.casefold()), []).append((safe, where, thing))
+    for same in taken.values():
+        if len(same) > 1:
+            places = " and ".join(where for _, where, _ in same)
+            bad[same[0][0]] = (
+                f"{places} have the same case name {same[-1][0]!r}; upper and lower case do not count."
+            )
+    return {same[0][0]: same[0][2] for same in taken.values() if len(same) == 1}, bad

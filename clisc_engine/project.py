@@ -29,6 +29,8 @@ SETTINGS_FILE = "clisc.toml"
 STORE = "store.zarr"
 STAGING = ".clisc-init"
 """Folder inside the project's in which `init` makes it."""
+ADDING = ".clisc-add"
+"""Folder inside the project's in which a second `init` prepares what it adds."""
 
 SPLITS = ("train", "valid", "test")
 RECORD = "case"
@@ -226,6 +228,13 @@ class Project:
     def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:
         """Store a reference mask that `init` was given."""
         self.store.write(f"cases/{name}/{REFERENCE}", mask, seal)
+
+    def change_record(self, info: CaseInfo) -> None:
+        """Replace a case's record, the copy that its image keeps first; the image stays as it is."""
+        record = {RECORD: asdict(info)}
+        if self.store.seal(f"cases/{info.name}/image") is not None:
+            self.store.change_attributes(f"cases/{info.name}/image", record)
+        self.store.write_group(f"cases/{info.name}", record)
 
     def change_settings(self, settings: Settings, changes: Mapping[str, Any]) -> None:
         """Adopt validated settings and write the changed keys to clisc.toml."""

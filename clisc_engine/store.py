@@ -154,6 +154,21 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / "zarr.json", _group_metadata(attributes))
 
+    def change_attributes(self, path: str, changes: dict[str, Any]) -> None:
+        """Replace some attributes of an array or a group, and leave its seal and its data as they are."""
+        file = self.root / path / "zarr.json"
+        with disk_faults(file):
+            metadata = json.loads(file.read_text(encoding="utf-8"))
+            metadata["attributes"] = {**self.attributes(path), **changes}
+            write_atomically(file, json.dumps(metadata, indent=1).encode())
+
+    def adopt(self, path: str, other: Store) -> None:
+        """Move a finished array or group here from another store on the same disk; it replaces the old."""
+        folder = self.root / path
+        with disk_faults(folder):
+            self._make_groups(Path(path).parent)
+            _put_in_place(other.root / path, folder)
+
     def children(self, path: str) -> list[str]:
         """Names of the groups and arrays right under ``path``, sorted."""
         folder = self.root / path

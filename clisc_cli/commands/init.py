@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,7 +31,9 @@ def command(
     split: Annotated[
         Path | None, typer.Option(help="CSV (case,split) or JSON with train, valid, test.")
     ] = None,
-    split_ratio: Annotated[str, typer.Option(help="Shares of train:valid:test.")] = "7:1:2",
+    split_ratio: Annotated[
+        str | None, typer.Option(help="Shares of train:valid:test; 7:1:2 without it.", show_default=False)
+    ] = None,
     weights: Annotated[
         Literal["tiny", "paper"] | None,
         typer.Option(help="Models; without it: paper if all its files are present."),
@@ -47,20 +49,26 @@ def command(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Import cases that the project does not have yet.")
+    ] = False,
     *,
     options: RunOptions,
 ) -> None:
-    """Import FLAIR volumes into a new project.
+    """Import FLAIR volumes into a new project, or add references or cases to one.
 
-    With --dry-run it shows what would be imported, from file names and headers, and writes nothing.
+    With --dry-run it shows what would be imported, from file names and headers, and writes nothing. A
+    project keeps its images, splits and settings: what is given otherwise is named and not taken.
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
     from clisc_engine.stages.initialise import Request, initialise
 
+    _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(weights, preset, options)
-    request = Request(directory, images, references, split, split_ratio, skip_bad, channel)
+    asked = _asked(weights, preset, options)
+    request = Request(directory, images, references, split, split_ratio, skip_bad, channel, add, asked)
     imported = initialise(request, settings, options.control())
     show_imported(imported, options)
 
@@ -70,38 +78,57 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     terminal = Terminal(quiet=options.quiet)
     for name, message in imported.skipped.items():
         terminal.warn(f"skipped {name}: {message}")
-    for told in imported.notes.values():
-        for note in told:
-            terminal.say(note)
-    weights = imported.project.settings.weights
+    for warning in imported.warnings:
+        terminal.warn(warning)
+    for note in (*imported.remarks, *(note for told in imported.notes.values() for note in told)):
+        terminal.say(note)
     planned = _planned(imported, terminal) if options.dry_run else []
     if options.json_:
-        print_json(
-            {
-                "project": str(imported.project.root),
-                "weights": weights,
-                "splits": imported.splits,
-                "skipped": imported.skipped,
-                "notes": imported.notes,
-                "fresh": imported.fresh,
-                **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
-            }
-        )
+        print_json(_document(imported, planned, options))
         return
     counts = Counter(imported.splits.values())
     shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
-    verb = "would be imported" if options.dry_run else "imported"
-    if imported.fresh:
-        verb = "already imported, nothing to do"
     console = result_console()
-    console.print(f"init: {len(imported.splits)} cases ({shares}) {verb}", markup=False)
+    console.print(f"init: {len(imported.splits)} cases ({shares}) {_verb(imported, options)}", markup=False)
     if planned:
         if not console.is_terminal:
             console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
         console.print(_table(planned))
         terminal.say("Names and headers say so; voxels are looked at when it is imported.")
-    elif not imported.fresh:
+    elif not imported.fresh and not options.dry_run:
         terminal.say(f"Next: clisc label {imported.project.root}")
+    if options.dry_run:
+        for one in imported.left_out:
+            terminal.say(f"left out: {one.path} ({one.reason})")
+
+
+def _verb(imported: Imported, options: RunOptions) -> str:
+    if imported.fresh:
+        return "already imported, nothing to do"
+    if not (imported.added or imported.references):
+        return "would be imported" if options.dry_run else "imported"
+    new = (len(imported.added), "cases"), (len(imported.references), "references")
+    would = "would be added" if options.dry_run else "added"
+    return "in all, " + " and ".join(f"{n} {what}" for n, what in new if n) + f" {would}"
+
+
+def _document(imported: Imported, planned: Sequence[Planned], options: RunOptions) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    left_out = [{"path": str(one.path), "reason": one.reason} for one in imported.left_out]
+    return {
+        "project": str(imported.project.root),
+        "weights": imported.project.settings.weights,
+        "splits": imported.splits,
+        "skipped": imported.skipped,
+        "notes": imported.notes,
+        "remarks": imported.remarks,
+        "warnings": imported.warnings,
+        "left_out": left_out,
+        "added": imported.added,
+        "references": imported.references,
+        "fresh": imported.fresh,
+        **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
+    }
 
 
 def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
@@ -136,6 +163,30 @@ def _table(planned: Sequence[Planned]) -> Table:
     for row in zip(*shown.values(), strict=True):
         table.add_row(*map(escape, row))
     return table
+
+
+def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions) -> None:
+    """Say what to do when a pattern without quotes became many arguments."""
+    further = [Path(word) for word in options.context.args]
+    if not further and not directory.is_file():
+        return
+    files = [path for path in (directory, *further) if path.is_file() or len(further) > 1]
+    hint = (
+        "; quote a pattern, or the shell puts all files that match in its place: --images 'folder/*.nii.gz'"
+        if files
+        else ""
+    )
+    if further:
+        raise typer.BadParameter(f"Got unexpected extra arguments ({further[0]} ...){hint}")
+    raise typer.BadParameter(f"{directory} is a file, no folder for a project{hint}", param_hint="DIR")
+
+
+def _asked(weights: str | None, name: str | None, options: RunOptions) -> frozenset[str]:
+    """The settings that this call names by itself; a preset names all."""
+    from clisc_engine.settings_keys import known_keys
+
+    preset = known_keys() if name is not None else []
+    return frozenset([*preset, *(["weights"] if weights else []), *options.changes()])
 
 
 def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from bisect import bisect
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from clisc_engine.case_names import normal
 from clisc_engine.errors import BadInput
-from clisc_engine.tables import read_table
+from clisc_engine.imaging.casefiles import case_name
+from clisc_engine.tables import read_table, read_text
+from clisc_engine.words import listed
 
 SPLITS = ("train", "valid", "test")
+
+_MEANT = {
+    **{split: split for split in SPLITS},
+    **dict.fromkeys(("training", "learn"), "train"),
+    **dict.fromkeys(("val", "validation", "validate", "dev"), "valid"),
+    **dict.fromkeys(("testing", "holdout"), "test"),
+}
+"""What else the splits are called."""
 
 
 def draw_split(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
@@ -37,40 +50,97 @@ def draw_split(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
     return {name: drawn[name] for name in sorted(names)}
 
 
+def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
+    """Draw a split for each case by itself, whatever other cases there are, e.g. for those added later.
+
+    The shares hold in the mean only; in return a case's split depends on nothing but its name, the shares
+    and the seed.
+
+    Raises:
+        BadInput: like `draw_split`.
+    """
+    shares = _shares(ratio)
+    borders = [sum(shares[:1]) / sum(shares), sum(shares[:2]) / sum(shares)]
+    drawn = {}
+    for name in names:
+        digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+        drawn[name] = SPLITS[bisect(borders, int.from_bytes(digest[:6], "big") / 2**48)]
+    return drawn
+
+
 def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
     """The split from a CSV with columns ``case,split``, or JSON ``{"train": [...], ...}``.
 
     Raises:
         BadInput: naming the file and the line, for anything that is missing, unknown or twice.
     """
-    pairs = _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
-    return checked_split(path, pairs, names)
+    return checked_split(path, pairs_of(path), names)
+
+
+def pairs_of(path: Path) -> list[tuple[str, str, str]]:
+    """Where each case stands in a split file, its name and its split, unchecked.
+
+    Raises:
+        BadInput: when it is no such file.
+    """
+    return _from_json(path) if path.suffix.lower() == ".json" else _from_csv(path)
 
 
 def checked_split(
-    path: Path | str, pairs: Iterable[tuple[str, str, str]], names: Sequence[str]
+    path: Path | str,
+    pairs: Iterable[tuple[str, str, str]],
+    names: Sequence[str],
+    *,
+    also: Sequence[str] = (),
+    some_train: bool = True,
 ) -> dict[str, str]:
-    """The splits read from a file as (place in the file, case, split), one for each of the names.
+    """The split that a file gives to the names; each pair comes with where it stands.
+
+    ``also`` are names that may stand there too; ``some_train`` asks for a case to learn from.
 
     Raises:
-        BadInput: naming the file and the place, for anything that is missing, unknown or twice.
+        BadInput: naming the file and the line, for anything that is missing, unknown or twice.
+    """
+    known = known_splits(path, pairs, [*names, *also])
+    split = {name: known[name] for name in names if name in known}
+    if missing := [name for name in names if name not in split]:
+        raise BadInput(f"{path} gives no split for {listed(sorted(missing), 5)}.")
+    if some_train and "train" not in split.values():
+        raise BadInput(f"{path} puts no case into train, so there is nothing to learn from.")
+    return split
+
+
+def known_splits(
+    path: Path | str, pairs: Iterable[tuple[str, str, str]], names: Sequence[str]
+) -> dict[str, str]:
+    """The splits of those cases that a file gives one.
+
+    Raises:
+        BadInput: naming the file and the line, for anything that is unknown or twice.
     """
     split: dict[str, str] = {}
     for where, name, value in pairs:
         if value not in SPLITS:
-            raise BadInput(f"{path}, {where}: split {value!r} is not one of train, valid, test.")
+            meant = _MEANT.get(value.casefold())
+            hint = f"; did you mean {meant!r}" if meant else ""
+            raise BadInput(f"{path}, {where}: split {value!r} is not one of train, valid, test{hint}.")
         if name not in names:
-            alike = [known for known in names if known.casefold() == name.casefold()]
-            hint = f"; did you mean {alike[0]!r}" if alike else ""
+            meant = _case_meant(name, names)
+            hint = f"; did you mean {meant!r}" if meant else ""
             raise BadInput(f"{path}, {where}: there is no case {name!r} among the images{hint}.")
         if name in split:
             raise BadInput(f"{path}, {where}: case {name!r} stands there twice.")
         split[name] = value
-    if missing := [name for name in names if name not in split]:
-        raise BadInput(f"{path} gives no split for {', '.join(sorted(missing)[:5])}.")
-    if "train" not in split.values():
-        raise BadInput(f"{path} puts no case into train, so there is nothing to learn from.")
     return split
+
+
+def _case_meant(name: str, names: Sequence[str]) -> str:
+    """The case that a wrong name, or the name of its file, may mean; or nothing."""
+    file = case_name(Path(name.replace("\\", "/")))
+    for meant in (name, file):
+        if alike := [known for known in names if known.casefold() == meant.casefold()]:
+            return alike[0]
+    return next(iter(get_close_matches(file, names, n=1, cutoff=0.8)), "")
 
 
 def _shares(ratio: str) -> list[float]:
@@ -107,9 +177,7 @@ def _from_csv(path: Path) -> list[tuple[str, str, str]]:
 
 def _from_json(path: Path) -> list[tuple[str, str, str]]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise BadInput(f"Cannot read the split file {path}: {error.strerror}.") from None
+        values = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid JSON: {error}.") from None
     lists = values.values() if isinstance(values, dict) else [None]

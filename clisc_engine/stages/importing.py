@@ -72,6 +72,35 @@ def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ..
     return (*normalised.notes, *told)
 
 
+def import_reference(
+    project: Project, staged: Project, name: str, path: Path
+) -> tuple[CaseInfo, tuple[str, ...]]:
+    """Import a mask for a case that the project has, into another place.
+
+    Args:
+        project: has the case.
+        staged: where the mask is put.
+        name: the case's.
+        path: the mask.
+
+    Returns:
+        The case's record with this mask, and what the user is to be told of it, a sentence each.
+
+    Raises:
+        BadInput: when the file cannot be used.
+    """
+    _check(path)
+    case = project.case(name)
+    info = replace(
+        case.info,
+        has_reference=True,
+        reference_source=str(path.absolute()),
+        reference_sha256=hash_of(path),
+    )
+    settings = settings_of_import(case.seal("image"), project.settings.image)
+    return info, _store_reference(staged, info, settings)
+
+
 def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSettings) -> None:
     """Make a case's image or reference again from the file that it came from.
 
@@ -151,6 +180,14 @@ def hash_of(path: Path) -> str:
     except OSError as error:
         raise BadInput(f"Cannot read {error.filename or path}: {error.strerror or error}.") from error
     return digest.hexdigest()
+
+
+def hash_if_readable(path: Path | None) -> str:
+    """The same; empty for a file that cannot be read, and for none."""
+    try:
+        return hash_of(path) if path is not None else ""
+    except BadInput:
+        return ""
 
 
 def _check(path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.imaging.casefiles import CaseFiles
-from clisc_engine.imaging.discover import find_cases
-from clisc_engine.imaging.splits import checked_split, draw_split, read_split
+from clisc_engine.imaging.discover import Found, search
+from clisc_engine.imaging.leftovers import account
+from clisc_engine.imaging.splits import checked_split, draw_split
 from clisc_engine.project import (
     SETTINGS_FILE,
     STAGING,
@@ -24,53 +24,23 @@ from clisc_engine.project import (
 )
 from clisc_engine.runner import in_threads
 from clisc_engine.settings import Settings
-from clisc_engine.stages.importing import import_case
+from clisc_engine.stages.adding import refusal
+from clisc_engine.stages.comparison import content
+from clisc_engine.stages.doubles import check_doubles, find_doubles
+from clisc_engine.stages.importing import hash_if_readable, import_case
+from clisc_engine.stages.init_record import InitRecord, values_asked, write_record
+from clisc_engine.stages.init_request import SPLIT_RATIO, Imported, Request, split_pairs
+from clisc_engine.stages.second_init import second_init
 from clisc_engine.store import write_atomically
+from clisc_engine.words import listed
 
-NAMED = 20  # bad files that are named one by one
-
-
-@dataclass
-class Imported:
-    """What `init` did: the project, its cases by split, and the bad ones that were skipped.
-
-    ``files`` is what a dry run would import, ``notes`` what is to be said of each case's files.
-    """
-
-    project: Project
-    splits: dict[str, str]
-    files: list[CaseFiles] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    fresh: bool = False
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `init` was asked for.
-
-    Attributes:
-        root: the project folder to make.
-        images: folder, glob, or CSV manifest of images.
-        references: folder or glob of reference masks, None without.
-        split_file: CSV or JSON that gives each case's split, None to take the manifest's or draw one.
-        split_ratio: shares of train, valid and test, e.g. ``7:1:2``.
-        skip_bad: import the rest when some files cannot be used.
-        channel: number or name of the FLAIR channel, None to take what dataset.json says.
-    """
-
-    root: Path
-    images: str
-    references: str | None
-    split_file: Path | None
-    split_ratio: str
-    skip_bad: bool
-    channel: str | None = None
+__all__ = ["Imported", "Request", "initialise"]
 
 
 def initialise(request: Request, settings: Settings, control: Control) -> Imported:
     """Read, check, normalise and store every case; the project appears only when all is done.
+
+    On a project that is there, see `second_init`.
 
     Raises:
         BadInput: names the bad files (unless ``skip_bad``); or the folder is taken.
@@ -78,22 +48,38 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         Stopped: when asked to stop; likewise.
     """
     started = time.monotonic()
-    files = find_cases(request.images, request.references, request.channel)
+    found = search(request.images, request.references, request.channel, skip_bad=request.skip_bad)
+    if found.bad and not (request.skip_bad and found.cases):
+        raise BadInput(refusal(list(found.bad.values()), len(found.cases) + len(found.bad)))
     if (request.root / SETTINGS_FILE).exists():
-        return _already_there(request, files)
+        result = second_init(request, found, settings, control)
+    else:
+        result = _first(request, found, settings, control)
+    result.skipped = found.bad | result.skipped
+    _account_for_files(request, found, result)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _first(request: Request, found: Found, settings: Settings, control: Control) -> Imported:
+    """Make the project."""
+    files = found.cases
     if (request.root / STORE).exists() and not (request.root / STAGING / SETTINGS_FILE).exists():
         raise BadInput(
             f"{request.root} holds a store that has lost its {SETTINGS_FILE}; put that file back, or "
             "choose another folder."
         )
-    splits = _splits(request, files, settings.seed)
+    doubles = find_doubles(files)
+    splits = _splits(request, found, settings.seed, doubles)
+    warnings = check_doubles(doubles, splits, {case.name: str(case.image) for case in files})
     if control.dry_run:
-        return Imported(Project(request.root, settings), splits, files)
+        return Imported(Project(request.root, settings), splits, files, warnings=warnings)
     made_root = not request.root.exists()
     staging = request.root / STAGING
     try:
         project = _staged(request.root, settings, files)
         skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
+        write_record(project, _record(request, settings, files, skipped))
         _publish(staging, request.root)
     except (Stopped, DiskFault):
         raise
@@ -103,8 +89,35 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
             request.root.rmdir()
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
-    seconds = time.monotonic() - started
-    return Imported(Project(request.root, settings), kept, skipped=skipped, notes=notes, seconds=seconds)
+    project = Project(request.root, settings)
+    return Imported(project, kept, skipped=skipped, notes=notes, warnings=warnings)
+
+
+def _account_for_files(request: Request, found: Found, result: Imported) -> None:
+    """Say what was not taken of the files there, and which cases have no reference."""
+    result.left_out = found.left_out
+    result.remarks[:0] = found.notes
+    images = found.images - len(found.bad)
+    if line := account(request.images, images, found.references, found.left_out):
+        missed = any(one.missed for one in found.left_out)
+        (result.warnings if missed else result.remarks).append(line)
+    without = [case.name for case in found.cases if case.reference is None]
+    if 0 < len(without) < len(found.cases):
+        result.remarks.append(
+            f"{len(without)} of {len(found.cases)} cases have no reference: {listed(without, 5)}. "
+            "`clisc evaluate` leaves them out."
+        )
+
+
+def _record(
+    request: Request, settings: Settings, files: Sequence[CaseFiles], skipped: Mapping[str, str]
+) -> InitRecord:
+    contents = {
+        case.name: content(hash_if_readable(case.image), hash_if_readable(case.reference))
+        for case in files
+        if case.name in skipped
+    }
+    return InitRecord(values_asked(settings, request.asked), request.split_ratio or SPLIT_RATIO, contents)
 
 
 def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Project:
@@ -152,19 +165,8 @@ def _import_all(
         bad=leave_out,
     )
     if len(bad) == len(files) or (bad and not skip_bad):
-        raise BadInput(_refusal(list(bad.values()), len(files)))
+        raise BadInput(refusal(list(bad.values()), len(files)))
     return bad, {name: notes[name] for name in sorted(notes) if name not in bad}
-
-
-def _refusal(reasons: Sequence[str], of: int) -> str:
-    """What ``init`` says when it imports nothing for these bad files."""
-    others = " --skip-bad imports the others." if len(reasons) < of else ""
-    if len(reasons) == 1:
-        return reasons[0] + others
-    shown = [f"  {reason}" for reason in reasons[:NAMED]]
-    if len(reasons) > NAMED:
-        shown.append(f"  and {len(reasons) - NAMED} more.")
-    return "\n".join([f"{len(reasons)} of {of} images cannot be used.{others}", *shown])
 
 
 def _publish(staging: Path, root: Path) -> None:
@@ -175,24 +177,15 @@ def _publish(staging: Path, root: Path) -> None:
     clear_staging(root)
 
 
-def _already_there(request: Request, files: Sequence[CaseFiles]) -> Imported:
-    project = open_project(request.root)
-    stored = {case.info.name: case.info for case in project.cases()}
-    if {case.name for case in files} <= set(stored):
-        splits = {name: info.split for name, info in stored.items()}
-        return Imported(project, splits, fresh=True)
-    raise BadInput(
-        f"{request.root} already holds a project with other cases; choose another folder, or remove "
-        "it to start anew."
-    )
+def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Each case's split: from the split file, else from the manifest's column, else drawn.
 
-
-def _splits(request: Request, files: Sequence[CaseFiles], seed: int) -> dict[str, str]:
-    """Each case's split: from the split file, else from the manifest's column, else drawn."""
-    names = [case.name for case in files]
-    if request.split_file is not None:
-        return dict(read_split(request.split_file, names))
-    given = [(f"case {case.name}", case.name, case.split) for case in files if case.split]
-    if given:
-        return checked_split(request.images, given, names)
-    return dict(draw_split(names, request.split_ratio, seed))
+    A draw puts one image under several names into one split.
+    """
+    names = [case.name for case in found.cases]
+    where, pairs = split_pairs(request, found)
+    if pairs or request.split_file is not None:
+        return checked_split(where, pairs, names, also=list(found.bad))
+    again = {name: group[0] for group in doubles for name in group[1:]}
+    drawn = draw_split([n for n in names if n not in again], request.split_ratio or SPLIT_RATIO, seed)
+    return {name: drawn[again.get(name, name)] for name in names}

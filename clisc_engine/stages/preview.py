@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.casefiles import CaseFiles
 from clisc_engine.imaging.header import read_header
-from clisc_engine.stages.initialise import Imported
+from clisc_engine.stages.init_request import Imported
 
 
 @dataclass(frozen=True)

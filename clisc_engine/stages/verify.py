@@ -20,7 +20,7 @@ from clisc_engine.integrity import (
 )
 from clisc_engine.products.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
 from clisc_engine.products.kinds import SIMILARITIES
-from clisc_engine.project import RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.project import ADDING, RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
 from clisc_engine.stages.similarity import outdated_similarities
@@ -249,6 +249,9 @@ def _leftovers(root: Path) -> Iterator[Finding]:
         yield Finding(place, "leftover", "left over", "a writer that was killed left it")
     if (root / STAGING).exists():
         yield Finding(STAGING, "leftover", "left over", "an import that was killed at its end left it")
+    if (root / ADDING).exists():
+        why = "a second `clisc init` that was interrupted left it; the same command goes on"
+        yield Finding(ADDING, "leftover", "left over", why)
 
 
 def _is_partial(path: Path) -> bool:
