@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from clisc_engine.control import LOST_LOCK
 from clisc_engine.errors import BadInput
 
 LOCK = ".clisc-lock"
@@ -256,7 +257,7 @@ def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) 
     while not over.wait(HEARTBEAT_SECONDS):
         try:
             if not lock.beat():
-                lost("the loss of its lock to another command")
+                lost(LOST_LOCK)
                 return
         except OSError:
             continue  # a file server that is away for a moment

@@ -22,4 +22,4 @@ def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> None:
         variant = PromptSettings.model_validate({**prompts, "kind": kind})
         prompt_from_cam(project, here, variant, f"masks/sam-{kind}")
     everyone = require(project.cases(("train",)), ANSWER, split="train")
-    train_round2(project, WITHOUT_S3F, everyone, control)
+    train_round2(project, WITHOUT_S3F, everyone, replace(control, cases=()))  # a training takes all cases

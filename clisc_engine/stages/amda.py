@@ -15,7 +15,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import TUMOUR, UNCERTAIN, Step, train_and_map
-from clisc_engine.stages.classifier_training import LabelledSlices, labelled_slices
+from clisc_engine.stages.classifier_training import LabelledSlices, arrays_of, labelled_slices
 from clisc_engine.stages.slices import windowed
 
 CLASSIFIER = "classifier-amda"
@@ -37,14 +37,14 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
-    slices lose a random region of comparable area.
+    slices lose a random region of comparable area. A tumour slice whose map is empty is copied as it is;
+    their number is said.
     """
     size = project.settings.classifier.image_size
     copies: list[np.ndarray] = []
     labels: list[int] = []
-    for case in cases:
-        control.check_stop()
-        image, maps, label = (case.read(a) for a in ("image", "cams/raw", "labels/tumour"))
+    whole = tumours = 0
+    for case, (image, maps, label) in arrays_of(cases, ("image", "cams/raw", "labels/tumour"), control):
         brain, slices = image != 0, windowed(image, project.settings.window)
         rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])
         certain = np.flatnonzero((label != UNCERTAIN) & brain.any(axis=(1, 2)))
@@ -52,9 +52,17 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
             _masked(slices[z], maps[z], brain[z], int(label[z]), project.settings.amda.t, rng)
             for z in certain
         ]
+        ill = label[certain] == TUMOUR
+        tumours += int(ill.sum())
+        whole += sum(np.array_equal(masked[i], slices[certain[i]]) for i in np.flatnonzero(ill))
         if masked:
             copies.append(square(np.stack(masked), size))
             labels += [int(label[z]) for z in certain]
+    if whole and project.settings.amda.t:
+        control.progress.say(
+            f"{CLASSIFIER}: {whole} of {tumours} tumour slices have no map to mask by; their copies "
+            "are not masked"
+        )
     empty = np.zeros((0, size, size), np.uint8)
     return LabelledSlices(
         torch.from_numpy(np.concatenate([empty, *copies]).astype(np.uint8)),

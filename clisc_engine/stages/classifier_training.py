@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,6 +21,7 @@ from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
+from clisc_engine.read_ahead import Ahead, read_ahead
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
 from clisc_engine.team import Lone, join_team
@@ -55,15 +59,26 @@ class LabelledSlices:
         )
 
 
+def arrays_of(
+    cases: Sequence[CaseArrays], names: Sequence[str], control: Control
+) -> Iterator[tuple[CaseArrays, list[npt.NDArray[Any]]]]:
+    """Each case with the arrays of these names, read ahead of its turn."""
+
+    def read(case: CaseArrays) -> list[npt.NDArray[Any]]:
+        return [case.read(name) for name in names]
+
+    with closing(read_ahead(map(Ahead, cases), read, control)) as found:
+        for case, arrays in found:
+            control.check_stop()
+            yield case, arrays()
+
+
 def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """All slices of the cases that hold brain and have a certain CLIP label."""
     size = project.settings.classifier.image_size
     slices: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    for case in cases:
-        control.check_stop()
-        image = case.read("image")
-        label = case.read("labels/tumour")
+    for _, (image, label) in arrays_of(cases, ("image", "labels/tumour"), control):
         certain = (label != 255) & (image != 0).any(axis=(1, 2))
         slices.append(square(windowed(image, project.settings.window)[certain], size))
         labels.append(label[certain].astype(np.int64))

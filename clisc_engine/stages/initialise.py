@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, DiskFault, Stopped
+from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.imaging.casefiles import CaseFiles
 from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.splits import checked_split, draw_split, read_split
@@ -93,9 +93,11 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     staging = request.root / STAGING
     try:
         project = _staged(request.root, settings, files)
+        project.store.check_may_write = control.check_may_write
         skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
+        control.check_may_write()
         _publish(staging, request.root)
-    except (Stopped, DiskFault):
+    except (Stopped, DiskFault, Unreadable, OSError, KeyboardInterrupt):
         raise
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

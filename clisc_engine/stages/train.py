@@ -7,7 +7,7 @@ import time
 from clisc_engine.control import Control
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
-from clisc_engine.stages.requirements import require, require_watched
+from clisc_engine.stages.requirements import refuse_a_choice, require, require_watched
 from clisc_engine.stages.unet_training import train_unet
 
 NETWORK = "unet-round1"
@@ -16,6 +16,7 @@ PSEUDO_LABELS = "masks/sam"
 
 def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
+    refuse_a_choice(control, "train")
     started = time.monotonic()
     cases = require(project.cases(("train", "valid")), PSEUDO_LABELS, split="train")
     if project.settings.unet.select == "best":
