@@ -224,7 +224,10 @@ def test_a_state_that_cannot_be_read_now_ends_the_run_and_stays(tmp_path, undist
     checkpoint = interrupted(tmp_path, 8)
     before = {path: path.read_bytes() for path in checkpoint.folder.iterdir()}
     work = Work(tmp_path)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Unreadable, match=r"net\.training\.pt") as error:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(Unreadable, match=r"net\.training\.pt") as error,
+    ):
         patch.setattr(Path, "read_bytes", away(code))
         work.run()
     assert error.value.exit_code == 3 and work.taken == 0
@@ -268,8 +271,8 @@ def test_float16_s_scaler_is_part_of_the_state(tmp_path, every):
 def test_float16_s_scale_is_carried_from_epoch_to_epoch(tmp_path):
     scales = []
     work = Half(tmp_path, save_every=1e-9)
-    work.after = lambda taken: taken > 1 and scales.append(
-        torch.load(work.checkpoint.state, weights_only=True)["scaler"]["scale"]
+    work.after = lambda taken: (
+        taken > 1 and scales.append(torch.load(work.checkpoint.state, weights_only=True)["scaler"]["scale"])
     )
     work.run()
     assert scales[0] < 2.0**16, "the first scale overflows"
