@@ -112,8 +112,8 @@ class Lock:
             return self._take()
         except OSError as error:
             raise BadInput(
-                f"Cannot take the lock {self.path}: {error.strerror or error}. Look at the disk, then run the "
-                "same command again."
+                f"Cannot take the lock {self.path}: {error.strerror or error}. Look at the disk, then run "
+                "the same command again."
             ) from error
         finally:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Inputs read ahead of their turn by `--workers` threads; their order, and so every result, stays as it is."""
+"""Inputs read ahead of their turn by `--workers` threads; their order and every result stay as they are."""
 
 from __future__ import annotations
 

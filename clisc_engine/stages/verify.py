@@ -228,7 +228,9 @@ def _groups(store: Store) -> Iterator[Finding]:
         try:
             if is_there(folder) and folder.is_dir() and (problem := metadata_problem(folder)):
                 path = (Path(STORE) / folder.relative_to(store.root)).as_posix()
-                yield Finding(path, "group", "damaged", problem)
+                # A writer that was killed, or whose disk failed, had made the folder and no more.
+                begun = all(inside.name.startswith(".") for inside in folder.iterdir())
+                yield Finding(path, "group", "left over" if begun else "damaged", problem)
         except Unreadable as error:
             yield _unreadable(store.root.parent, error, "group")
 
