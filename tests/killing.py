@@ -30,7 +30,7 @@ class Ended:
 
 
 class Launcher:
-    """The process that forks commands; see launcher.py. ``by`` is the program that starts it, if any does."""
+    """The process that forks commands; see launcher.py. ``by`` is the program that starts it, if any."""
 
     def __init__(self, folder, by=()):
         self.output = folder / "output.txt"

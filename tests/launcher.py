@@ -14,8 +14,8 @@ that comes as a JSON line on stdin:
                withdrawn when it has ended; this program must have been started by `fiu-run -x` for that
 
 The answer is a JSON line: code (negative for a signal), operations, pid. An order {"go_on": PID} lets a
-process that stands still go on, and is answered when it ends. An order {"modules": [...]} imports them here,
-so that no fault can strike an import.
+process that stands still go on, and is answered when it ends. An order {"modules": [...]} imports them
+here, so that no fault can strike an import.
 """
 
 import ctypes

@@ -169,9 +169,9 @@ def test_an_array_whose_replacement_fails_at_the_last_moment_is_put_back(root, m
     mask, real = case.read("masks/sam"), Path.rename
 
     def rename(path, target):
-        if path.name.endswith(".partial") and not str(target).endswith(".partial"):
-            if ".old." not in path.name:
-                raise oserror(errno.EIO)
+        new = path.name.endswith(".partial") and ".old." not in path.name
+        if new and not str(target).endswith(".partial"):
+            raise oserror(errno.EIO)
         return real(path, target)
 
     with monkeypatch.context() as patch:

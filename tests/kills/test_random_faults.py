@@ -52,17 +52,10 @@ LEFT = re.compile(
 )
 """What a command whose disk failed may leave behind: nothing reads it, or the next call goes on from it."""
 
-BY = (
-    "fiu-run",
-    "-x",
-    "-f",
-    "",
-    "sh",
-    "-c",
-    'LD_PRELOAD="libc_malloc_debug.so.0 $LD_PRELOAD" exec "$@"',
-    "sh",
-)
-"""Without malloc out of libfiu's hands, glibc (whose own library stands in here) cannot load torch and scipy."""
+WITHOUT_MALLOC = 'LD_PRELOAD="libc_malloc_debug.so.0 $LD_PRELOAD" exec "$@"'
+"""libfiu stands before malloc too, and glibc then cannot load torch and scipy: its own library goes first."""
+
+BY = ("fiu-run", "-x", "-f", "", "sh", "-c", WITHOUT_MALLOC, "sh")
 
 pytestmark = pytest.mark.skipif(shutil.which("fiu-run") is None, reason="needs Debian's fiu-utils")
 
