@@ -184,6 +184,7 @@ def _case(
             found = _array(store, group, array, seal, shape)
         except Unreadable as error:
             found = _unreadable(store.root.parent, error, _what(array))
+            found.path = f"{STORE}/{group}/{array}"  # whichever of its files it was
         if found:
             named.add(array)
             yield found

@@ -67,7 +67,6 @@ THINGS = {
     "training state": ("checkpoints/unet-round2.training.pt", "checkpoints/unet-round2.training.pt"),
     "settings": ("clisc.toml", "clisc.toml"),
     "journal": ("logs/runs.jsonl", "logs/runs.jsonl"),
-    "similarities": ("results/similarities.json", "results/similarities.json"),
 }
 
 

@@ -53,7 +53,7 @@ LEFT = re.compile(
 """What a command whose disk failed may leave behind: nothing reads it, or the next call goes on from it."""
 
 WITHOUT_MALLOC = 'LD_PRELOAD="libc_malloc_debug.so.0 $LD_PRELOAD" exec "$@"'
-"""libfiu stands before malloc too, and glibc then cannot load torch and scipy: its own library goes first."""
+"""libfiu stands before malloc too, and glibc then cannot load torch and scipy: its own goes first."""
 
 BY = ("fiu-run", "-x", "-f", "", "sh", "-c", WITHOUT_MALLOC, "sh")
 
