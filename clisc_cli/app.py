@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -106,7 +107,8 @@ def main() -> None:
         ending = _run(session, terminal, verbose)
         code, message = session.leave(ending.code, ending.message, derived=ending.derived)
     if message:
-        terminal.error(message)
+        with suppress(OSError):  # a stderr that takes nothing hides no exit code
+            terminal.error(message)
     if session.place.count > 1:
         end_at_once(code)
     sys.exit(code)

@@ -7,7 +7,7 @@ import inspect
 import platform
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -90,7 +90,7 @@ class RunOptions:
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Slices at once in inference.", show_default=False)
     ] = None
-    workers: Annotated[int, typer.Option(min=1, help="Threads that read or import cases.")] = 1
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read cases ahead, or import them.")] = 1
     seed: Annotated[
         int | None, typer.Option(min=0, help="Change the project's seed.", show_default=False)
     ] = None
@@ -119,6 +119,19 @@ class RunOptions:
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; tracebacks of errors.")] = (
         False
     )
+
+    def refuse_cases(self, stages: Sequence[str]) -> None:
+        """Refuse --cases for trainings: on chosen cases alone it would be another training.
+
+        Raises:
+            typer.BadParameter: when cases are named and one of these stages is such a training.
+        """
+        trainings = [stage for stage in stages if stage in ("train", "self-train")]
+        if self.cases and trainings:
+            raise typer.BadParameter(
+                f"{trainings[0]} is a training and takes the whole train split; leave --cases out",
+                param_hint="--cases",
+            )
 
     def terminal(self) -> Terminal:
         """Where progress and messages go."""
@@ -204,6 +217,7 @@ class RunOptions:
         project = open_project(root)  # anew: whoever held the lock may have changed its settings
         if changes:
             self._changed(project, changes, write=False)
+        project.store.check_may_write = self.control().check_may_write
         self._log(project)
         return project
 

@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, MissingStage, Unreadable
 from clisc_engine.fingerprint import difference, fingerprint
+from clisc_engine.isolation import is_want_of_memory
 from clisc_engine.products.graph import MADE_BY
+from clisc_engine.reading import is_there, reading
+from clisc_engine.state_file import DamagedState, check_state, read_state
 from clisc_engine.store import disk_faults, write_atomically
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+ASIDE = ".damaged"
+"""Ending of a damaged state that was put aside."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Checkpoint:
         """What made the weights; None when there are none.
 
         Raises:
+            Unreadable: when they are there and cannot be read now.
             BadInput: when the file is damaged.
         """
         metadata = self._metadata()
@@ -86,15 +94,24 @@ class Checkpoint:
         """The finished weights by name, checked against their digest.
 
         Raises:
+            Unreadable: when they are there and cannot be read now.
             BadInput: when the file is damaged or gone.
         """
         import safetensors.torch
 
         metadata = self._metadata()
-        try:
-            found = dict(safetensors.torch.load_file(str(self.weights)))
-        except (OSError, safetensors.SafetensorError) as error:
-            raise self._damaged(str(error)) from error
+        with reading(self.weights):
+            # Bytes first: a mapped file whose disk fails would end the process by a signal.
+            try:
+                found = safetensors.torch.load(self.weights.read_bytes())
+            except FileNotFoundError as error:
+                raise self._damaged("it is gone") from error
+            except (safetensors.SafetensorError, KeyError, ValueError) as error:
+                raise self._damaged(str(error)) from error
+            except RuntimeError as error:
+                if is_want_of_memory(error):
+                    raise Unreadable(self.weights, MemoryError(str(error))) from error
+                raise
         if metadata is None or _digest(found) != metadata[1]:
             raise self._damaged("its tensors have changed since they were written")
         return found
@@ -120,7 +137,7 @@ class Checkpoint:
 
     def taken_away(self) -> str:
         """Why `take_away` removed the weights; empty when it did not, or they were made again."""
-        if self.weights.exists() or not self.removed.exists():
+        if is_there(self.weights) or not is_there(self.removed):
             return ""
         return self.removed.read_text(encoding="utf-8", errors="replace") or "they were removed"
 
@@ -144,42 +161,58 @@ class Checkpoint:
             self.folder.mkdir(parents=True, exist_ok=True)
             for leftover in self.folder.glob(f".{self.name}.*.partial"):
                 leftover.unlink(missing_ok=True)
-            if self.state.exists():
+            if is_there(self.state):
                 self.state.replace(self.previous_state)
             write_atomically(self.state, buffer.getvalue())
 
-    def load_state(self, expected: str, say: Callable[[str], None]) -> dict[str, Any] | None:
+    def load_state(self, expected: str, damaged: Callable[[Path, str], None]) -> dict[str, Any] | None:
         """The newest readable state of a training of this fingerprint; None when there is none.
 
         Args:
             expected: the training's fingerprint.
-            say: is told of each file that cannot be read.
-        """
-        import torch
+            damaged: is told of each file that is damaged, and why; it is passed over.
 
+        Raises:
+            Unreadable: when one that is there cannot be read now: it may be the one to go on from.
+        """
         for path in (self.state, self.previous_state):
-            if not path.exists():
+            if not is_there(path):
                 continue
             try:
-                state = torch.load(path, map_location="cpu", weights_only=True)
-                _check_state(state)
-                if state["fingerprint"] == expected:
-                    return dict(state)
-            except Exception as error:
-                say(f"{path} is damaged ({type(error).__name__}) and is left aside.")
+                state = read_state(path)
+                check_state(state)
+            except DamagedState as error:
+                damaged(path, str(error))
+                continue
+            if state["fingerprint"] == expected:
+                return dict(state)
         return None
+
+    def put_aside(self, path: Path) -> Path:
+        """Keep a damaged state under another name, since the next save would write over it.
+
+        Raises:
+            DiskFault: when the disk does not take it.
+        """
+        aside = path.with_name(path.name + ASIDE)
+        with disk_faults(path):
+            path.replace(aside)
+        return aside
 
     def _metadata(self) -> tuple[dict[str, str], str] | None:
         """What made the weights, and the digest of the tensors; None when there are none."""
-        if not self.weights.exists():
+        if not is_there(self.weights):
             return None
-        try:
-            with safetensors.safe_open(str(self.weights), framework="numpy") as file:
-                metadata = file.metadata() or {}
-            origin = json.loads(metadata["made_from"])
-            digest = metadata["sha256"]
-        except (OSError, ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
-            raise self._damaged(f"{type(error).__name__}: {error}") from error
+        with reading(self.weights):
+            with self.weights.open("rb") as file:  # safetensors calls whatever it cannot open missing
+                file.read(1)
+            try:
+                with safetensors.safe_open(str(self.weights), framework="numpy") as weights:
+                    metadata = weights.metadata() or {}
+                origin = json.loads(metadata["made_from"])
+                digest = metadata["sha256"]
+            except (ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
+                raise self._damaged(f"{type(error).__name__}: {error}") from error
         if not isinstance(origin, dict) or not all(isinstance(value, str) for value in origin.values()):
             raise self._damaged("it does not say what made it")
         return origin, digest
@@ -195,32 +228,6 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     if before is None:
         return f"{checkpoint.name} is not trained yet"
     return difference(before, made_from)
-
-
-_STATE = {
-    "fingerprint": str,
-    "epoch": int,
-    "within": dict,
-    "history": list,
-    "best": dict,
-    "best_score": float,
-    "module": dict,
-    "optimiser": dict,
-}
-_WITHIN = {"step", "total", "seconds", "generator", "cuda", "scaler"}
-
-
-def _check_state(state: Any) -> None:
-    """Refuse what was not written by `save_state`.
-
-    Raises:
-        TypeError: for a missing or strange part.
-    """
-    for key, kind in _STATE.items():
-        if not isinstance(state, dict) or not isinstance(state.get(key), kind):
-            raise TypeError(f"no {key}")
-    if state["within"] and state["within"].keys() != _WITHIN:
-        raise TypeError("no position within the epoch")
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -43,11 +43,33 @@ class Silent:
         """Do nothing."""
 
 
-@dataclass
-class StopFlag:
-    """Set by a signal handler; looked at between cases, steps and epochs."""
+LOST_LOCK = "the loss of its lock to another command"
 
-    reason: str = ""
+
+class StopFlag:
+    """A wish to stop, set by a signal or the lock's watch; looked at between cases, steps and epochs.
+
+    Other ranks hear the reason word by word, so that they too know of a lost lock.
+
+    Attributes:
+        may_write: False, for good, once the reason was `LOST_LOCK`: the project is another command's.
+    """
+
+    def __init__(self) -> None:
+        """Nobody wants it to stop."""
+        self._reason = ""
+        self.may_write = True
+
+    @property
+    def reason(self) -> str:
+        """Who or what wants it to stop; empty when nobody does."""
+        return self._reason
+
+    @reason.setter
+    def reason(self, reason: str) -> None:
+        self._reason = reason
+        if reason == LOST_LOCK:
+            self.may_write = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,7 @@ class Control:
         device: auto, cpu, cuda, cuda:N or mps.
         precision: 32, bf16 or 16, used under autocast.
         batch_size: slices (inference) at once; None takes each model's own setting.
-        workers: threads that read ahead from the store.
+        workers: threads that read cases ahead of their turn, or import them.
         force: remake what is fresh.
         dry_run: say what would be done, and do nothing.
         cases: restrict per-case work to these names; empty takes all.
@@ -81,6 +103,11 @@ class Control:
         """Raise `Stopped` if somebody asked the run to stop; or if another rank ended, how it did."""
         self.ranks.check()
         if self.stop.reason:
+            raise self.stopped()
+
+    def check_may_write(self) -> None:
+        """Raise `Stopped` if this run knows that the project is no longer its own to write to."""
+        if not self.stop.may_write:
             raise self.stopped()
 
     def stopped(self) -> Stopped:

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import DiskFault
+from clisc_engine.errors import DiskFault, Unreadable
+from clisc_engine.reading import reading
 from clisc_engine.store import disk_faults, write_atomically
 
 Embedding = npt.NDArray[np.float16]
@@ -57,7 +58,11 @@ class EmbeddingCache:
         """
         found: dict[int, Embedding] = {}
         for path in self._packs(case, key) if self.limit and wanted else ():
-            slices = _read(path)
+            try:
+                slices = _read(path)
+            except Unreadable as error:
+                log.debug("%s", error)
+                continue
             if slices is None:
                 with suppress(OSError):
                     path.unlink()
@@ -130,15 +135,16 @@ def _packed(embeddings: Mapping[int, Embedding]) -> bytes:
 
 
 def _read(path: Path) -> dict[int, Embedding] | None:
-    """A pack's embeddings; None when it is damaged or cannot be read."""
+    """A pack's embeddings; None when it is damaged.
+
+    Raises:
+        Unreadable: when it cannot be read now.
+    """
     from safetensors.numpy import load
 
-    try:
+    with reading(path):
         whole = memoryview(path.read_bytes())
         if b"%08x" % zlib.crc32(whole[8:]) != bytes(whole[:8]):
             log.debug("%s is damaged and will be made again", path)
             return None
         return {int(z): values for z, values in load(bytes(whole[8:])).items()}
-    except OSError:
-        log.debug("%s cannot be read", path, exc_info=True)
-        return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class CliscError(Exception):
     """Base of every error that clisc raises on purpose. Exit code 1 marks a bug."""
@@ -13,6 +15,30 @@ class BadInput(CliscError):
     """An input file, a weight file or a setting cannot be used."""
 
     exit_code = 3
+
+
+class Unreadable(BadInput):
+    """Something that is there cannot be read now, which does not mean that it is damaged or gone.
+
+    A file server that is away, lacking rights or too little memory; nothing may be taken away, made
+    anew or written over for it.
+    """
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        """Say what could not be read, and that it may be whole.
+
+        Args:
+            path: of it.
+            error: what the system, or Python for want of memory, says.
+        """
+        self.path = path
+        short_of_memory = isinstance(error, MemoryError)
+        why = "memory does not suffice" if short_of_memory else getattr(error, "strerror", None) or error
+        remedy = "Free some memory" if short_of_memory else "Look at its disk and its rights"
+        super().__init__(
+            f"Cannot read {path}: {why}. It may be whole, so it is left as it is. {remedy}, then run the "
+            "same command again."
+        )
 
 
 class DiskFault(BadInput):

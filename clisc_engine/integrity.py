@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import Array
+from clisc_engine.reading import read_if_there
+from clisc_engine.state_file import DamagedState, read_state
 from clisc_engine.store import Seal, Store
 
 
@@ -29,22 +30,32 @@ def array_problem(store: Store, path: str, kind: str, seal: Seal, shape: Sequenc
         kind: its name in the case, e.g. ``masks/sam``.
         seal: its seal.
         shape: (Z, Y, X) of the case's image; empty when that is not known.
+
+    Raises:
+        Unreadable: when it cannot be read now, which says nothing of its state.
     """
     if seal.fingerprint != fingerprint(seal.made_from):
         return "its fingerprint is not that of what made it"
     try:
         data = store.read(path)
+    except Unreadable:
+        raise
     except BadInput as error:
         return _innermost(error)
     return _content_problem(data, kind, shape)
 
 
 def metadata_problem(folder: Path) -> str:
-    """What is wrong with the zarr.json of a group or an array that is there; empty when nothing is."""
+    """What is wrong with the zarr.json of a group or an array that is there; empty when nothing is.
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
+    text = read_if_there(folder / "zarr.json")
+    if text is None:
+        return "its zarr.json is gone"
     try:
-        metadata = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        return f"its zarr.json cannot be read: {error.strerror}"
+        metadata = json.loads(text)
     except (ValueError, RecursionError):
         return "its zarr.json is not whole"
     if not isinstance(metadata, dict) or metadata.get("node_type") not in ("group", "array"):
@@ -53,11 +64,17 @@ def metadata_problem(folder: Path) -> str:
 
 
 def weights_problem(folder: Path, name: str) -> str:
-    """What is wrong with a checkpoint's finished weights; empty when nothing is."""
+    """What is wrong with a checkpoint's finished weights; empty when nothing is.
+
+    Raises:
+        Unreadable: when they cannot be read now.
+    """
     from clisc_engine.checkpoints import Checkpoint
 
     try:
         tensors = Checkpoint(folder, name).tensors()
+    except Unreadable:
+        raise
     except BadInput as error:
         return str(error)
     broken = [
@@ -69,18 +86,14 @@ def weights_problem(folder: Path, name: str) -> str:
 def state_problem(path: Path) -> str:
     """What is wrong with the state of a training under way; empty when nothing is.
 
-    PyTorch reads its archives without looking at their checksums; here they are looked at.
+    Raises:
+        Unreadable: when it cannot be read now.
     """
-    import torch
-
     try:
-        with zipfile.ZipFile(path) as archive:
-            if (entry := archive.testzip()) is not None:
-                return f"the checksum of {entry} in it is wrong"
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        return f"it cannot be read ({type(error).__name__})"
-    return "" if isinstance(state, dict) and "fingerprint" in state else "it holds no training's state"
+        read_state(path)
+    except DamagedState as error:
+        return str(error)
+    return ""
 
 
 def _content_problem(data: npt.NDArray[Any], kind: str, shape: Sequence[int]) -> str:

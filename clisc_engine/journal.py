@@ -18,6 +18,7 @@ from clisc_engine import __version__
 from clisc_engine.control import Control
 from clisc_engine.errors import DiskFault
 from clisc_engine.project import Project
+from clisc_engine.reading import read_if_there
 from clisc_engine.store import disk_faults
 
 FILE = "runs.jsonl"
@@ -75,10 +76,14 @@ def entries(project: Project) -> list[Entry]:
 
 
 def read(logs: Path) -> list[Entry]:
-    """All entries in a folder of logs, oldest first; lines that are not whole are left out."""
+    """All entries in a folder of logs, oldest first; lines that are not whole are left out.
+
+    Raises:
+        Unreadable: when the file is there and cannot be read now.
+    """
     path = logs / FILE
     found: list[Entry] = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    text = (read_if_there(path) or b"").decode(errors="replace")
     for line in text.splitlines():
         if (entry := read_line(line)) is not None:
             found.append(entry)
@@ -100,7 +105,7 @@ def _adapter() -> TypeAdapter[Entry]:
 
 def _append(path: Path, note: Entry, started: float, control: Control) -> None:
     note.seconds = round(time.monotonic() - started, 3)
-    if not note.worked or control.dry_run or control.ranks.rank > 0:
+    if not note.worked or control.dry_run or control.ranks.rank > 0 or not control.stop.may_write:
         return
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from clisc_engine.control import LOST_LOCK
 from clisc_engine.errors import BadInput
 
 LOCK = ".clisc-lock"
@@ -64,12 +65,15 @@ class Owner:
         """A new owner: this process, now."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         pid = os.getpid()
-        return cls(secrets.token_hex(8), command, socket.gethostname(), _machine(), pid, _started(pid), now)
+        started = _started(pid)
+        # Who cannot tell its start is judged by its signs of life, as one elsewhere is.
+        machine = _machine() if started else ""
+        return cls(secrets.token_hex(8), command, socket.gethostname(), machine, pid, started or "", now)
 
     def is_alive(self, age: float, dead_after: float = DEAD_AFTER_SECONDS) -> bool:
         """Whether it lives, as far as can be told; its last sign of life is ``age`` seconds old."""
-        if self.machine and self.machine == _machine():
-            return bool(self.started) and _started(self.pid) == self.started
+        if self.machine and self.machine == _machine() and (found := _started(self.pid)) is not None:
+            return bool(self.started) and found == self.started
         return age < dead_after
 
     def __str__(self) -> str:
@@ -98,15 +102,23 @@ class Lock:
         try:
             self._candidate.write_text(text, encoding="utf-8")
         except OSError as error:
+            with suppress(OSError):
+                self._candidate.unlink(missing_ok=True)
             raise BadInput(
                 f"Cannot write into {self.path.parent}: {error.strerror}; a command that changes a "
                 "project keeps its lock there. See what is up to date with --dry-run."
             ) from None
         try:
             return self._take()
+        except OSError as error:
+            raise BadInput(
+                f"Cannot take the lock {self.path}: {error.strerror or error}. Look at the disk, then run "
+                "the same command again."
+            ) from error
         finally:
-            self._candidate.unlink(missing_ok=True)
-            self._clear_leftovers()
+            with suppress(OSError):
+                self._candidate.unlink(missing_ok=True)
+                self._clear_leftovers()
 
     def beat(self) -> bool:
         """Give a sign of life; False when the lock is no longer this owner's."""
@@ -238,9 +250,10 @@ def hold(
     finally:
         over.set()
         thread.join()
-        lock.release()
-        if made and folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
+        with suppress(OSError):  # who comes next sees that this process is gone
+            lock.release()
+            if made and folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _clear_half_written(folder: Path) -> None:
@@ -256,7 +269,7 @@ def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) 
     while not over.wait(HEARTBEAT_SECONDS):
         try:
             if not lock.beat():
-                lost("the loss of its lock to another command")
+                lost(LOST_LOCK)
                 return
         except OSError:
             continue  # a file server that is away for a moment
@@ -297,11 +310,13 @@ def _machine() -> str:
         return ""
 
 
-def _started(pid: int) -> str:
-    """When a process of this machine started; empty when it is gone or a zombie."""
+def _started(pid: int) -> str | None:
+    """When a process of this machine started; empty when it is gone or a zombie, None when unknown."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "" if Path("/proc/self").exists() else None
     except OSError:
-        return ""
+        return None
     state, *rest = fields.rsplit(")", 1)[-1].split()
     return "" if state in "ZX" else rest[18]

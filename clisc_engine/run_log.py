@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from clisc_engine.errors import CliscError
 from clisc_engine.store import disk_faults
 
 
@@ -44,7 +45,8 @@ def run_log(folder: Path, command: str, about: Sequence[str], loggers: Sequence[
         yield
         own.debug("done")
     except BaseException as error:
-        own.debug("ended by %s: %s", type(error).__name__, error)
+        bug = isinstance(error, Exception) and not isinstance(error, CliscError)
+        own.debug("ended by %s: %s", type(error).__name__, error, exc_info=bug)
         raise
     finally:
         for logger, level in zip(heard, levels, strict=True):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, DiskFault, EndedElsewhere, MissingStage, RankLost, Stopped
+from clisc_engine.errors import BadInput, DiskFault, MissingStage, Unreadable
 from clisc_engine.fingerprint import difference, fingerprint
+from clisc_engine.isolation import concerns_one_case, in_words
 from clisc_engine.products.graph import command_for
 from clisc_engine.project import CaseArrays
 from clisc_engine.ranks import Queue
+from clisc_engine.read_ahead import Ahead, read_ahead
 from clisc_engine.store import Seal
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -65,7 +69,8 @@ class Report:
 def run_cases(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -> Report:
     """Run a stage on the cases that lack a fresh result, shared with the other ranks.
 
-    A case that raises is recorded with its error and the others go on. Every rank gets the same report.
+    A case's own error (`isolation`) is recorded and the others go on; any other error ends the stage, and
+    the cases done before it are kept. Every rank gets the same report.
 
     Raises:
         MissingStage: when no case has the stage's inputs.
@@ -114,7 +119,7 @@ def spread(
         unit: what a unit is, e.g. ``case``.
 
     Returns:
-        The results, and the errors of the units with bad input, by name and in the order of ``units``; the
+        The results, and the errors that concern one unit alone, by name and in the order of ``units``; the
         same on every rank.
 
     Raises:
@@ -136,10 +141,10 @@ def spread(
             name = names[index]
             try:
                 results[name] = work(units[name])
-            except DiskFault:
-                raise
-            except BadInput as error:
-                errors[name] = str(error)
+            except Exception as error:
+                if not concerns_one_case(error):
+                    raise
+                errors[name] = in_words(error)
             show(queue.finish(), name)
         for found, wrong in control.ranks.gather((results, errors), lambda: show(queue.finished())):
             results |= found
@@ -167,20 +172,26 @@ def in_threads(
         work: does one.
         control: progress, stop and number of threads.
         unit: what a unit is, e.g. ``case``.
-        bad: hears of each unit with bad input; without it the first such unit ends all.
+        bad: hears of each unit with bad input; without it the first such unit ends all. A store that
+            cannot be read now says nothing against a unit, and ends all.
 
     Raises:
         Stopped: when asked to stop.
     """
+
+    def begin(one: Unit) -> None:
+        control.check_may_write()
+        work(one)
+
     control.progress.begin(label, len(units), unit)
     with ThreadPoolExecutor(max_workers=max(1, control.workers)) as pool:
-        waiting = {name: pool.submit(work, one) for name, one in units.items()}
+        waiting = {name: pool.submit(begin, one) for name, one in units.items()}
         try:
             for name, future in waiting.items():
                 control.check_stop()
                 try:
                     future.result()
-                except DiskFault:
+                except (DiskFault, Unreadable):
                     raise
                 except BadInput as error:
                     if bad is None:
@@ -236,24 +247,22 @@ def _work_off(
     control: Control,
     show: Callable[[int, str], None],
 ) -> None:
-    """Do the cases that fall to this rank, reading one ahead while there is plenty for all."""
-    units = iter(queue)
-    unit = next(units, None)
-    if unit is None:
-        return
-    work = stage.load()
-    ranks = control.ranks.count
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead = reader.submit(_read, stage, todo[unit])
-        while unit is not None:
+    """Do the cases that fall to this rank, reading ahead while there is plenty for all."""
+    work: Work | None = None
+    units = _units(queue, len(todo), control)
+    with closing(read_ahead(units, partial(_read, stage, todo), control)) as cases:
+        for unit, inputs in cases:
             control.check_stop()
-            case, current, plenty = todo[unit], ahead, ranks == 1 or unit + ranks < len(todo)
-            if plenty and (unit := next(units, None)) is not None:
-                ahead = reader.submit(_read, stage, todo[unit])
-            _run_case(stage, case, work, current.result, mine, control)
-            show(queue.finish(), case.info.name)
-            if not plenty and (unit := next(units, None)) is not None:
-                ahead = reader.submit(_read, stage, todo[unit])
+            work = work or stage.load()
+            _run_case(stage, todo[unit], work, inputs, mine, control)
+            show(queue.finish(), todo[unit].info.name)
+
+
+def _units(queue: Queue, count: int, control: Control) -> Iterator[Ahead[int]]:
+    """This rank's cases; near the end none is taken before it can be begun, since another may be idle."""
+    for unit in queue:
+        plenty = control.ranks.count == 1 or unit + control.ranks.count * control.workers < count
+        yield Ahead(unit, waits=plenty)
 
 
 def _run_case(
@@ -272,18 +281,19 @@ def _run_case(
         seconds = time.monotonic() - started
         control.ranks.check()  # without rank 0 there is no lock to write under
         for array in stage.outputs:
+            control.check_may_write()
             seal = Seal.now(stage.name, fingerprint(origin), origin, seconds)
             case.write(array, np.ascontiguousarray(outputs[array]), seal)
         report.done.append(name)
-    except (Stopped, DiskFault, RankLost, EndedElsewhere):
-        raise
     except Exception as error:
+        if not concerns_one_case(error):
+            raise
         log.debug("case %s failed in %s", name, stage.name, exc_info=True)
-        report.failed[name] = str(error) or type(error).__name__
+        report.failed[name] = in_words(error)
 
 
-def _read(stage: CaseStage, case: CaseArrays) -> Arrays:
-    return {name: case.read(name) for name in stage.inputs}
+def _read(stage: CaseStage, todo: Sequence[CaseArrays], unit: int) -> Arrays:
+    return {name: todo[unit].read(name) for name in stage.inputs}
 
 
 def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:

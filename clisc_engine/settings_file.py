@@ -10,6 +10,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from clisc_engine.errors import BadInput
+from clisc_engine.reading import reading
 from clisc_engine.settings import Section, Settings
 from clisc_engine.settings_help import explain
 from clisc_engine.settings_keys import validate
@@ -54,8 +55,9 @@ def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
 
 def _parse(path: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        with reading(path):
+            return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
         raise BadInput(f"Cannot read {path}: {error}.") from None
     except TOMLKitError as error:
         raise BadInput(f"{path} is not valid TOML: {error}.") from None

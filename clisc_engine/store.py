@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -26,6 +26,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.reading import holds_files, is_there, read_if_there, reading
 
 SEAL = "clisc"
 UNSEALED = "unsealed"
@@ -66,12 +67,23 @@ def _seal_adapter() -> TypeAdapter[Seal]:
     return TypeAdapter(Seal)
 
 
+def _anybody() -> None:
+    """Without a lock, nothing speaks against writing."""
+
+
 class Store:
-    """Arrays and attributes by path, e.g. ``cases/a/masks/sam``."""
+    """Arrays and attributes by path, e.g. ``cases/a/masks/sam``.
+
+    Attributes:
+        root: its folder.
+        check_may_write: called, by whichever thread writes, before anything changes and again before an
+            array takes its place; raises when this process may write no more.
+    """
 
     def __init__(self, root: Path) -> None:
         """Use the store at ``root``; it is made on the first write."""
         self.root = root
+        self.check_may_write: Callable[[], None] = _anybody
 
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None
@@ -81,6 +93,7 @@ class Store:
         Raises:
             DiskFault: when the disk does not take it; the array that was there stays.
         """
+        self.check_may_write()
         folder = self.root / path
         beside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
         with disk_faults(folder):
@@ -89,6 +102,7 @@ class Store:
                 shutil.rmtree(leftover)
             try:
                 _fill(beside, data, {**(attributes or {}), SEAL: asdict(seal)})
+                self.check_may_write()
                 _put_in_place(beside, folder)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -98,23 +112,26 @@ class Store:
         """The array at ``path``, checked against its checksums.
 
         Raises:
+            Unreadable: when it cannot be read now, which says nothing of its state.
             BadInput: when it is missing, unsealed or damaged.
         """
         import zarr
 
+        folder = self.root / path
         if self.seal(path) is None:
-            raise BadInput(f"{self.root / path} is missing or was never finished.")
-        if not any(p.is_file() for p in (self.root / path / "c").rglob("*")):
-            raise BadInput(f"{self.root / path} has lost its data; run `clisc verify --repair`.")
-        try:
-            return np.asarray(zarr.open_array(str(self.root / path), mode="r")[...])
-        except OSError as error:
-            raise BadInput(f"Cannot read {self.root / path}: {error.strerror or error}.") from error
-        except Exception as error:
-            raise BadInput(
-                f"{self.root / path} is damaged ({error}); `clisc verify --repair` takes it out, so "
-                "that it can be made again."
-            ) from error
+            raise BadInput(f"{folder} is missing or was never finished.")
+        with reading(folder):
+            if not holds_files(folder / "c"):
+                raise BadInput(f"{folder} has lost its data; run `clisc verify --repair`.")
+            try:
+                return np.asarray(zarr.open_array(str(folder), mode="r")[...])
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:
+                raise BadInput(
+                    f"{folder} is damaged ({error}); `clisc verify --repair` takes it out, so "
+                    "that it can be made again."
+                ) from error
 
     def seal(self, path: str) -> Seal | None:
         """The seal of an array; None when the array is missing or unfinished."""
@@ -126,6 +143,7 @@ class Store:
 
     def unseal(self, path: str, why: str) -> None:
         """Take away an array with its data, so that the stage that makes it does so again."""
+        self.check_may_write()
         with disk_faults(self.root / path):
             self.remove(path)
             self.write_group(path, {UNSEALED: why})
@@ -134,20 +152,19 @@ class Store:
         """The attributes of a group or an array; empty when there is none, or none to be understood.
 
         Raises:
-            BadInput: when they cannot be read, which does not mean that they are gone.
+            Unreadable: when they cannot be read now, which does not mean that they are gone.
         """
-        file = self.root / path / "zarr.json"
+        text = read_if_there(self.root / path / "zarr.json")
         try:
-            metadata = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+            metadata = json.loads(text or b"")
+        except (ValueError, RecursionError):
             return {}
-        except OSError as error:
-            raise BadInput(f"Cannot read {file}: {error.strerror}.") from error
         attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}
         return attributes if isinstance(attributes, dict) else {}
 
     def write_group(self, path: str, attributes: dict[str, Any]) -> None:
         """Make a group, or replace its attributes."""
+        self.check_may_write()
         folder = self.root / path
         with disk_faults(folder):
             self._make_groups(Path(path).parent)
@@ -172,17 +189,16 @@ class Store:
     def children(self, path: str) -> list[str]:
         """Names of the groups and arrays right under ``path``, sorted."""
         folder = self.root / path
-        if not folder.is_dir():
-            return []
-        return sorted(
-            p.name for p in folder.iterdir() if not p.name.startswith(".") and (p / "zarr.json").is_file()
-        )
+        with reading(folder):
+            inside = sorted(folder.iterdir()) if is_there(folder) else []
+        return [p.name for p in inside if not p.name.startswith(".") and is_there(p / "zarr.json")]
 
     def remove(self, path: str) -> None:
         """Remove an array or a group with all below it; nothing happens when there is none.
 
         The metadata goes first, so that a removal that is cut short leaves nothing that counts.
         """
+        self.check_may_write()
         folder = self.root / path
         (folder / "zarr.json").unlink(missing_ok=True)
         if folder.exists():
@@ -191,7 +207,7 @@ class Store:
     def _make_groups(self, path: Path) -> None:
         for group in [*reversed(path.parents), path]:
             folder = self.root / group
-            if not (folder / "zarr.json").exists():
+            if not is_there(folder / "zarr.json"):  # never in the place of a record that is away
                 folder.mkdir(parents=True, exist_ok=True)
                 write_atomically(folder / "zarr.json", _group_metadata({}))
 
@@ -267,9 +283,16 @@ def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> N
 def _put_in_place(new: Path, folder: Path) -> None:
     """Let a finished folder take the place of the one that may be there."""
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old.partial")
-    if folder.exists():
+    there = folder.exists()
+    if there:
         folder.rename(old)
-    new.rename(folder)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if there:
+            with suppress(OSError):
+                old.rename(folder)
+        raise
     _sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -22,6 +22,7 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, Stopped
 from clisc_engine.events import Events
+from clisc_engine.isolation import is_want_of_memory
 from clisc_engine.models.device import autocast
 from clisc_engine.store import disk_faults
 from clisc_engine.tables import write_table
@@ -51,18 +52,21 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
 def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
     writes = training.crew.rank == 0
     state = training_state.restore(training, checkpoint, control)
+    scaler = _scaler(training, control)
+    if state["scaler"]:
+        scaler.load_state_dict(state["scaler"])
     control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
     events = Events(curve)
     try:
         while state["epoch"] < training.epochs:
             _check_stop(training, control)
-            record = _Epoch(training, state, checkpoint, control).run()
+            record = _Epoch(training, state, checkpoint, scaler, control).run()
             training_state.keep_best(training, state, record)
             state["epoch"] += 1
             state["within"] = {}
             state["history"].append(record)
             if writes:
-                training_state.save(training, checkpoint, state)
+                training_state.save(training, checkpoint, state, control)
                 _write_curve(curve, state["history"])
                 events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
@@ -72,8 +76,16 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
         events.close()
         control.progress.end()
     if writes:
+        control.check_may_write()
         weights = state["best"] or training.module.state_dict()
         checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+
+
+def _scaler(training: Training[Any], control: Control) -> torch.amp.GradScaler:
+    """The one scaler of a training's loss: float16 gradients would underflow without it."""
+    device = next(training.module.parameters()).device.type
+    half = control.precision == "16" and device in ("cuda", "cpu")
+    return torch.amp.GradScaler(device if half else "cpu", enabled=half)
 
 
 def _check_stop(training: Training[Any], control: Control) -> None:
@@ -100,14 +112,18 @@ class _Epoch(Generic[Batch]):
     """One pass over the data, saved on the way."""
 
     def __init__(
-        self, training: Training[Batch], state: dict[str, Any], checkpoint: Checkpoint, control: Control
+        self,
+        training: Training[Batch],
+        state: dict[str, Any],
+        checkpoint: Checkpoint,
+        scaler: torch.amp.GradScaler,
+        control: Control,
     ) -> None:
         self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.scaler = scaler
         self.team = training.crew
         self.epoch: int = state["epoch"]
         self.device = next(training.module.parameters()).device
-        half = control.precision == "16" and self.device.type == "cuda"
-        self.scaler = torch.amp.GradScaler("cuda", enabled=half)  # float16 gradients would underflow
         self.total = torch.zeros((), device=self.device)
         self.step = 0
         self.before = 0.0
@@ -117,9 +133,10 @@ class _Epoch(Generic[Batch]):
         """All its steps, or those that are left; its record for the curve."""
         training = self.training
         torch.manual_seed(self._seed())
+        factor = training.schedule(self.epoch)
         for group in training.optimiser.param_groups:
             group.setdefault("initial_lr", group["lr"])
-            group["lr"] = group["initial_lr"] * training.schedule(self.epoch)
+            group["lr"] = group["initial_lr"] * factor
         training.module.train()
         batches = training.batches(self.epoch)
         self._go_on(batches)
@@ -134,11 +151,12 @@ class _Epoch(Generic[Batch]):
         record = {
             "epoch": self.epoch + 1,
             "loss": float(self.total) / max(self.step, 1),
-            "learning_rate": group["lr"],
+            "learning_rate": training.optimiser.param_groups[0]["lr"],
         }
         if training.score is not None:
             score = training.score
             record["score"] = self.team.share(lambda: self._score(score))
+        self.state["scaler"] = self.scaler.state_dict()
         record["seconds"] = round(self._seconds(), 3)
         return record
 
@@ -151,7 +169,9 @@ class _Epoch(Generic[Batch]):
             self.scaler.scale(loss).backward()
             self.scaler.step(training.optimiser)
             self.scaler.update()
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not is_want_of_memory(error):
+                raise
             raise BadInput(
                 f"{training.name} does not fit the memory of {self.device}; lower "
                 f"{training.settings}.batch_size (the result changes with it), or use --precision bf16."
@@ -198,10 +218,10 @@ class _Epoch(Generic[Batch]):
             "seconds": self._seconds(),
             "generator": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
-            "scaler": self.scaler.state_dict(),
         }
+        self.state["scaler"] = self.scaler.state_dict()
         if self.team.rank == 0:
-            training_state.save(self.training, self.checkpoint, self.state)
+            training_state.save(self.training, self.checkpoint, self.state, self.control)
         self.saved = time.monotonic()
 
     def _go_on(self, batches: Iterator[Batch]) -> None:
@@ -216,7 +236,6 @@ class _Epoch(Generic[Batch]):
         )
         for _ in islice(batches, self.step):
             self.control.check_stop()
-        self.scaler.load_state_dict(within["scaler"])
         if self.team.rank:
             torch.manual_seed(self._seed() + self.step * 2**16)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
@@ -31,16 +32,17 @@ def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -
     """The state to go on from, with network and optimiser put back; that of a beginning if there is none.
 
     Raises:
+        Unreadable: when a state is there that cannot be read now.
         BadInput: when it is not this network's, or the ranks do not see the same.
     """
     say = control.progress.say
-    saved = _load(training, checkpoint, say)
+    saved = _load(training, checkpoint, control)
     if saved is not None and (saved["epoch"] > training.epochs or _is_finished(training, saved, control)):
         saved = None
     if saved is None:
         _say_why_anew(training, checkpoint, say)
         empty: dict[str, Any] = {"epoch": 0, "within": {}, "history": [], "best": {}, "best_score": -1.0}
-        return {"fingerprint": training.identity, **empty}
+        return {"fingerprint": training.identity, **empty, "scaler": {}}
     try:
         training.module.load_state_dict(saved.pop("module"))
         training.optimiser.load_state_dict(saved.pop("optimiser"))
@@ -53,8 +55,14 @@ def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -
     return saved
 
 
-def save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any]) -> None:
-    """Write ``state`` with the network and the optimiser as they are."""
+def save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any], control: Control) -> None:
+    """Write ``state`` with the network and the optimiser as they are.
+
+    Raises:
+        Stopped: when this run knows that the project is another's by now.
+        DiskFault: when the disk does not take it.
+    """
+    control.check_may_write()
     checkpoint.save_state(
         {
             **state,
@@ -73,11 +81,10 @@ def keep_best(training: Training[Any], state: dict[str, Any], record: dict[str, 
         state["best_score"] = score
 
 
-def _load(
-    training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """The saved state, the same on every rank."""
-    saved = checkpoint.load_state(training.identity, say)
+def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any] | None:
+    """The saved state, the same on every rank; damaged files are put aside once all have looked."""
+    damaged: dict[Path, str] = {}
+    saved = checkpoint.load_state(training.identity, damaged.__setitem__)
     mine = None if saved is None else [saved["epoch"], saved["within"].get("step", 0)]
     first = training.crew.share(lambda: mine)
     if mine != first:
@@ -85,6 +92,12 @@ def _load(
             f"The ranks do not see the same {checkpoint.state}: rank {training.crew.rank} finds {mine}, "
             f"rank 0 {first} (epoch, step). The project must lie on a file system that all machines share."
         )
+    for path, why in damaged.items() if training.crew.rank == 0 else ():
+        control.check_may_write()
+        aside = checkpoint.put_aside(path)
+        control.progress.say(f"{path} is damaged ({why}); it is kept as {aside.name}.")
+    if damaged and saved is None:
+        control.progress.say(f"{checkpoint.name} starts anew: no state of it is whole.")
     return saved
 
 

@@ -30,12 +30,13 @@ class Ended:
 
 
 class Launcher:
-    """The process that forks commands; see launcher.py."""
+    """The process that forks commands; see launcher.py. ``by`` is the program that starts it, if any."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, by=()):
         self.output = folder / "output.txt"
+        self.output.touch()
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("launcher.py")],
+            [*by, sys.executable, Path(__file__).with_name("launcher.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -44,6 +45,9 @@ class Launcher:
     def run(self, *arguments, folder, **moment):
         texts = [str(argument) for argument in arguments]
         return self._order(arguments=texts, folder=str(folder), output=str(self.output), **moment)
+
+    def imports(self, modules):
+        return self._order(modules=sorted(modules))
 
     def go_on(self, pid):
         return self._order(go_on=pid)
@@ -68,12 +72,14 @@ class Undisturbed:
     def __init__(self, launcher, data, folder):
         self.launcher, self.data, self.folder = launcher, data, folder
         self.operations, self.seconds, self.contents, self.files = {}, {}, {}, {}
+        self.modules = set()
         root = folder / "project"
         for stage in ALL_STAGES:
             if root.exists():
                 shutil.copytree(root, self.before(stage))
-            ended = self.run(stage, root)
+            ended = self.run(stage, root, learn=str(folder / "modules.json"))
             assert ended.code == 0, ended.output
+            self.modules |= set(json.loads((folder / "modules.json").read_text(encoding="utf-8")))
             self.operations[stage], self.seconds[stage] = ended.operations, ended.seconds
             self.contents[stage], self.files[stage] = everything(root), files(root)
 
@@ -87,7 +93,7 @@ class Undisturbed:
         if stage != "init":
             shutil.copytree(self.before(stage), root)
 
-    def run(self, stage, root, options=(), data=None, **moment):
+    def run(self, stage, root, options=(), data=None, launcher=None, **moment):
         data = data or self.data
         arguments = [stage, root, "--device", "cpu", *options]
         if stage == "init":
@@ -95,7 +101,7 @@ class Undisturbed:
             arguments += ["--split", data / "split.csv", "--weights", "tiny"]
             for key, value in {**CHANGES, **EVERY_STEP}.items():
                 arguments += ["--set", f"{key}={json.dumps(value)}"]
-        return self.launcher.run(*arguments, folder=root, **moment)
+        return (launcher or self.launcher).run(*arguments, folder=root, **moment)
 
     def differing(self, stage, root):
         """Arrays, tensors, tables and files in which the project differs from the undisturbed one."""

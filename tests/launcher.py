@@ -9,19 +9,30 @@ that comes as a JSON line on stdin:
     after      or else end at once, as by SIGKILL, after so many seconds
     signal     e.g. SIGKILL; after SIGSTOP the answer is that it stands still
     output     file that gets stdout and stderr
+    learn      file that gets the names of the modules which the command imported
+    faults     {"seed": N, "points": [...]}: commands to libfiu, given right before the command begins and
+               withdrawn when it has ended; this program must have been started by `fiu-run -x` for that
 
 The answer is a JSON line: code (negative for a signal), operations, pid. An order {"go_on": PID} lets a
-process that stands still go on, and is answered when it ends.
+process that stands still go on, and is answered when it ends. An order {"modules": [...]} imports them
+here, so that no fault can strike an import.
 """
 
+import ctypes
 import importlib
 import json
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-HEAVY = ("clisc_cli.app", "clisc_engine.stages.evaluate", "clisc_engine.stages.initialise", "zarr.codecs")
+HEAVY = (
+    "clisc_cli.app",
+    "clisc_engine.stages.evaluate",
+    "clisc_engine.stages.initialise",
+    "zarr.codecs",
+)
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree"}
 
 
@@ -52,9 +63,32 @@ class Countdown:
             os.kill(os.getpid(), getattr(signal, self.name))
 
 
+@contextmanager
+def failing(faults):
+    """Let libfiu, which fiu-run has put between this process and the C library, fail calls at random."""
+    if not faults:
+        yield
+        return
+    libfiu = ctypes.CDLL("libfiu.so.0")
+    libfiu.fiu_set_prng_seed(ctypes.c_uint(faults["seed"]))
+    for point in faults["points"]:
+        command(libfiu, f"enable_random {point}")
+    try:
+        yield
+    finally:
+        for point in faults["points"]:
+            command(libfiu, f"disable {point.partition(',')[0]}")
+
+
+def command(libfiu, text):
+    if libfiu.fiu_rc_string(text.encode(), ctypes.byref(ctypes.c_char_p())):
+        raise ValueError(text)
+
+
 def run(order, answer):
     from clisc_cli.app import main
 
+    before = set(sys.modules)
     output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
@@ -63,10 +97,14 @@ def run(order, answer):
         signal.setitimer(signal.ITIMER_REAL, order["after"])
     sys.argv = ["clisc", *order["arguments"]]
     code = 0
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code or 0
+    with failing(order.get("faults")):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    if order.get("learn"):
+        names = sorted(sys.modules.keys() - before)
+        Path(order["learn"]).write_text(json.dumps(names), encoding="utf-8")
     sys.stdout.flush()
     os.write(answer, str(countdown.count).encode())
     os._exit(code)
@@ -87,6 +125,12 @@ def serve():
     readers = {}
     for line in sys.stdin:
         order = json.loads(line)
+        for name in order.get("modules", ()):
+            with suppress(Exception):
+                importlib.import_module(name)
+        if "modules" in order:
+            print(json.dumps({"code": 0, "operations": 0, "pid": 0}), flush=True)
+            continue
         pid = order.get("go_on")
         if pid:
             os.kill(pid, signal.SIGCONT)

@@ -1,9 +1,12 @@
 """A training left at any step, and gone on with, ends as if it had never been left."""
 
 import csv
+import errno
 import itertools
+import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +16,8 @@ from torch import nn
 from torch.nn import functional
 
 from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control, Silent, StopFlag
-from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.control import LOST_LOCK, Control, Silent, StopFlag
+from clisc_engine.errors import BadInput, Stopped, Unreadable
 from clisc_engine.training import Training, polynomial, steps
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -163,13 +166,143 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path, undisturbed):
     assert same(work.result(), undisturbed)
 
 
-def test_without_any_readable_state_it_starts_anew(tmp_path, undisturbed):
+def test_without_any_whole_state_it_starts_anew_and_keeps_the_damaged_ones(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    damaged = {checkpoint.state: b"", checkpoint.previous_state: b"PK" * 50}
+    for path, data in damaged.items():
+        path.write_bytes(data)
+    work = Work(tmp_path)
+    first, second, third = work.run()
+    assert "net.training.pt is damaged" in first and "kept as net.training.pt.damaged" in first
+    assert "net.training-before.pt is damaged" in second and "starts anew: no state of it is whole" in third
+    assert work.taken == EPOCHS * STEPS and same(work.result(), undisturbed)
+    for path, data in damaged.items():
+        assert path.with_name(f"{path.name}.damaged").read_bytes() == data
+
+
+def test_a_damaged_state_never_takes_the_place_of_the_whole_one_before(tmp_path, undisturbed):
+    """The run after the damage is killed at its first save, which would put the newest before the rest."""
     checkpoint = interrupted(tmp_path, 8)
     checkpoint.state.write_bytes(b"")
-    checkpoint.previous_state.write_bytes(b"PK" * 50)
+
+    def kill(path, data):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("clisc_engine.checkpoints.write_atomically", kill)
+        Work(tmp_path, save_every=1e-9).run()
     work = Work(tmp_path)
-    assert len(work.run()) == 2
-    assert work.taken == EPOCHS * STEPS and same(work.result(), undisturbed)
+    assert "goes on after epoch 1 and 2 steps" in work.run()[0]
+    assert same(work.result(), undisturbed)
+
+
+def test_a_flipped_bit_in_a_state_is_not_trained_on(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    data = bytearray(checkpoint.state.read_bytes())
+    weights = torch.load(checkpoint.state, weights_only=True)["module"]["0.weight"].numpy().tobytes()
+    data[data.index(weights) + 2] ^= 64
+    checkpoint.state.write_bytes(bytes(data))
+    work = Work(tmp_path)
+    assert "net.training.pt is damaged (the checksum of" in work.run()[0]
+    assert same(work.result(), undisturbed)
+
+
+def away(code):
+    """Reading any training state fails, as when a file server is away or memory is short."""
+    real = Path.read_bytes
+
+    def read_bytes(path):
+        if ".training" in path.name:
+            raise MemoryError if code is None else OSError(code, os.strerror(code), str(path))
+        return real(path)
+
+    return read_bytes
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT, None])
+def test_a_state_that_cannot_be_read_now_ends_the_run_and_stays(tmp_path, undisturbed, code):
+    checkpoint = interrupted(tmp_path, 8)
+    before = {path: path.read_bytes() for path in checkpoint.folder.iterdir()}
+    work = Work(tmp_path)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(Unreadable, match=r"net\.training\.pt") as error,
+    ):
+        patch.setattr(Path, "read_bytes", away(code))
+        work.run()
+    assert error.value.exit_code == 3 and work.taken == 0
+    assert {path: path.read_bytes() for path in checkpoint.folder.iterdir()} == before
+    again = Work(tmp_path)
+    again.run()
+    assert again.taken == EPOCHS * STEPS - 8 and same(again.result(), undisturbed)
+
+
+class Half(Work):
+    """The same in float16, whose loss is scaled."""
+
+    def run(self, flag=None, force=False):
+        control = Control(progress=Heard(), stop=flag or StopFlag(), precision="16")
+        fit(self.training, self.checkpoint, self.curve, control)
+
+    def loss(self, batch):
+        return super().loss((batch[0].bfloat16().float(), batch[1])).float() * 2.0**4
+
+
+@pytest.mark.parametrize("every", [2, STEPS, 7])
+def test_float16_s_scaler_is_part_of_the_state(tmp_path, every):
+    at_once = Half(tmp_path / "at-once")
+    at_once.run()
+    while True:
+        flag = StopFlag()
+
+        def stop(count, flag=flag):
+            if count == every:
+                flag.reason = "SIGTERM"
+
+        work = Half(tmp_path / "in-parts", after=stop)
+        try:
+            work.run(flag)
+            break
+        except Stopped:
+            continue
+    assert same(work.result(), at_once.result())
+
+
+def test_float16_s_scale_is_carried_from_epoch_to_epoch(tmp_path):
+    scales = []
+    work = Half(tmp_path, save_every=1e-9)
+    work.after = lambda taken: (
+        taken > 1 and scales.append(torch.load(work.checkpoint.state, weights_only=True)["scaler"]["scale"])
+    )
+    work.run()
+    assert scales[0] < 2.0**16, "the first scale overflows"
+    assert scales == sorted(scales, reverse=True), "no epoch begins with the first scale again"
+
+
+def test_states_of_0_1_0_are_gone_on_with(tmp_path, undisturbed):
+    checkpoint = interrupted(tmp_path, 8)
+    state = torch.load(checkpoint.state, weights_only=True)
+    state["within"]["scaler"] = state.pop("scaler")
+    torch.save(state, checkpoint.state)
+    work = Work(tmp_path)
+    work.run()
+    assert work.taken == EPOCHS * STEPS - 8 and same(work.result(), undisturbed)
+
+
+def test_a_run_that_lost_its_lock_writes_no_state_any_more(tmp_path):
+    flag = StopFlag()
+    checkpoint = Checkpoint(tmp_path / "checkpoints", "net")
+    before = {}
+
+    def lose(taken):
+        if taken == 8:
+            before.update({path: path.read_bytes() for path in checkpoint.folder.iterdir()})
+            flag.reason = LOST_LOCK
+            flag.reason = "SIGTERM"  # a signal that comes later does not make the project its own again
+
+    with pytest.raises(Stopped):
+        Work(tmp_path, save_every=1e-9, after=lose).run(flag)
+    assert before and {path: path.read_bytes() for path in checkpoint.folder.iterdir()} == before
 
 
 def test_a_kill_between_putting_the_old_state_aside_and_writing_the_new(tmp_path, undisturbed):

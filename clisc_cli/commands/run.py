@@ -39,6 +39,7 @@ def command(
     from clisc_engine.stages.pipeline import between
 
     stages = between(first, last)
+    options.refuse_cases(stages)
     project = options.open_project(directory)
     if options.dry_run:
         _show_plan(project, stages, options)

@@ -14,5 +14,6 @@ def command(directory: Directory = None, *, options: RunOptions) -> None:
     """
     from clisc_engine.stages.pipeline import run_stage
 
+    options.refuse_cases(["train"])
     project = options.open_project(directory)
     show_report(run_stage("train", project, options.control()), options)

@@ -48,15 +48,19 @@ def command(
     root = project_root(directory)
     if repair:
         options.hold(root)
-    found = verify(root, options.control())
+    control = options.control()
+    found = verify(root, control)
     if repair:
-        see_to(root, found)
+        see_to(root, found, control)
     show_verified(root, found, options)
     if found.faults:
-        rest = "cannot be repaired" if repair else "damaged or missing"
+        lost = [fault for fault in found.faults if fault.state != "unreadable"]
+        first = (lost or found.faults)[0]
+        rest = "cannot be repaired" if repair else "damaged or missing" if lost else "cannot be read now"
+        seen_to = bool(lost) and not repair
         raise BadInput(
-            f"{len(found.faults)} {rest} in {root}, first {found.faults[0].path}; "
-            + (found.faults[0].remedy if repair else f"`clisc verify {root} --repair` sees to it.")
+            f"{len(found.faults)} {rest} in {root}, first {first.path}; "
+            + (f"`clisc verify {root} --repair` sees to it." if seen_to else f"{first.remedy}.")
         )
 
 
@@ -87,5 +91,8 @@ def show_verified(root: Path, found: Verified, options: RunOptions) -> None:
 
 def _summary(found: Verified) -> str:
     repaired = sum(finding.repaired for finding in found.findings)
-    parts = [f"{len(found.faults)} damaged or missing" if found.faults else "all whole"]
+    away = sum(fault.state == "unreadable" for fault in found.faults)
+    lost = len(found.faults) - away
+    parts = [f"{lost} damaged or missing"] if lost else [] if away else ["all whole"]
+    parts += [f"{away} that cannot be read now"] if away else []
     return ", ".join([*parts, f"{repaired} repaired"] if repaired else parts)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from clisc_engine import __version__
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.models.partial import own_partial
 from clisc_engine.models.weights import Known
 
 BLOCK = 1 << 20
@@ -28,7 +29,8 @@ def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> P
     """Fetch a known file into a folder.
 
     What has arrived is kept beside it as ``.partial`` when the connection breaks or the run is
-    stopped; the next call goes on from there. Proxies are taken from the environment.
+    stopped; the next call goes on from there. Several calls at once, also of machines that share the
+    folder, each fetch into a file of their own. Proxies are taken from the environment.
 
     Args:
         entry: which file.
@@ -45,9 +47,17 @@ def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> P
     """
     path = folder / entry.files[0]
     url = f"{mirror.rstrip('/')}/{entry.files[0]}" if mirror else entry.url
-    partial = path.with_name(f"{path.name}.partial")
-    _check_folder(folder, entry, partial)
-    resumed = partial.exists()
+    _make_folder(folder)
+    with own_partial(path) as partial:
+        _fetch_whole(url, entry, partial, path, control)
+        partial.replace(path)
+    return path
+
+
+def _fetch_whole(url: str, entry: Known, partial: Path, path: Path, control: Control) -> None:
+    """Fetch what is lacking of ``partial`` until it is the known file."""
+    _check_room(entry, partial)
+    resumed = partial.stat().st_size > 0
     _fetch_patiently(url, entry, partial, path, control)
     found = _digest(partial)
     if resumed and not found.startswith(entry.sha256):
@@ -63,8 +73,6 @@ def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> P
         )
     with partial.open("rb") as file:
         os.fsync(file.fileno())
-    partial.replace(path)
-    return path
 
 
 def _fetch_patiently(url: str, entry: Known, partial: Path, path: Path, control: Control) -> None:
@@ -84,15 +92,18 @@ def _fetch_patiently(url: str, entry: Known, partial: Path, path: Path, control:
         control.progress.end()
 
 
-def _check_folder(folder: Path, entry: Known, partial: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
     except OSError as error:
         raise BadInput(
             f"Cannot make the models folder {folder} ({error.strerror}); set CLISC_MODELS."
         ) from error
-    wanted = entry.size - (partial.stat().st_size if partial.exists() else 0)
+
+
+def _check_room(entry: Known, partial: Path) -> None:
+    folder = partial.parent
+    free, wanted = shutil.disk_usage(folder).free, entry.size - partial.stat().st_size
     if free < wanted:
         raise BadInput(
             f"{folder} has {free / 1e9:.1f} GB free, {entry.what} needs {wanted / 1e9:.1f} GB more; "

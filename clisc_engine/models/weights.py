@@ -10,7 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.isolation import is_want_of_memory
+from clisc_engine.reading import reading
 from clisc_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -197,16 +199,23 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors or PyTorch file; never executes what a file holds.
 
     Raises:
+        Unreadable: when it cannot be read now.
         BadInput: when the file is damaged, or holds anything but tensors and plain containers.
     """
     import safetensors.torch
     import torch
 
+    with reading(path), path.open("rb") as file:  # what follows calls whatever cannot be opened damaged
+        file.read(1)
     try:
         if path.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(str(path)))
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError) as error:
+        raise Unreadable(path, error) from error
     except Exception as error:
+        if is_want_of_memory(error):
+            raise Unreadable(path, MemoryError(str(error))) from error
         raise BadInput(
             f"{path} is not a readable weight file ({type(error).__name__}); it may be damaged, or "
             "hold code, which clisc does not run. Download it again."

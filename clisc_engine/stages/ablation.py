@@ -18,4 +18,6 @@ def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> None:
     for array in (SAM_POINTS, SAM_BOX):
         prompt_from_cam(project, here, array)
     everyone = require(project.cases(("train",)), SAM_ROUND1, split="train")
-    train_round2(project, UNET_WITHOUT_S3F, everyone, control)
+    train_round2(
+        project, UNET_WITHOUT_S3F, everyone, replace(control, cases=())
+    )  # a training takes all cases

@@ -16,7 +16,7 @@ from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages.cam import train_and_map
-from clisc_engine.stages.classifier_training import LabelledSlices, labelled_slices
+from clisc_engine.stages.classifier_training import LabelledSlices, arrays_of, labelled_slices
 from clisc_engine.stages.slices import windowed
 
 
@@ -35,14 +35,14 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
-    slices lose a random region of comparable area.
+    slices lose a random region of comparable area. A tumour slice whose map is empty is copied as it is;
+    their number is said.
     """
     size = project.settings.classifier.image_size
     copies: list[np.ndarray] = []
     labels: list[int] = []
-    for case in cases:
-        control.check_stop()
-        image, maps, label = (case.read(a) for a in (IMAGE, RAW_MAPS, LABELS))
+    whole = tumours = 0
+    for case, (image, maps, label) in arrays_of(cases, (IMAGE, RAW_MAPS, LABELS), control):
         brain, slices = image != 0, windowed(image, project.settings.window)
         rng = np.random.default_rng([project.settings.seed, zlib.crc32(case.info.name.encode())])
         certain = np.flatnonzero((label != UNCERTAIN) & brain.any(axis=(1, 2)))
@@ -50,9 +50,16 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
             _masked(slices[z], maps[z], brain[z], int(label[z]), project.settings.amda.t, rng)
             for z in certain
         ]
+        ill = label[certain] == TUMOUR
+        tumours += int(ill.sum())
+        whole += sum(np.array_equal(masked[i], slices[certain[i]]) for i in np.flatnonzero(ill))
         if masked:
             copies.append(square(np.stack(masked), size))
             labels += [int(label[z]) for z in certain]
+    if whole and project.settings.amda.t:
+        control.progress.say(
+            f"amda: {whole} of {tumours} tumour slices have no map to mask by; their copies are not masked"
+        )
     empty = np.zeros((0, size, size), np.uint8)
     return LabelledSlices(
         torch.from_numpy(np.concatenate([empty, *copies]).astype(np.uint8)),

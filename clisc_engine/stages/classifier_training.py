@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +24,7 @@ from clisc_engine.models.device import pick_device
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.project import CaseArrays, Project
+from clisc_engine.read_ahead import Ahead, read_ahead
 from clisc_engine.stages import recipes
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
@@ -59,15 +63,26 @@ class LabelledSlices:
         )
 
 
+def arrays_of(
+    cases: Sequence[CaseArrays], names: Sequence[str], control: Control
+) -> Iterator[tuple[CaseArrays, list[npt.NDArray[Any]]]]:
+    """Each case with the arrays of these names, read ahead of its turn."""
+
+    def read(case: CaseArrays) -> list[npt.NDArray[Any]]:
+        return [case.read(name) for name in names]
+
+    with closing(read_ahead(map(Ahead, cases), read, control)) as found:
+        for case, arrays in found:
+            control.check_stop()
+            yield case, arrays()
+
+
 def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
     """All slices of the cases that hold brain and have a certain CLIP label."""
     size = project.settings.classifier.image_size
     slices: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    for case in cases:
-        control.check_stop()
-        image = case.read(IMAGE)
-        label = case.read(LABELS)
+    for _, (image, label) in arrays_of(cases, (IMAGE, LABELS), control):
         certain = (label != UNCERTAIN) & (image != 0).any(axis=(1, 2))
         slices.append(square(windowed(image, project.settings.window)[certain], size))
         labels.append(label[certain].astype(np.int64))

@@ -84,6 +84,7 @@ def evaluate(
     document = _measure(project, whole, present, failed, control)
     document["fingerprint"] = fingerprint(origin)
     if control.ranks.rank == 0:
+        control.check_may_write()
         evaluation_tables.save(project, document)
     return document
 

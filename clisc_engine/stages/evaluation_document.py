@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
 from clisc_engine.store import Store
 
@@ -59,11 +58,12 @@ class _Document(BaseModel):
 
 
 def load(store: Store) -> dict[str, Any] | None:
-    """The stored document; None before the first evaluation, or when it is no longer whole."""
-    try:
-        found = store.attributes(GROUP_IN_STORE).get("evaluation")
-    except BadInput:
-        return None
+    """The stored document; None before the first evaluation, or when it is no longer whole.
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
+    found = store.attributes(GROUP_IN_STORE).get("evaluation")
     try:
         _Document.model_validate(found)
     except ValidationError:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, DiskFault, Stopped
+from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.imaging.casefiles import CaseFiles
 from clisc_engine.imaging.discover import Found, search
 from clisc_engine.imaging.leftovers import account
@@ -78,10 +78,12 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
     staging = request.root / STAGING
     try:
         project = _staged(request.root, settings, files)
+        project.store.check_may_write = control.check_may_write
         skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
         write_record(project, _record(request, settings, files, skipped))
+        control.check_may_write()
         _publish(staging, request.root)
-    except (Stopped, DiskFault):
+    except (Stopped, DiskFault, Unreadable, OSError, KeyboardInterrupt):
         raise
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

@@ -17,6 +17,7 @@ from clisc_engine.imaging.channels import flair_channel
 from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.volume import write_image, write_mask
 from clisc_engine.models.weights import sha256_of
+from clisc_engine.reading import read_if_there
 from clisc_engine.runner import Report, spread
 from clisc_engine.stages.prediction import FileSegmenter, Prediction
 from clisc_engine.store import write_atomically
@@ -175,9 +176,10 @@ def _write(path: Path, entries: Mapping[str, Entry]) -> None:
 
 
 def _whole(path: Path) -> dict[str, Entry]:
+    text = read_if_there(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
         return {}
     keys = {"image", "mask", "volume_ml", "made_from"}
     entries = found.items() if isinstance(found, dict) else ()

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.control import Control
+from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.project import RECORD, SETTINGS_FILE, STORE, CaseInfo, Project
 from clisc_engine.settings import Settings
 from clisc_engine.settings_file import read_settings
@@ -15,20 +16,26 @@ from clisc_engine.stages.verify import Finding, Verified
 from clisc_engine.store import Store, disk_faults
 
 
-def repair(root: Path, found: Verified) -> None:
+def repair(root: Path, found: Verified, control: Control) -> None:
     """See to every finding that can be seen to, and note in it what was done.
 
     Damaged arrays lose their seal and their data, images and references are imported again from
     their source files, records of cases are restored, damaged checkpoints and leftovers are removed.
-    Records come first, since they tell the sources of the images.
+    Records come first, since they tell the sources of the images. What cannot be read now is left as it
+    is: it may be whole.
 
     Raises:
         DiskFault: when the disk does not take it.
+        Stopped: when another command has taken the project's lock over.
     """
     order = {"group": 0, "case": 1}
     for finding in sorted(found.findings, key=lambda finding: order.get(finding.what, 2)):
-        if finding.state != "to be made":
-            _repair(root, finding)
+        control.check_may_write()
+        if finding.state not in ("to be made", "unreadable"):
+            try:
+                _repair(root, finding)
+            except Unreadable as error:
+                finding.remedy = str(error)
 
 
 def _repair(root: Path, finding: Finding) -> None:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.products.graph import MADE_BY
 from clisc_engine.project import CaseArrays
+
+
+def refuse_a_choice(control: Control, stage: str) -> None:
+    """Refuse to train on chosen cases alone: that would be another training.
+
+    Raises:
+        BadInput: when the call names cases.
+    """
+    if control.cases:
+        raise BadInput(
+            f"{stage} is a training and takes the whole train split; leave --cases out. A case that cannot "
+            "be mended is taken out of the project by removing its folder in the store."
+        )
 
 
 def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[CaseArrays]:

@@ -22,7 +22,7 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes, s3f_table
 from clisc_engine.stages.prompt_sam import open_sam
-from clisc_engine.stages.requirements import require_watched
+from clisc_engine.stages.requirements import refuse_a_choice, require_watched
 from clisc_engine.stages.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet_prediction import predict_cases
@@ -35,6 +35,7 @@ def self_train(project: Project, control: Control) -> Report:
     Makes ``masks/round1``, ``masks/sam-round1`` and the similarity of each train case, then
     ``unet-round2``.
     """
+    refuse_a_choice(control, "self-train")
     started = time.monotonic()
     Checkpoint(project.checkpoints, UNET_ROUND1).fingerprint()
     failed: dict[str, str] = {}
@@ -54,6 +55,7 @@ def self_train(project: Project, control: Control) -> Report:
     if not kept:
         raise BadInput(_none_left_message(failed))
     if not control.dry_run and control.ranks.rank == 0:
+        control.check_may_write()
         s3f_table.record(project, scores, kept)
     reason = train_round2(project, UNET_ROUND2, [c for c in cases if c.info.name in kept], control)
     reason = f"{outdated}; {reason}" if outdated and reason else reason
@@ -66,10 +68,11 @@ def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], con
     """Train a network on round 1's predictions of the cases given, starting as `s3f.start` says."""
     watched: list[CaseArrays] = []
     if project.settings.unet.select == "best":
-        valid = project.cases(("valid",))
-        watched = require_watched(valid, SAM_MASKS, setting="unet.select")
-        predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
-    watched = [c for c in watched if c.seal(ROUND1)]
+        watched = require_watched(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        valid = predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
+        for name, message in valid.failed.items():
+            control.progress.say(f"{network}: {name} is not among the valid cases watched: {message}")
+        watched = [c for c in watched if c.seal(ROUND1) and c.info.name not in valid.failed]
     return train_unet(project, network, [*kept, *watched], control)
 
 

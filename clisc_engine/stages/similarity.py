@@ -11,10 +11,11 @@ import numpy as np
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
-from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.isolation import concerns_one_case, in_words
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project import CaseArrays
+from clisc_engine.reading import read_if_there
 from clisc_engine.store import write_atomically
 
 COMPARED = TABLES[SIMILARITIES].inputs
@@ -34,6 +35,9 @@ def similarities(
 
     Returns:
         The scores, and the errors of the cases whose masks cannot be read.
+
+    Raises:
+        Unreadable: when the earlier scores are there and cannot be read now.
     """
     before = _read(kept)
     entries: dict[str, list[str | float]] = {}
@@ -48,11 +52,12 @@ def similarities(
         control.check_stop()
         try:
             entries[name] = [*prints, _compare(case)]
-        except DiskFault:
-            raise
-        except BadInput as error:
-            failed[name] = str(error)
+        except Exception as error:
+            if not concerns_one_case(error):
+                raise
+            failed[name] = in_words(error)
     if entries != before and not control.dry_run:
+        control.check_may_write()
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(kept, json.dumps(entries, indent=1).encode())
     return {name: float(entry[-1]) for name, entry in entries.items()}, failed
@@ -82,8 +87,9 @@ def _compare(case: CaseArrays) -> float:
 
 
 def _read(path: Path) -> dict[str, list[str | float]]:
+    text = read_if_there(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(text or b"")
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,12 +8,13 @@ from clisc_engine.control import Control
 from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project import Project
 from clisc_engine.runner import Report
-from clisc_engine.stages.requirements import require, require_watched
+from clisc_engine.stages.requirements import refuse_a_choice, require, require_watched
 from clisc_engine.stages.unet_training import train_unet
 
 
 def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
+    refuse_a_choice(control, "train")
     started = time.monotonic()
     cases = require(project.cases(("train", "valid")), SAM_MASKS, split="train")
     if project.settings.unet.select == "best":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TypeAlias
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from clisc_engine.control import Control
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.project import CaseArrays
+from clisc_engine.read_ahead import Ahead, read_ahead
 
 Volume: TypeAlias = dict[str, Tensor]
 """``image`` (1, Z, Y, X) float32 and ``label`` (1, Z, Y, X) uint8, on the network's grid."""
@@ -29,45 +29,43 @@ class Volumes:
         limit: float,
         control: Control,
     ) -> None:
-        """Decode the cases, one after the other, until the limit is reached.
+        """Decode the cases, in their order, until the limit is reached.
 
         Args:
             cases: in their order.
             labels: the array that is learned, e.g. ``masks/sam``.
             spacing: (z, y, x) in mm of the network's grid; empty is each volume's own.
             limit: bytes of decoded volumes to hold.
-            control: says when to stop.
+            control: says when to stop, and how many threads read ahead.
         """
-        self._cases, self._labels, self._spacing = cases, labels, spacing
+        self._cases, self._labels, self._spacing, self._control = cases, labels, spacing, control
         self._held: dict[int, Volume] = {}
         left = limit
-        for index in range(len(cases)):
-            if left <= 0:
-                break
-            control.check_stop()
-            volume = self._read(index)
-            left -= sum(part.nbytes for part in volume.values())
-            if left >= 0:
-                self._held[index] = volume
+        if left <= 0:
+            return
+        everyone = map(Ahead, range(len(cases)))
+        with closing(read_ahead(everyone, self._read, control)) as volumes:
+            for index, volume_of in volumes:
+                control.check_stop()
+                volume = volume_of()
+                left -= sum(part.nbytes for part in volume.values())
+                if left >= 0:
+                    self._held[index] = volume
+                if left <= 0:
+                    break
 
     def __len__(self) -> int:
         """How many volumes there are."""
         return len(self._cases)
 
     def in_turn(self, order: Sequence[int]) -> Iterator[Volume]:
-        """The volumes of these numbers; while one is worked on, the next is read."""
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead: deque[Callable[[], Volume]] = deque()
-            for index in order:
-                ahead.append(self._fetch(reader, index))
-                if len(ahead) > 1:
-                    yield ahead.popleft()()
-            yield from (volume() for volume in ahead)
+        """The volumes of these numbers; while one is worked on, the next ones are read."""
+        with closing(read_ahead(map(Ahead, order), self._held_or_read, self._control)) as volumes:
+            for _, volume in volumes:
+                yield volume()
 
-    def _fetch(self, reader: ThreadPoolExecutor, index: int) -> Callable[[], Volume]:
-        if index in self._held:
-            return lambda: self._held[index]
-        return reader.submit(self._read, index).result
+    def _held_or_read(self, index: int) -> Volume:
+        return self._held[index] if index in self._held else self._read(index)
 
     def _read(self, index: int) -> Volume:
         case = self._cases[index]

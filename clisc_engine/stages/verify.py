@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from clisc_engine.checkpoints import Checkpoint
+from clisc_engine.checkpoints import ASIDE, Checkpoint
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.integrity import (
     array_problem,
     metadata_problem,
@@ -21,15 +21,26 @@ from clisc_engine.integrity import (
 from clisc_engine.products.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import ADDING, RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.reading import is_there, reading
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
 from clisc_engine.stages.similarity import outdated_similarities
 from clisc_engine.store import Seal, Store
 
-State = Literal["damaged", "missing", "left over", "to be made"]
+State = Literal["damaged", "missing", "unreadable", "left over", "to be made"]
 What = Literal[
-    "settings", "group", "case", "array", "imported array", "weights", "training", "table", "leftover"
+    "settings",
+    "group",
+    "case",
+    "array",
+    "imported array",
+    "weights",
+    "training",
+    "record",
+    "table",
+    "leftover",
 ]
+AWAY = "look at the disk, its rights and the memory, and verify again; what cannot be read is left as it is"
 OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
 ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
@@ -41,7 +52,8 @@ class Finding:
     Attributes:
         path: where, relative to the project.
         what: what it is, which decides how it is repaired.
-        state: damaged and missing are faults; what is left over, or waits to be made, is harmless.
+        state: damaged and missing are faults; so is unreadable, of which nothing else is known; what is
+            left over, or waits to be made, is harmless.
         problem: what is wrong with it.
         remedy: what to do, or what was done.
         repaired: whether ``--repair`` saw to it.
@@ -57,7 +69,7 @@ class Finding:
     @property
     def is_fault(self) -> bool:
         """Whether something that was finished is lost and was not seen to."""
-        return self.state in ("damaged", "missing") and not self.repaired
+        return self.state in ("damaged", "missing", "unreadable") and not self.repaired
 
 
 @dataclass
@@ -84,6 +96,7 @@ def verify(root: Path, control: Control) -> Verified:
 
     Raises:
         BadInput: when there is no case of a name.
+        Unreadable: when the cases cannot be listed.
         Stopped: when asked to stop.
     """
     started = time.monotonic()
@@ -92,25 +105,52 @@ def verify(root: Path, control: Control) -> Verified:
     result.findings += _settings(root)
     names = _case_names(store, control)
     control.progress.begin("verify", len(names), "case")
-    claims = claims_on_cases(root, store)
+    claims: dict[str, list[Claim]] = {}
+    try:
+        claims = claims_on_cases(root, store)
+    except Unreadable as error:
+        result.findings += [_unreadable(root, error, "record")]
     seals: dict[str, Seal] = {}
     for name in names:
-        result.findings += _case(store, name, claims.get(name, []), control, result, seals)
+        try:
+            result.findings += _case(store, name, claims.get(name, []), control, result, seals)
+        except Unreadable as error:
+            result.findings += [_unreadable(root, error, "case")]
         control.progress.advance(name)
     control.progress.end()
     if not control.cases:
         result.findings += _groups(store)
         result.findings += _checkpoints(root, control, result)
-        result.findings += _lost_checkpoints(root, seals)
+        try:
+            result.findings += list(_lost_checkpoints(root, seals))
+        except Unreadable as error:
+            again = _unreadable(root, error, "record")
+            result.findings += [again] if again not in result.findings else []
         result.findings += _tables(root)
         result.findings += _leftovers(root)
     result.seconds = round(time.monotonic() - started, 3)
     return result
 
 
+def _unreadable(root: Path, error: Unreadable, what: What) -> Finding:
+    """That something may be whole, but cannot be read now."""
+    path = error.path.relative_to(root) if error.path.is_relative_to(root) else error.path
+    place = (path.parent if path.name == "zarr.json" else path).as_posix()
+    why = error.__cause__ or error
+    return Finding(place, what, "unreadable", f"it cannot be read now ({_reason(why)})", AWAY)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "memory does not suffice"
+    return str(getattr(error, "strerror", None) or error)
+
+
 def _settings(root: Path) -> Iterator[Finding]:
     try:
         read_settings(root / SETTINGS_FILE)
+    except Unreadable as error:
+        yield _unreadable(root, error, "settings")
     except BadInput as error:
         yield Finding(
             SETTINGS_FILE,
@@ -123,7 +163,8 @@ def _settings(root: Path) -> Iterator[Finding]:
 
 def _case_names(store: Store, control: Control) -> list[str]:
     folder = store.root / "cases"
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    with reading(folder):
+        names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if is_there(folder) else []
     if unknown := [name for name in control.cases if name not in names]:
         raise BadInput(f"No case {', '.join(unknown)}; there are {', '.join(names[:8]) or 'none'}.")
     return [name for name in names if not control.cases or name in control.cases]
@@ -149,10 +190,15 @@ def _case(
     named: set[str] = set()
     for array in _arrays_there(store.root / group):
         control.check_stop()
-        if seal := store.seal(f"{group}/{array}"):
-            seals[array] = all_seals[f"{name}/{array}"] = seal
-            result.arrays += 1
-        if found := _array(store, group, array, seal, shape, split):
+        try:
+            if seal := store.seal(f"{group}/{array}"):
+                seals[array] = all_seals[f"{name}/{array}"] = seal
+                result.arrays += 1
+            found = _array(store, group, array, seal, shape, split)
+        except Unreadable as error:
+            found = _unreadable(store.root.parent, error, _what(array))
+            found.path = f"{STORE}/{group}/{array}"  # whichever of its files it was
+        if found:
             named.add(array)
             yield found
         elif seal and (earlier := outdated(array, seal.made_from)):
@@ -183,11 +229,12 @@ def _array(
 
 def _arrays_there(case: Path) -> list[str]:
     """Names of the arrays whose folders are in a case, whatever their state."""
-    found = [name for name in IMPORTED if (case / name).is_dir()]
-    for group in GROUPS:
-        if (case / group).is_dir():
-            inside = sorted(p.name for p in (case / group).iterdir() if p.is_dir())
-            found += [f"{group}/{name}" for name in inside if not name.startswith(".")]
+    with reading(case):
+        found = [name for name in IMPORTED if (case / name).is_dir()]
+        for group in GROUPS:
+            if (case / group).is_dir():
+                inside = sorted(p.name for p in (case / group).iterdir() if p.is_dir())
+                found += [f"{group}/{name}" for name in inside if not name.startswith(".")]
     return found
 
 
@@ -197,9 +244,14 @@ def _groups(store: Store) -> Iterator[Finding]:
     folders = [store.root, store.root / "cases", *(store.root / "metrics").rglob("*")]
     folders += [case / group for case in cases for group in GROUPS]
     for folder in folders:
-        if folder.is_dir() and (problem := metadata_problem(folder)):
-            path = (Path(STORE) / folder.relative_to(store.root)).as_posix()
-            yield Finding(path, "group", "damaged", problem)
+        try:
+            if is_there(folder) and folder.is_dir() and (problem := metadata_problem(folder)):
+                path = (Path(STORE) / folder.relative_to(store.root)).as_posix()
+                # A writer that was killed, or whose disk failed, had made the folder and no more.
+                begun = all(inside.name.startswith(".") for inside in folder.iterdir())
+                yield Finding(path, "group", "left over" if begun else "damaged", problem)
+        except Unreadable as error:
+            yield _unreadable(store.root.parent, error, "group")
 
 
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
@@ -207,7 +259,12 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
     for path in sorted(folder.glob("*.safetensors")):
         control.check_stop()
         result.checkpoints += 1
-        if problem := weights_problem(folder, path.stem):
+        try:
+            problem = weights_problem(folder, path.stem)
+        except Unreadable as error:
+            yield _unreadable(root, error, "weights")
+            continue
+        if problem:
             remedy = _remedy_of_network(path.stem)
             yield Finding(f"checkpoints/{path.name}", "weights", "damaged", problem, remedy)
         elif earlier := outdated(path.stem, Checkpoint(folder, path.stem).made_from() or {}):
@@ -215,7 +272,12 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
             yield Finding(f"checkpoints/{path.name}", "weights", "to be made", earlier, remedy)
     for path in sorted(folder.glob("*.training*.pt")):
         control.check_stop()
-        if problem := state_problem(path):
+        try:
+            problem = state_problem(path)
+        except Unreadable as error:
+            yield _unreadable(root, error, "training")
+            continue
+        if problem:
             remedy = "the training starts anew, or from the state before it"
             yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
 
@@ -224,7 +286,7 @@ def _lost_checkpoints(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding
     """Weights that are gone, or were taken away and not made again."""
     for name, reason in sorted(needed_networks(root, seals.items()).items()):
         checkpoint = Checkpoint(root / "checkpoints", name)
-        if checkpoint.weights.exists():
+        if is_there(checkpoint.weights):
             continue
         why = checkpoint.taken_away()
         state: State = "to be made" if why else "missing"
@@ -247,6 +309,9 @@ def _leftovers(root: Path) -> Iterator[Finding]:
     for path in sorted(outermost):
         place = path.relative_to(root).as_posix()
         yield Finding(place, "leftover", "left over", "a writer that was killed left it")
+    for path in sorted((root / "checkpoints").glob(f"*{ASIDE}")):
+        place = path.relative_to(root).as_posix()
+        yield Finding(place, "leftover", "left over", "a damaged training state that was put aside")
     if (root / STAGING).exists():
         yield Finding(STAGING, "leftover", "left over", "an import that was killed at its end left it")
     if (root / ADDING).exists():
