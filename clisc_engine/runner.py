@@ -16,7 +16,7 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, DiskFault, EndedElsewhere, MissingStage, RankLost, Stopped
 from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.project import MADE_BY, CaseArrays
-from clisc_engine.ranks import Queue
+from clisc_engine.ranks import WorkQueue
 from clisc_engine.store import Seal
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -230,7 +230,7 @@ def _run(stage: CaseStage, todo: list[CaseArrays], report: Report, control: Cont
 def _work_off(
     stage: CaseStage,
     todo: list[CaseArrays],
-    queue: Queue,
+    queue: WorkQueue,
     mine: Report,
     control: Control,
     show: Callable[[int, str], None],

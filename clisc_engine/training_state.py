@@ -78,12 +78,12 @@ def _load(
 ) -> dict[str, Any] | None:
     """The saved state, the same on every rank."""
     saved = checkpoint.load_state(training.identity, say)
-    mine = None if saved is None else [saved["epoch"], saved["within"].get("step", 0)]
-    first = training.crew.share(lambda: mine)
-    if mine != first:
+    mine = (-1, 0) if saved is None else (saved["epoch"], saved["within"].get("step", 0))
+    *latest, minus_epoch, minus_step = training.ranks.largest(*mine, -mine[0], -mine[1])
+    if latest != [-minus_epoch, -minus_step]:
         raise BadInput(
-            f"The ranks do not see the same {checkpoint.state}: rank {training.crew.rank} finds {mine}, "
-            f"rank 0 {first} (epoch, step). The project must lie on a file system that all machines share."
+            f"The ranks do not see the same {checkpoint.state}: rank {training.ranks.rank} finds {mine}, "
+            f"another {latest} (epoch, step). The project must lie on a file system that all machines see."
         )
     return saved
 

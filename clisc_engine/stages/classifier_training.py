@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
+from clisc_engine.data_parallel import DataParallel, share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
@@ -20,7 +21,6 @@ from clisc_engine.models.device import pick_device
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
-from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, steps
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -133,8 +133,8 @@ def train_classifier(
         )
     device = pick_device(control.device)
     module = new_classifier(project, control)
-    team = join_team(module, name, settings.batch_size, control)
-    learner = _Learner(module, slices, project, device, team)
+    ranks = share_batches(module, name, settings.batch_size, control)
+    learner = _Learner(module, slices, project, device, ranks)
     training: Training[SliceBatch] = Training(
         name=name,
         settings="classifier",
@@ -150,7 +150,7 @@ def train_classifier(
         loss=learner.loss,
         score=(lambda: learner.accuracy(watched)) if settings.select == "best" else None,
         save_every=60 * project.settings.training.save_every_minutes,
-        team=team,
+        ranks=ranks,
     )
     checkpoint = Checkpoint(project.checkpoints, name)
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
@@ -167,7 +167,7 @@ class _Learner:
     data: LabelledSlices
     project: Project
     device: torch.device
-    team: Lone
+    ranks: DataParallel
 
     def batches(self, epoch: int) -> Iterator[SliceBatch]:
         settings = self.project.settings.classifier
@@ -185,7 +185,7 @@ class _Learner:
 
     def loss(self, batch: SliceBatch) -> Tensor:
         slices, labels = batch
-        return functional.cross_entropy(self.team.outputs(slices).float(), labels)
+        return functional.cross_entropy(self.ranks.outputs(slices).float(), labels)
 
     def accuracy(self, data: LabelledSlices) -> float:
         right = 0

@@ -17,6 +17,7 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
 from clisc_engine.core.roi import largest_component
+from clisc_engine.data_parallel import DataParallel, share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
@@ -27,7 +28,6 @@ from clisc_engine.runner import Arrays, Report, Work, run_cases
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.unet_volumes import Volumes
-from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, polynomial
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -80,7 +80,7 @@ def train_unet(
             f"each step takes them all. Raise {key} for full batches."
         )
     watched = [case for case in cases if case.info.split == "valid"]
-    team = join_team(module, name, settings.batch_size, control)
+    ranks = share_batches(module, name, settings.batch_size, control)
     learner = _Learner(
         module,
         train,
@@ -89,7 +89,7 @@ def train_unet(
         device,
         patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
         segmentation_loss(settings.loss),
-        team,
+        ranks,
     )
     training: Training[PatchBatch] = Training(
         name=name,
@@ -108,7 +108,7 @@ def train_unet(
         if settings.select == "best"
         else None,
         save_every=60 * project.settings.training.save_every_minutes,
-        team=team,
+        ranks=ranks,
     )
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
@@ -202,7 +202,7 @@ class _Learner:
     device: torch.device
     transform: Compose
     criterion: nn.Module
-    team: Lone
+    ranks: DataParallel
 
     def batches(self, epoch: int) -> Iterator[PatchBatch]:
         order = self._order(np.random.default_rng([self.seed, epoch]))
@@ -227,7 +227,7 @@ class _Learner:
 
     def loss(self, batch: PatchBatch) -> Tensor:
         patches, labels = batch
-        loss: Tensor = self.criterion(self.team.outputs(patches).float(), labels)
+        loss: Tensor = self.criterion(self.ranks.outputs(patches).float(), labels)
         return loss
 
     def agreement(self, volumes: Volumes, control: Control) -> float:

@@ -66,7 +66,8 @@ def test_a_training_takes_the_steps_of_one_rank(cluster, copied, stage, network)
     ended = cluster.run(stage, copied.root, *CPU)
     assert ended.codes == [0, 0], ended.outputs
     assert curve(copied, network) == pytest.approx(before, rel=1e-4)
-    assert "is shared by 2 ranks" in ended.message
+    shared = "is shared by 2 ranks" if stage == "train" else "by 1 rank; 1 more wait, since batch norm"
+    assert shared in ended.message
 
 
 def test_self_train_trains_round_2_together(cluster, copied):
@@ -109,7 +110,7 @@ def test_when_a_rank_dies_the_others_end_and_say_so(cluster, copied, killed, sta
     ended = cluster.run(stage, copied.root, *CPU, moments=moment)
     assert ended.codes[killed] == -9 and ended.codes[1 - killed] == 1, ended.outputs
     if killed == 1:
-        assert "Rank 1" in ended.message and "has died" in ended.message
+        assert "has died without a word" in ended.message and ended.message.count("error:") == 1
     again = cluster.run(stage, copied.root, *CPU, ranks=1)
     assert again.codes == [0], again.outputs
     assert ("Took over the lock" in again.message) == (killed == 0)
