@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clisc_engine.control import StopFlag
 from clisc_engine.launch import RankInfo
-from clisc_engine.ranks import Ending, Ranks, SingleProcess
+from clisc_engine.ranks import Ending, Ranks
 
 if TYPE_CHECKING:
     from clisc_engine.group import ProcessGroup
@@ -33,7 +33,7 @@ class Session:
     stop: StopFlag = field(default_factory=StopFlag)
     info: RankInfo = field(default_factory=RankInfo)
     resources: ExitStack = field(default_factory=ExitStack)
-    ranks: Ranks = field(default_factory=SingleProcess)
+    ranks: Ranks = field(default_factory=Ranks)
     _group: ProcessGroup | None = None
 
     def join(self) -> Ranks:
@@ -50,7 +50,7 @@ class Session:
         if command in SHARED or self.info.world_size == 1:
             return False
         self.join()
-        self.ranks = SingleProcess()
+        self.ranks = Ranks()
         return self.info.rank > 0
 
     def leave(self, own: Ending) -> Ending:

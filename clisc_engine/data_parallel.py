@@ -16,18 +16,6 @@ from clisc_engine.group import FOREVER
 from clisc_engine.ranks import Ranks
 
 
-def share_batches(module: nn.Module, name: str, batch_size: int, control: Control) -> DataParallel:
-    """The ranks of this command that train ``module``; says who they are, if there are several."""
-    ranks = DataParallel(module, control.ranks, batch_size)
-    idle = control.ranks.count - ranks.count
-    if control.ranks.count > 1:
-        control.progress.say(
-            f"{name}: each batch of {batch_size} is shared by {ranks.count} rank{'s'[: ranks.count > 1]}"
-            + (f"; {idle} more wait, since {ranks.limit}" if idle else "")
-        )
-    return ranks
-
-
 class DataParallel:
     """The ranks that train a network, of which each runs its share of every batch.
 
@@ -40,25 +28,22 @@ class DataParallel:
     Attributes:
         rank: this one.
         count: how many train, not more than a batch has samples.
-        limit: why no more do.
         takes_part: whether this one does; otherwise it waits.
     """
 
     def __init__(self, module: nn.Module, ranks: Ranks, batch_size: int) -> None:
         """All ranks of the command come here, with the module on its device; all get rank 0's weights."""
         device = next(module.parameters()).device
-        by_one = device.type != "cuda" and any(isinstance(m, _BatchNorm) for m in module.modules())
-        self.rank, self.count = ranks.rank, 1 if by_one else min(ranks.count, batch_size)
-        self.limit = (
-            "batch normalisation is shared on CUDA only" if by_one else "a batch has no more samples"
-        )
+        normed = any(isinstance(part, _BatchNorm) for part in module.modules())
+        self.by_one = normed and device.type != "cuda"
+        self.rank, self.count = ranks.rank, 1 if self.by_one else min(ranks.count, batch_size)
         self.takes_part, self._network = self.rank < self.count, module
         if self.count == 1:
             return
         ranks.gather(None)  # here ranks wait for each other as long as need be
         members, devices = list(range(self.count)), None
         self._group: Any = dist.new_group(members, timeout=FOREVER)
-        self._gloo = self._group
+        self._gloo: Any = self._group
         if device.type == "cuda":
             torch.cuda.set_device(device)
             self._group, devices = dist.new_group(members, backend="nccl"), [device]
@@ -86,3 +71,16 @@ class DataParallel:
         if self.count > 1:
             dist.all_reduce(found, dist.ReduceOp.MAX, group=self._gloo)
         return list(map(int, found))
+
+
+def share_batches(module: nn.Module, name: str, batch_size: int, control: Control) -> DataParallel:
+    """The ranks of this command that train ``module``; says who they are, if there are several."""
+    ranks = DataParallel(module, control.ranks, batch_size)
+    idle = control.ranks.count - ranks.count
+    why = "batch normalisation is shared on CUDA only" if ranks.by_one else "a batch has no more samples"
+    if control.ranks.count > 1:
+        control.progress.say(
+            f"{name}: each batch of {batch_size} is shared by {ranks.count} rank{'s'[: ranks.count > 1]}"
+            + (f"; {idle} more wait, since {why}" if idle else "")
+        )
+    return ranks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar, cast
@@ -17,26 +16,23 @@ class Ending(NamedTuple):
     message: str = ""
 
 
-class Ranks(ABC):
-    """This process, number ``rank`` of the ``count`` that share the work.
+class Ranks:
+    """This process, number ``rank`` of the ``count`` that share the work; here it is the only one.
 
-    All call `share`, `gather` and `queue` in the same order; what they exchange goes through JSON. While
-    they wait, and in `check`, an ``EndedElsewhere`` or a ``RankLost`` tells how another rank ended.
+    `group.ProcessGroup` is one of several. All call `share`, `gather` and `queue` in the same order;
+    what they exchange goes through JSON. While they wait, and in `check`, an ``EndedElsewhere`` or a
+    ``RankLost`` tells how another one ended.
     """
 
     rank, count, queues = 0, 1, 0
 
-    @abstractmethod
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self._counts: Counter[str] = Counter()
+
     def gather(self, value: Value, meanwhile: Callable[[], None] = lambda: None) -> list[Value]:
         """Every rank's value, in the order of ranks; ``meanwhile`` is called while waiting."""
-
-    @abstractmethod
-    def add(self, counter: str, more: int) -> int:
-        """Add to a counter of all ranks; what it is then."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raise when another rank has ended before all was done."""
+        return [value]
 
     def share(self, make: Callable[[], Value]) -> Value:
         """What rank 0 makes; it alone does."""
@@ -47,25 +43,13 @@ class Ranks(ABC):
         self.queues += 1
         return WorkQueue(self, f"queue-{self.queues}", length)
 
-
-class SingleProcess(Ranks):
-    """One process does it all."""
-
-    def __init__(self) -> None:
-        """Nothing is counted yet."""
-        self._counts: Counter[str] = Counter()
-
-    def gather(self, value: Value, meanwhile: Callable[[], None] = lambda: None) -> list[Value]:
-        """The one value."""
-        return [value]
-
     def add(self, counter: str, more: int) -> int:
-        """Add to a counter; what it is then."""
+        """Add to a counter of all ranks; what it is then."""
         self._counts[counter] += more
         return self._counts[counter]
 
     def check(self) -> None:
-        """There is no other."""
+        """Raise when another rank has ended before all was done."""
 
 
 class WorkQueue:

@@ -16,7 +16,7 @@ from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.data_parallel import DataParallel
 from clisc_engine.errors import BadInput, Stopped
-from clisc_engine.ranks import SingleProcess
+from clisc_engine.ranks import Ranks
 from clisc_engine.training import Training, polynomial, steps
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -59,7 +59,7 @@ class Work:
             loss=self.loss,
             score=self.score,
             save_every=save_every,
-            ranks=DataParallel(self.module, SingleProcess(), batch_size=6),
+            ranks=DataParallel(self.module, Ranks(), batch_size=6),
         )
         self.training = replace(self.training, **(changes or {}))
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from small import contents, differing
@@ -190,15 +191,37 @@ def test_a_single_volume_that_cannot_be_used_ends_all_ranks(cluster, copied, dat
     assert ended.message.count("error:") == 1 and ended.outputs[1] == ""
 
 
-def test_torchrun(copied):
-    forget(copied, "labels")
+def torchrun(*program):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    ended = subprocess.run(
-        [*launcher, "-m", "clisc_cli", "label", copied.root, *CPU, "--json"],
+    return subprocess.run(
+        [*launcher, *program],
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+
+
+def test_torchrun(copied):
+    forget(copied, "labels")
+    ended = torchrun("-m", "clisc_cli", "label", copied.root, *CPU, "--json")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["done"] == [case.info.name for case in copied.cases()]
     assert open_project(copied.root).logs.joinpath("runs.jsonl").read_text("utf-8").count("2 ranks") == 1
+
+
+@pytest.mark.parametrize(
+    ("signal", "whom", "said"),
+    [("SIGTERM", "torchrun", "Stopped by SIGTERM"), ("SIGKILL", "itself", "Signal 9 (SIGKILL)")],
+)
+def test_torchrun_that_is_stopped_or_loses_a_rank_ends_all(cluster, copied, signal, whom, said):
+    """In a training: its state is kept, and one rank goes on from there."""
+    before = curve(copied, "unet-round1")
+    untrain(copied, "unet-round1")
+    write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
+    program = Path(__file__).with_name("under_torchrun.py")
+    ended = torchrun(program, signal, whom, "train", copied.root, *CPU)
+    assert ended.returncode != 0 and said in ended.stderr, ended.stderr
+    assert (copied.checkpoints / "unet-round1.training.pt").exists()
+    again = cluster.run("train", copied.root, *CPU, ranks=1)
+    assert again.codes == [0] and "goes on after epoch" in again.message, again.outputs
+    assert curve(copied, "unet-round1") == pytest.approx(before, rel=1e-4)
