@@ -6,7 +6,6 @@ import io
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -33,10 +32,11 @@ from clisc_cli.commands import (
     verify,
 )
 from clisc_cli.console import Terminal
-from clisc_cli.session import Session, end_at_once, fall_silent
+from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
-from clisc_engine.errors import BadInput, CliscError, EndedElsewhere, Stopped
-from clisc_engine.launch import find_place
+from clisc_engine.errors import BadInput, CliscError, Stopped
+from clisc_engine.launch import rank_info
+from clisc_engine.ranks import Ending
 
 app = typer.Typer(
     name="clisc",
@@ -104,46 +104,36 @@ def main() -> None:
     _configure_logging(verbose)
     session = Session(stop=stop_on_signals())
     with session.resources:
-        ending = _run(session, terminal, verbose)
-        code, message = session.leave(ending.code, ending.message, derived=ending.derived)
-    if message:
+        ending = session.leave(_run(session, terminal, verbose))
+    if ending.message:
         with suppress(OSError):  # a stderr that takes nothing hides no exit code
-            terminal.error(message)
-    if session.place.count > 1:
-        end_at_once(code)
-    sys.exit(code)
+            terminal.error(ending.message)
+    session.close(ending.code)
 
 
-@dataclass(frozen=True)
-class _Ending:
-    code: int = 0
-    message: str = ""
-    derived: bool = False
-
-
-def _run(session: Session, terminal: Terminal, verbose: bool) -> _Ending:
+def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
     try:
-        session.place = find_place()
-        if session.place.rank:
+        session.info = rank_info()
+        if session.info.rank:
             fall_silent()
         app(prog_name="clisc", obj=session)
     except SystemExit as leave:
-        return _Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
+        return Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
     except KeyboardInterrupt:
         message = "Interrupted; what was finished is kept. Run the same command to go on."
-        return _Ending(Stopped.exit_code, message)
+        return Ending(Stopped.exit_code, message)
     except Exception as error:
         if verbose:
             terminal.console.print_exception()
         return _what_it_means(error)
-    return _Ending()
+    return Ending()
 
 
-def _what_it_means(error: Exception) -> _Ending:
+def _what_it_means(error: Exception) -> Ending:
     if isinstance(error, CliscError):
-        return _Ending(error.exit_code, str(error), derived=isinstance(error, EndedElsewhere))
+        return Ending(error.exit_code, str(error))
     if isinstance(error, OSError):
-        return _Ending(
+        return Ending(
             BadInput.exit_code,
             f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
             "What was finished is kept; mend that and run the same command again.",
@@ -151,8 +141,8 @@ def _what_it_means(error: Exception) -> _Ending:
     from clisc_engine.doctor import diagnose
 
     if advice := diagnose(error):
-        return _Ending(BadInput.exit_code, f"{error}. {advice} `clisc doctor` examines this machine.")
-    return _Ending(
+        return Ending(BadInput.exit_code, f"{error}. {advice} `clisc doctor` examines this machine.")
+    return Ending(
         1,
         f"Unexpected {type(error).__name__}: {error}. This is a bug in clisc; "
         "run the command again with --verbose for the traceback to report.",

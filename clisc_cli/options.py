@@ -165,7 +165,7 @@ class RunOptions:
 
             about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
             name = "-".join(self.context.command_path.split()[1:])  # e.g. export-masks
-            if rank := self.session().place.rank:
+            if rank := self.session().info.rank:
                 name += f"-rank{rank}"
             self.context.with_resource(run_log(project.logs, name, about, [LOG]))
 
@@ -205,7 +205,7 @@ class RunOptions:
         from clisc_engine.project import open_project
 
         root = open_project(directory).root
-        ranks = self.session().join(self.context.command_path)
+        ranks = self.session().join()
         changes = self.changes()
 
         def prepare() -> None:
@@ -231,12 +231,12 @@ class RunOptions:
 
     def _device(self) -> str:
         """The device named; of several ranks on a machine with GPUs each gets its own."""
-        place = self.session().place
-        if place.count == 1:
+        info = self.session().info
+        if info.world_size == 1:
             return self.device
         from clisc_engine.models.device import device_of_rank
 
-        return device_of_rank(self.device, place.local)
+        return device_of_rank(self.device, info.local_rank)
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:

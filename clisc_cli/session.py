@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clisc_engine.control import StopFlag
-from clisc_engine.launch import Place
+from clisc_engine.launch import RankInfo
 from clisc_engine.products.graph import STEPS
-from clisc_engine.ranks import Alone, Ranks
+from clisc_engine.ranks import Ending, Ranks
 
 if TYPE_CHECKING:
-    from clisc_engine.group import Group
+    from clisc_engine.group import ProcessGroup
 
 SHARED = (*STEPS, "run", "predict")
 """Commands whose work several ranks share; any other is rank 0's alone, and the others wait."""
@@ -26,59 +26,54 @@ class Session:
 
     Attributes:
         stop: set by signals.
-        place: among the processes that a launcher started.
+        info: which it is of the processes that a launcher started.
         resources: what is held until all ranks are done, such as the project's lock.
         ranks: those that share the work, once `join` was called.
     """
 
     stop: StopFlag = field(default_factory=StopFlag)
-    place: Place = field(default_factory=Place)
+    info: RankInfo = field(default_factory=RankInfo)
     resources: ExitStack = field(default_factory=ExitStack)
-    ranks: Ranks = field(default_factory=Alone)
-    _group: Group | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+    _group: ProcessGroup | None = None
 
-    def join(self, command: str) -> Ranks:
-        """Meet the other ranks, if there are any, and share the work with them."""
-        if self.place.count > 1 and self._group is None:
-            self.ranks = self._meet(command)
+    def join(self) -> Ranks:
+        """Meet the other ranks, if there are any."""
+        if self.info.world_size > 1 and self._group is None:
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a rank's death is told in our words
+            from clisc_engine.group import ProcessGroup
+
+            self.ranks = self._group = ProcessGroup(self.info, self.stop)
         return self.ranks
 
     def is_left_to_rank_0(self, command: str) -> bool:
         """Meet the others for a command that rank 0 does alone; whether this rank has nothing to do."""
-        if self.place.count == 1 or command in SHARED:
+        if command in SHARED or self.info.world_size == 1:
             return False
-        self._meet(f"clisc {command}")
-        return self.place.rank > 0
+        self.join()
+        self.ranks = Ranks()
+        return self.info.rank > 0
 
-    def leave(self, code: int, message: str, *, derived: bool) -> tuple[int, str]:
-        """The command's exit code and message, on which all ranks agree."""
+    def leave(self, own: Ending) -> Ending:
+        """How the command ended, on which all ranks agree; rank 0 says it, or another that misses it."""
         if self._group is None:
-            return code, message
-        from clisc_engine.group import Ending
+            return own
+        end = self._group.leave(own)
+        if self.info.rank and end is own and not self._group.all_left:
+            sys.stderr = sys.__stderr__
+        return end
 
-        agreed = self._group.leave(Ending(code, message, derived))
-        return agreed.code, agreed.message
-
-    def _meet(self, command: str) -> Group:
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a rank's death is told in our words
-        from clisc_engine.group import Group
-
-        self._group = Group(self.place, self.stop, command, _last_words)
-        return self._group
+    def close(self, code: int) -> None:
+        """End the process, in step with the others; torch's own way out may wait for the dead."""
+        if self._group is None:
+            sys.exit(code)
+        self._group.part()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def fall_silent() -> None:
     """Rank 0 speaks for all: what the others print goes nowhere. Their logs have it."""
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stdout, sys.stderr = nowhere, nowhere
-
-
-def end_at_once(code: int) -> None:
-    """End without taking down torch's communication, which may wait for a rank that is gone."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _last_words(message: str) -> None:
-    os.write(2, f"error: {message}\n".encode())

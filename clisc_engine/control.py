@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from clisc_engine.errors import Stopped
-from clisc_engine.ranks import Alone, Ranks
+from clisc_engine.ranks import Ranks
 
 Precision = Literal["32", "bf16", "16"]
 
@@ -97,7 +97,7 @@ class Control:
     splits: tuple[str, ...] = ("train", "valid", "test")
     progress: Progress = field(default_factory=Silent)
     stop: StopFlag = field(default_factory=StopFlag)
-    ranks: Ranks = field(default_factory=Alone)
+    ranks: Ranks = field(default_factory=Ranks)
 
     def check_stop(self) -> None:
         """Raise `Stopped` if somebody asked the run to stop; or if another rank ended, how it did."""

@@ -1,9 +1,4 @@
-"""Whether this process is one of several that a launcher started for one command, and which.
-
-torchrun says so by RANK and WORLD_SIZE, srun by SLURM_PROCID and SLURM_STEP_NUM_TASKS. A batch script and
-an interactive allocation have SLURM_NTASKS too, though one process runs there: only a step's own number
-of tasks counts.
-"""
+"""Whether torchrun or srun started this process as one of several of a command, and which it is."""
 
 from __future__ import annotations
 
@@ -20,44 +15,47 @@ those that Linux gives to outgoing connections (from 32768 on)."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A process's place among those of its command.
+class RankInfo:
+    """A process's place among the ``world_size`` of its command, which meet at ``host`` and ``port``.
 
-    Attributes:
-        rank: 0 to ``count`` - 1.
-        count: how many processes there are.
-        local: its number on this machine, which chooses its GPU.
-        host: where rank 0 is met.
-        port: there.
-        by: torchrun or srun; empty for a process by itself.
+    Its ``local_rank`` on its machine chooses its GPU. ``launcher`` is torchrun, srun, or empty.
     """
 
     rank: int = 0
-    count: int = 1
-    local: int = 0
+    world_size: int = 1
+    local_rank: int = 0
     host: str = ""
     port: int = 0
-    by: str = ""
+    launcher: str = ""
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> Place:
+def rank_info(environment: Mapping[str, str] = os.environ) -> RankInfo:
     """This process's place, as its launcher tells.
+
+    A batch script and an interactive allocation of Slurm have SLURM_NTASKS too, though one process runs
+    there: only the number of tasks of a step counts.
 
     Raises:
         BadInput: when what the launcher tells makes no sense.
     """
+    if {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environment.keys():
+        launcher, names = "torchrun", ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    elif {"SLURM_STEP_ID", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"} <= environment.keys():
+        launcher, names = "srun", ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
+    else:
+        return RankInfo()
     try:
-        if {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environment.keys():
-            place = _torchrun(environment)
-        elif {"SLURM_STEP_ID", "SLURM_PROCID"} <= environment.keys():
-            place = _srun(environment)
-        else:
-            return Place()
+        rank, world_size, local_rank = (int(environment.get(name, "0")) for name in names)
+        step = int(environment.get("SLURM_JOB_ID", "0")) * 31 + int(environment.get("SLURM_STEP_ID", "0"))
+        port = int(environment.get("MASTER_PORT") or FIRST_PORT + step % PORTS)
     except ValueError as error:
         raise BadInput(f"The launcher's variables name no number where one is needed: {error}.") from None
-    if not 0 <= place.rank < place.count:
-        raise BadInput(f"{place.by} says that this is process {place.rank} of {place.count}.")
-    return place if place.count > 1 else Place()
+    if not 0 <= rank < world_size:
+        raise BadInput(f"{launcher} says that this is process {rank} of {world_size}.")
+    host = environment.get("MASTER_ADDR") or first_host(environment.get("SLURM_STEP_NODELIST", ""))
+    if environment.get("SLURM_STEP_NUM_NODES") == "1" and "MASTER_ADDR" not in environment:
+        host = "127.0.0.1"
+    return RankInfo(rank, world_size, local_rank, host, port, launcher) if world_size > 1 else RankInfo()
 
 
 def first_host(nodes: str) -> str:
@@ -66,29 +64,3 @@ def first_host(nodes: str) -> str:
     if head is None:
         raise BadInput(f"Cannot tell the first machine of {nodes!r}; name it in MASTER_ADDR.")
     return "".join(part or "" for part in head.groups())
-
-
-def _torchrun(environment: Mapping[str, str]) -> Place:
-    return Place(
-        rank=int(environment["RANK"]),
-        count=int(environment["WORLD_SIZE"]),
-        local=int(environment.get("LOCAL_RANK", "0")),
-        host=environment["MASTER_ADDR"],
-        port=int(environment["MASTER_PORT"]),
-        by="torchrun",
-    )
-
-
-def _srun(environment: Mapping[str, str]) -> Place:
-    nodes = environment.get("SLURM_STEP_NODELIST") or environment.get("SLURM_JOB_NODELIST", "")
-    alone = environment.get("SLURM_STEP_NUM_NODES", "1") == "1"
-    step = int(environment["SLURM_STEP_ID"])
-    number = int(environment.get("SLURM_JOB_ID", "0")) * 31 + step
-    return Place(
-        rank=int(environment["SLURM_PROCID"]),
-        count=int(environment.get("SLURM_STEP_NUM_TASKS", "1")),
-        local=int(environment.get("SLURM_LOCALID", "0")),
-        host=environment.get("MASTER_ADDR") or ("127.0.0.1" if alone else first_host(nodes)),
-        port=int(environment.get("MASTER_PORT") or FIRST_PORT + number % PORTS),
-        by="srun",
-    )

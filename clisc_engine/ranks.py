@@ -2,83 +2,75 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 Value = TypeVar("Value")
 
 
-def nothing() -> None:
-    """Do nothing."""
+class Ending(NamedTuple):
+    """How a command ended: its exit code, and what to say of it (empty when all went well)."""
+
+    code: int = 0
+    message: str = ""
 
 
-class Ranks(Protocol):
-    """This process among those of its command.
+class Ranks:
+    """This process, number ``rank`` of the ``count`` that share the work; here it is the only one.
 
-    All ranks come to `share`, `gather` and `queue` in the same order; what they exchange goes through
-    JSON. Each of these raises `RankLost` when a rank has died, and `EndedElsewhere` when one has ended by
-    an error or was stopped.
+    `group.ProcessGroup` is one of several. All call `share`, `gather` and `queue` in the same order;
+    what they exchange goes through JSON. While they wait, and in `check`, an ``EndedElsewhere`` or a
+    ``RankLost`` tells how another one ended.
     """
 
-    rank: int
-    count: int
+    rank, count, queues = 0, 1, 0
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self._counts: Counter[str] = Counter()
+
+    def gather(self, value: Value, meanwhile: Callable[[], None] = lambda: None) -> list[Value]:
+        """Every rank's value, in the order of ranks; ``meanwhile`` is called while waiting."""
+        return [value]
 
     def share(self, make: Callable[[], Value]) -> Value:
         """What rank 0 makes; it alone does."""
+        return cast(Value, self.gather(make() if self.rank == 0 else None)[0])
 
-    def gather(self, value: Value, meanwhile: Callable[[], None] = nothing) -> list[Value]:
-        """Every rank's value, in the order of ranks; ``meanwhile`` is called while waiting."""
+    def queue(self, length: int) -> WorkQueue:
+        """Units 0 to ``length`` - 1 of work, each for the rank that first asks for it."""
+        self.queues += 1
+        return WorkQueue(self, f"queue-{self.queues}", length)
 
-    def queue(self, length: int) -> Queue:
-        """Units 0 to ``length`` - 1, each for the rank that first asks for work."""
+    def add(self, counter: str, more: int) -> int:
+        """Add to a counter of all ranks; what it is then."""
+        self._counts[counter] += more
+        return self._counts[counter]
 
     def check(self) -> None:
-        """Raise when a rank was lost or has ended by an error."""
+        """Raise when another rank has ended before all was done."""
 
 
-class Queue(Protocol):
+class WorkQueue:
     """Units of work that the ranks share."""
+
+    def __init__(self, ranks: Ranks, name: str, length: int) -> None:
+        """Each rank has its first unit; ``name`` is the queue's own."""
+        self._ranks, self._name, self._length, self._known = ranks, name, length, 0
 
     def __iter__(self) -> Iterator[int]:
         """The units that fall to this rank, as it asks for them."""
+        unit = self._ranks.rank
+        while unit < self._length:
+            yield unit
+            unit = self._ranks.count - 1 + self._ranks.add(f"{self._name}/taken", 1)
 
     def finish(self) -> int:
-        """This rank has finished a unit; how many all ranks have finished since it last asked."""
+        """This rank has finished a unit; how many all ranks have since it last asked."""
+        return self.finished(1)
 
-    def finished(self) -> int:
-        """How many units all ranks have finished since this one last asked."""
-
-
-class Alone:
-    """One process does it all."""
-
-    rank, count = 0, 1
-
-    def share(self, make: Callable[[], Value]) -> Value:
-        """What is made here."""
-        return make()
-
-    def gather(self, value: Value, meanwhile: Callable[[], None] = nothing) -> list[Value]:
-        """The one value."""
-        return [value]
-
-    def queue(self, length: int) -> Queue:
-        """All units, in order."""
-        return _Line(length)
-
-    def check(self) -> None:
-        """Nobody can be lost."""
-
-
-class _Line:
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.length))
-
-    def finish(self) -> int:
-        return 1
-
-    def finished(self) -> int:
-        return 0
+    def finished(self, here: int = 0) -> int:
+        """How many units all ranks have finished since this one last asked, which has finished ``here``."""
+        before, self._known = self._known, self._ranks.add(f"{self._name}/done", here)
+        return self._known - before

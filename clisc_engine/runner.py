@@ -20,7 +20,7 @@ from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.isolation import concerns_one_case, in_words
 from clisc_engine.products.graph import command_for
 from clisc_engine.project import CaseArrays
-from clisc_engine.ranks import Queue
+from clisc_engine.ranks import WorkQueue
 from clisc_engine.read_ahead import Ahead, read_ahead
 from clisc_engine.store import Seal
 
@@ -242,7 +242,7 @@ def _run(stage: CaseStage, todo: list[CaseArrays], report: Report, control: Cont
 def _work_off(
     stage: CaseStage,
     todo: list[CaseArrays],
-    queue: Queue,
+    queue: WorkQueue,
     mine: Report,
     control: Control,
     show: Callable[[int, str], None],
@@ -258,7 +258,7 @@ def _work_off(
             show(queue.finish(), todo[unit].info.name)
 
 
-def _units(queue: Queue, count: int, control: Control) -> Iterator[Ahead[int]]:
+def _units(queue: WorkQueue, count: int, control: Control) -> Iterator[Ahead[int]]:
     """This rank's cases; near the end none is taken before it can be begun, since another may be idle."""
     for unit in queue:
         plenty = control.ranks.count == 1 or unit + control.ranks.count * control.workers < count

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from clisc_engine.data_parallel import DataParallel
 from clisc_engine.fingerprint import fingerprint
-from clisc_engine.team import Lone
 
 Batch = TypeVar("Batch")
 
@@ -34,7 +34,7 @@ class Training(Generic[Batch]):
         loss: the loss of one batch.
         score: quality on the valid split, higher is better; None keeps the last epoch.
         save_every: seconds between saves within an epoch; 0 saves whole epochs only.
-        team: the ranks that train it; None for this one alone.
+        ranks: those that train it.
     """
 
     name: str
@@ -51,12 +51,7 @@ class Training(Generic[Batch]):
     loss: Callable[[Batch], Tensor]
     score: Callable[[], float] | None
     save_every: float
-    team: Lone | None = None
-
-    @property
-    def crew(self) -> Lone:
-        """The ranks that train it."""
-        return self.team or Lone(self.module)
+    ranks: DataParallel
 
     @property
     def identity(self) -> str:

@@ -20,7 +20,7 @@ import torch
 from clisc_engine import training_state
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
-from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.errors import BadInput, EndedElsewhere, Stopped
 from clisc_engine.events import Events
 from clisc_engine.isolation import is_want_of_memory
 from clisc_engine.models.device import autocast
@@ -39,18 +39,13 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
         BadInput: when the loss becomes NaN or infinite, or memory does not suffice.
         Stopped: when asked to stop; the state is saved.
     """
-    team = training.crew
-    try:
-        if team.is_member:
-            _fit(training, checkpoint, curve, control)
-    except Exception as error:
-        team.fail(error)
-        raise
-    team.wait_for_all()
+    if training.ranks.takes_part:
+        _fit(training, checkpoint, curve, control)
+    control.ranks.gather(None)  # the others wait
 
 
 def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
-    writes = training.crew.rank == 0
+    writes = training.ranks.rank == 0
     state = training_state.restore(training, checkpoint, control)
     scaler = _scaler(training, control)
     if state["scaler"]:
@@ -90,8 +85,7 @@ def _scaler(training: Training[Any], control: Control) -> torch.amp.GradScaler:
 
 def _check_stop(training: Training[Any], control: Control) -> None:
     """All ranks stop, or none does."""
-    stop, _ = training.crew.agree(bool(control.stop.reason), False)
-    if stop:
+    if training.ranks.largest(bool(control.stop.reason)) == [True]:
         raise control.stopped()
 
 
@@ -121,7 +115,7 @@ class _Epoch(Generic[Batch]):
     ) -> None:
         self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
         self.scaler = scaler
-        self.team = training.crew
+        self.ranks = training.ranks
         self.epoch: int = state["epoch"]
         self.device = next(training.module.parameters()).device
         self.total = torch.zeros((), device=self.device)
@@ -142,7 +136,7 @@ class _Epoch(Generic[Batch]):
         self._go_on(batches)
         for batch in batches:
             self._take_step(batch)
-            stop, save = self.team.agree(bool(self.control.stop.reason), self._due())
+            stop, save = self.ranks.largest(bool(self.control.stop.reason), self._due())
             if stop or save:
                 self._save()
             if stop:
@@ -153,15 +147,16 @@ class _Epoch(Generic[Batch]):
             "loss": float(self.total) / max(self.step, 1),
             "learning_rate": training.optimiser.param_groups[0]["lr"],
         }
-        if training.score is not None:
-            score = training.score
-            record["score"] = self.team.share(lambda: self._score(score))
+        if training.score is not None and self.ranks.rank == 0:
+            record["score"] = self._score(training.score)
         self.state["scaler"] = self.scaler.state_dict()
         record["seconds"] = round(self._seconds(), 3)
         return record
 
     def _take_step(self, batch: Batch) -> None:
         training = self.training
+        if self.ranks.rank:
+            torch.manual_seed(self._seed() + self.step * 2**16)  # of its dropout, which no state keeps
         try:
             with autocast(self.device, self.control.precision):
                 loss = training.loss(batch)
@@ -202,13 +197,13 @@ class _Epoch(Generic[Batch]):
         try:
             with torch.inference_mode():
                 return score()
-        except Stopped:
+        except (Stopped, EndedElsewhere):
             self._save()
             raise
 
     def _due(self) -> bool:
         every = self.training.save_every
-        return bool(every) and time.monotonic() - self.saved >= every
+        return self.ranks.rank == 0 and bool(every) and time.monotonic() - self.saved >= every
 
     def _save(self) -> None:
         self._check_loss()
@@ -220,7 +215,7 @@ class _Epoch(Generic[Batch]):
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
         self.state["scaler"] = self.scaler.state_dict()
-        if self.team.rank == 0:
+        if self.ranks.rank == 0:
             training_state.save(self.training, self.checkpoint, self.state, self.control)
         self.saved = time.monotonic()
 
@@ -235,17 +230,14 @@ class _Epoch(Generic[Batch]):
             within["seconds"],
         )
         for _ in islice(batches, self.step):
-            self.control.check_stop()
-        if self.team.rank:
-            torch.manual_seed(self._seed() + self.step * 2**16)
-            return
+            _check_stop(self.training, self.control)
         torch.set_rng_state(within["generator"])
         if within["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(within["cuda"], self.device)
 
     def _seed(self) -> int:
         """Of the epoch's dropout; no two ranks drop the same."""
-        return self.training.seed * 1_000_003 + self.epoch + self.team.rank * 2**40
+        return self.training.seed * 1_000_003 + self.epoch + self.ranks.rank * 2**40
 
     def _seconds(self) -> float:
         return self.before + time.monotonic() - self.started

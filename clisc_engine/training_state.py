@@ -85,14 +85,14 @@ def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> 
     """The saved state, the same on every rank; damaged files are put aside once all have looked."""
     damaged: dict[Path, str] = {}
     saved = checkpoint.load_state(training.identity, damaged.__setitem__)
-    mine = None if saved is None else [saved["epoch"], saved["within"].get("step", 0)]
-    first = training.crew.share(lambda: mine)
-    if mine != first:
+    mine = (-1, 0) if saved is None else (saved["epoch"], saved["within"].get("step", 0))
+    *latest, minus_epoch, minus_step = training.ranks.largest(*mine, -mine[0], -mine[1])
+    if latest != [-minus_epoch, -minus_step]:
         raise BadInput(
-            f"The ranks do not see the same {checkpoint.state}: rank {training.crew.rank} finds {mine}, "
-            f"rank 0 {first} (epoch, step). The project must lie on a file system that all machines share."
+            f"The ranks do not see the same {checkpoint.state}: rank {training.ranks.rank} finds {mine}, "
+            f"another {latest} (epoch, step). The project must lie on a file system that all machines see."
         )
-    for path, why in damaged.items() if training.crew.rank == 0 else ():
+    for path, why in damaged.items() if training.ranks.rank == 0 else ():
         control.check_may_write()
         aside = checkpoint.put_aside(path)
         control.progress.say(f"{path} is damaged ({why}); it is kept as {aside.name}.")

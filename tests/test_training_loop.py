@@ -17,7 +17,9 @@ from torch.nn import functional
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import LOST_LOCK, Control, Silent, StopFlag
+from clisc_engine.data_parallel import DataParallel
 from clisc_engine.errors import BadInput, Stopped, Unreadable
+from clisc_engine.ranks import Ranks
 from clisc_engine.training import Training, polynomial, steps
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -60,6 +62,7 @@ class Work:
             loss=self.loss,
             score=self.score,
             save_every=save_every,
+            ranks=DataParallel(self.module, Ranks(), batch_size=6),
         )
         self.training = replace(self.training, **(changes or {}))
 

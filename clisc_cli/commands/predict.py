@@ -69,7 +69,7 @@ def command(
         quiet=quiet,
         verbose=verbose,
     )
-    options.session().join(context.command_path)
+    options.session().join()
     control = options.control()
     found = find_images(images, channel)
     segmenter = open_segmenter(source, network, control)

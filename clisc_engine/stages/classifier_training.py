@@ -16,6 +16,7 @@ from torch.nn import functional
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.labelling import UNCERTAIN
+from clisc_engine.data_parallel import DataParallel, share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
@@ -28,7 +29,6 @@ from clisc_engine.read_ahead import Ahead, read_ahead
 from clisc_engine.stages import recipes
 from clisc_engine.stages.requirements import require, require_watched
 from clisc_engine.stages.slices import windowed
-from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, steps
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -153,8 +153,8 @@ def train_classifier(
         )
     device = pick_device(control.device)
     module = new_classifier(project, control)
-    team = join_team(module, name, settings.batch_size, control)
-    learner = _Learner(module, slices, project, device, team)
+    ranks = share_batches(module, name, settings.batch_size, control)
+    learner = _Learner(module, slices, project, device, ranks)
     training: Training[SliceBatch] = Training(
         name=name,
         settings="classifier",
@@ -170,7 +170,7 @@ def train_classifier(
         loss=learner.loss,
         score=(lambda: learner.accuracy(watched)) if settings.select == "best" else None,
         save_every=60 * project.settings.training.save_every_minutes,
-        team=team,
+        ranks=ranks,
     )
     checkpoint = Checkpoint(project.checkpoints, name)
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
@@ -187,7 +187,7 @@ class _Learner:
     data: LabelledSlices
     project: Project
     device: torch.device
-    team: Lone
+    ranks: DataParallel
 
     def batches(self, epoch: int) -> Iterator[SliceBatch]:
         settings = self.project.settings.classifier
@@ -205,7 +205,7 @@ class _Learner:
 
     def loss(self, batch: SliceBatch) -> Tensor:
         slices, labels = batch
-        return functional.cross_entropy(self.team.outputs(slices).float(), labels)
+        return functional.cross_entropy(self.ranks.outputs(slices).float(), labels)
 
     def accuracy(self, data: LabelledSlices) -> float:
         right = 0

@@ -15,6 +15,7 @@ from clisc_engine.batch_size import BatchSize
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
 from clisc_engine.core.filtering import dice
+from clisc_engine.data_parallel import DataParallel, share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.device import pick_device
@@ -26,7 +27,6 @@ from clisc_engine.project import CaseArrays, Project
 from clisc_engine.settings import UnetSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.unet_volumes import Volumes
-from clisc_engine.team import Lone, join_team
 from clisc_engine.training import Training, polynomial
 from clisc_engine.training_loop import fit
 from clisc_engine.training_state import why_train
@@ -63,8 +63,8 @@ def train_unet(
     volumes = Volumes(train_cases, labels, settings.spacing, limit, control)
     _check_labels(volumes, labels)
     _say_if_patches_are_few(name, len(volumes), settings, control)
-    team = join_team(module, name, settings.batch_size, control)
-    task = SegmentationTask.of(module, volumes, settings, project.settings.seed, control, team)
+    ranks = share_batches(module, name, settings.batch_size, control)
+    task = SegmentationTask.of(module, volumes, settings, project.settings.seed, control, ranks)
     validation = [case for case in cases if case.info.split == "valid"]
 
     def score() -> float:
@@ -85,7 +85,7 @@ def train_unet(
         loss=task.loss,
         score=score if settings.select == "best" else None,
         save_every=60 * project.settings.training.save_every_minutes,
-        team=team,
+        ranks=ranks,
     )
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
     return reason
@@ -123,7 +123,7 @@ class SegmentationTask:
         seed: of every draw, together with the epoch's number.
         transform: draws patches from a volume and augments them.
         criterion: loss of logits (B, 2, Z, Y, X) against labels (B, 1, Z, Y, X).
-        team: the ranks that share each batch.
+        ranks: those that share each batch.
     """
 
     segmenter: Segmenter
@@ -131,7 +131,7 @@ class SegmentationTask:
     seed: int
     transform: Compose
     criterion: nn.Module
-    team: Lone
+    ranks: DataParallel
 
     @classmethod
     def of(
@@ -141,7 +141,7 @@ class SegmentationTask:
         settings: UnetSettings,
         seed: int,
         control: Control,
-        team: Lone,
+        ranks: DataParallel,
     ) -> SegmentationTask:
         """The task that the settings describe."""
         windows = BatchSize(settings.batch_size, "windows", control)
@@ -151,7 +151,7 @@ class SegmentationTask:
             seed,
             patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
             segmentation_loss(settings.loss),
-            team,
+            ranks,
         )
 
     @property
@@ -184,7 +184,7 @@ class SegmentationTask:
     def loss(self, batch: PatchBatch) -> Tensor:
         """Of one batch."""
         patches, labels = batch
-        loss: Tensor = self.criterion(self.team.outputs(patches).float(), labels)
+        loss: Tensor = self.criterion(self.ranks.outputs(patches).float(), labels)
         return loss
 
     def agreement(self, volumes: Volumes) -> float:

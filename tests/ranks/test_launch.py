@@ -4,23 +4,23 @@ import pytest
 from ranks_of_srun import variables
 
 from clisc_engine.errors import BadInput
-from clisc_engine.launch import Place, find_place, first_host
+from clisc_engine.launch import RankInfo, first_host, rank_info
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1234"}
 
 
 def test_torchrun_tells_all():
-    assert find_place(TORCHRUN) == Place(3, 4, 1, "a", 1234, "torchrun")
+    assert rank_info(TORCHRUN) == RankInfo(3, 4, 1, "a", 1234, "torchrun")
 
 
 def test_torchrun_inside_a_step_of_srun_is_torchrun():
-    assert find_place({**variables(0, 2, 0), **TORCHRUN}).by == "torchrun"
+    assert rank_info({**variables(0, 2, 0), **TORCHRUN}).launcher == "torchrun"
 
 
 def test_srun_tells_all():
-    place = find_place(variables(1, 2, 5))
-    assert (place.rank, place.count, place.local, place.host, place.by) == (1, 2, 1, "127.0.0.1", "srun")
-    assert place.port == find_place(variables(0, 2, 5)).port != find_place(variables(0, 2, 6)).port
+    info = rank_info(variables(1, 2, 5))
+    assert info == RankInfo(1, 2, 1, "127.0.0.1", info.port, "srun")
+    assert info.port == rank_info(variables(0, 2, 5)).port != rank_info(variables(0, 2, 6)).port
 
 
 def test_ranks_on_several_nodes_meet_on_the_first():
@@ -29,8 +29,8 @@ def test_ranks_on_several_nodes_meet_on_the_first():
         "SLURM_STEP_NUM_NODES": "2",
         "SLURM_STEP_NODELIST": "gpu[07-09],x1",
     }
-    assert find_place(environment).host == "gpu07"
-    chosen = find_place({**environment, "MASTER_ADDR": "other", "MASTER_PORT": "9"})
+    assert rank_info(environment).host == "gpu07"
+    chosen = rank_info({**environment, "MASTER_ADDR": "other", "MASTER_PORT": "9"})
     assert (chosen.host, chosen.port) == ("other", 9)
 
 
@@ -50,7 +50,7 @@ def test_ranks_on_several_nodes_meet_on_the_first():
     ],
 )
 def test_one_process_by_itself(environment):
-    assert find_place(environment) == Place()
+    assert rank_info(environment) == RankInfo()
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_first_host(nodes, first):
 @pytest.mark.parametrize("change", [{"RANK": "4"}, {"RANK": "x"}])
 def test_nonsense_is_refused(change):
     with pytest.raises(BadInput):
-        find_place({**TORCHRUN, **change})
+        rank_info({**TORCHRUN, **change})
 
 
 def test_no_outgoing_connection_can_hold_the_port_of_a_step():
     steps = [{**variables(0, 2, step), "SLURM_JOB_ID": str(17 * step)} for step in range(2000)]
-    ports = {find_place(step).port for step in steps}
+    ports = {rank_info(step).port for step in steps}
     assert min(ports) > 1024 and max(ports) < 32768 and len(ports) > 1000

@@ -1,4 +1,4 @@
-"""A small training, alone or as a rank: python train_small.py FOLDER BATCH_SIZE [RANK_THAT_FAILS]."""
+"""A small training, alone or as a rank: python train_small.py FOLDER BATCH_SIZE NORM [RANK_THAT_FAILS]."""
 
 import sys
 from pathlib import Path
@@ -9,18 +9,20 @@ from torch import nn
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.control import Control
+from clisc_engine.data_parallel import share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.team import join_team
 from clisc_engine.training import Training, steps
 from clisc_engine.training_loop import fit
 
+NORMS = {"instance": nn.InstanceNorm3d, "batch": nn.BatchNorm3d}
 
-def train(folder, batch_size, control, fails=None):
-    """Batches of 5 and less: shares are uneven, and some are smaller than the team."""
+
+def train(folder, batch_size, norm, control, fails=None):
+    """Batches of 5 and less: some cannot be divided, and some have fewer samples than there are ranks."""
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv3d(1, 6, 3, padding=1), nn.BatchNorm3d(6), nn.ReLU(), nn.Conv3d(6, 2, 1))
-    team = join_team(module, "net", batch_size, control)
+    module = nn.Sequential(nn.Conv3d(1, 6, 3, padding=1), NORMS[norm](6), nn.ReLU(), nn.Conv3d(6, 2, 1))
+    ranks = share_batches(module, "net", batch_size, control)
     criterion = segmentation_loss("dice_ce")
 
     def batches(epoch):
@@ -32,7 +34,7 @@ def train(folder, batch_size, control, fails=None):
     def loss(batch):
         if control.ranks.rank == fails:
             raise BadInput("no memory here")
-        return criterion(team.outputs(batch[0]).float(), batch[1])
+        return criterion(ranks.outputs(batch[0]).float(), batch[1])
 
     training = Training(
         name="net",
@@ -49,27 +51,27 @@ def train(folder, batch_size, control, fails=None):
         loss=loss,
         score=lambda: float(module(torch.ones(1, 1, 4, 4, 4)).mean().sigmoid()),
         save_every=0.0,
-        team=team,
+        ranks=ranks,
     )
     fit(training, Checkpoint(folder / "checkpoints", "net"), folder / "net.csv", control)
 
 
 def main():
-    from clisc_cli.session import Session, end_at_once
-    from clisc_engine.errors import CliscError
-    from clisc_engine.launch import find_place
+    from clisc_cli.session import Session
+    from clisc_engine.launch import rank_info
+    from clisc_engine.ranks import Ending
 
-    folder, batch_size, *fails = sys.argv[1:]
-    session = Session(place=find_place())
-    code, message, derived = 0, "", False
+    folder, batch_size, norm, *fails = sys.argv[1:]
+    session = Session(info=rank_info())
+    own = Ending()
     try:
-        control = Control(ranks=session.join("small"))
-        train(Path(folder), int(batch_size), control, int(fails[0]) if fails else None)
-    except CliscError as error:
-        code, message, derived = error.exit_code, str(error), type(error).__name__ == "EndedElsewhere"
-    code, message = session.leave(code, message, derived=derived)
-    print(message)
-    end_at_once(code)
+        control = Control(ranks=session.join())
+        train(Path(folder), int(batch_size), norm, control, int(fails[0]) if fails else None)
+    except Exception as error:
+        own = Ending(getattr(error, "exit_code", 1), str(error))
+    end = session.leave(own)
+    print(end.message)
+    session.close(end.code)
 
 
 if __name__ == "__main__":
