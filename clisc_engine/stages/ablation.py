@@ -14,12 +14,19 @@ from clisc_engine.stages.self_train import ANSWER, train_round2
 WITHOUT_S3F = "unet-without-s3f"
 
 
-def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> None:
-    """Make ``masks/sam-points``, ``masks/sam-box`` and the network trained with p = 0."""
+def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Make ``masks/sam-points``, ``masks/sam-box`` and the network trained with p = 0.
+
+    Returns:
+        Why each had to be made: the reason by case, by array or network.
+    """
+    planned: dict[str, dict[str, str]] = {}
     here = replace(control, splits=splits)
     prompts = project.settings.prompts.model_dump()
     for kind in ("points", "box"):
         variant = PromptSettings.model_validate({**prompts, "kind": kind})
-        prompt_from_cam(project, here, variant, f"masks/sam-{kind}")
+        report = prompt_from_cam(project, here, variant, f"masks/sam-{kind}")
+        planned[f"masks/sam-{kind}"] = report.planned
     everyone = require(project.cases(("train",)), ANSWER, split="train")
-    train_round2(project, WITHOUT_S3F, everyone, control)
+    reason = train_round2(project, WITHOUT_S3F, everyone, control)
+    return {**planned, WITHOUT_S3F: {"": reason} if reason else {}}

@@ -6,6 +6,7 @@ No voxel is read and no network loaded here, so that `clisc status` answers at o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.fingerprint import fingerprint, settings_used
@@ -26,6 +27,9 @@ ROWS = {
     "full": "masks/round2",
 }
 """The rows of the paper's Table 2 and the array each one measures."""
+
+EVALUATION_REVISION = 2
+"""Since 2, figures are of the whole volume, and cases without tumour stand apart."""
 
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
 """Settings of a U-Net that change its predictions alone, not its training."""
@@ -197,10 +201,21 @@ def evaluation_origin(
     project: Project, cases: Sequence[CaseArrays], rows: Mapping[str, str]
 ) -> dict[str, str]:
     """What determines an evaluation: the references and the measured arrays."""
-    origin = settings_used(project.settings, "roi")
+    origin = {**settings_used(project.settings, "roi"), "revision": str(EVALUATION_REVISION)}
     for case in cases:
         origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
         for array in rows.values():
             if seal := case.seal(array):
                 origin[f"{case.info.name}/{array}"] = seal.fingerprint
     return origin
+
+
+def why_measured_anew(stored: Mapping[str, Any] | None, origin: Mapping[str, str]) -> str:
+    """Why an evaluation is not up to date with what it would be made from now; empty when it is."""
+    if not stored:
+        return "not measured yet"
+    if stored.get("revision", 1) != EVALUATION_REVISION:
+        return "measured by an older version, on the brain's crop alone"
+    if stored["fingerprint"] != fingerprint(origin):
+        return "masks, references or roi changed"
+    return ""

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from clisc_engine.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import CaseStage, why_not_fresh
@@ -123,8 +122,8 @@ class _Survey:
             [(array, c.info.name) for array in recipes.ROWS.values() for c in cases]
         ):
             table = Item("results/rows.csv", "", "stale", behind, table.time)
-        elif stored["fingerprint"] != fingerprint(origin):
-            table = Item("results/rows.csv", "", "stale", "masks, references or roi changed", table.time)
+        elif why := recipes.why_measured_anew(stored, origin):
+            table = Item("results/rows.csv", "", "stale", why, table.time)
         elif stored["failed"]:
             table = Item("results/rows.csv", "", "stale", _failed(stored["failed"]), table.time)
         status.items.append(table)

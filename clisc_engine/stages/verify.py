@@ -19,7 +19,16 @@ from clisc_engine.integrity import (
     state_problem,
     weights_problem,
 )
-from clisc_engine.project import MADE_BY, RECORD, REFERENCE, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.project import (
+    MADE_BY,
+    RECORD,
+    REFERENCE,
+    SETTINGS_FILE,
+    STAGING,
+    STORE,
+    CaseInfo,
+    is_on_source_grid,
+)
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
 from clisc_engine.store import Seal, Store
@@ -138,7 +147,6 @@ def _case(
     if info is None:
         why = "the record of its split, grid and source is lost"
         yield Finding(f"{STORE}/{group}", "case", "damaged", metadata_problem(store.root / group) or why)
-    shape = [int(stop) - int(start) for start, stop in info.placement["crop"]] if info else []
     seals: dict[str, Seal] = {}
     named: set[str] = set()
     for array in _arrays_there(store.root / group):
@@ -146,7 +154,7 @@ def _case(
         if seal := store.seal(f"{group}/{array}"):
             seals[array] = all_seals[f"{name}/{array}"] = seal
             result.arrays += 1
-        if found := _array(store, group, array, seal, shape):
+        if found := _array(store, group, array, seal, _shape(info, array, seal)):
             named.add(array)
             yield found
     needed = needed_arrays(seals, claims, info)
@@ -168,6 +176,15 @@ def _array(store: Store, group: str, array: str, seal: Seal | None, shape: list[
         return Finding(place, "array", "to be made", why, _remedy(array))
     problem = metadata_problem(folder) or "it has lost its seal"
     return Finding(place, _what(array), "damaged", problem, _remedy(array))
+
+
+def _shape(info: CaseInfo | None, array: str, seal: Seal | None) -> list[int]:
+    """(Z, Y, X) that an array must have; empty when that is not known."""
+    if info is None:
+        return []
+    if array == REFERENCE and is_on_source_grid(seal):
+        return [int(size) for size in reversed(info.placement["source"]["size"])]
+    return [int(stop) - int(start) for start, stop in info.placement["crop"]]
 
 
 def _arrays_there(case: Path) -> list[str]:
