@@ -85,11 +85,12 @@ def on_grid(volume: Volume, grid: Geometry) -> Volume:
     Raises:
         BadInput: when the volume's voxels do not lie on the grid's.
     """
-    found = difference(volume.geometry, grid)
-    if not found:
+    if not (found := difference(volume.geometry, grid)):
         return replace(volume, geometry=grid)
     turned = _turned(volume, grid)
-    if turned is None or difference(turned.geometry, grid):
+    if turned is not None:
+        found = difference(turned.geometry, grid)
+    if turned is None or found:
         raise BadInput(
             f"{volume.source} does not lie on its image's grid: {found}. Resample it onto the image "
             "with nearest-neighbour interpolation, or give the mask that was drawn on it."
@@ -186,11 +187,6 @@ def _check_extent(volume: Volume, mask: Mask, brain: Mask) -> tuple[str, ...]:
     source, marked = volume.source, int(mask.sum())
     if not marked:
         return (f"{source} marks no tumour; `clisc evaluate` counts such cases apart.",)
-    if volume.array.dtype.kind == "f" and (volume.array[brain] > FAINT).mean() > MOST_OF_THE_BRAIN:
-        raise BadInput(
-            f"{source} is above 0 in most of the brain, as a scan scaled to 0 to 1 is; a mask is 0 outside "
-            "the tumour. Give the tumour's mask, or cut a map of probabilities yourself."
-        )
     inside = int((mask & brain).sum())
     share = inside / int(brain.sum())
     ml = inside * float(np.prod(volume.geometry.spacing)) / 1000
@@ -204,6 +200,11 @@ def _check_extent(volume: Volume, mask: Mask, brain: Mask) -> tuple[str, ...]:
         raise BadInput(
             f"All {marked} voxels that {source} marks lie outside its image's brain; look whether they "
             "belong together, and whether the brain extraction took the tumour away."
+        )
+    if volume.array.dtype.kind == "f" and (volume.array[brain] > FAINT).mean() > MOST_OF_THE_BRAIN:
+        raise BadInput(
+            f"{source} is above 0 in most of the brain, as a scan scaled to 0 to 1 is; a mask is 0 outside "
+            "the tumour. Give the tumour's mask, or cut a map of probabilities yourself."
         )
     if marked == inside:
         return ()
@@ -230,10 +231,9 @@ def _turned(volume: Volume, grid: Geometry) -> Volume | None:
         if sign < 0:
             origin = origin + own[:, axis] * spacing[axis] * (size[axis] - 1)
     array = volume.array.transpose([2 - axes[2 - place] for place in range(3)])
-    array = np.flip(array, [place for place in range(3) if signs[2 - place] < 0])
+    array = np.flip(array, tuple(place for place in range(3) if signs[2 - place] < 0))
     direction = np.stack([sign * own[:, axis] for axis, sign in zip(axes, signs, strict=True)], axis=1)
-    turned = replace(
-        volume.geometry,
+    turned = Geometry(
         size=tuple(size[axis] for axis in axes),
         spacing=tuple(spacing[axis] for axis in axes),
         origin=tuple(origin.tolist()),

@@ -20,6 +20,7 @@ from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.importing import hash_of
 from clisc_engine.stages.recipes import ROWS
 from clisc_engine.stages.survey import survey
+from clisc_engine.stages.verify import verify
 from clisc_engine.store import Seal
 
 EVERYWHERE = ("train", "valid", "test")
@@ -249,7 +250,12 @@ def as_version_0_1_0_measured_it(document):
 
 def test_references_of_version_0_1_0_are_read_again_from_their_files(evaluated, spoilt):
     as_version_0_1_0_kept_it(spoilt)
+    assert verify(spoilt.root, CPU).faults == []
+    before = files_in(spoilt.root)
+    plan = evaluate(spoilt, replace(CPU, dry_run=True), splits=EVERYWHERE)
+    assert "read again" in plan["planned"] and files_in(spoilt.root) == before
     document = evaluate(spoilt, CPU, splits=EVERYWHERE)
+    assert verify(spoilt.root, CPU).faults == []
     assert document["cases"] == evaluated[1]["cases"] and document["notes"] == []
     assert all(spoilt.references.is_whole(case.info) for case in spoilt.cases())
     assert evaluate(spoilt, CPU, splits=EVERYWHERE) == document
