@@ -29,7 +29,7 @@ def array_problem(store: Store, path: str, kind: str, seal: Seal, shape: Sequenc
         path: its path in the store.
         kind: its name in the case, e.g. ``masks/sam``.
         seal: its seal.
-        shape: (Z, Y, X) of the case's image; empty when that is not known.
+        shape: (Z, Y, X) that it must have, the case's image's or its file's; empty when not known.
 
     Raises:
         Unreadable: when it cannot be read now, which says nothing of its state.

@@ -33,6 +33,9 @@ ADDING = ".clisc-add"
 """Folder inside the project's in which a second `init` prepares what it adds."""
 
 SPLITS = ("train", "valid", "test")
+SOURCE_GRID = "source"
+"""What the seal of a reference on its image's own grid says under ``grid``."""
+
 RECORD = "case"
 """The attribute of a case's group that holds its record."""
 
@@ -151,14 +154,50 @@ class CaseArrays:
             )
 
 
+def is_on_source_grid(seal: Seal | None) -> bool:
+    """Whether a reference with this seal lies on the whole grid of its image's file."""
+    return seal is not None and seal.made_from.get("grid") == SOURCE_GRID
+
+
 @dataclass(frozen=True)
 class References:
-    """The one door to reference masks, opened by `evaluate` only."""
+    """The one door to reference masks, opened by `evaluate` only.
+
+    A reference lies on the whole grid of its image's file. Versions up to 0.1.0 kept it cropped to the
+    brain, as the stored image is; its seal does not name the grid then.
+    """
 
     store: Store
 
     def read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
-        """The (Z, Y, X) reference mask on the stored image's grid, 0 or 1."""
+        """The (Z, Y, X) reference mask on the grid of the case's file, 0 or 1.
+
+        Of one that was kept cropped, nothing is known outside the crop: it is 0 there.
+        """
+        mask = self._read(case)
+        if self.is_whole(case):
+            return mask
+        from clisc_engine.imaging.preprocess import Placement, restore
+
+        whole: npt.NDArray[np.uint8] = restore(mask, Placement.from_dict(case.placement))
+        return whole
+
+    def read_cropped(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
+        """The same on the stored image's (Z, Y, X) grid, to be drawn over it."""
+        mask = self._read(case)
+        if not self.is_whole(case):
+            return mask
+        from clisc_engine.imaging.geometry import Volume
+        from clisc_engine.imaging.preprocess import Placement, to_canonical_grid
+
+        placement = Placement.from_dict(case.placement)
+        return to_canonical_grid(Volume(mask, placement.source, case.reference_source), placement)
+
+    def is_whole(self, case: CaseInfo) -> bool:
+        """Whether the reference lies on the whole grid of the case's file."""
+        return is_on_source_grid(self.store.seal(f"cases/{case.name}/{REFERENCE}"))
+
+    def _read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
         return self.store.read(f"cases/{case.name}/{REFERENCE}").astype(np.uint8)
 
     def fingerprint(self, case: CaseInfo) -> str:
@@ -226,7 +265,7 @@ class Project:
         self.store.write_group(f"cases/{info.name}", record)
 
     def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:
-        """Store a reference mask that `init` was given."""
+        """Store a reference mask that `init` was given, on its image's own grid; the seal says so."""
         self.store.write(f"cases/{name}/{REFERENCE}", mask, seal)
 
     def change_record(self, info: CaseInfo) -> None:

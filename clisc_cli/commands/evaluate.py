@@ -35,8 +35,27 @@ def command(
     project = options.open_project(directory)
     chosen = chosen_splits(splits, ("test",))
     document = run_evaluation(project, options.control(chosen), ablation=ablation, splits=chosen)
+    if options.dry_run:
+        show_plan(document, options)
+        return
     show_evaluation(document, project.results, options)
     fail_if_unmeasured(document, options)
+
+
+def show_plan(plan: dict[str, Any], options: RunOptions) -> None:
+    """Print what a dry run found."""
+    if options.json_:
+        print_json(plan)
+        return
+    console = result_console()
+    cases, rows = _count(len(plan["cases"]), "case"), _count(len(plan["rows"]), "row")
+    if not plan["planned"]:
+        console.print(f"evaluate: {cases} in {rows} up to date, nothing to do", markup=False)
+        return
+    console.print(f"evaluate: would measure {cases} in {rows}: {plan['planned']}", markup=False)
+    for product, reasons in plan["first"].items():
+        of_cases = f" of {_count(len(reasons), 'case')}" if any(reasons) else ""
+        console.print(f"  first {product}{of_cases}: {next(iter(reasons.values()))}", markup=False)
 
 
 def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:
@@ -48,8 +67,12 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
     console.print(rows_table(document))
     if len({entry["group"] for entry in document["groups"]}) > 1:
         console.print(groups_table(document))
+    if document["without_tumour"]["cases"]:
+        console.print(without_tumour_table(document["without_tumour"]))
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
+    for note in document["notes"]:
+        console.print(f"Note: {note}", markup=False)
     options.terminal().say(f"Tables are in {results}")
 
 
@@ -68,7 +91,7 @@ def rows_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     count = document["rows"][0]["n"]
-    cases = "1 case" if count == 1 else f"{count} cases"
+    cases = _count(count, "case")
     table = Table(title=f"Measured on {cases} ({document['weights']} weights)")
     table.add_column("row")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
@@ -83,8 +106,29 @@ def rows_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def _mean(mean: float, deviation: float, count: int) -> str:
-    """One case has no deviation."""
+def without_tumour_table(found: dict[str, Any]) -> Any:
+    """The cases without tumour, which no other table counts: what each row marks in them."""
+    from rich.table import Table
+
+    names = ", ".join(found["cases"][:6]) + (" ..." if len(found["cases"]) > 6 else "")
+    table = Table(title=f"{_count(len(found['cases']), 'case')} without tumour: {names}")
+    table.add_column("row")
+    for heading in ("n", "false positives", "their mean ml"):
+        table.add_column(heading, justify="right")
+    for row in found["rows"]:
+        mean = "" if row["volume_ml_mean"] is None else f"{row['volume_ml_mean']:.2f}"
+        table.add_row(row["name"], str(row["n"]), str(row["false_positives"]), mean)
+    return table
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _mean(mean: float | None, deviation: float | None, count: int) -> str:
+    """One case has no deviation; none has no mean."""
+    if mean is None or deviation is None:
+        return ""
     return f"{mean:.2f} ± {deviation:.2f}" if count > 1 else f"{mean:.2f}"
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.geometry import Geometry, Volume, difference, geometry_of, to_sitk
+from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
+from clisc_engine.imaging.references import on_grid
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
@@ -102,13 +103,12 @@ def to_canonical_grid(mask: Volume, placement: Placement) -> npt.NDArray[np.uint
     Raises:
         BadInput: when the mask's grid is not the image's.
     """
-    if found := difference(mask.geometry, placement.source):
-        raise BadInput(f"{mask.source} does not lie on its image's grid: {found}.")
-    image = sitk.DICOMOrient(to_sitk(mask.array.astype(np.uint8), placement.source), CANONICAL)
+    array = (on_grid(mask, placement.source).array != 0).astype(np.uint8)
+    image = sitk.DICOMOrient(to_sitk(array, placement.source), CANONICAL)
     if geometry_of(image) != placement.grid:
         image = _onto(image, placement.grid)
-    array: npt.NDArray[np.uint8] = sitk.GetArrayFromImage(image)[placement.box]
-    return (array != 0).astype(np.uint8)
+    stored: npt.NDArray[np.uint8] = sitk.GetArrayFromImage(image)[placement.box]
+    return stored
 
 
 def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:

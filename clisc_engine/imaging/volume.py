@@ -56,13 +56,16 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
     return Volume(array, geometry_of(image), str(path), notes)
 
 
-def read_mask(path: Path) -> Volume:
-    """Read a mask; every voxel above 0 becomes 1 (uint8). Errors as for `read_volume`."""
+def read_voxels(path: Path) -> Volume:
+    """Read a 3-D file's voxels as they are, whole numbers or floats; errors as for `read_volume`.
+
+    Zero or one value everywhere is no error here: a mask may mark nothing.
+    """
     image, notes = _read(path, None)
     array = sitk.GetArrayFromImage(image)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise BadInput(_not_finite(path, array))
-    return Volume((array > 0).astype(np.uint8), geometry_of(image), str(path), notes)
+    return Volume(array, geometry_of(image), str(path), notes)
 
 
 def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:

@@ -239,6 +239,7 @@ ALL: tuple[Product, ...] = (
         name=EVALUATION,
         command="evaluate",
         meaning="DSC and HD95 of every row, size group and case",
+        mended=("measured on the brain's crop and counted cases without tumour among the others",),
         inputs=(
             REFERENCE,
             RAW_MAPS,

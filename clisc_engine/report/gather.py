@@ -165,7 +165,9 @@ def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]
     if evaluation:
         row = final_row(evaluation)
         values = {
-            entry["case"]: float(entry["dsc"]) for entry in evaluation["cases"] if entry["name"] == row
+            entry["case"]: float(entry["dsc"])
+            for entry in evaluation["cases"]
+            if entry["name"] == row and entry["dsc"] is not None
         }
         return Ranking("DSC", _ascending(values), unit=" %")
     if similarities:

@@ -39,10 +39,10 @@ class CaseLine:
     Attributes:
         name: of the case.
         split: train, valid or test.
-        dsc: of the best row's mask, in percent.
+        dsc: of the best row's mask, in percent; None too where there is no tumour.
         hd95: of the same, in mm.
         volume: of the reference, in ml.
-        group: of its size.
+        group: of its size, or that there is no tumour.
         similarity: S3F's.
         kept: whether S3F kept it.
     """
@@ -80,10 +80,12 @@ def case_lines(story: Story, splits: Mapping[str, str]) -> list[CaseLine]:
 
 
 def dsc_by_row(evaluation: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """DSC by case of each row that was measured, under short titles, in the order of Table 2."""
+    """DSC of each case with a tumour, by row that was measured, under short titles as in Table 2."""
     return {
         SHORT_TITLES.get(row["name"], row["name"]): {
-            entry["case"]: entry["dsc"] for entry in evaluation["cases"] if entry["name"] == row["name"]
+            entry["case"]: entry["dsc"]
+            for entry in evaluation["cases"]
+            if entry["name"] == row["name"] and entry["dsc"] is not None
         }
         for row in evaluation["rows"]
     }

@@ -215,6 +215,9 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "worst": worst,
         "best": best,
         "failed": story.evaluation["failed"],
+        "without_tumour": story.evaluation["without_tumour"],
+        "notes": story.evaluation["notes"],
+        "whole": story.evaluation["revision"] > 1,
     }
 
 

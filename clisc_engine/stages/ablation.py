@@ -12,12 +12,17 @@ from clisc_engine.stages.requirements import require
 from clisc_engine.stages.self_train import train_round2
 
 
-def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> None:
-    """Make ``masks/sam-points``, ``masks/sam-box`` and the network trained with p = 0."""
+def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Make ``masks/sam-points``, ``masks/sam-box`` and the network trained with p = 0.
+
+    Returns:
+        Why each had to be made: the reason by case, by array or network.
+    """
+    planned: dict[str, dict[str, str]] = {}
     here = replace(control, splits=splits)
     for array in (SAM_POINTS, SAM_BOX):
-        prompt_from_cam(project, here, array)
+        planned[array] = prompt_from_cam(project, here, array).planned
     everyone = require(project.cases(("train",)), SAM_ROUND1, split="train")
-    train_round2(
-        project, UNET_WITHOUT_S3F, everyone, replace(control, cases=())
-    )  # a training takes all cases
+    # A training takes all cases, whichever are measured.
+    reason = train_round2(project, UNET_WITHOUT_S3F, everyone, replace(control, cases=()))
+    return {**planned, UNET_WITHOUT_S3F: {"": reason} if reason else {}}

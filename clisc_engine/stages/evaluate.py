@@ -1,4 +1,7 @@
-"""Step 7: volume Dice and HD95 of every row of Table 2. The only stage that opens the references."""
+"""Step 7: volume Dice and HD95 of every row of Table 2. The only stage that opens the references.
+
+Masks and references are compared on the whole grid of each case's own file.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint
+from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import (
+    EVALUATION,
     ROUND1,
     ROUND2,
     UNET_ROUND1,
@@ -23,18 +29,27 @@ from clisc_engine.products.kinds import (
     WITHOUT_S3F,
 )
 from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import missing_message, spread
+from clisc_engine.runner import Report, missing_message, spread
 from clisc_engine.stages import evaluation_tables
 from clisc_engine.stages.ablation import ablate
+from clisc_engine.stages.evaluation_plan import plan
 from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
-from clisc_engine.stages.sam_answers import region_of_interest
+from clisc_engine.stages.renewal import renew_references
+from clisc_engine.stages.sam_answers import region_of_interest, without_sam
 from clisc_engine.stages.unet_prediction import predict_cases
 
 Mask = npt.NDArray[np.bool_]
 
+WITHOUT_TUMOUR = "no tumour"
+"""Stands in the place of a size group where the reference is empty."""
+
 TINY_NOTE = (
     "made with the bundled tiny models, which are for demos and tests; "
     "not comparable with the paper's figures"
+)
+OTSU_NOTE = (
+    'With roi.threshold = "sam", cam-raw and cam-amda are measured at Otsu\'s threshold: which threshold '
+    "agreed best with SAM's answers is not kept."
 )
 
 
@@ -48,23 +63,27 @@ def evaluate(
     """Measure every row that the project's arrays allow, on cases that have a reference.
 
     Network predictions that are still lacking are made first; with ``ablation``, also the rows that
-    need further SAM passes or a further training.
+    need further SAM passes or a further training. A dry run makes and measures nothing.
 
     Returns:
         The document that ``clisc evaluate --json`` prints; it is also stored in the project, with
         the tables as CSV. DSC in percent, HD95 in mm. Cases that failed are left out of every row
-        and named under ``failed``.
+        and named under ``failed``; those whose reference is empty stand under ``without_tumour`` and
+        in no mean. Of a dry run, `evaluation_plan.plan`'s document.
 
     Raises:
         BadInput: when no case of the splits has a reference, or all of them fail.
         MissingStage: when there is nothing to measure yet.
     """
-    cases = [case for case in project.cases(splits) if case.info.has_reference]
-    if not cases:
-        raise BadInput(_no_reference_message(project, splits))
-    if ablation:
-        ablate(project, control, splits)
-    failed = _predict(project, control, splits)
+    cases = _chosen(project, control, splits)
+    renewed = control.ranks.share(lambda: renew_references(project, cases, control))
+    first = ablate(project, control, splits) if ablation else {}
+    predicted = _predict(project, control, splits)
+    if control.dry_run:
+        first |= {array: report.planned for array, report in predicted.items()}
+        return plan(project, cases, first, control)
+    failed = {name: why for report in predicted.values() for name, why in report.failed.items()}
+    failed |= renewed["failed"]
     present = present_rows(cases)
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
@@ -82,6 +101,7 @@ def evaluate(
                 failed.setdefault(case.info.name, missing_message(case, array))
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
+    document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
     document["fingerprint"] = fingerprint(origin)
     if control.ranks.rank == 0:
         control.check_may_write()
@@ -89,17 +109,29 @@ def evaluate(
     return document
 
 
-def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, str]:
-    """Make the predictions that are lacking; the errors of the cases that failed."""
-    failed: dict[str, str] = {}
-    for network, array in (
-        (UNET_ROUND1, ROUND1),
-        (UNET_ROUND2, ROUND2),
-        (UNET_WITHOUT_S3F, WITHOUT_S3F),
-    ):
-        if Checkpoint(project.checkpoints, network).made_from() is not None:
-            failed |= predict_cases(project, network, array, "evaluate", splits, control).failed
-    return failed
+def _chosen(project: Project, control: Control, splits: tuple[str, ...]) -> list[CaseArrays]:
+    """The cases to measure: those of the splits with a reference, or those of them that are named."""
+    everyone = project.cases(splits)
+    if unknown := set(control.cases) - {case.info.name for case in everyone}:
+        raise BadInput(f"No case {', '.join(sorted(unknown))} in the {' or '.join(splits)} split.")
+    asked = [case for case in everyone if not control.cases or case.info.name in control.cases]
+    cases = [case for case in asked if case.info.has_reference]
+    if not cases:
+        raise BadInput(_no_reference_message(project, splits, control.cases))
+    return cases
+
+
+def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, Report]:
+    """Make the predictions that are lacking; what became of them, by array."""
+    return {
+        array: predict_cases(project, network, array, "evaluate", splits, control)
+        for network, array in (
+            (UNET_ROUND1, ROUND1),
+            (UNET_ROUND2, ROUND2),
+            (UNET_WITHOUT_S3F, WITHOUT_S3F),
+        )
+        if Checkpoint(project.checkpoints, network).made_from() is not None
+    }
 
 
 def _measure(
@@ -120,16 +152,18 @@ def _measure(
     if not measured:
         name, message = next(iter(failed.items()))
         raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
-    volumes = {value["case"]: value["volume_ml"] for value in measured}
+    volumes = {value["case"]: value["volume_ml"] for value in measured if value["volume_ml"]}
     groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
     for value in measured:
-        value["group"] = groups[value["case"]]
+        value["group"] = groups.get(value["case"], WITHOUT_TUMOUR)
     weights = project.settings.weights
     return {
+        "revision": TABLES[EVALUATION].revision,
         "weights": weights,
         "note": TINY_NOTE if weights == "tiny" else "",
         "rows": evaluation_tables.summarise_rows(measured, list(rows)),
         "groups": evaluation_tables.summarise_groups(measured, list(rows)),
+        "without_tumour": evaluation_tables.summarise_without_tumour(measured, list(rows)),
         "cases": measured,
         "failed": failed,
         "seconds": round(time.monotonic() - started, 3),
@@ -137,32 +171,52 @@ def _measure(
 
 
 def _measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+    placement = Placement.from_dict(case.info.placement)
     reference = project.references.read(case.info) != 0
-    volume = float(reference.sum() * np.prod(case.info.spacing) / 1000)
-    masks = {row: _mask(project, case, array) for row, array in rows.items()}
-    return [_compare(case, row, mask, reference, volume) for row, mask in masks.items()]
+    return [
+        _compare(case, row, _mask(project, case, array, placement), reference, placement.source.spacing)
+        for row, array in rows.items()
+    ]
 
 
-def _compare(case: CaseArrays, row: str, mask: Mask, reference: Mask, volume: float) -> dict[str, Any]:
+def _compare(
+    case: CaseArrays, row: str, mask: Mask, reference: Mask, spacing: Sequence[float]
+) -> dict[str, Any]:
+    """One case in one row; ``spacing`` is (x, y, z) in mm.
+
+    Where there is no tumour, no overlap and no distance to it is defined: they are None.
+    """
+    ml = float(np.prod(spacing)) / 1000
+    tumour = bool(reference.any())
     return {
         "case": case.info.name,
         "name": row,
-        "dsc": 100 * dsc(mask, reference),
-        "hd95": hd95(mask, reference, case.info.spacing),
+        "dsc": 100 * dsc(mask, reference) if tumour else None,
+        "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
         "empty": not mask.any(),
-        "volume_ml": volume,
+        "volume_ml": float(reference.sum() * ml),
+        "predicted_ml": float(mask.sum() * ml),
     }
 
 
-def _mask(project: Project, case: CaseArrays, array: str) -> Mask:
+def _mask(project: Project, case: CaseArrays, array: str, placement: Placement) -> Mask:
+    """What a row measures, on the grid of the case's file."""
     data = case.read(array)
-    if not array.startswith("cams/"):
-        return data != 0
-    brain = case.read("image") != 0
-    return region_of_interest(data, brain, case.info.spacing, project.settings.roi)
+    if array.startswith("cams/"):
+        brain, roi = case.read("image") != 0, without_sam(project.settings.roi)
+        data = region_of_interest(data, brain, case.info.spacing, roi)
+    mask: Mask = restore((data != 0).astype(np.uint8), placement) != 0
+    return mask
 
 
-def _no_reference_message(project: Project, splits: tuple[str, ...]) -> str:
+def _notes(project: Project, rows: dict[str, str]) -> list[str]:
+    by_otsu = project.settings.roi.threshold == "sam" and any(a.startswith("cams/") for a in rows.values())
+    return [OTSU_NOTE] if by_otsu else []
+
+
+def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequence[str]) -> str:
+    if named:
+        return f"No reference mask was given for {', '.join(named)}."
     elsewhere = sorted({c.info.split for c in project.cases() if c.info.has_reference})
     if elsewhere:
         return (

@@ -17,7 +17,7 @@ from clisc_engine.tables import write_table
 
 
 def summarise_rows(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
-    """Mean and standard deviation (population) of DSC and HD95 for each row."""
+    """Mean and standard deviation (population) of DSC and HD95 for each row, over cases with a tumour."""
     return [{"name": row, **_summary([m for m in measured if m["name"] == row])} for row in rows]
 
 
@@ -32,12 +32,45 @@ def summarise_groups(measured: Sequence[dict[str, Any]], rows: Sequence[str]) ->
     return summaries
 
 
+def summarise_without_tumour(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> dict[str, Any]:
+    """The cases whose reference is empty: in how many of them each row marks something, and how much.
+
+    Returns:
+        ``cases`` by name, and ``rows``, none without such cases: ``n``, ``false_positives``, their
+        ``volume_ml`` by case, and its mean (None without any).
+    """
+    members = [value for value in measured if value["dsc"] is None]
+    cases = list(dict.fromkeys(value["case"] for value in members))
+    summaries: list[dict[str, Any]] = []
+    for row in rows if cases else ():
+        volumes = {v["case"]: v["predicted_ml"] for v in members if v["name"] == row and not v["empty"]}
+        mean = float(np.mean(list(volumes.values()))) if volumes else None
+        summaries.append(
+            {
+                "name": row,
+                "n": len(cases),
+                "false_positives": len(volumes),
+                "volume_ml_mean": mean,
+                "volume_ml": volumes,
+            }
+        )
+    return {"cases": cases, "rows": summaries}
+
+
 def save(project: Project, document: dict[str, Any]) -> None:
-    """Store the document in the project: JSON, three CSV tables, and the store's own copy."""
+    """Store the document in the project: JSON, CSV tables, and the store's own copy."""
     project.results.mkdir(parents=True, exist_ok=True)
-    for name in ("rows", "groups", "cases"):
-        table = document[name]
-        write_table(project.results / f"{name}.csv", list(table[0]), map(_rounded, table))
+    tables = {name: document[name] for name in ("rows", "groups", "cases")}
+    tables["without_tumour"] = [
+        {key: value for key, value in row.items() if key != "volume_ml"}
+        for row in document["without_tumour"]["rows"]
+    ]
+    for name, table in tables.items():
+        path = project.results / f"{name}.csv"
+        if table:
+            write_table(path, list(table[0]), map(_rounded, table))
+        else:
+            path.unlink(missing_ok=True)
     text = json.dumps(document, indent=2)
     write_atomically(project.results / "evaluation.json", text.encode())
     project.store.write_group(GROUP_IN_STORE, {"evaluation": document})
@@ -48,17 +81,15 @@ def load(project: Project) -> dict[str, Any] | None:
     return evaluation_document.load(project.store)
 
 
-def _summary(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    dsc = np.array([value["dsc"] for value in values], float)
-    hd95 = np.array([value["hd95"] for value in values], float)
-    return {
-        "dsc_mean": float(dsc.mean()),
-        "dsc_std": float(dsc.std()),
-        "hd95_mean": float(hd95.mean()),
-        "hd95_std": float(hd95.std()),
-        "n": len(values),
-        "empty": sum(bool(value["empty"]) for value in values),
-    }
+def _summary(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Over the cases with a tumour; the means are None without any."""
+    values = [value for value in measured if value["dsc"] is not None]
+    summary: dict[str, Any] = {}
+    for metric in ("dsc", "hd95"):
+        found = np.array([value[metric] for value in values], float)
+        summary[f"{metric}_mean"] = float(found.mean()) if values else None
+        summary[f"{metric}_std"] = float(found.std()) if values else None
+    return {**summary, "n": len(values), "empty": sum(bool(value["empty"]) for value in values)}
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

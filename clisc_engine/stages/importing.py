@@ -14,9 +14,10 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
 from clisc_engine.imaging.casefiles import CaseFiles
-from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, to_canonical_grid
-from clisc_engine.imaging.volume import check_source, read_mask, read_volume
-from clisc_engine.project import REFERENCE, CaseInfo, Project
+from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, restore
+from clisc_engine.imaging.references import read_reference
+from clisc_engine.imaging.volume import check_source, read_volume
+from clisc_engine.project import REFERENCE, SOURCE_GRID, CaseInfo, Project
 from clisc_engine.settings import ImageSettings
 from clisc_engine.store import Seal
 
@@ -67,7 +68,9 @@ def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ..
         return ()
     normalised = _read(info, settings)
     info = _placed(info, normalised.placement)
-    told = _store_reference(project, info, settings) if files.reference is not None else ()
+    told: tuple[str, ...] = ()
+    if files.reference is not None:
+        told = store_reference(project, info, normalised.image, settings)
     _store_image(project, info, normalised.image, settings)
     return (*normalised.notes, *told)
 
@@ -98,7 +101,7 @@ def import_reference(
         reference_sha256=hash_of(path),
     )
     settings = settings_of_import(case.seal("image"), project.settings.image)
-    return info, _store_reference(staged, info, settings)
+    return info, store_reference(staged, info, _image_of(project, case.info, settings), settings)
 
 
 def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSettings) -> None:
@@ -107,18 +110,49 @@ def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSe
     Raises:
         BadInput: when that file is gone, has changed, or cannot be used.
     """
+    if problem := source_problem(info, array):
+        raise BadInput(problem)
+    if array == REFERENCE:
+        store_reference(project, info, _image_of(project, info, settings), settings)
+    else:
+        normalised = _read(info, settings)
+        _store_image(project, _placed(info, normalised.placement), normalised.image, settings)
+
+
+def source_problem(info: CaseInfo, array: str) -> str:
+    """Why a case's image or reference cannot be made again from its file; empty when it can.
+
+    Raises:
+        BadInput: when that file cannot be read.
+    """
     source, sha256 = (
         (info.reference_source, info.reference_sha256) if array == REFERENCE else (info.source, info.sha256)
     )
     if not source or not Path(source).exists():
-        raise BadInput(f"its source {source or '(not recorded)'} is not there")
-    if hash_of(Path(source)) != sha256:
-        raise BadInput(f"its source {source} has changed since it was imported")
-    if array == REFERENCE:
-        _store_reference(project, info, settings)
-    else:
-        normalised = _read(info, settings)
-        _store_image(project, _placed(info, normalised.placement), normalised.image, settings)
+        return f"its source {source or '(not recorded)'} is not there"
+    changed = hash_of(Path(source)) != sha256
+    return f"its source {source} has changed since it was imported" if changed else ""
+
+
+def store_reference(
+    project: Project, info: CaseInfo, image: Image, settings: ImageSettings
+) -> tuple[str, ...]:
+    """Read a case's mask from its file, check it against the (Z, Y, X) stored image, and store it.
+
+    Returns:
+        What is to be said of it.
+
+    Raises:
+        BadInput: when it cannot be the mask of a tumour in this image.
+    """
+    if info.reference_sha256 == info.sha256:
+        raise BadInput(f"{info.reference_source} is the image itself, so it cannot be its reference mask.")
+    placement = Placement.from_dict(info.placement)
+    brain = restore((image != 0).astype(np.uint8), placement) != 0
+    read = read_reference(Path(info.reference_source), placement.source, brain)
+    origin = _reference_origin(info, settings)
+    project.add_reference(info.name, read.array, Seal.now("init", fingerprint(origin), origin))
+    return read.notes
 
 
 def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:
@@ -213,14 +247,13 @@ def _store_image(project: Project, info: CaseInfo, image: Image, settings: Image
     project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
 
 
-def _store_reference(project: Project, info: CaseInfo, settings: ImageSettings) -> tuple[str, ...]:
-    """Store the case's mask; what is to be said of it."""
-    placement = Placement.from_dict(info.placement)
-    read = read_mask(Path(info.reference_source))
-    origin = _reference_origin(info, settings)
-    mask = to_canonical_grid(read, placement)
-    project.add_reference(info.name, mask, Seal.now("init", fingerprint(origin), origin))
-    return read.notes
+def _image_of(project: Project, info: CaseInfo, settings: ImageSettings) -> Image:
+    """The case's image as it is stored, or as it would be where that one is damaged."""
+    try:
+        stored: Image = project.case(info.name).read("image")
+    except BadInput:
+        return _read(info, settings).image
+    return stored
 
 
 def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
@@ -230,7 +263,7 @@ def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
 
 
 def _reference_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
-    return {**_image_origin(info, settings), "reference": info.reference_sha256}
+    return {**_image_origin(info, settings), "reference": info.reference_sha256, "grid": SOURCE_GRID}
 
 
 def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> bool:

@@ -13,11 +13,13 @@ from clisc_engine.stages import evaluation_tables
 def measured(project: Project, case: CaseArrays) -> tuple[npt.NDArray[np.bool_] | None, dict[str, float]]:
     """The (Z, Y, X) reference of a case that `evaluate` has measured, and its DSC in percent by array.
 
+    The reference is cropped to the stored image, which it is drawn over.
+
     Nothing is opened, and None returned, for any other case: nobody is to tune a step by looking at it.
     """
     document = evaluation_tables.load(project) or {"cases": []}
     entries = [entry for entry in document["cases"] if entry["case"] == case.info.name]
     if not entries:
         return None, {}
-    scores = {ROWS[entry["name"]]: float(entry["dsc"]) for entry in entries}
-    return project.references.read(case.info) != 0, scores
+    scores = {ROWS[e["name"]]: float(e["dsc"]) for e in entries if e["dsc"] is not None}
+    return project.references.read_cropped(case.info) != 0, scores

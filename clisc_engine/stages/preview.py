@@ -65,7 +65,8 @@ def _of_channels(count: int, channel: int | None) -> str:
 
 
 def _of_reference(mask: tuple[int, ...], image: tuple[int, ...]) -> str:
-    return "" if mask == image else f"the reference is {_times(mask)}, not {_times(image)}"
+    same = sorted(mask) == sorted(image)  # the axes may be in another order
+    return "" if same else f"the reference is {_times(mask)}, not {_times(image)}"
 
 
 def _times(size: tuple[int, ...]) -> str:

@@ -138,6 +138,11 @@ def slice_prompts(
     )
 
 
+def without_sam(roi: RoiSettings) -> RoiSettings:
+    """The same, with Otsu's threshold in the place of the one that only SAM's answers can choose."""
+    return roi.model_copy(update={"threshold": "otsu"}) if roi.threshold == "sam" else roi
+
+
 def region_of_interest(
     cam: npt.NDArray[np.uint8],
     brain: Mask,
@@ -153,6 +158,9 @@ def region_of_interest(
         spacing: (z, y, x) in mm; thick slices are opened in plane only.
         roi: threshold and morphology.
         answer: SAM's answer to a region, needed for ``roi.threshold = "sam"``.
+
+    Raises:
+        ValueError: when that is lacking; `without_sam` gives settings that need none.
     """
     shape = opening_shape(cam.shape, spacing) if roi.opening else None
     scaled = cam / np.float32(255)
@@ -160,10 +168,12 @@ def region_of_interest(
     def region(threshold: float) -> Mask:
         return cam_roi(scaled, threshold, opening=shape, keep=roi.keep_fraction)
 
-    if roi.threshold == "otsu" or (roi.threshold == "sam" and answer is None):
+    if roi.threshold == "otsu":
         mapped = brain & scaled.any(axis=(1, 2))[:, None, None]
         return region(otsu_threshold(scaled[mapped])) if mapped.any() else np.zeros(cam.shape, bool)
-    if roi.threshold == "sam" and answer is not None:
+    if roi.threshold == "sam":
+        if answer is None:
+            raise ValueError('roi.threshold = "sam" needs SAM\'s answer')
         regions = [region(threshold) for threshold in THRESHOLDS]
         return max(regions, key=lambda r: dice(answer(r), r) if r.any() else -1.0)
     return region(float(roi.threshold))

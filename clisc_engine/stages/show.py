@@ -15,7 +15,7 @@ from clisc_engine.products.kinds import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed
-from clisc_engine.stages.sam_answers import region_of_interest, slice_prompts
+from clisc_engine.stages.sam_answers import region_of_interest, slice_prompts, without_sam
 from clisc_engine.stages.slices import windowed
 from clisc_engine.store import write_atomically
 
@@ -173,7 +173,8 @@ def _prompts(
     settings = project.settings
     if AMDA_MAPS not in maps:
         return {}
-    roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, settings.roi)
+    chosen = without_sam(settings.roi)
+    roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)
     seed = case_seed(settings, case)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))

@@ -19,8 +19,8 @@ from clisc_engine.integrity import (
     weights_problem,
 )
 from clisc_engine.products.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
-from clisc_engine.products.kinds import SIMILARITIES
-from clisc_engine.project import ADDING, RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo
+from clisc_engine.products.kinds import REFERENCE, SIMILARITIES
+from clisc_engine.project import ADDING, RECORD, SETTINGS_FILE, STAGING, STORE, CaseInfo, is_on_source_grid
 from clisc_engine.reading import is_there, reading
 from clisc_engine.settings_file import read_settings
 from clisc_engine.stages.expected import Claim, claims_on_cases, needed_arrays, needed_networks
@@ -184,7 +184,6 @@ def _case(
     if info is None:
         why = "the record of its split, grid and source is lost"
         yield Finding(f"{STORE}/{group}", "case", "damaged", metadata_problem(store.root / group) or why)
-    shape = [int(stop) - int(start) for start, stop in info.placement["crop"]] if info else []
     split = info.split if info else ""
     seals: dict[str, Seal] = {}
     named: set[str] = set()
@@ -194,7 +193,7 @@ def _case(
             if seal := store.seal(f"{group}/{array}"):
                 seals[array] = all_seals[f"{name}/{array}"] = seal
                 result.arrays += 1
-            found = _array(store, group, array, seal, shape, split)
+            found = _array(store, group, array, seal, _shape(info, array, seal), split)
         except Unreadable as error:
             found = _unreadable(store.root.parent, error, _what(array))
             found.path = f"{STORE}/{group}/{array}"  # whichever of its files it was
@@ -225,6 +224,15 @@ def _array(
         return Finding(place, "array", "to be made", why, _remedy(array, split))
     problem = metadata_problem(folder) or "it has lost its seal"
     return Finding(place, _what(array), "damaged", problem, _remedy(array, split))
+
+
+def _shape(info: CaseInfo | None, array: str, seal: Seal | None) -> list[int]:
+    """(Z, Y, X) that an array must have; empty when that is not known."""
+    if info is None:
+        return []
+    if array == REFERENCE and is_on_source_grid(seal):
+        return [int(size) for size in reversed(info.placement["source"]["size"])]
+    return [int(stop) - int(start) for start, stop in info.placement["crop"]]
 
 
 def _arrays_there(case: Path) -> list[str]:

@@ -10,7 +10,8 @@ import SimpleITK as sitk
 from volumes import ball, write
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.volume import read_mask, read_volume
+from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.volume import read_volume
 
 
 def edited(path, change):

@@ -14,7 +14,8 @@ from clisc_engine.imaging.preprocess import (
     restore,
     to_canonical_grid,
 )
-from clisc_engine.imaging.volume import read_mask, read_volume
+from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.volume import read_volume
 
 AXES = {
     "axial": np.eye(3),

@@ -7,7 +7,8 @@ from layouts import write_dicom
 from volumes import ball, write
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.volume import read_mask, read_volume, write_mask
+from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.volume import read_volume, write_mask
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])

@@ -68,7 +68,7 @@ def test_the_viewer_s_masks_are_the_project_s(evaluated, report):
         "sam": case.read("masks/sam"),
         "round1": case.read("masks/round1"),
         "final": case.read("masks/round2"),
-        "reference": evaluated.references.read(case.info),
+        "reference": evaluated.references.read_cropped(case.info),
     }
     assert set(shown["layers"]) == {"cam", "amda", "prompts", *stored}
     height, width = shown["height"], shown["width"]

@@ -58,7 +58,7 @@ def imported(tmp_path, spacing, **changes):
     )
     project = initialise(request, with_changes(preset("tiny"), changes, "test"), CPU).project
     for case in project.cases():
-        case.write("masks/sam", project.references.read(case.info), Seal.now("test", "f", {}))
+        case.write("masks/sam", project.references.read_cropped(case.info), Seal.now("test", "f", {}))
     return project
 
 

@@ -12,7 +12,8 @@ import pytest
 from test_export import imported
 
 from clisc_engine.control import Control
-from clisc_engine.imaging.volume import read_mask, write_mask
+from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.volume import write_mask
 from clisc_engine.stages.export_nnunet import export_nnunet
 
 pytestmark = pytest.mark.skipif(

@@ -29,7 +29,7 @@ def test_the_reference_is_drawn_once_the_case_is_evaluated(copied):
     assert case_picture(copied, "p4", 3).reference is None
     evaluate(copied, Control(device="cpu"))
     picture = case_picture(copied, "p4", 3)
-    reference = copied.references.read(copied.case("p4").info) != 0
+    reference = copied.references.read_cropped(copied.case("p4").info) != 0
     np.testing.assert_array_equal(picture.reference, reference)
     assert case_picture(copied, "p0", 3).reference is None, "a train case was not measured"
     drawn = draw_case(picture, "tiny")
