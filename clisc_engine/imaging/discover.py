@@ -21,6 +21,7 @@ from clisc_engine.imaging.casefiles import (
 from clisc_engine.imaging.channels import NUMBERED, flair_channel, of_channel
 from clisc_engine.imaging.dicom import flair_folder, holds_dicom
 from clisc_engine.imaging.manifest import read_manifest
+from clisc_engine.imaging.pairs import is_second_half
 
 
 def find_cases(images: str, references: str | None, channel: str | None = None) -> list[CaseFiles]:
@@ -173,4 +174,4 @@ def _is_mask(path: Path) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(ENDINGS)
+    return path.is_file() and path.name.lower().endswith(ENDINGS) and not is_second_half(path)

@@ -9,6 +9,8 @@ import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import flair_series
+from clisc_engine.imaging.nifti import is_nifti
+from clisc_engine.imaging.nifti_header import read_header as read_nifti_header
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ def read_header(path: Path) -> Header:
     """
     if not path.exists():
         raise BadInput(f"{path} does not exist.")
+    if path.is_file() and is_nifti(path):
+        found = read_nifti_header(path)
+        return Header(found.size, found.geometry.spacing)
     file, slices = str(path), 0
     if path.is_dir():
         files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), flair_series(path))

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, difference, geometry_of, to_sitk
+from clisc_engine.imaging.intensities import check_brain
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
@@ -42,10 +44,7 @@ class Placement:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Placement:
         """From `to_dict`, also after a round trip through JSON."""
-        source, grid = (
-            Geometry(**{key: tuple(value) for key, value in values[name].items()})
-            for name in ("source", "grid")
-        )
+        source, grid = (Geometry.from_dict(values[name]) for name in ("source", "grid"))
         z, y, x = ((int(start), int(stop)) for start, stop in values["crop"])
         return cls(source, grid, (z, y, x))
 
@@ -67,13 +66,15 @@ def preprocess(
 ) -> tuple[npt.NDArray[np.float32], tuple[float, float, float], Placement]:
     """Orient to axial, crop to the brain and normalise over the brain's voxels.
 
-    The brain is what is not 0. Intensities are clipped at ``clip_percentile`` of the brain, then the
-    brain's mean is subtracted and they are divided by its standard deviation (paper section 3.1).
+    The brain is what is not background (`find_background`). Intensities are clipped at
+    ``clip_percentile`` of the brain, then the brain's mean is subtracted and they are divided by its
+    standard deviation (paper section 3.1).
 
     Args:
         volume: skull-stripped input.
         clip_percentile: in (0, 100].
-        resample_in_plane: mm of a pixel to resample to (linear), None for the input's own.
+        resample_in_plane: mm of a pixel to resample to (linear, over the brain alone), None for the
+            input's own.
 
     Returns:
         (Z, Y, X) float32 with background exactly 0 and the brain nowhere 0; its (z, y, x) spacing in
@@ -82,14 +83,18 @@ def preprocess(
     Raises:
         BadInput: when there is too little brain to normalise.
     """
-    image = sitk.DICOMOrient(to_sitk(volume.array.astype(np.float32), volume.geometry), CANONICAL)
+    whole = volume.array.astype(np.float32, copy=False)
+    outside = find_background(whole, volume.source).is_in(whole)
+    image, mask = (
+        sitk.DICOMOrient(to_sitk(array, volume.geometry), CANONICAL)
+        for array in (np.where(outside, np.float32(0), whole), (~outside).astype(np.uint8))
+    )
     if resample_in_plane:
-        image = _resampled(image, resample_in_plane)
-    array = sitk.GetArrayFromImage(image)
-    brain = array != 0
+        image, mask = _resampled(image, mask, resample_in_plane)
+    array, brain = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask) != 0
     if brain.sum() < MIN_BRAIN_VOXELS:
         raise BadInput(
-            f"{volume.source} has {int(brain.sum())} voxels that are not 0, too few for a brain."
+            f"{volume.source} has {int(brain.sum())} voxels that are not background, too few for a brain."
         )
     placement = Placement(volume.geometry, geometry_of(image), _bounding_box(brain))
     array, brain = array[placement.box], brain[placement.box]
@@ -118,36 +123,30 @@ def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:
     """
     full = np.zeros(placement.grid.size[::-1], array.dtype)
     full[placement.box] = array
-    image = to_sitk(full, placement.grid)
     source = placement.source
-    code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(source.direction)
-    empty = sitk.Image([int(n) for n in source.size], sitk.sitkUInt8)
-    empty.SetSpacing(source.spacing)
-    empty.SetOrigin(source.origin)
-    empty.SetDirection(source.direction)
-    canonical = geometry_of(sitk.DICOMOrient(empty, CANONICAL))
+    empty = np.zeros(source.size[::-1], np.uint8)
+    canonical = geometry_of(sitk.DICOMOrient(to_sitk(empty, source), CANONICAL))
     if canonical != placement.grid:
-        image = _onto(image, canonical)
-    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, code))
+        full = sitk.GetArrayFromImage(_onto(to_sitk(full, placement.grid), canonical))
+    return _turned_back(full, canonical, source)
 
 
-def looks_skull_stripped(volume: Volume) -> bool:
-    """Whether the background is exactly 0 and surrounds what is left, as brain extraction leaves it.
-
-    A head with its skull has air that is noise rather than 0, or reaches the volume's faces.
-    """
-    zero = volume.array == 0
-    faces = np.concatenate([np.take(zero, index, axis).ravel() for axis in (1, 2) for index in (0, -1)])
-    return bool(zero.mean() > 0.25 and faces.mean() > 0.8)
+def _turned_back(array: npt.NDArray[Any], canonical: Geometry, source: Geometry) -> npt.NDArray[Any]:
+    """Undo the turn to the canonical axes, which are the source's in another order and direction."""
+    likeness = np.rint(source.matrix.T @ canonical.matrix).astype(int)  # +1 or -1 where an axis went
+    order = np.abs(likeness).argmax(axis=1)
+    flips = [2 - int(axis) for axis in np.flatnonzero(likeness.sum(axis=0) < 0)]
+    return np.ascontiguousarray(
+        np.flip(array, tuple(flips)).transpose([2 - int(order[2 - axis]) for axis in range(3)])
+    )
 
 
 def _normalised(
     array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], clip: float, source: str
 ) -> npt.NDArray[np.float32]:
     clipped = np.minimum(array, np.percentile(array[brain], clip))
+    check_brain(clipped, brain, source)
     mean, deviation = float(clipped[brain].mean()), float(clipped[brain].std())
-    if deviation < 1e-6 * max(1.0, abs(mean)):
-        raise BadInput(f"{source} has the same intensity in all of the brain; it may be a mask.")
     scaled = (clipped - mean) / deviation
     scaled[np.abs(scaled) < NEARLY_ZERO] = NEARLY_ZERO
     return np.where(brain, scaled, 0).astype(np.float32)
@@ -167,8 +166,12 @@ def _bounding_box(
     )
 
 
-def _resampled(image: sitk.Image, in_plane: float) -> sitk.Image:
-    """The image with another in-plane spacing; brain edges stay sharp, slices untouched."""
+def _resampled(image: sitk.Image, brain: sitk.Image, in_plane: float) -> tuple[sitk.Image, sitk.Image]:
+    """An image that is 0 outside the brain, and the brain, with another in-plane spacing.
+
+    Slices are untouched, and the brain's edge is the nearest voxel's. Its rim has the intensities of its
+    brain voxels alone: of the interpolated image, the part that is brain.
+    """
     old_spacing, old_size = np.array(image.GetSpacing()), np.array(image.GetSize())
     spacing = np.array([in_plane, in_plane, old_spacing[2]])
     size = np.maximum(1, np.rint(old_size * old_spacing / spacing)).astype(int)
@@ -180,8 +183,10 @@ def _resampled(image: sitk.Image, in_plane: float) -> sitk.Image:
         tuple(float(o) for o in np.array(image.GetOrigin()) + shift),
         image.GetDirection(),
     )
-    brain = _onto(sitk.Cast(image != 0, sitk.sitkUInt8), grid)
-    return _onto(image, grid, sitk.sitkLinear) * sitk.Cast(brain, sitk.sitkFloat32)
+    share = _onto(sitk.Cast(brain, sitk.sitkFloat32), grid, sitk.sitkLinear)
+    inside = sitk.And(_onto(brain, grid), sitk.Cast(share > 0, sitk.sitkUInt8))
+    mean = _onto(image, grid, sitk.sitkLinear) / sitk.Maximum(share, 1e-3)
+    return sitk.Mask(mean, inside), inside
 
 
 def _onto(image: sitk.Image, grid: Geometry, interpolator: int = sitk.sitkNearestNeighbor) -> sitk.Image:
