@@ -77,16 +77,21 @@ def find_background(array: Array, source: str) -> Background:
 
 def _surrounds(array: Array, background: Background) -> bool:
     """Whether it takes up most of the sides and enough of the volume; brains may be cut above and below."""
-    inside = background.is_in(array)
-    faces = np.concatenate([np.take(inside, index, axis).ravel() for axis in (1, 2) for index in (0, -1)])
-    return bool(inside.mean() > OF_VOLUME and faces.mean() > OF_FACES)
+    if background.is_in(_sides(array)).mean() <= OF_FACES:
+        return False
+    return np.count_nonzero(background.is_in(array)) > OF_VOLUME * array.size
+
+
+def _sides(array: Array) -> Array:
+    """The voxels of the four sides."""
+    return np.concatenate([np.take(array, index, axis).ravel() for axis in (1, 2) for index in (0, -1)])
 
 
 def _middle(array: Array) -> float:
     """The median of the sides' voxels: the background, if most of them are."""
-    faces = np.concatenate([np.take(array, index, axis).ravel() for axis in (1, 2) for index in (0, -1)])
-    middle = faces.size // 2
-    return float(np.partition(faces, middle)[middle])
+    sides = _sides(array)
+    middle = sides.size // 2
+    return float(np.partition(sides, middle)[middle])
 
 
 def _refuse_a_second(array: Array, found: Background, source: str) -> None:

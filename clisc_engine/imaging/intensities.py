@@ -49,31 +49,39 @@ def check_intensities(path: Path, array: npt.NDArray[Any]) -> None:
         )
 
 
-def check_brain(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], source: str) -> None:
-    """Refuse a brain whose intensities are labels, or so few or so uneven that they cannot be normalised.
+def check_brain(inside: npt.NDArray[np.float32], deviation: float, source: str) -> None:
+    """Refuse intensities of a brain that are too few or too uneven to be normalised.
 
     Args:
-        array: (Z, Y, X), the brightest voxels clipped.
-        brain: which voxels are brain.
+        inside: the brain's voxels, the brightest ones clipped.
+        deviation: their standard deviation.
         source: for the message.
 
     Raises:
         BadInput: naming the source.
     """
-    inside = array[brain]
-    low, high = (float(value) for value in np.percentile(inside, (1, 99)))
-    if high - low <= SAME * max(abs(low), abs(high)):
+    sample = inside[:: max(1, inside.size // _SAMPLE)]
+    low, high = (float(value) for value in np.percentile(sample, (1, 99)))
+    if not max(deviation, high - low) > SAME * max(abs(low), abs(high)):
         raise BadInput(f"{source} has the same intensity in all of the brain; it may be a mask.")
-    if float(inside.std(dtype=np.float64)) > OUTLYING * (high - low):
+    if deviation > OUTLYING * (high - low):
         extreme = max(float(inside.max()), float(inside.min()), key=abs)
         raise BadInput(
             f"{source} has a few voxels of up to {extreme:g} in the brain, where nearly all others lie "
-            f"between {low:g} and {high:g}; repair it or leave it out."
+            f"between {low:g} and {high:g}; it may be a mask, or needs repair."
         )
-    if (found := np.unique(inside[:: max(1, inside.size // _SAMPLE)]).size) < FEW_VALUES:
+    if (found := np.unique(sample).size) < FEW_VALUES:
         raise BadInput(
             f"{source} has only {found} different values in the brain; it may be a mask or a map of labels."
         )
+
+
+def check_patches(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], source: str) -> None:
+    """Refuse a (Z, Y, X) volume that is a map of labels: neighbours in the brain are nearly always alike.
+
+    Raises:
+        BadInput: naming the source.
+    """
     if min(_alike(array, brain, axis) for axis in range(3)) > PATCHY:
         raise BadInput(
             f"{source} has patches of the same value all over the brain; it may be a map of labels."
@@ -81,9 +89,9 @@ def check_brain(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], so
 
 
 def _alike(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], axis: int) -> float:
-    """The share of neighbours along an axis, both in the brain, that have the same value."""
-    first, second = [slice(None)] * 3, [slice(None)] * 3
-    first[axis], second[axis] = slice(None, -1), slice(1, None)
-    both = brain[tuple(first)] & brain[tuple(second)]
-    same = array[tuple(first)] == array[tuple(second)]
-    return float((same & both).sum() / max(1, both.sum()))
+    """Of neighbours along an axis, both in the brain, the share that is alike; looked at in some planes."""
+    planes: list[slice] = [slice(None)] * 3
+    planes[0 if axis else 1] = slice(None, None, 3)
+    image, inside = (np.moveaxis(values[tuple(planes)], axis, 0) for values in (array, brain))
+    both = inside[1:] & inside[:-1]
+    return np.count_nonzero((image[1:] == image[:-1]) & both) / max(1, np.count_nonzero(both))

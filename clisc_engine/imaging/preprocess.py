@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, difference, geometry_of, to_sitk
-from clisc_engine.imaging.intensities import check_brain
+from clisc_engine.imaging.intensities import check_brain, check_patches
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
@@ -84,20 +84,18 @@ def preprocess(
         BadInput: when there is too little brain to normalise.
     """
     whole = volume.array.astype(np.float32, copy=False)
-    outside = find_background(whole, volume.source).is_in(whole)
-    image, mask = (
-        sitk.DICOMOrient(to_sitk(array, volume.geometry), CANONICAL)
-        for array in (np.where(outside, np.float32(0), whole), (~outside).astype(np.uint8))
-    )
+    background = find_background(whole, volume.source)
+    grid = _canonical(volume.geometry)
+    array = _turned(whole, volume.geometry, grid)
+    brain = ~background.is_in(array)
     if resample_in_plane:
-        image, mask = _resampled(image, mask, resample_in_plane)
-    array, brain = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask) != 0
+        array, brain, grid = _resampled(array, brain, grid, resample_in_plane)
     if brain.sum() < MIN_BRAIN_VOXELS:
         raise BadInput(
             f"{volume.source} has {int(brain.sum())} voxels that are not background, too few for a brain."
         )
-    placement = Placement(volume.geometry, geometry_of(image), _bounding_box(brain))
-    array, brain = array[placement.box], brain[placement.box]
+    placement = Placement(volume.geometry, grid, _bounding_box(brain))
+    array, brain = (np.ascontiguousarray(values[placement.box]) for values in (array, brain))
     return _normalised(array, brain, clip_percentile, volume.source), placement.spacing, placement
 
 
@@ -123,30 +121,33 @@ def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:
     """
     full = np.zeros(placement.grid.size[::-1], array.dtype)
     full[placement.box] = array
-    source = placement.source
-    empty = np.zeros(source.size[::-1], np.uint8)
-    canonical = geometry_of(sitk.DICOMOrient(to_sitk(empty, source), CANONICAL))
+    canonical = _canonical(placement.source)
     if canonical != placement.grid:
         full = sitk.GetArrayFromImage(_onto(to_sitk(full, placement.grid), canonical))
-    return _turned_back(full, canonical, source)
+    return np.ascontiguousarray(_turned(full, canonical, placement.source))
 
 
-def _turned_back(array: npt.NDArray[Any], canonical: Geometry, source: Geometry) -> npt.NDArray[Any]:
-    """Undo the turn to the canonical axes, which are the source's in another order and direction."""
-    likeness = np.rint(source.matrix.T @ canonical.matrix).astype(int)  # +1 or -1 where an axis went
+def _canonical(source: Geometry) -> Geometry:
+    """A grid with its axes in the canonical order and directions."""
+    return geometry_of(sitk.DICOMOrient(to_sitk(np.zeros(source.size[::-1], np.uint8), source), CANONICAL))
+
+
+def _turned(array: npt.NDArray[Any], source: Geometry, target: Geometry) -> npt.NDArray[Any]:
+    """(Z, Y, X) voxels of one grid as another has them, which differs in its axes' order and directions."""
+    likeness = np.rint(target.matrix.T @ source.matrix).astype(int)  # +1 or -1 where an axis went
+    flips = tuple(2 - int(axis) for axis in np.flatnonzero(likeness.sum(axis=0) < 0))
     order = np.abs(likeness).argmax(axis=1)
-    flips = [2 - int(axis) for axis in np.flatnonzero(likeness.sum(axis=0) < 0)]
-    return np.ascontiguousarray(
-        np.flip(array, tuple(flips)).transpose([2 - int(order[2 - axis]) for axis in range(3)])
-    )
+    return np.flip(array, flips).transpose([2 - int(order[2 - axis]) for axis in range(3)])
 
 
 def _normalised(
     array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], clip: float, source: str
 ) -> npt.NDArray[np.float32]:
     clipped = np.minimum(array, np.percentile(array[brain], clip))
-    check_brain(clipped, brain, source)
-    mean, deviation = float(clipped[brain].mean()), float(clipped[brain].std())
+    inside = clipped[brain]
+    mean, deviation = float(inside.mean()), float(inside.std())
+    check_brain(inside, deviation, source)
+    check_patches(clipped, brain, source)
     scaled = (clipped - mean) / deviation
     scaled[np.abs(scaled) < NEARLY_ZERO] = NEARLY_ZERO
     return np.where(brain, scaled, 0).astype(np.float32)
@@ -166,27 +167,36 @@ def _bounding_box(
     )
 
 
-def _resampled(image: sitk.Image, brain: sitk.Image, in_plane: float) -> tuple[sitk.Image, sitk.Image]:
-    """An image that is 0 outside the brain, and the brain, with another in-plane spacing.
+def _resampled(
+    array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], old: Geometry, in_plane: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], Geometry]:
+    """The image, the brain and their grid with another in-plane spacing.
 
     Slices are untouched, and the brain's edge is the nearest voxel's. Its rim has the intensities of its
     brain voxels alone: of the interpolated image, the part that is brain.
     """
-    old_spacing, old_size = np.array(image.GetSpacing()), np.array(image.GetSize())
+    old_spacing, old_size = np.array(old.spacing), np.array(old.size)
     spacing = np.array([in_plane, in_plane, old_spacing[2]])
     size = np.maximum(1, np.rint(old_size * old_spacing / spacing)).astype(int)
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    shift = direction @ ((spacing - old_spacing) / 2)
+    shift = old.matrix @ ((spacing - old_spacing) / 2)
     grid = Geometry(
         tuple(int(n) for n in size),
         tuple(float(s) for s in spacing),
-        tuple(float(o) for o in np.array(image.GetOrigin()) + shift),
-        image.GetDirection(),
+        tuple(float(o) for o in np.array(old.origin) + shift),
+        old.direction,
     )
-    share = _onto(sitk.Cast(brain, sitk.sitkFloat32), grid, sitk.sitkLinear)
-    inside = sitk.And(_onto(brain, grid), sitk.Cast(share > 0, sitk.sitkUInt8))
-    mean = _onto(image, grid, sitk.sitkLinear) / sitk.Maximum(share, 1e-3)
-    return sitk.Mask(mean, inside), inside
+    weights = to_sitk(brain.astype(np.float32), old)
+    masked = to_sitk(np.where(brain, array, np.float32(0)), old)
+    inside, share, total = (
+        sitk.GetArrayFromImage(_onto(image, grid, interpolator))
+        for image, interpolator in (
+            (weights, sitk.sitkNearestNeighbor),
+            (weights, sitk.sitkLinear),
+            (masked, sitk.sitkLinear),
+        )
+    )
+    found = (inside > 0) & (share > 0)
+    return np.divide(total, share, out=np.zeros_like(total), where=found), found, grid
 
 
 def _onto(image: sitk.Image, grid: Geometry, interpolator: int = sitk.sitkNearestNeighbor) -> sitk.Image:
