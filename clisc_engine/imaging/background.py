@@ -107,9 +107,10 @@ def _refuse_a_second(array: Array, found: Background, source: str) -> None:
         & brain[1:-1, 1:-1, :-2]
     )
     values, counts = np.unique(array[edge], return_counts=True)
-    if counts.size and counts.max() > edge.sum() / 2:
+    shell = values[counts.argmax()] if counts.size else np.float32(np.nan)
+    if counts.max(initial=0) > edge.sum() / 2 and (array[brain] != shell).any():
         raise BadInput(
-            f"{source} has two backgrounds: {found.value:g} at its border, and {values[counts.argmax()]:g} "
+            f"{source} has two backgrounds: {found.value:g} at its border, and {shell:g} "
             "within. Set all of it outside the brain to 0."
         )
 

@@ -197,7 +197,7 @@ def _dtype(path: Path, header: Any) -> np.dtype[Any]:
     code = int(header["datatype"])
     try:
         dtype: np.dtype[Any] = header.get_data_dtype()
-    except HeaderDataError:
+    except (HeaderDataError, KeyError):
         raise BadInput(
             f"{path} has voxels of an unknown kind (datatype {code}); export it again."
         ) from None

@@ -166,4 +166,9 @@ def _axes(reader: sitk.ImageFileReader) -> list[float]:
 
 def _not_finite(path: Path, voxels: npt.NDArray[Any]) -> str:
     count = int((~np.isfinite(voxels)).sum())
+    if count > voxels.size / 4 and np.isnan(voxels[:, 0, 0]).all():
+        return (
+            f"{path} holds {count} NaN or infinite voxels, as its background it seems; set it to 0, e.g. "
+            "with `fslmaths IN -nan OUT`."
+        )
     return f"{path} holds {count} NaN or infinite voxels; repair or leave it out."
