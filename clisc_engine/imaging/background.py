@@ -79,7 +79,7 @@ def _surrounds(array: Array, background: Background) -> bool:
     """Whether it takes up most of the sides and enough of the volume; brains may be cut above and below."""
     if background.is_in(_sides(array)).mean() <= OF_FACES:
         return False
-    return np.count_nonzero(background.is_in(array)) > OF_VOLUME * array.size
+    return bool(np.count_nonzero(background.is_in(array)) > OF_VOLUME * array.size)
 
 
 def _sides(array: Array) -> Array:

@@ -94,4 +94,5 @@ def _alike(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], axis: i
     planes[0 if axis else 1] = slice(None, None, 3)
     image, inside = (np.moveaxis(values[tuple(planes)], axis, 0) for values in (array, brain))
     both = inside[1:] & inside[:-1]
-    return np.count_nonzero((image[1:] == image[:-1]) & both) / max(1, np.count_nonzero(both))
+    alike = np.count_nonzero((image[1:] == image[:-1]) & both)
+    return float(alike) / max(1.0, float(np.count_nonzero(both)))
