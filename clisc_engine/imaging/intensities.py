@@ -92,7 +92,8 @@ def _alike(array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], axis: i
     """Of neighbours along an axis, both in the brain, the share that is alike; looked at in some planes."""
     planes: list[slice] = [slice(None)] * 3
     planes[0 if axis else 1] = slice(None, None, 3)
-    image, inside = (np.moveaxis(values[tuple(planes)], axis, 0) for values in (array, brain))
+    image = np.moveaxis(array[tuple(planes)], axis, 0)
+    inside = np.moveaxis(brain[tuple(planes)], axis, 0)
     both = inside[1:] & inside[:-1]
     alike = np.count_nonzero((image[1:] == image[:-1]) & both)
     return float(alike) / max(1.0, float(np.count_nonzero(both)))
