@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ RECORD = "case"
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Count = Annotated[int, Field(gt=0)]
+_Code = Annotated[int, Field(ge=-(2**15), lt=2**15)]
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,20 @@ class CaseInfo:
         return info if is_case_name(info.name) and info.split in SPLITS else None
 
 
+class _Forms(BaseModel):
+    """The plain values of an `imaging.forms.Forms`."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1, 2]
+    units: Annotated[int, Field(ge=0, le=255)]
+    pixdim: Annotated[list[_Finite], Field(min_length=4, max_length=4)]
+    qform_code: _Code
+    sform_code: _Code
+    quatern: tuple[_Finite, _Finite, _Finite]
+    qoffset: tuple[_Finite, _Finite, _Finite]
+    srow: Annotated[list[_Finite], Field(min_length=12, max_length=12)]
+
+
 class _Grid(BaseModel):
     """The plain values of an `imaging.volume.Geometry`."""
 
@@ -91,6 +106,7 @@ class _Grid(BaseModel):
     spacing: tuple[_Positive, _Positive, _Positive]
     origin: tuple[_Finite, _Finite, _Finite]
     direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
+    forms: _Forms | None = None
 
 
 class _Place(BaseModel):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clisc_engine.case_names import normal
+from clisc_engine.imaging.pairs import HEADERS, VOXELS
 
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", *HEADERS, *VOXELS)
 FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair)$", re.IGNORECASE)
 MASK = re.compile(
     r"[-_]((?:tumou?r[-_])?(?:seg|segm|segmentation|mask|labels?)|reference|dseg)$", re.IGNORECASE

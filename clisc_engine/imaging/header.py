@@ -9,6 +9,8 @@ import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import is_dicom_file, size_and_spacing
+from clisc_engine.imaging.nifti import is_nifti
+from clisc_engine.imaging.nifti_header import read_header as read_nifti_header
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ def read_header(path: Path) -> Header:
         raise BadInput(f"{path} does not exist.")
     if path.is_dir() or is_dicom_file(path):
         return Header(*size_and_spacing(path))
+    if is_nifti(path):
+        found = read_nifti_header(path)
+        return Header(found.size, found.geometry.spacing)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,61 +47,57 @@ def check_grid(
         raise BadInput(f"{path} has directions in its header that span no volume; export it again.")
 
 
-def check_spacing(path: Path, spacing: Sequence[float]) -> None:
-    """Refuse spacings that are not finite, zero, negative or absurd."""
+def check_spacing(path: Path, spacing: Sequence[float], unit: str = "") -> None:
+    """Refuse spacings that are not finite, zero, negative or absurd; ``unit`` is the header's if not mm."""
     if not all(SPACINGS[0] <= value <= SPACINGS[1] for value in spacing):
+        said = f" (which counts in {unit})" if unit else ""
         raise BadInput(
-            f"{path} has the spacing {_words(spacing)} mm in its header; it must lie between "
+            f"{path} has the spacing {_words(spacing)} mm in its header{said}; it must lie between "
             f"{SPACINGS[0]:g} and {SPACINGS[1]:g} mm. Export it again, or mend its header."
         )
+
+
+def channel_of(path: Path, size: Sequence[int], channel: int | None) -> int:
+    """Which volume of a file to take: 0 of a 3-D one, of a 4-D one the one that was chosen.
+
+    Raises:
+        BadInput: when none was chosen of several, or there is no such one, or the file is not 3-D.
+    """
+    if len(size) not in (3, 4) or min(size[:3]) < 2:
+        raise BadInput(f"{path} is {_words(size)}, not a 3-D volume.")
+    if len(size) == 3:
+        return 0
+    if size[3] > 1 and channel is None:
+        raise BadInput(
+            f"{path} is 4-D with {size[3]} volumes ({_words(size)}); say which of them is FLAIR with "
+            f"--channel 0 to {size[3] - 1}, or give one 3-D file a case."
+        )
+    if (index := channel or 0) >= size[3]:
+        raise BadInput(f"{path} has {size[3]} volumes, counted from 0; there is no channel {index}.")
+    return index
 
 
 def check_claim(path: Path, voxels: int, voxel_bytes: int) -> None:
     """Refuse a file that is too small for what its header claims, or whose data lie elsewhere.
 
     Args:
-        path: NIfTI, NRRD or MetaImage.
+        path: NRRD or MetaImage.
         voxels: that the header claims.
         voxel_bytes: of one voxel as the reader returns it.
 
     Raises:
         BadInput: naming the file.
     """
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        _check_nifti(path)
-        return
     head = _first_bytes(path)
     there, compressed = path.stat().st_size, not _RAW.search(head)
     detached = _DETACHED.search(head)
     if detached and detached[1] != b"LOCAL":
         there = _detached_bytes(path, detached[1].decode("utf-8", errors="replace"))
-    _compare(path, voxels * voxel_bytes, there, compressed=compressed)
+    check_bytes(path, voxels * voxel_bytes, there, compressed=compressed)
 
 
-def _check_nifti(path: Path) -> None:
-    """A NIfTI header is looked at in the file itself, since readers mend its spacings in silence."""
-    zipped = path.name.lower().endswith(".gz")
-    head = _first_bytes(path, zipped)
-    order = next(
-        (o for o in "<>" if head[:4] in (struct.pack(o + "i", 348), struct.pack(o + "i", 540))), ""
-    )
-    if not order or len(head) < 540:
-        return  # the reader says what is wrong
-    if struct.unpack(order + "i", head[:4]) == (348,):
-        dimensions = struct.unpack(order + "8h", head[40:56])
-        (bits,) = struct.unpack(order + "h", head[72:74])
-        spacing = struct.unpack(order + "8f", head[76:108])
-    else:
-        dimensions = struct.unpack(order + "8q", head[16:80])
-        (bits,) = struct.unpack(order + "h", head[14:16])
-        spacing = struct.unpack(order + "8d", head[104:168])
-    used = max(0, min(dimensions[0], 7))
-    claimed = math.prod(max(n, 0) for n in dimensions[1 : used + 1]) * bits // 8
-    _compare(path, claimed, path.stat().st_size, compressed=zipped)
-    check_spacing(path, [float(f"{value:.6g}") for value in spacing[1 : min(used, 3) + 1]])
-
-
-def _compare(path: Path, claimed: int, there: int, *, compressed: bool) -> None:
+def check_bytes(path: Path, claimed: int, there: int, *, compressed: bool) -> None:
+    """Refuse a header that claims more bytes than ``there`` can be, deflated if ``compressed``."""
     if claimed > there * (BEST_COMPRESSION if compressed else 1):
         raise BadInput(
             f"{path} is damaged or truncated: its header claims {claimed} bytes of voxels, which its "
@@ -125,12 +118,10 @@ def _detached_bytes(path: Path, name: str) -> int:
     return data.stat().st_size
 
 
-def _first_bytes(path: Path, zipped: bool = False) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     try:
-        with gzip.open(path) if zipped else path.open("rb") as file:
+        with path.open("rb") as file:
             return file.read(_HEADER)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return b""
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror or error}.") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.casefiles import ENDINGS
 from clisc_engine.imaging.dicom import is_dicom_file
+from clisc_engine.imaging.pairs import is_second_half
 
 HIDDEN = "hidden"
 LINK = "a link that leads out of the folder"
@@ -127,4 +128,4 @@ def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(ENDINGS)
+    return path.is_file() and path.name.lower().endswith(ENDINGS) and not is_second_half(path)

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
+from clisc_engine.imaging.intensities import check_brain, check_patches
 from clisc_engine.imaging.references import on_grid
 
 CANONICAL = "LPS"
@@ -43,10 +45,7 @@ class Placement:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Placement:
         """From `to_dict`, also after a round trip through JSON."""
-        source, grid = (
-            Geometry(**{key: tuple(value) for key, value in values[name].items()})
-            for name in ("source", "grid")
-        )
+        source, grid = (Geometry.from_dict(values[name]) for name in ("source", "grid"))
         z, y, x = ((int(start), int(stop)) for start, stop in values["crop"])
         return cls(source, grid, (z, y, x))
 
@@ -68,13 +67,15 @@ def preprocess(
 ) -> tuple[npt.NDArray[np.float32], tuple[float, float, float], Placement]:
     """Orient to axial, crop to the brain and normalise over the brain's voxels.
 
-    The brain is what is not 0. Intensities are clipped at ``clip_percentile`` of the brain, then the
-    brain's mean is subtracted and they are divided by its standard deviation (paper section 3.1).
+    The brain is what is not background (`find_background`). Intensities are clipped at
+    ``clip_percentile`` of the brain, then the brain's mean is subtracted and they are divided by its
+    standard deviation (paper section 3.1).
 
     Args:
         volume: skull-stripped input.
         clip_percentile: in (0, 100].
-        resample_in_plane: mm of a pixel to resample to (linear), None for the input's own.
+        resample_in_plane: mm of a pixel to resample to (linear, over the brain alone), None for the
+            input's own.
 
     Returns:
         (Z, Y, X) float32 with background exactly 0 and the brain nowhere 0; its (z, y, x) spacing in
@@ -83,17 +84,19 @@ def preprocess(
     Raises:
         BadInput: when there is too little brain to normalise.
     """
-    image = sitk.DICOMOrient(to_sitk(volume.array.astype(np.float32), volume.geometry), CANONICAL)
+    whole = volume.array.astype(np.float32, copy=False)
+    background = find_background(whole, volume.source)
+    grid = _canonical(volume.geometry)
+    array = _turned(whole, volume.geometry, grid)
+    brain = ~background.is_in(array)
     if resample_in_plane:
-        image = _resampled(image, resample_in_plane)
-    array = sitk.GetArrayFromImage(image)
-    brain = array != 0
+        array, brain, grid = _resampled(array, brain, grid, resample_in_plane)
     if brain.sum() < MIN_BRAIN_VOXELS:
         raise BadInput(
-            f"{volume.source} has {int(brain.sum())} voxels that are not 0, too few for a brain."
+            f"{volume.source} has {int(brain.sum())} voxels that are not background, too few for a brain."
         )
-    placement = Placement(volume.geometry, geometry_of(image), _bounding_box(brain))
-    array, brain = array[placement.box], brain[placement.box]
+    placement = Placement(volume.geometry, grid, _bounding_box(brain))
+    array, brain = (np.ascontiguousarray(values[placement.box]) for values in (array, brain))
     return _normalised(array, brain, clip_percentile, volume.source), placement.spacing, placement
 
 
@@ -118,36 +121,33 @@ def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:
     """
     full = np.zeros(placement.grid.size[::-1], array.dtype)
     full[placement.box] = array
-    image = to_sitk(full, placement.grid)
-    source = placement.source
-    code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(source.direction)
-    empty = sitk.Image([int(n) for n in source.size], sitk.sitkUInt8)
-    empty.SetSpacing(source.spacing)
-    empty.SetOrigin(source.origin)
-    empty.SetDirection(source.direction)
-    canonical = geometry_of(sitk.DICOMOrient(empty, CANONICAL))
+    canonical = _canonical(placement.source)
     if canonical != placement.grid:
-        image = _onto(image, canonical)
-    return sitk.GetArrayFromImage(sitk.DICOMOrient(image, code))
+        full = sitk.GetArrayFromImage(_onto(to_sitk(full, placement.grid), canonical))
+    return np.ascontiguousarray(_turned(full, canonical, placement.source))
 
 
-def looks_skull_stripped(volume: Volume) -> bool:
-    """Whether the background is exactly 0 and surrounds what is left, as brain extraction leaves it.
+def _canonical(source: Geometry) -> Geometry:
+    """A grid with its axes in the canonical order and directions."""
+    return geometry_of(sitk.DICOMOrient(to_sitk(np.zeros(source.size[::-1], np.uint8), source), CANONICAL))
 
-    A head with its skull has air that is noise rather than 0, or reaches the volume's faces.
-    """
-    zero = volume.array == 0
-    faces = np.concatenate([np.take(zero, index, axis).ravel() for axis in (1, 2) for index in (0, -1)])
-    return bool(zero.mean() > 0.25 and faces.mean() > 0.8)
+
+def _turned(array: npt.NDArray[Any], source: Geometry, target: Geometry) -> npt.NDArray[Any]:
+    """(Z, Y, X) voxels of one grid as another has them, which differs in its axes' order and directions."""
+    likeness = np.rint(target.matrix.T @ source.matrix).astype(int)  # +1 or -1 where an axis went
+    flips = tuple(2 - int(axis) for axis in np.flatnonzero(likeness.sum(axis=0) < 0))
+    order = np.abs(likeness).argmax(axis=1)
+    return np.flip(array, flips).transpose([2 - int(order[2 - axis]) for axis in range(3)])
 
 
 def _normalised(
     array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], clip: float, source: str
 ) -> npt.NDArray[np.float32]:
     clipped = np.minimum(array, np.percentile(array[brain], clip))
-    mean, deviation = float(clipped[brain].mean()), float(clipped[brain].std())
-    if deviation < 1e-6 * max(1.0, abs(mean)):
-        raise BadInput(f"{source} has the same intensity in all of the brain; it may be a mask.")
+    inside = clipped[brain]
+    mean, deviation = float(inside.mean()), float(inside.std())
+    check_brain(inside, deviation, source)
+    check_patches(clipped, brain, source)
     scaled = (clipped - mean) / deviation
     scaled[np.abs(scaled) < NEARLY_ZERO] = NEARLY_ZERO
     return np.where(brain, scaled, 0).astype(np.float32)
@@ -167,21 +167,36 @@ def _bounding_box(
     )
 
 
-def _resampled(image: sitk.Image, in_plane: float) -> sitk.Image:
-    """The image with another in-plane spacing; brain edges stay sharp, slices untouched."""
-    old_spacing, old_size = np.array(image.GetSpacing()), np.array(image.GetSize())
+def _resampled(
+    array: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], old: Geometry, in_plane: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], Geometry]:
+    """The image, the brain and their grid with another in-plane spacing.
+
+    Slices are untouched, and the brain's edge is the nearest voxel's. Its rim has the intensities of its
+    brain voxels alone: of the interpolated image, the part that is brain.
+    """
+    old_spacing, old_size = np.array(old.spacing), np.array(old.size)
     spacing = np.array([in_plane, in_plane, old_spacing[2]])
     size = np.maximum(1, np.rint(old_size * old_spacing / spacing)).astype(int)
-    direction = np.array(image.GetDirection()).reshape(3, 3)
-    shift = direction @ ((spacing - old_spacing) / 2)
+    shift = old.matrix @ ((spacing - old_spacing) / 2)
     grid = Geometry(
         tuple(int(n) for n in size),
         tuple(float(s) for s in spacing),
-        tuple(float(o) for o in np.array(image.GetOrigin()) + shift),
-        image.GetDirection(),
+        tuple(float(o) for o in np.array(old.origin) + shift),
+        old.direction,
     )
-    brain = _onto(sitk.Cast(image != 0, sitk.sitkUInt8), grid)
-    return _onto(image, grid, sitk.sitkLinear) * sitk.Cast(brain, sitk.sitkFloat32)
+    weights = to_sitk(brain.astype(np.float32), old)
+    masked = to_sitk(np.where(brain, array, np.float32(0)), old)
+    inside, share, total = (
+        sitk.GetArrayFromImage(_onto(image, grid, interpolator))
+        for image, interpolator in (
+            (weights, sitk.sitkNearestNeighbor),
+            (weights, sitk.sitkLinear),
+            (masked, sitk.sitkLinear),
+        )
+    )
+    found = (inside > 0) & (share > 0)
+    return np.divide(total, share, out=np.zeros_like(total), where=found), found, grid
 
 
 def _onto(image: sitk.Image, grid: Geometry, interpolator: int = sitk.sitkNearestNeighbor) -> sitk.Image:

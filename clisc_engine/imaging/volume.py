@@ -1,4 +1,4 @@
-"""Reading and writing volumes through SimpleITK, with errors that name the file."""
+"""Reading and writing volumes, NIfTI with nibabel and all else with SimpleITK; errors name the file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import is_dicom_file, read_dicom
-from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk, words
-from clisc_engine.imaging.headers import check_claim, check_grid
+from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
+from clisc_engine.imaging.headers import channel_of, check_claim, check_grid
+from clisc_engine.imaging.intensities import check_intensities
 from clisc_engine.imaging.itk import reason
+from clisc_engine.imaging.nifti import is_nifti, read_nifti, write_nifti
+from clisc_engine.imaging.pairs import is_half
 
 _BYTES = {
     sitk.sitkInt16: 2,
@@ -45,27 +48,21 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
         BadInput: for a file that is unreadable or truncated, not 3-D, absurdly large, holds NaN or
             infinite voxels, or the same value everywhere.
     """
-    image, notes = _read(path, channel)
-    array = sitk.GetArrayFromImage(image).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise BadInput(_not_finite(path, array))
-    if not array.any():
-        raise BadInput(f"{path} is zero everywhere; export it again or leave it out.")
-    if array.min() == array.max():
-        raise BadInput(f"{path} has the same value {array.flat[0]:g} everywhere; leave it out.")
-    return Volume(array, geometry_of(image), str(path), notes)
+    read = read_voxels(path, channel)
+    array = read.array.astype(np.float32, copy=False)
+    check_intensities(path, array)
+    return Volume(array, read.geometry, read.source, read.notes)
 
 
-def read_voxels(path: Path) -> Volume:
+def read_voxels(path: Path, channel: int | None = None) -> Volume:
     """Read a 3-D file's voxels as they are, whole numbers or floats; errors as for `read_volume`.
 
     Zero or one value everywhere is no error here: a mask may mark nothing.
     """
-    image, notes = _read(path, None)
-    array = sitk.GetArrayFromImage(image)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise BadInput(_not_finite(path, array))
-    return Volume(array, geometry_of(image), str(path), notes)
+    volume = _read(path, channel)
+    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
+        raise BadInput(_not_finite(path, volume.array))
+    return volume
 
 
 def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
@@ -73,11 +70,18 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
 
     The file appears whole or not at all.
     """
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix}")
+    if is_half(path):
+        raise BadInput(f"Cannot write {path}: clisc writes NIfTI as one file; name it .nii.gz or .nii.")
+    suffix = "".join(path.suffixes[-2:]) if path.name.lower().endswith(".gz") else path.suffix
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix.lower()}")
     try:
-        sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
+        if is_nifti(path):
+            write_nifti(beside, array, geometry)
+        else:
+            sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
         beside.replace(path)
+    except OSError as error:
+        raise BadInput(f"Cannot write {path}: {error.strerror or error}.") from error
     except RuntimeError as error:
         raise BadInput(f"Cannot write {path}: {reason(error)}.") from error
     finally:
@@ -111,11 +115,20 @@ def check_source(path: Path) -> None:
         raise BadInput(f"{path} is neither a file nor a folder.")
 
 
-def _read(path: Path, channel: int | None) -> tuple[sitk.Image, tuple[str, ...]]:
-    """The image, and what is to be said of it."""
+def _read(path: Path, channel: int | None) -> Volume:
+    """The voxels as the file has them, and what is to be said of it."""
     check_source(path)
     if path.is_dir() or is_dicom_file(path):
-        return read_dicom(path)
+        image, notes = read_dicom(path)
+        return Volume(sitk.GetArrayFromImage(image), geometry_of(image), str(path), notes)
+    if is_nifti(path):
+        return read_nifti(path, channel)
+    image = _read_other(path, channel)
+    return Volume(sitk.GetArrayFromImage(image), geometry_of(image), str(path))
+
+
+def _read_other(path: Path, channel: int | None) -> sitk.Image:
+    """NRRD, MetaImage and the like."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -126,12 +139,13 @@ def _read(path: Path, channel: int | None) -> tuple[sitk.Image, tuple[str, ...]]
         raise BadInput(f"{path} has {reader.GetNumberOfComponents()} values a voxel; give grey images.")
     size = reader.GetSize()
     check_claim(path, math.prod(size), _BYTES.get(reader.GetPixelID(), 1))
-    _choose_channel(reader, path, channel)
+    index = channel_of(path, size, channel)
+    if len(size) == 4:
+        reader.SetExtractSize([*size[:3], 0])
+        reader.SetExtractIndex([0, 0, 0, index])
     check_grid(path, size[:3], reader.GetSpacing()[:3], reader.GetOrigin()[:3], _axes(reader))
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        _check_nifti_voxels(path)
     try:
-        return reader.Execute(), ()
+        return reader.Execute()
     except RuntimeError as error:
         raise BadInput(
             f"{path} is damaged or truncated: {reason(error)}. Copy or export it again."
@@ -144,39 +158,11 @@ def _axes(reader: sitk.ImageFileReader) -> list[float]:
     return [value for row in range(3) for value in reader.GetDirection()[row * n : row * n + 3]]
 
 
-def _check_nifti_voxels(path: Path) -> None:
-    """Refuse what ITK's NIfTI reader lets pass: it fills up truncated files, and turns NaN into 0."""
-    import nibabel
-
-    try:
-        voxels = np.asanyarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
-    except Exception as error:
-        raise BadInput(
-            f"{path} is damaged or truncated ({type(error).__name__}). Copy or export it again."
-        ) from error
-    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
-        raise BadInput(_not_finite(path, voxels))
-
-
 def _not_finite(path: Path, voxels: npt.NDArray[Any]) -> str:
     count = int((~np.isfinite(voxels)).sum())
-    return f"{path} holds {count} NaN or infinite voxels; repair or leave it out."
-
-
-def _choose_channel(reader: sitk.ImageFileReader, path: Path, channel: int | None) -> None:
-    """Restrict a 4-D file to one volume; refuse what is not 3-D in the end."""
-    size = list(reader.GetSize())
-    if len(size) == 4 and size[3] > 1 and channel is None:
-        raise BadInput(
-            f"{path} is 4-D with {size[3]} volumes ({words(size)}); say which of them is FLAIR with "
-            f"--channel 0 to {size[3] - 1}, or give one 3-D file a case."
+    if count > voxels.size / 4 and np.isnan(voxels[:, 0, 0]).all():
+        return (
+            f"{path} holds {count} NaN or infinite voxels, as its background it seems; set it to 0, e.g. "
+            "with `fslmaths IN -nan OUT`."
         )
-    if len(size) == 4:
-        index = channel or 0
-        if index >= size[3]:
-            raise BadInput(f"{path} has {size[3]} volumes, counted from 0; there is no channel {index}.")
-        reader.SetExtractSize([*size[:3], 0])
-        reader.SetExtractIndex([0, 0, 0, index])
-        return
-    if len(size) != 3 or min(size) < 2:
-        raise BadInput(f"{path} is {words(size)}, not a 3-D volume.")
+    return f"{path} holds {count} NaN or infinite voxels; repair or leave it out."

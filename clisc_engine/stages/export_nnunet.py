@@ -14,11 +14,11 @@ from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Volume
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
-from clisc_engine.models.weights import sha256_of
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
 from clisc_engine.stages.export import cases_with_masks
+from clisc_engine.stages.importing import hash_of
 from clisc_engine.store import write_atomically
 
 ENDING = ".nii.gz"
@@ -92,7 +92,7 @@ def _image(case: CaseArrays, stored: bool) -> Volume:
             f"{path}, the source of {case.info.name}, is no longer there; mount it again, or take the "
             "normalised images that the project holds with --stored-images."
         )
-    if path.is_file() and sha256_of(path) != case.info.sha256:
+    if path.is_file() and hash_of(path) != case.info.sha256:
         raise BadInput(f"{path} is not the file that `init` read; restore it, or use --stored-images.")
     return read_volume(path, case.info.channel)
 

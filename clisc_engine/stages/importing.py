@@ -13,8 +13,11 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.fingerprint import fingerprint
+from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.casefiles import CaseFiles
-from clisc_engine.imaging.preprocess import Placement, looks_skull_stripped, preprocess, restore
+from clisc_engine.imaging.orientation import told_of_slices
+from clisc_engine.imaging.pairs import files_of
+from clisc_engine.imaging.preprocess import Placement, preprocess, restore
 from clisc_engine.imaging.references import read_reference
 from clisc_engine.imaging.volume import check_source, read_volume
 from clisc_engine.project import REFERENCE, SOURCE_GRID, CaseInfo, Project
@@ -185,7 +188,8 @@ def read_normalised(
         BadInput: when the file cannot be used, or looks not skull-stripped.
     """
     volume = read_volume(path, channel)
-    if not settings.allow_skull and not looks_skull_stripped(volume):
+    background = find_background(volume.array, volume.source)
+    if not settings.allow_skull and not background.surrounds:
         raise BadInput(
             f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
             f"SynthStrip or FSL BET, or take it as it is with {go_on}."
@@ -195,18 +199,19 @@ def read_normalised(
         clip_percentile=settings.clip_percentile,
         resample_in_plane=settings.resample_in_plane or None,
     )
-    return Normalised(image.astype(np.float16), placement, volume.notes)
+    notes = (*volume.notes, *told_of_slices(path, volume.geometry), *background.told(path))
+    return Normalised(image.astype(np.float16), placement, notes)
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a DICOM folder in the order of their names.
+    """SHA-256 of a file, of both files of a NIfTI pair, or of a DICOM folder's in the order of their names.
 
     Raises:
         BadInput: when one of them cannot be read.
     """
     digest = hashlib.sha256()
     try:
-        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else files_of(path)
         for file in files:
             with file.open("rb") as stream:
                 while block := stream.read(1 << 20):

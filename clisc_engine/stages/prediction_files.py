@@ -16,9 +16,9 @@ from clisc_engine.imaging.casefiles import CaseFiles, case_name
 from clisc_engine.imaging.channels import flair_channel
 from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.volume import write_image, write_mask
-from clisc_engine.models.weights import sha256_of
 from clisc_engine.reading import read_if_there
 from clisc_engine.runner import Report, spread
+from clisc_engine.stages.importing import hash_of
 from clisc_engine.stages.prediction import FileSegmenter, Prediction
 from clisc_engine.store import write_atomically
 
@@ -131,7 +131,7 @@ class _Folder:
         """Segment one volume and note it; None when its result is there already."""
         mask = self.out / f"{case.name}_seg.nii.gz"
         probability = self.out / f"{case.name}_probability.nii.gz" if self.probabilities else None
-        digest = sha256_of(case.image) if case.image.is_file() else ""
+        digest = hash_of(case.image) if case.image.is_file() else ""
         made_from = {"network": self.segmenter.identity, "image": digest}
         if case.channel is not None:
             made_from["channel"] = str(case.channel)

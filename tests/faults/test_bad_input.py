@@ -75,6 +75,11 @@ def small_brain():
     return array
 
 
+def in_air():
+    """A head in air that is noise."""
+    return ball() + np.random.default_rng(0).random((12, 24, 24), np.float32) * 50
+
+
 def image(array, **grid):
     """Replace the bad image."""
     return lambda desk: write(desk.bad, array, **grid)
@@ -157,7 +162,7 @@ IMPORTS = {
     "constant": (image(np.full_like(ball(), 7)), (), [BAD, "same value 7 everywhere"]),
     "a mask for an image": (image((ball() > 0).astype(np.float32)), (), [BAD, "may be a mask"]),
     "too little brain": (image(small_brain()), (), [BAD, "too few for a brain"]),
-    "not skull-stripped": (image(ball() + 50), (), [BAD, "not skull-stripped", "image.allow_skull"]),
+    "not skull-stripped": (image(in_air()), (), [BAD, "not skull-stripped", "image.allow_skull"]),
     "absurd size": (header(42, "<3h", 30000, 30000, 30000), (), [BAD, "cannot hold"]),
     "spacing of zero": (header(80, "<f", 0.0), (), [BAD, "spacing"]),
     "spacing that is no number": (header(80, "<f", np.nan), (), [BAD, "spacing"]),

@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 from volumes import ball, write
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.preprocess import (
     Placement,
-    looks_skull_stripped,
     preprocess,
     restore,
     to_canonical_grid,
@@ -116,9 +116,9 @@ def test_too_little_brain_is_refused(tmp_path):
 
 def test_skulls_are_noticed_on_real_scans(real_data):
     for path in sorted(real_data.glob("*_flair.nii.gz")):
-        assert looks_skull_stripped(read_volume(path)), path.name
+        assert find_background(read_volume(path).array, str(path)).surrounds, path.name
     for path in (real_data / "not-skull-stripped").glob("*.nii.gz"):
-        assert not looks_skull_stripped(read_volume(path)), path.name
+        assert not find_background(read_volume(path).array, str(path)).surrounds, path.name
 
 
 def test_real_scans_return_to_their_own_grid(real_data):
