@@ -29,6 +29,20 @@ def is_case_name(name: str) -> bool:
     )
 
 
+def why_no_case_name(name: str, where: str) -> str:
+    """Empty when the normal form of a name is safe, else the reason in a sentence.
+
+    ``where`` is e.g. the file and the line.
+    """
+    name = normal(name)
+    if is_case_name(name):
+        return ""
+    return (
+        f"{where}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
+        f"starting with a letter or digit, and {_LONGEST} bytes at most."
+    )
+
+
 class Names:
     """The case names met so far; no two differ by case alone, which some file systems do not see."""
 
@@ -47,11 +61,8 @@ class Names:
             BadInput: when it is not safe, or taken.
         """
         name = normal(name)
-        if not is_case_name(name):
-            raise BadInput(
-                f"{where}: {name!r} cannot be a case name; use letters, digits, '.', '_' and '-', "
-                f"starting with a letter or digit, and {_LONGEST} bytes at most."
-            )
+        if why := why_no_case_name(name, where):
+            raise BadInput(why)
         key = normal(name.casefold())
         if key in self._taken:
             raise BadInput(

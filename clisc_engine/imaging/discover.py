@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from clisc_engine.case_names import Names
+from clisc_engine.case_names import Names, why_no_case_name
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.casefiles import (
     BRAIN_MASK,
@@ -23,7 +23,12 @@ from clisc_engine.imaging.dicom import flair_folder, holds_dicom
 from clisc_engine.imaging.manifest import read_manifest
 
 
-def find_cases(images: str, references: str | None, channel: str | None = None) -> list[CaseFiles]:
+def find_cases(
+    images: str,
+    references: str | None,
+    channel: str | None = None,
+    unnamed: dict[Path, str] | None = None,
+) -> list[CaseFiles]:
     """All cases, by name.
 
     ``images`` is a folder, a glob or a CSV manifest (``case,image[,reference][,split]``). In a folder the
@@ -37,39 +42,41 @@ def find_cases(images: str, references: str | None, channel: str | None = None) 
         references: folder or glob of masks.
         channel: number or name of the FLAIR channel, where images have several and the data set's
             dataset.json does not say which it is.
+        unnamed: gets the images whose names are not safe for a folder, each with the reason.
 
     Raises:
-        BadInput: when there is no image, two have one name, a name is not safe for a folder, or a
-            reference has no image, or it is not clear which channel is FLAIR.
+        BadInput: when there is no image, two have one name, a name is not safe for a folder (without
+            ``unnamed``), or a reference has no image, or it is not clear which channel is FLAIR.
     """
     if images.lower().endswith(".csv"):
         if references is not None:
             raise BadInput(f"--references does not go with {images}; give its masks a column `reference`.")
         return _with_channel(read_manifest(Path(images)), channel)
-    cases = _images(images, channel)
+    cases = _images(images, channel, unnamed)
     masks = _paired({case.name: case.image for case in cases}, references) if references else {}
     return sorted(
         (replace(case, reference=masks.get(case.name)) for case in cases), key=lambda case: case.name
     )
 
 
-def _images(pattern: str, channel: str | None) -> list[CaseFiles]:
+def _images(pattern: str, channel: str | None, unnamed: dict[Path, str] | None) -> list[CaseFiles]:
     """The cases with their images."""
     files = _files(pattern, "--images", "imagesTr")
     images = [path for path in files if not _is_mask(path)]
     named = {path: case_name(path) for path in images}
     if not Path(pattern).is_dir():
-        return _with_channel(_cases(named), channel)
+        return _with_channel(_cases(named, unnamed), channel)
     if flair := [path for path in images if FLAIR.search(without_ending(path))]:
-        return _with_channel(_cases({path: named[path] for path in flair}), channel)
+        return _with_channel(_cases({path: named[path] for path in flair}, unnamed), channel)
     if stems := _numbered_by_channel(images):
         folder = images[0].parent
         chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
-        return _cases({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen})
+        without = {path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}
+        return _cases(without, unnamed)
     if images:
-        return _with_channel(_cases(named), channel)
+        return _with_channel(_cases(named, unnamed), channel)
     if series := _dicom(Path(pattern)):
-        return _cases(series)
+        return _cases(series, unnamed)
     hint = (
         f"the links there lead out of the folder: name them, --images '{pattern}/*'"
         if any(path.is_symlink() for path in Path(pattern).iterdir())
@@ -162,9 +169,13 @@ def _is_inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _cases(named: Mapping[Path, str]) -> list[CaseFiles]:
-    """The files as cases of these names, which are to be safe and different."""
+def _cases(named: Mapping[Path, str], unnamed: dict[Path, str] | None = None) -> list[CaseFiles]:
+    """The files as cases of these names, which are to be different, and safe if they are not set apart."""
     names = Names()
+    if unnamed is not None:
+        bad = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
+        unnamed |= bad
+        named = {path: name for path, name in named.items() if path not in bad}
     return [CaseFiles(names.take(name, str(path)), path) for path, name in named.items()]
 
 

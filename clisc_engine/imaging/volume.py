@@ -12,6 +12,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.casefiles import BARE_HEADERS, ending_of
 from clisc_engine.imaging.dicom import read_series
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk, words
 from clisc_engine.imaging.headers import check_claim, check_grid
@@ -66,19 +67,23 @@ def read_mask(path: Path) -> Volume:
 
 
 def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
-    """Write (Z, Y, X) voxels on a grid; the format follows the file's ending.
+    """Write (Z, Y, X) voxels on a grid; the format follows the file's ending, in capitals or not.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all; but a bare header names the file of its voxels, so both are
+    written where they belong.
     """
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix}")
+    ending = ending_of(path).lower()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{ending}")
+    if ending in BARE_HEADERS:
+        beside = path
     try:
         sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
         beside.replace(path)
     except RuntimeError as error:
         raise BadInput(f"Cannot write {path}: {reason(error)}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside != path:
+            beside.unlink(missing_ok=True)
 
 
 def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:

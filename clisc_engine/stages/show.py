@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
+from clisc_engine.inputs import Inputs
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed
 from clisc_engine.stages.sam_answers import region_of_interest, slice_prompts
 from clisc_engine.stages.slices import windowed
-from clisc_engine.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,9 @@ COLOURS = {"masks/sam": "#35b8ff", "masks/round1": "#ffd23f", "masks/round2": "#
 REFERENCE = "#ffffff"
 """With these, any two layers stay apart for people with any colour-vision deficiency."""
 BOX = "#c9d3dc"
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
+"""Endings of the files that a picture can be written to."""
 
 
 @dataclass(frozen=True)
@@ -148,17 +152,32 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; the file appears whole or not at all."""
+def show_case(project: Project, name: str, rows: int, path: Path) -> CasePicture:
+    """Draw a case into a file, whose ending says the format: one of `PICTURES`.
+
+    Raises:
+        BadInput: when there is no such case; or, before it is drawn, when there is a file that clisc did
+            not write.
+    """
+    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
+    outputs.check([path])
+    picture = case_picture(project, name, rows)
+    data = picture_bytes(draw_case(picture, project.settings.weights), path.suffix.lower())
+    made_from = {"case": name, "image": project.case(name).info.sha256}
+    outputs.put_bytes(path, data, Made("picture", made_from))
+    return picture
+
+
+def picture_bytes(figure: Figure, ending: str = ".png") -> bytes:
+    """A figure as the bytes of a file with one of the endings `PICTURES`."""
     import io
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    figure.savefig(buffer, format=ending.removeprefix("."), facecolor=figure.get_facecolor())
+    return buffer.getvalue()
 
 
 def _prompts(
