@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,8 +35,10 @@ from clisc_cli.commands import (
 from clisc_cli.console import Terminal
 from clisc_cli.session import Session, end_at_once, fall_silent
 from clisc_cli.signals import stop_on_signals
+from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError, EndedElsewhere, Stopped
 from clisc_engine.launch import find_place
+from clisc_engine.limits import Reserve, explain, too_little_memory
 
 app = typer.Typer(
     name="clisc",
@@ -95,13 +98,15 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
-    _print_what_the_locale_can()
+    open_what_is_closed()
+    be_patient()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     session = Session(stop=stop_on_signals())
     with session.resources:
         ending = _run(session, terminal, verbose)
+        ending = _with_fault_of_stdout(ending)
         code, message = session.leave(ending.code, ending.message, derived=ending.derived)
     if message:
         terminal.error(message)
@@ -118,10 +123,15 @@ class _Ending:
 
 
 def _run(session: Session, terminal: Terminal, verbose: bool) -> _Ending:
+    reserve = Reserve()
     try:
         session.place = find_place()
         if session.place.rank:
             fall_silent()
+        if wrong := _empty_argument():
+            return _Ending(2, wrong)
+        if wrong := too_little_memory():
+            return _Ending(BadInput.exit_code, wrong)
         app(prog_name="clisc", obj=session)
     except SystemExit as leave:
         return _Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
@@ -129,15 +139,26 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> _Ending:
         message = "Interrupted; what was finished is kept. Run the same command to go on."
         return _Ending(Stopped.exit_code, message)
     except Exception as error:
+        used_up = reserve.release()
         if verbose:
             terminal.console.print_exception()
-        return _what_it_means(error)
+        return _what_it_means(error, used_up)
+    finally:
+        reserve.release()
     return _Ending()
 
 
-def _what_it_means(error: Exception) -> _Ending:
+def _what_it_means(error: Exception, used_up: str) -> _Ending:
+    """``used_up`` is what to say when there was no memory left, which leads to errors of any kind."""
     if isinstance(error, CliscError):
         return _Ending(error.exit_code, str(error), derived=isinstance(error, EndedElsewhere))
+    if limit := explain(error) or used_up:
+        return _Ending(BadInput.exit_code, f"{limit} What was finished is kept.")
+    if _lost_its_folder():
+        return _Ending(
+            BadInput.exit_code,
+            "The folder in which clisc was called is gone; change into one that is there.",
+        )
     if isinstance(error, OSError):
         return _Ending(
             BadInput.exit_code,
@@ -155,10 +176,35 @@ def _what_it_means(error: Exception) -> _Ending:
     )
 
 
-def _print_what_the_locale_can() -> None:
-    """Batch jobs often run in the C locale: a letter that it lacks must not end a command."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+def _lost_its_folder() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _with_fault_of_stdout(ending: _Ending) -> _Ending:
+    """The ending, or if all went well but the result could not be shown, that."""
+    fault = fault_of_stdout()
+    if fault is None or ending.code:
+        return ending
+    return _Ending(
+        BadInput.exit_code,
+        f"Cannot write the result to stdout: {fault.strerror}. What was to be done is done.",
+    )
+
+
+def _empty_argument() -> str:
+    """What is wrong with ``--cases ''`` and the like, empty when no argument is."""
+    for index, argument in enumerate(sys.argv[1:], start=1):
+        where = f"after {sys.argv[index - 1]}" if index > 1 else "the first"
+        if re.fullmatch(r"--[\w-]+=\s*", argument):
+            where = argument
+        elif argument.strip():
+            continue
+        return f"An argument is empty ({where}); was a variable of the shell not set?"
+    return ""
 
 
 def _configure_logging(verbose: bool) -> None:

@@ -26,6 +26,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.limits import explain
 
 SEAL = "clisc"
 UNSEALED = "unsealed"
@@ -212,6 +213,8 @@ def disk_faults(path: Path) -> Iterator[None]:
 
 
 def _advice(error: OSError) -> str:
+    if error.errno == errno.EFBIG and (limit := explain(error)):
+        return f"{limit} What was finished is kept."
     if error.errno in _FULL:
         return "Free some space, then run the same command again; what was finished is kept."
     if error.errno in _FORBIDDEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ from clisc_engine.runner import in_threads
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import import_case
 from clisc_engine.store import write_atomically
+
+MOVING = "moving"
+"""In the staging folder, says that the store may already lie in the project's."""
 
 NAMED = 20  # bad files that are named one by one
 
@@ -81,10 +85,10 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     files = find_cases(request.images, request.references, request.channel)
     if (request.root / SETTINGS_FILE).exists():
         return _already_there(request, files)
-    if (request.root / STORE).exists() and not (request.root / STAGING / SETTINGS_FILE).exists():
+    if os.path.lexists(request.root / STORE) and not _is_on_its_way(request.root):
         raise BadInput(
-            f"{request.root} holds a store that has lost its {SETTINGS_FILE}; put that file back, or "
-            "choose another folder."
+            f"{request.root} holds a {STORE} without a {SETTINGS_FILE}. If it is a project's, put that "
+            "file back; else choose another folder."
         )
     splits = _splits(request, files, settings.seed)
     if control.dry_run:
@@ -111,10 +115,8 @@ def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Proje
     """The project under way; one left by an interrupted call with the same settings goes on."""
     staging = root / STAGING
     if (staging / SETTINGS_FILE).exists():
-        if (root / STORE).exists() and not (staging / STORE).exists():
-            (root / STORE).rename(
-                staging / STORE
-            )  # a call was killed while it moved its project into place
+        if _is_on_its_way(root) and (root / STORE).exists():
+            (root / STORE).rename(staging / STORE)
         left = open_project(staging)
         if left.settings == settings:
             for name in set(left.store.children("cases")) - {case.name for case in files}:
@@ -169,10 +171,18 @@ def _refusal(reasons: Sequence[str], of: int) -> str:
 
 def _publish(staging: Path, root: Path) -> None:
     """Move the finished project into place, clisc.toml last: with it the project exists."""
-    shutil.rmtree(root / STORE, ignore_errors=True)
+    if os.path.lexists(root / STORE):
+        raise BadInput(f"{root / STORE} was made by somebody else meanwhile; choose another folder.")
+    write_atomically(staging / MOVING, b"")
     (staging / STORE).rename(root / STORE)
     write_atomically(root / SETTINGS_FILE, (staging / SETTINGS_FILE).read_bytes())
     clear_staging(root)
+
+
+def _is_on_its_way(root: Path) -> bool:
+    """Whether a call was killed while it moved its project into place: then the store there is its own."""
+    staging = root / STAGING
+    return (staging / MOVING).exists() and not (staging / STORE).exists()
 
 
 def _already_there(request: Request, files: Sequence[CaseFiles]) -> Imported:
