@@ -11,7 +11,7 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -84,10 +84,10 @@ def be_patient() -> None:
             continue
         with suppress(OSError):
             stream.flush()
-        unbuffered = stream.buffer is raw
         patient = Patient(raw.fileno())
+        below: Any = patient if stream.buffer is raw else io.BufferedWriter(patient)
         text = io.TextIOWrapper(
-            patient if unbuffered else io.BufferedWriter(patient),  # type: ignore[arg-type]
+            below,
             encoding=stream.encoding,
             errors="replace" if name == "stdout" else stream.errors,
             line_buffering=stream.line_buffering,

@@ -36,9 +36,9 @@ def images(data, tmp_path):
 
 
 def everything(folder):
-    """Each file and link below a folder, with what it holds; but a project's logs, which tell of refusals."""
+    """Each file and link below a folder with what it holds; not a project's logs: they tell of refusals."""
     return {
-        path.relative_to(folder): os.readlink(path) if path.is_symlink() else path.read_bytes()
+        path.relative_to(folder): path.readlink() if path.is_symlink() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if (path.is_symlink() or path.is_file()) and path.parent.name != "logs"
     }

@@ -12,6 +12,7 @@ from small import small_project
 from clisc_engine import limits
 
 RUN = [sys.executable, "-m", "clisc_cli"]
+PACKAGES = os.pathsep.join(path for path in sys.path if path)
 ULIMIT = 'ulimit "$1" "$2" && shift 2 && exec "$@"'
 
 
@@ -24,14 +25,14 @@ def project(data, tmp_path_factory):
 def shell(script, *arguments, **environment):
     """Run a script of the shell with these arguments; ``$@`` is clisc with them."""
     command = ["bash", "-c", script, "bash", *RUN, *map(str, arguments)]
-    where = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    where = {**os.environ, "PYTHONPATH": PACKAGES, **environment}
     return subprocess.run(command, capture_output=True, encoding="utf-8", env=where, check=False)
 
 
 def limited(option, value, *arguments):
     """Run clisc under a limit of the shell."""
     command = ["bash", "-c", ULIMIT, "bash", option, str(value), *RUN, *map(str, arguments)]
-    where = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    where = {**os.environ, "PYTHONPATH": PACKAGES, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, encoding="utf-8", env=where, check=False)
 
 
@@ -47,7 +48,7 @@ def limited(option, value, *arguments):
     ],
     ids=["head", "nobody reads", "stdout closed", "both closed", "all closed", "stderr full"],
 )
-@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("config", "show")])
+@pytest.mark.parametrize("arguments", [("status",), ("config", "show", "--json")])
 def test_output_that_nobody_takes_is_no_fault(project, script, codes, arguments):
     shown = shell(script, *arguments, project)
     assert shown.returncode in codes and shown.stderr == ""
@@ -84,7 +85,7 @@ def test_an_error_keeps_its_code_whatever_the_streams(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
-@pytest.mark.parametrize("megabytes", [100, 700, 1500])
+@pytest.mark.parametrize("megabytes", [100, 1500])
 def test_too_small_an_address_space_is_named(project, data, tmp_path, megabytes):
     image = data / "images" / "p0_flair.nii.gz"
     for arguments in (
@@ -99,7 +100,7 @@ def test_too_small_an_address_space_is_named(project, data, tmp_path, megabytes)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
-@pytest.mark.parametrize(("option", "value"), [("-n", 8), ("-f", 4)])
+@pytest.mark.parametrize(("option", "value"), [("-n", 4), ("-f", 4)])
 def test_other_limits_are_named(data, tmp_path, option, value):
     shown = limited(option, value, "init", tmp_path / "p", "--images", data / "images", "--weights", "tiny")
     assert shown.returncode == 3, shown.stderr
@@ -151,9 +152,8 @@ def test_other_errors_are_none_of_limits(error):
 )
 def test_no_case_is_not_every_case(clisc, project, name, wrong):
     before = (project / "clisc.toml").read_bytes()
-    for further in ((), ("--force",), ("--set", "amda.t=3")):
-        shown = clisc(name, project, *wrong, *further)
-        assert shown.code == 2 and shown.out == ""
+    shown = clisc(name, project, *wrong, "--force", "--set", "amda.t=3")
+    assert shown.code == 2 and shown.out == ""
     assert (project / "clisc.toml").read_bytes() == before
 
 
@@ -191,10 +191,11 @@ def test_a_folder_that_is_gone_is_said(project, tmp_path):
 
 def test_neither_a_home_nor_a_folder_for_temporary_files_is_needed(project, tmp_path):
     (tmp_path / "read-only").mkdir(mode=0o500)
-    for home in ("/nonexistent", str(tmp_path / "read-only")):
+    for command, home in (("label", "/nonexistent"), ("show", str(tmp_path / "read-only"))):
+        further = ("--device", "cpu") if command == "label" else ("p0",)
         shown = shell(
             'unset XDG_CACHE_HOME CLISC_MODELS; exec "$@"',
-            *("label", project, "--force", "--device", "cpu"),
+            *(command, project, *further),
             HOME=home,
             TMPDIR=str(tmp_path / "none"),
         )
