@@ -104,10 +104,15 @@ def main() -> None:
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     session = Session(stop=stop_on_signals())
-    with session.resources:
-        ending = _run(session, terminal, verbose)
-        ending = _with_fault_of_stdout(ending)
-        code, message = session.leave(ending.code, ending.message, derived=ending.derived)
+    code, message = 0, ""
+    try:
+        with session.resources:
+            ending = _with_fault_of_stdout(_run(session, terminal, verbose))
+            code, message = session.leave(ending.code, ending.message, derived=ending.derived)
+    except Exception as error:  # what was held cannot be given back
+        if not code:
+            ending = _what_it_means(error, "")
+            code, message = ending.code, ending.message
     if message:
         terminal.error(message)
     if session.place.count > 1:

@@ -100,7 +100,7 @@ def test_too_small_an_address_space_is_named(project, data, tmp_path, megabytes)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
-@pytest.mark.parametrize(("option", "value"), [("-n", 4), ("-f", 4)])
+@pytest.mark.parametrize(("option", "value"), [("-n", 6), ("-f", 4)])
 def test_other_limits_are_named(data, tmp_path, option, value):
     shown = limited(option, value, "init", tmp_path / "p", "--images", data / "images", "--weights", "tiny")
     assert shown.returncode == 3, shown.stderr
