@@ -114,10 +114,18 @@ def main() -> None:
             ending = _what_it_means(error, "")
             code, message = ending.code, ending.message
     if message:
-        terminal.error(message)
+        _tell(terminal, message)
     if session.place.count > 1:
         end_at_once(code)
     sys.exit(code)
+
+
+def _tell(terminal: Terminal, message: str) -> None:
+    """The error; without colours where there is neither memory nor a file left to load them."""
+    try:
+        terminal.error(message)
+    except (OSError, MemoryError, ImportError):
+        sys.stderr.write(f"error: {message}\n")
 
 
 @dataclass(frozen=True)

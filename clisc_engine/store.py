@@ -213,7 +213,7 @@ def disk_faults(path: Path) -> Iterator[None]:
 
 
 def _advice(error: OSError) -> str:
-    if error.errno == errno.EFBIG and (limit := explain(error)):
+    if error.errno in {errno.EFBIG, errno.EMFILE} and (limit := explain(error)):
         return f"{limit} What was finished is kept."
     if error.errno in _FULL:
         return "Free some space, then run the same command again; what was finished is kept."
