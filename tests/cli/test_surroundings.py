@@ -12,7 +12,7 @@ from small import small_project
 from clisc_engine import limits
 
 RUN = [sys.executable, "-m", "clisc_cli"]
-PACKAGES = os.pathsep.join(path for path in sys.path if path)
+PACKAGES = str(Path(__file__).parents[2])
 ULIMIT = 'ulimit "$1" "$2" && shift 2 && exec "$@"'
 
 
