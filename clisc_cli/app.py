@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,8 +35,10 @@ from clisc_cli.commands import (
 from clisc_cli.console import Terminal
 from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
+from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError, Stopped
 from clisc_engine.launch import rank_info
+from clisc_engine.limits import Reserve, explain, too_little_memory
 from clisc_engine.ranks import Ending
 
 app = typer.Typer(
@@ -98,24 +101,43 @@ def _root(
 
 def main() -> None:
     """Run the app; turn errors into one message and the documented exit code."""
-    _print_what_the_locale_can()
+    open_what_is_closed()
+    be_patient()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
     session = Session(stop=stop_on_signals())
-    with session.resources:
-        ending = session.leave(_run(session, terminal, verbose))
+    ending = Ending()
+    try:
+        with session.resources:
+            ending = session.leave(_with_fault_of_stdout(_run(session, terminal, verbose)))
+    except Exception as error:  # what was held cannot be given back
+        if not ending.code:
+            ending = _what_it_means(error, "")
     if ending.message:
-        with suppress(OSError):  # a stderr that takes nothing hides no exit code
-            terminal.error(ending.message)
+        _tell(terminal, ending.message)
     session.close(ending.code)
 
 
+def _tell(terminal: Terminal, message: str) -> None:
+    """The error; without colours where there is neither memory nor a file left to load them."""
+    try:
+        terminal.error(message)
+    except (OSError, MemoryError, ImportError):
+        with suppress(OSError):  # a stderr that takes nothing hides no exit code
+            sys.stderr.write(f"error: {message}\n")
+
+
 def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
+    reserve = Reserve()
     try:
         session.info = rank_info()
         if session.info.rank:
             fall_silent()
+        if wrong := _empty_argument():
+            return Ending(2, wrong)
+        if wrong := too_little_memory():
+            return Ending(BadInput.exit_code, wrong)
         app(prog_name="clisc", obj=session)
     except SystemExit as leave:
         return Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
@@ -123,15 +145,26 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
         message = "Interrupted; what was finished is kept. Run the same command to go on."
         return Ending(Stopped.exit_code, message)
     except Exception as error:
+        used_up = reserve.release()
         if verbose:
             terminal.console.print_exception()
-        return _what_it_means(error)
+        return _what_it_means(error, used_up)
+    finally:
+        reserve.release()
     return Ending()
 
 
-def _what_it_means(error: Exception) -> Ending:
+def _what_it_means(error: Exception, used_up: str) -> Ending:
+    """``used_up`` is what to say when there was no memory left, which leads to errors of any kind."""
     if isinstance(error, CliscError):
         return Ending(error.exit_code, str(error))
+    if limit := explain(error) or used_up:
+        return Ending(BadInput.exit_code, f"{limit} What was finished is kept.")
+    if _lost_its_folder():
+        return Ending(
+            BadInput.exit_code,
+            "The folder in which clisc was called is gone; change into one that is there.",
+        )
     if isinstance(error, OSError):
         return Ending(
             BadInput.exit_code,
@@ -149,10 +182,35 @@ def _what_it_means(error: Exception) -> Ending:
     )
 
 
-def _print_what_the_locale_can() -> None:
-    """Batch jobs often run in the C locale: a letter that it lacks must not end a command."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+def _lost_its_folder() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
+
+
+def _with_fault_of_stdout(ending: Ending) -> Ending:
+    """The ending, or if all went well but the result could not be shown, that."""
+    fault = fault_of_stdout()
+    if fault is None or ending.code:
+        return ending
+    return Ending(
+        BadInput.exit_code,
+        f"Cannot write the result to stdout: {fault.strerror}. What was to be done is done.",
+    )
+
+
+def _empty_argument() -> str:
+    """What is wrong with ``--cases ''`` and the like, empty when no argument is."""
+    for index, argument in enumerate(sys.argv[1:], start=1):
+        where = f"after {sys.argv[index - 1]}" if index > 1 else "the first"
+        if re.fullmatch(r"--[\w-]+=\s*", argument):
+            where = argument
+        elif argument.strip():
+            continue
+        return f"An argument is empty ({where}); was a variable of the shell not set?"
+    return ""
 
 
 def _configure_logging(verbose: bool) -> None:

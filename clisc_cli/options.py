@@ -35,9 +35,37 @@ Directory = Annotated[
     ),
 ]
 
+
+def some_names(value: list[str] | None) -> list[str] | None:
+    """The values of ``--cases`` again: each names a case, for none would mean all.
+
+    Raises:
+        BadParameter: for one that does not.
+    """
+    if any(not text.replace(",", " ").strip() for text in value or ()):
+        raise typer.BadParameter("names no case; leave it out to take all", param_hint="--cases")
+    return value
+
+
+def some_splits(value: str | None) -> str | None:
+    """The value of ``--splits`` again: it names a split.
+
+    Raises:
+        BadParameter: when it does not.
+    """
+    if value is not None and not value.replace(",", " ").strip():
+        raise typer.BadParameter("names no split; leave it out to take all", param_hint="--splits")
+    return value
+
+
 Splits = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Only these splits, e.g. train or train,test.", show_default=False),
+    typer.Option(
+        metavar="LIST",
+        help="Only these splits, e.g. train or train,test.",
+        callback=some_splits,
+        show_default=False,
+    ),
 ]
 
 Channel = Annotated[
@@ -109,6 +137,7 @@ class RunOptions:
             "--cases",
             metavar="NAMES",
             help="Only these cases (commas).",
+            callback=some_names,
             autocompletion=case_names,
         ),
     ] = field(default_factory=list)

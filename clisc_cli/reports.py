@@ -37,16 +37,21 @@ def fail_if_cases_failed(
 
     Raises:
         CasesFailed: with the hint.
+        BadInput: when none could be done for want of memory, or another limit of the process.
     """
-    from clisc_engine.errors import CasesFailed
+    from clisc_engine.errors import BadInput, CasesFailed
+    from clisc_engine.limits import explain
 
     terminal = Terminal(quiet=options.quiet)
     for name, message in failed.items():
         terminal.warn(f"{name}: {message}")
+    limit = next((told for message in failed.values() if (told := explain(RuntimeError(message)))), "")
+    if limit and not others:
+        raise BadInput(f"{stage}: no case could be done. {limit}")
     if failed:
         raise CasesFailed(
             f"{stage}: {len(failed)} of {len(failed) + others} cases failed; the others are kept. "
-            f"Mend the cause and run it again{hint}."
+            f"Mend the cause and run it again{hint}. {limit}".rstrip()
         )
 
 

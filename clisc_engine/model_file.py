@@ -14,7 +14,6 @@ from clisc_engine import __version__
 from clisc_engine.errors import BadInput
 from clisc_engine.settings import ImageSettings, UnetSettings
 from clisc_engine.settings_keys import validate
-from clisc_engine.store import write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -55,20 +54,12 @@ class ModelCard:
     note: str = "Trained on pseudo-labels. Research software, not a medical device."
 
 
-def write_model(path: Path, card: ModelCard, tensors: dict[str, torch.Tensor]) -> None:
-    """Write a model file; it appears whole or not at all.
-
-    Raises:
-        BadInput: when the place cannot be written.
-    """
+def model_bytes(card: ModelCard, tensors: dict[str, torch.Tensor]) -> bytes:
+    """A model as the bytes of its file."""
     import safetensors.torch
 
     values = {**asdict(card), "image": card.image.model_dump(), "unet": card.unet.model_dump()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)}))
-    except OSError as error:
-        raise BadInput(f"Cannot write {path}: {error.strerror}.") from None
+    return safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)})
 
 
 def read_card(path: Path) -> ModelCard:

@@ -26,6 +26,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine import __version__
 from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.limits import explain
 from clisc_engine.reading import holds_files, is_there, read_if_there, reading
 
 SEAL = "clisc"
@@ -243,6 +244,8 @@ def disk_faults(path: Path) -> Iterator[None]:
 
 
 def _advice(error: OSError) -> str:
+    if error.errno in {errno.EFBIG, errno.EMFILE} and (limit := explain(error)):
+        return f"{limit} What was finished is kept."
     if error.errno in _FULL:
         return "Free some space, then run the same command again; what was finished is kept."
     if error.errno in _FORBIDDEN:

@@ -149,12 +149,17 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     Raises:
         DiskFault: when the disk does not take it.
     """
+    write_atomically(path, table_bytes(columns, rows))
+
+
+def table_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """A table as the bytes of its file."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: cell(value) for name, value in row.items()})
-    write_atomically(path, text.getvalue().encode("utf-8", errors="replace"))
+    return text.getvalue().encode("utf-8", errors="replace")
 
 
 def cell(value: object) -> object:

@@ -11,6 +11,7 @@ from clisc_cli.commands.predict import Network
 from clisc_cli.completion import masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ def masks(
 
     Example: clisc export masks glioma -o masks --splits test
     """
+    from clisc_engine.imaging.casefiles import ENDINGS
     from clisc_engine.stages.export import export_masks
 
+    folder(out, ENDINGS)
     project = options.open_project(directory)
     _warn_if_stale(project, kind, options)
     show_report(export_masks(project, kind, out, options.control(chosen_splits(splits))), options)
@@ -79,16 +82,17 @@ def nnunet(
     """
     from clisc_engine.stages.export_nnunet import export_nnunet
 
+    folder(out)
     project = options.open_project(directory)
     _warn_if_stale(project, kind, options)
-    report, folder = export_nnunet(
+    report, made = export_nnunet(
         project, kind, out, options.control(), number=number, name=name, stored_images=stored_images
     )
     dropped = f", {len(report.fresh)} that S3F dropped left out" if report.fresh else ""
     if options.json_:
-        print_json({"folder": str(folder), "cases": report.done, "dropped": report.fresh})
+        print_json({"folder": str(made), "cases": report.done, "dropped": report.fresh})
     else:
-        result_console().print(f"{folder}: {len(report.done)} cases{dropped}", markup=False)
+        result_console().print(f"{made}: {len(report.done)} cases{dropped}", markup=False)
         options.terminal().say(f"Next: nnUNetv2_plan_and_preprocess -d {number} --verify_dataset_integrity")
 
 
@@ -106,6 +110,7 @@ def tables(
     from clisc_engine.project import open_project
     from clisc_engine.stages.export import export_tables
 
+    folder(out)
     written = [str(path) for path in export_tables(open_project(directory), out)]
     if json_:
         print_json({"files": written})
@@ -132,8 +137,7 @@ def model(
     from clisc_engine.project import open_project
     from clisc_engine.stages.prediction import export_model
 
-    if out.suffix != ENDING:
-        raise typer.BadParameter(f"the file's name must end in {ENDING}", param_hint="--out")
+    file_of_kind(out, (ENDING,), "a model")
     card = export_model(open_project(directory), network, out)
     if json_:
         print_json({"file": str(out), "network": card.network, "fingerprint": card.fingerprint})

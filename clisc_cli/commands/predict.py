@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,10 +10,11 @@ import typer
 
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Channel, Precision, RunOptions
+from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
 
 if TYPE_CHECKING:
-    from clisc_engine.imaging.casefiles import CaseFiles
+    from clisc_engine.control import Control
     from clisc_engine.stages.prediction import FileSegmenter
 
 Network = Annotated[
@@ -43,7 +44,12 @@ def command(
     allow_skull: Annotated[
         bool, typer.Option("--allow-skull", help="Go on with volumes that look not skull-stripped.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Remake masks that are up to date.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Remake masks that are up to date; replace those that clisc did not write."
+        ),
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; tracebacks.")] = False,
@@ -55,11 +61,17 @@ def command(
 
     Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict brain.clisc new -o masks
     """
-    from clisc_engine.errors import CasesFailed
-    from clisc_engine.imaging.casefiles import ENDINGS
-    from clisc_engine.stages.prediction import open_segmenter
+    from clisc_engine.errors import BadInput, CasesFailed
+    from clisc_engine.imaging.casefiles import ENDINGS, WRITTEN
+    from clisc_engine.stages.prediction import inputs_behind
     from clisc_engine.stages.prediction_files import find_images, predict_files
 
+    to_a_file = out.name.lower().endswith(ENDINGS)
+    not_an_input(out, [path for path in (source, *images) if path.is_file()])
+    if to_a_file:
+        file_of_kind(out, WRITTEN, "a mask")
+    else:
+        folder(out)
     options = RunOptions(
         context,
         device=device,
@@ -71,18 +83,23 @@ def command(
     )
     options.session().join()
     control = options.control()
-    found = find_images(images, channel)
-    segmenter = open_segmenter(source, network, control)
-    if allow_skull:
-        image = segmenter.card.image.model_copy(update={"allow_skull": True})
-        segmenter = replace(segmenter, card=replace(segmenter.card, image=image))
-    if out.name.lower().endswith(ENDINGS):
-        if len(found) != 1:
-            raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
-        if control.ranks.rank == 0:
-            _predict_one(segmenter, found[0], out, probabilities, options)
+    ask = _Asked(source, network, allow_skull, probabilities, options, control)
+    if to_a_file:
+        _predict_one(ask, images, channel, out)
         return
-    report, entries = predict_files(segmenter, found, out, control, probabilities=probabilities)
+    unnamed: dict[Path, str] = {}
+    found = find_images(images, channel, unnamed)
+    if not found:
+        raise BadInput(" ".join(unnamed.values()))
+    report, entries = predict_files(
+        ask.segmenter(),
+        found,
+        out,
+        control,
+        probabilities=probabilities,
+        inputs=inputs_behind(source),
+    )
+    report.failed |= {str(path): why for path, why in unnamed.items()}
     if json_:
         print_json({**asdict(report), "out": str(out), "cases": entries})
     else:
@@ -90,27 +107,58 @@ def command(
             _line(out / entry["mask"], entry["volume_ml"], name)
         result_console().print(summary(report, dry_run=False), markup=False)
     for name, message in report.failed.items():
-        options.terminal().warn(f"{name}: {message}")
+        options.terminal().warn(message if message.startswith(name) else f"{name}: {message}")
     if report.failed:
+        count = len(found) + len(unnamed)
         raise CasesFailed(
-            f"{len(report.failed)} of {len(found)} volumes failed; the masks of the others are in {out}."
+            f"{len(report.failed)} of {count} volumes failed; the masks of the others are in {out}."
         )
 
 
-def _predict_one(
-    segmenter: FileSegmenter, case: CaseFiles, out: Path, probabilities: bool, options: RunOptions
-) -> None:
-    from clisc_engine.stages.prediction_files import write_prediction
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for on the line."""
 
-    prediction = segmenter.predict(case.image, case.channel)
-    probability = None
-    if probabilities:
-        stem, dot, ending = out.name.partition(".")
-        probability = out.with_name(f"{stem}_probability{dot}{ending}")
-    write_prediction(prediction, out, probability)
+    source: Path
+    network: str
+    allow_skull: bool
+    probabilities: bool
+    options: RunOptions
+    control: Control
+
+    def segmenter(self) -> FileSegmenter:
+        from clisc_engine.stages.prediction import open_segmenter
+
+        segmenter = open_segmenter(self.source, self.network, self.control)
+        if not self.allow_skull:
+            return segmenter
+        image = segmenter.card.image.model_copy(update={"allow_skull": True})
+        return replace(segmenter, card=replace(segmenter.card, image=image))
+
+
+def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path) -> None:
+    """One mask, of the file name that was given."""
+    from clisc_engine.stages.prediction import inputs_behind
+    from clisc_engine.stages.prediction_files import (
+        find_the_image,
+        outputs_of_one,
+        predict_file,
+        probability_beside,
+    )
+
+    found = find_the_image(images, channel)
+    if len(found) != 1:
+        raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
+    (case,) = found
+    not_an_input(out, [case.image])
+    if ask.control.ranks.rank:
+        return
+    outputs = outputs_of_one(case, inputs_behind(ask.source), force=ask.control.force)
+    outputs.check([out, probability_beside(out)] if ask.probabilities else [out])
+    prediction = predict_file(ask.segmenter(), case, out, outputs, probabilities=ask.probabilities)
     for note in prediction.notes:
-        options.terminal().say(note)
-    if options.json_:
+        ask.options.terminal().say(note)
+    if ask.options.json_:
         print_json(
             {"image": str(case.image), "mask": str(out), "volume_ml": round(prediction.volume_ml, 3)}
         )

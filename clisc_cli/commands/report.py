@@ -10,7 +10,8 @@ import typer
 
 from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import Directory
+from clisc_cli.options import Directory, some_names
+from clisc_cli.places import file_of_kind
 from clisc_cli.words import bytes_in_words
 
 
@@ -27,6 +28,7 @@ def command(
             "--cases",
             metavar="NAMES",
             help="Show these cases (commas), not those chosen by result.",
+            callback=some_names,
             autocompletion=case_names,
             show_default=False,
         ),
@@ -48,10 +50,12 @@ def command(
     """
     from clisc_engine.control import Control, StopFlag
     from clisc_engine.project import open_project
-    from clisc_engine.report.write import Choice, write_report
+    from clisc_engine.report.write import PAGES, Choice, write_report
 
+    if out is not None:
+        file_of_kind(out, PAGES, "a page")
     project = open_project(directory)
-    named = tuple(name for text in cases or [] for name in text.split(",") if name)
+    named = tuple(name for text in cases or [] for name in text.split(",") if name.strip())
     terminal = Terminal(quiet=quiet)
     control = Control(progress=terminal, stop=context.ensure_object(StopFlag))
     path = out or project.results / "report.html"

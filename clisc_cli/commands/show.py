@@ -14,6 +14,7 @@ from clisc_cli.commands.status import CaseName, DirectoryOrCase
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
 from clisc_cli.options import project_and_case
+from clisc_cli.places import file_of_kind
 
 
 def command(
@@ -21,7 +22,9 @@ def command(
     case: CaseName = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="PNG to write; else results/<case>.png.", show_default=False),
+        typer.Option(
+            "--out", "-o", help="Picture (PNG, SVG, ...); else results/<case>.png.", show_default=False
+        ),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, max=40, help="How many slices.")] = 5,
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
@@ -35,19 +38,20 @@ def command(
 
     Example: clisc show glioma patient-007 -o patient-007.png
     """
-    from clisc_engine.stages.show import case_picture, draw_case, save_figure
+    from clisc_engine.stages.show import PICTURES, show_case
 
+    if out is not None:
+        file_of_kind(out, PICTURES, "a picture")
     project, name = project_and_case(directory, case)
     if name is None:
         raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
-    picture = case_picture(project, name, rows)
     path = out or project.results / f"{name}.png"
-    save_figure(draw_case(picture, project.settings.weights), path)
+    picture = show_case(project, name, rows, path)
     if json_:
         print_json({"file": str(path), "slices": picture.chosen})
         return
     result_console().print(str(path), markup=False, soft_wrap=True)
-    if sys.stdout.isatty() and not quiet:
+    if sys.stdout.isatty() and not quiet and path.suffix.lower() == ".png":
         columns = shutil.get_terminal_size().columns
         sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))
     if picture.masks and "masks/round2" not in picture.masks:

@@ -9,7 +9,15 @@ from pathlib import Path
 from clisc_engine.case_names import normal
 from clisc_engine.imaging.pairs import HEADERS, VOXELS
 
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", *HEADERS, *VOXELS)
+WRITTEN = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Endings of the image files that clisc writes."""
+
+ENDINGS = (*WRITTEN, *HEADERS, *VOXELS)
+"""Endings of those that it reads, DICOM apart."""
+
+BARE_HEADERS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
+"""Endings of files without voxels, and those of the files beside them that have the voxels."""
+
 FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair)$", re.IGNORECASE)
 MASK = re.compile(
     r"[-_]((?:tumou?r[-_])?(?:seg|segm|segmentation|mask|labels?)|reference|dseg)$", re.IGNORECASE
@@ -55,3 +63,10 @@ def without_ending(path: Path) -> str:
     """A file's name without its image format."""
     name = normal(path.name)
     return next((name[: -len(end)] for end in (*ENDINGS, ".dcm") if name.lower().endswith(end)), name)
+
+
+def ending_of(path: Path) -> str:
+    """A file's ending as it stands in its name; that of an image whole, e.g. ``.NII.gz``."""
+    lower = path.name.lower()
+    length = next((len(end) for end in ENDINGS if lower.endswith(end)), len(path.suffix))
+    return path.name[len(path.name) - length :]

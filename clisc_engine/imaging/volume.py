@@ -12,6 +12,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.casefiles import BARE_HEADERS, ending_of
 from clisc_engine.imaging.dicom import is_dicom_file, read_dicom
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
 from clisc_engine.imaging.headers import channel_of, check_claim, check_grid
@@ -66,14 +67,17 @@ def read_voxels(path: Path, channel: int | None = None) -> Volume:
 
 
 def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
-    """Write (Z, Y, X) voxels on a grid; the format follows the file's ending.
+    """Write (Z, Y, X) voxels on a grid; the format follows the file's ending, in capitals or not.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all; but a bare header names the file of its voxels, so both are
+    written where they belong.
     """
     if is_half(path):
         raise BadInput(f"Cannot write {path}: clisc writes NIfTI as one file; name it .nii.gz or .nii.")
-    suffix = "".join(path.suffixes[-2:]) if path.name.lower().endswith(".gz") else path.suffix
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix.lower()}")
+    ending = ending_of(path).lower()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial{ending}")
+    if ending in BARE_HEADERS:
+        beside = path
     try:
         if is_nifti(path):
             write_nifti(beside, array, geometry)
@@ -85,7 +89,8 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
     except RuntimeError as error:
         raise BadInput(f"Cannot write {path}: {reason(error)}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside != path:
+            beside.unlink(missing_ok=True)
 
 
 def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:

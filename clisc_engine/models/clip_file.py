@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput
-from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, models_folder, sha256_of
+from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, home, models_folder, sha256_of
 
 
 def clip_digest(model: str, pretrained: str) -> str:
@@ -84,7 +84,7 @@ def _by_their_name(config: Mapping[str, Any]) -> list[Path]:
     found: list[Path] = []
     if url := config.get("url"):
         published = str(url).rsplit("/", 1)[-1]
-        found += [models_folder() / published, Path.home() / ".cache" / "clip" / published]
+        found += [models_folder() / published, home() / ".cache" / "clip" / published]
     if hub := str(config.get("hf_hub") or "").rstrip("/"):
         found += _hub_cache(hub)
     return found

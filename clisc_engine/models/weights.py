@@ -131,8 +131,16 @@ def models_folder() -> Path:
     """Where full-size weights are kept: ``$CLISC_MODELS``, else the user's cache folder."""
     if named := os.environ.get("CLISC_MODELS"):
         return Path(named)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
     return cache / "clisc" / "models"
+
+
+def home() -> Path:
+    """The user's folder; a user of a container may have none, then one that is not there."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def bundled(name: str) -> Path:
@@ -244,6 +252,6 @@ def _sha256(path: str, _size: int, _time: int) -> str:
 
 
 def _torch_cache() -> Path:
-    home = os.environ.get("TORCH_HOME")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(home) if home else cache / "torch") / "hub" / "checkpoints"
+    named = os.environ.get("TORCH_HOME")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
+    return (Path(named) if named else cache / "torch") / "hub" / "checkpoints"

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.inputs import Inputs
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.products.graph import STEPS
 from clisc_engine.project import Project
 from clisc_engine.report import charts, tables
@@ -24,8 +26,10 @@ from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.layers import LAYERS
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
 from clisc_engine.stages.show import case_picture
-from clisc_engine.store import write_atomically
 from clisc_engine.words import seconds_in_words
+
+PAGES = (".html", ".htm")
+"""Endings of a report's file."""
 
 SLICES = 3
 """Slices of a pictured case."""
@@ -77,9 +81,11 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
     Cases whose arrays cannot be read, e.g. since they are just being made, are left out and named.
 
     Raises:
-        BadInput: when a named case does not exist.
+        BadInput: when a named case does not exist; or there is a file that clisc did not write.
         DiskFault: when the disk does not take the file.
     """
+    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
+    outputs.check([path])
     story = gather(project)
     splits = {case.info.name: case.info.split for case in project.cases()}
     pictured, viewed = chosen_cases(story, list(splits), choice)
@@ -98,8 +104,7 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
         control.progress.advance(name)
     control.progress.end()
     page = render(story, splits, shown, failed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, page)
+    outputs.put_bytes(path, page, Made("report", {"project": str(project.root.absolute())}))
     in_pictures = [case.name for case in shown if _is_pictured(case)]
     in_viewer = [case.name for case in shown if _is_viewed(case)]
     return Written(path, len(page), in_pictures, in_viewer, failed)

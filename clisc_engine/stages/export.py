@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import write_mask
+from clisc_engine.inputs import Inputs
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.products.kinds import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project import CaseArrays, Project
@@ -21,10 +23,13 @@ from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
 from clisc_engine.stages.survey import survey
 from clisc_engine.stages.unet_prediction import predict_cases
-from clisc_engine.tables import write_table
+from clisc_engine.tables import table_bytes
 
 NETWORKS = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
 """Masks that a network predicts: they are made where they are lacking."""
+
+WAY_OUT = "Choose another folder with -o, or replace masks that are no inputs or references with --force."
+TABLES_WAY_OUT = "Choose another folder with -o, or move them away."
 
 
 def export_masks(project: Project, masks: str, out: Path, control: Control) -> Report:
@@ -32,18 +37,21 @@ def export_masks(project: Project, masks: str, out: Path, control: Control) -> R
 
     Raises:
         MissingStage: when no case has such masks.
-        BadInput: when the project knows no masks of this name.
+        BadInput: when the project knows no masks of this name; or, before anything is made, naming the
+            files in the way that clisc did not write.
     """
     started = time.monotonic()
     report = Report("export masks")
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
+    outputs.check(out / _file_name(case) for case in cases_to_come(project, masks, control))
     cases = cases_with_masks(project, masks, control)
-    out.mkdir(parents=True, exist_ok=True)
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()
         placement = Placement.from_dict(case.info.placement)
         mask = restore(case.read(f"masks/{masks}"), placement)
-        write_mask(out / f"{case.info.name}_seg.nii.gz", mask, placement.source)
+        write = partial(write_mask, mask=mask, geometry=placement.source)
+        outputs.put(out / _file_name(case), write, Made("mask", mask_made_from(case, masks)))
         report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
@@ -81,6 +89,24 @@ def cases_with_masks(project: Project, masks: str, control: Control) -> list[Cas
     return having
 
 
+def mask_made_from(case: CaseArrays, masks: str) -> dict[str, str]:
+    """What a case's exported mask comes from: the image, the array, and what made it."""
+    seal = case.seal(f"masks/{masks}")
+    made = {} if seal is None else {"fingerprint": seal.fingerprint}
+    return {"image": case.info.sha256, "array": f"masks/{masks}", **made}
+
+
+def cases_to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]:
+    """The cases whose masks `cases_with_masks` will give, told before any is made."""
+    everyone = project.cases(control.splits)
+    chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
+    return [case for case in chosen if masks in NETWORKS or case.seal(f"masks/{masks}") is not None]
+
+
+def _file_name(case: CaseArrays) -> str:
+    return f"{case.info.name}_seg.nii.gz"
+
+
 def stale_steps(project: Project, masks: str) -> list[str]:
     """The steps behind ``masks/<masks>`` whose results are not what the settings now ask for."""
     array = f"masks/{masks}"
@@ -98,20 +124,27 @@ def export_tables(project: Project, out: Path) -> list[Path]:
 
     Raises:
         MissingStage: when nothing has been labelled yet.
+        BadInput: naming the files in the way that clisc did not write.
     """
     labelled = [case for case in project.cases() if case.seal(LABELS) is not None]
     if not labelled:
         raise MissingStage(f"No case has {LABELS} yet; run `clisc {MADE_BY[LABELS]}` first.")
-    out.mkdir(parents=True, exist_ok=True)
+    copied = {
+        out / f"evaluation-{name}": project.results / name
+        for name in ("rows.csv", "groups.csv", "cases.csv")
+        if (project.results / name).is_file()
+    }
+    outputs = Outputs(Inputs.of_project(project), TABLES_WAY_OUT)
+    outputs.check([out / "slices.csv", out / "cases.csv", *copied])
     slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
-    write_table(out / "slices.csv", list(slices[0]), slices)
-    write_table(out / "cases.csv", list(cases[0]), cases)
-    written = [out / "slices.csv", out / "cases.csv"]
-    for name in ("rows.csv", "groups.csv", "cases.csv"):
-        if (project.results / name).is_file():
-            shutil.copyfile(project.results / name, out / f"evaluation-{name}")
-            written.append(out / f"evaluation-{name}")
-    return written
+    tables = {
+        out / "slices.csv": table_bytes(list(slices[0]), slices),
+        out / "cases.csv": table_bytes(list(cases[0]), cases),
+        **{path: source.read_bytes() for path, source in copied.items()},
+    }
+    for path, data in tables.items():
+        outputs.put_bytes(path, data, Made("table", {"project": str(project.root.absolute())}))
+    return list(tables)
 
 
 def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 from clisc_engine.control import Control
@@ -14,14 +15,19 @@ from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Volume
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
+from clisc_engine.inputs import Inputs
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.runner import Report
 from clisc_engine.stages import s3f_table
-from clisc_engine.stages.export import cases_with_masks
+from clisc_engine.stages.export import cases_to_come, cases_with_masks, mask_made_from
 from clisc_engine.stages.importing import hash_of
-from clisc_engine.store import write_atomically
 
 ENDING = ".nii.gz"
+DESCRIPTION = "dataset.json"
+PARTS = ("imagesTr", "labelsTr", "imagesTs")
+
+WAY_OUT = "Choose another --id or --name, or replace files that are no inputs or references with --force."
 
 
 def export_nnunet(
@@ -36,6 +42,9 @@ def export_nnunet(
 ) -> tuple[Report, Path]:
     """Write ``Dataset<number>_<name>`` below ``out``; its dataset.json comes last.
 
+    What a call that broke off left there is written again, and taken out where it is no part any more;
+    with the control's force so is a whole data set.
+
     Train and valid cases with the masks become ``imagesTr`` and ``labelsTr``, test cases ``imagesTs``.
     Train cases that S3F dropped are left out when the masks are round 1's, as `self-train` does.
 
@@ -49,36 +58,101 @@ def export_nnunet(
         stored_images: take the normalised images from the project instead of the source files.
 
     Raises:
-        BadInput: when a source file has moved or changed, or the folder is taken.
+        BadInput: when a source file has moved or changed, or the folder holds a data set, or files that
+            clisc did not write.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
     folder = out / f"Dataset{number:03d}_{name}"
-    if (folder / "dataset.json").exists():
-        raise BadInput(f"{folder} already holds a data set; remove it, or choose another --id or --name.")
+    if (folder / DESCRIPTION).exists() and not control.force:
+        raise BadInput(
+            f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
+            "--force."
+        )
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force, home=folder)
+    planned = [path for case in _to_come(project, masks, control) for path in _files(folder, case)]
+    outputs.check([*planned, folder / DESCRIPTION])
+    _check_others(folder, outputs, set(planned))
     report = Report("export nnunet")
     labelled = [c for c in cases_with_masks(project, masks, control) if c.info.split != "test"]
-    dropped = set(s3f_table.recorded(project)) - s3f_table.kept(project) if masks == "round1" else set()
+    dropped = _dropped(project, masks)
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
-    labelled = [case for case in labelled if case.info.name not in dropped]
-    tested = project.cases(("test",))
-    for part in ("imagesTr", "labelsTr", "imagesTs"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    control.progress.begin("export", len(labelled) + len(tested), "case")
-    for case in (*labelled, *tested):
+    chosen = [case for case in labelled if case.info.name not in dropped] + project.cases(("test",))
+    _make_room(folder, {path for case in chosen for path in _files(folder, case)}, outputs)
+    control.progress.begin("export", len(chosen), "case")
+    for case in chosen:
         control.check_stop()
-        images = folder / ("imagesTs" if case.info.split == "test" else "imagesTr")
-        volume = _image(case, stored_images)
-        write_image(images / f"{case.info.name}_0000{ENDING}", volume.array, volume.geometry)
-        if case.info.split != "test":
-            placement = Placement.from_dict(case.info.placement)
-            mask = restore(case.read(f"masks/{masks}"), placement)
-            write_mask(folder / "labelsTr" / f"{case.info.name}{ENDING}", mask, volume.geometry)
+        _write_case(case, masks, folder, outputs, stored_images)
         report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
-    _write_description(project, masks, folder, len(labelled))
+    count = sum(case.info.split != "test" for case in chosen)
+    outputs.put_bytes(folder / DESCRIPTION, _description(project, masks, count), Made("description"))
     return report, folder
+
+
+def _to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]:
+    """The cases that will be written, as far as that can be told before masks are made."""
+    dropped = _dropped(project, masks)
+    labelled = [case for case in cases_to_come(project, masks, control) if case.info.split != "test"]
+    return [c for c in labelled if c.info.name not in dropped] + project.cases(("test",))
+
+
+def _dropped(project: Project, masks: str) -> set[str]:
+    return set(s3f_table.recorded(project)) - s3f_table.kept(project) if masks == "round1" else set()
+
+
+def _files(folder: Path, case: CaseArrays) -> list[Path]:
+    """A case's image, and its label unless it is a test case."""
+    name = case.info.name
+    if case.info.split == "test":
+        return [folder / "imagesTs" / f"{name}_0000{ENDING}"]
+    return [folder / "imagesTr" / f"{name}_0000{ENDING}", folder / "labelsTr" / f"{name}{ENDING}"]
+
+
+def _volumes(folder: Path) -> list[Path]:
+    return sorted(path for part in PARTS for path in (folder / part).glob("*") if path.name[0] != ".")
+
+
+def _check_others(folder: Path, outputs: Outputs, planned: set[Path]) -> None:
+    """Refuse a folder with files that would become part of the data set though clisc did not write them.
+
+    Raises:
+        BadInput: naming the first.
+    """
+    others = [path for path in _volumes(folder) if path not in planned and not outputs.is_ours(path)]
+    if others:
+        raise BadInput(
+            f"{folder} holds files that clisc did not write, first of {len(others)} {others[0]}; choose "
+            "another --id or --name, or move them away."
+        )
+
+
+def _make_room(folder: Path, wanted: set[Path], outputs: Outputs) -> None:
+    """Take out what an earlier call left that is no part of this data set, its description first."""
+    outputs.remove(folder / DESCRIPTION)
+    for path in _volumes(folder):
+        if path not in wanted:
+            outputs.remove(path)
+    for part in PARTS:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+
+
+def _write_case(case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool) -> None:
+    volume = _image(case, stored_images)
+    image, *labels = _files(folder, case)
+    outputs.put(
+        image,
+        partial(write_image, array=volume.array, geometry=volume.geometry),
+        Made("image", {"image": case.info.sha256}),
+    )
+    for label in labels:
+        mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
+        outputs.put(
+            label,
+            partial(write_mask, mask=mask, geometry=volume.geometry),
+            Made("mask", mask_made_from(case, masks)),
+        )
 
 
 def _image(case: CaseArrays, stored: bool) -> Volume:
@@ -97,7 +171,7 @@ def _image(case: CaseArrays, stored: bool) -> Volume:
     return read_volume(path, case.info.channel)
 
 
-def _write_description(project: Project, masks: str, folder: Path, count: int) -> None:
+def _description(project: Project, masks: str, count: int) -> bytes:
     description = {
         "channel_names": {"0": "FLAIR"},
         "labels": {"background": 0, "tumour": 1},
@@ -107,4 +181,4 @@ def _write_description(project: Project, masks: str, folder: Path, count: int) -
         "licence": "as the images",
         "weights": project.settings.weights,
     }
-    write_atomically(folder / "dataset.json", json.dumps(description, indent=1).encode())
+    return json.dumps(description, indent=1).encode()

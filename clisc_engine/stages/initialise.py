@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,9 @@ from clisc_engine.words import listed
 
 __all__ = ["Imported", "Request", "initialise"]
 
+MOVING = "moving"
+"""In the staging folder, says that the store may already lie in the project's."""
+
 
 def initialise(request: Request, settings: Settings, control: Control) -> Imported:
     """Read, check, normalise and store every case; the project appears only when all is done.
@@ -64,10 +68,10 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
 def _first(request: Request, found: Found, settings: Settings, control: Control) -> Imported:
     """Make the project."""
     files = found.cases
-    if (request.root / STORE).exists() and not (request.root / STAGING / SETTINGS_FILE).exists():
+    if os.path.lexists(request.root / STORE) and not _is_on_its_way(request.root):
         raise BadInput(
-            f"{request.root} holds a store that has lost its {SETTINGS_FILE}; put that file back, or "
-            "choose another folder."
+            f"{request.root} holds a {STORE} without a {SETTINGS_FILE}. If it is a project's, put that "
+            "file back; else choose another folder."
         )
     doubles = find_doubles(files)
     splits = _splits(request, found, settings.seed, doubles)
@@ -126,10 +130,8 @@ def _staged(root: Path, settings: Settings, files: Sequence[CaseFiles]) -> Proje
     """The project under way; one left by an interrupted call with the same settings goes on."""
     staging = root / STAGING
     if (staging / SETTINGS_FILE).exists():
-        if (root / STORE).exists() and not (staging / STORE).exists():
-            (root / STORE).rename(
-                staging / STORE
-            )  # a call was killed while it moved its project into place
+        if _is_on_its_way(root) and (root / STORE).exists():
+            (root / STORE).rename(staging / STORE)
         left = open_project(staging)
         if left.settings == settings:
             for name in set(left.store.children("cases")) - {case.name for case in files}:
@@ -173,10 +175,18 @@ def _import_all(
 
 def _publish(staging: Path, root: Path) -> None:
     """Move the finished project into place, clisc.toml last: with it the project exists."""
-    shutil.rmtree(root / STORE, ignore_errors=True)
+    if os.path.lexists(root / STORE):
+        raise BadInput(f"{root / STORE} was made by somebody else meanwhile; choose another folder.")
+    write_atomically(staging / MOVING, b"")
     (staging / STORE).rename(root / STORE)
     write_atomically(root / SETTINGS_FILE, (staging / SETTINGS_FILE).read_bytes())
     clear_staging(root)
+
+
+def _is_on_its_way(root: Path) -> bool:
+    """Whether a call was killed while it moved its project into place: then the store there is its own."""
+    staging = root / STAGING
+    return (staging / MOVING).exists() and not (staging / STORE).exists()
 
 
 def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequence[str]]) -> dict[str, str]:

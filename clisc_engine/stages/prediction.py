@@ -16,10 +16,12 @@ from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.preprocess import restore
-from clisc_engine.model_file import ENDING, ModelCard, read_card, read_tensors, write_model
+from clisc_engine.inputs import Inputs
+from clisc_engine.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
 from clisc_engine.models.device import pick_device
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.project import Project, open_project
 from clisc_engine.settings import Settings
 from clisc_engine.stages.importing import read_normalised
@@ -100,6 +102,17 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
     return FileSegmenter(Segmenter(module.eval().to(device), card.unet, device, windows), card)
 
 
+def inputs_behind(source: Path) -> Inputs:
+    """What no prediction may take the place of: a model file, or what a project was made from.
+
+    Raises:
+        MissingStage: when there is neither.
+    """
+    if source.suffix == ENDING or source.is_file():
+        return Inputs([source])
+    return Inputs.of_project(open_project(source))
+
+
 def card_of(project: Project, network: str) -> ModelCard:
     """What a project's network would say of itself.
 
@@ -132,7 +145,15 @@ def card_of(project: Project, network: str) -> ModelCard:
 
 
 def export_model(project: Project, network: str, path: Path) -> ModelCard:
-    """Write a network of the project as one file that `open_segmenter` reads."""
+    """Write a network of the project as one file that `open_segmenter` reads.
+
+    Raises:
+        BadInput: when there is a file that clisc did not write.
+    """
+    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
+    outputs.check([path])
     card = card_of(project, network)
-    write_model(path, card, Checkpoint(project.checkpoints, network).tensors())
+    data = model_bytes(card, Checkpoint(project.checkpoints, network).tensors())
+    made_from = {"project": str(project.root.absolute()), "network": card.fingerprint}
+    outputs.put_bytes(path, data, Made("model", made_from))
     return card

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
+from clisc_engine.inputs import Inputs
+from clisc_engine.outputs import Made, Outputs
 from clisc_engine.products.kinds import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.project import CaseArrays, Project
 from clisc_engine.stages.measured import measured
 from clisc_engine.stages.prompt_sam import case_seed
 from clisc_engine.stages.sam_answers import region_of_interest, slice_prompts, without_sam
 from clisc_engine.stages.slices import windowed
-from clisc_engine.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,9 @@ COLOURS = {SAM_MASKS: "#35b8ff", ROUND1: "#ffd23f", ROUND2: "#ff4f8b"}
 REFERENCE = "#ffffff"
 """With these, any two layers stay apart for people with any colour-vision deficiency."""
 BOX = "#c9d3dc"
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
+"""Endings of the files that a picture can be written to."""
 
 
 @dataclass(frozen=True)
@@ -149,17 +153,32 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG; the file appears whole or not at all."""
+def show_case(project: Project, name: str, rows: int, path: Path) -> CasePicture:
+    """Draw a case into a file, whose ending says the format: one of `PICTURES`.
+
+    Raises:
+        BadInput: when there is no such case; or, before it is drawn, when there is a file that clisc did
+            not write.
+    """
+    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
+    outputs.check([path])
+    picture = case_picture(project, name, rows)
+    data = picture_bytes(draw_case(picture, project.settings.weights), path.suffix.lower())
+    made_from = {"case": name, "image": project.case(name).info.sha256}
+    outputs.put_bytes(path, data, Made("picture", made_from))
+    return picture
+
+
+def picture_bytes(figure: Figure, ending: str = ".png") -> bytes:
+    """A figure as the bytes of a file with one of the endings `PICTURES`."""
     import io
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    figure.savefig(buffer, format=ending.removeprefix("."), facecolor=figure.get_facecolor())
+    return buffer.getvalue()
 
 
 def _prompts(

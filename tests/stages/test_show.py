@@ -8,7 +8,7 @@ from small import run_stages, small_project
 from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.show import case_picture, chosen_slices, draw_case, save_figure
+from clisc_engine.stages.show import case_picture, chosen_slices, draw_case, show_case
 
 
 def titles(figure):
@@ -67,7 +67,7 @@ def test_slices_lie_where_the_regions_are():
 
 
 def test_the_file_is_a_png_with_something_on_it(finished, tmp_path):
-    save_figure(draw_case(case_picture(finished, "p1", 4), "tiny"), tmp_path / "deep" / "p1.png")
+    show_case(finished, "p1", 4, tmp_path / "deep" / "p1.png")
     with Image.open(tmp_path / "deep" / "p1.png") as image:
         assert image.format == "PNG" and min(image.size) > 300
         assert np.asarray(image.convert("L")).std() > 10

@@ -1,0 +1,71 @@
+"""Where results may go, as far as the command line alone shows: what is wrong there is wrong usage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import typer
+
+OTHER_KINDS = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".svg", ".pdf", ".webp"),
+    *(".html", ".htm", ".csv", ".tsv", ".json", ".txt", ".md", ".toml", ".xlsx", ".zip", ".gz", ".tar"),
+    *(".hdr", ".img", ".mgz", ".mgh", ".mnc", ".dcm", ".npy", ".npz", ".mat", ".stl", ".vtk"),
+    *(".clisc", ".pt", ".pth", ".safetensors"),
+)
+"""Endings of files that nobody gives to a folder."""
+
+
+def file_of_kind(out: Path, endings: Sequence[str], what: str) -> Path:
+    """The path again, if a file of one of these endings (in small letters) can be there.
+
+    Raises:
+        BadParameter: for another ending, a folder, or a place below a file.
+    """
+    if not out.name.lower().endswith(tuple(endings)):
+        named = " or ".join(endings) if len(endings) < 3 else f"one of {', '.join(endings)}"
+        raise _wrong(f"{what} is written here, so {out} must end in {named}")
+    if out.is_dir():
+        raise _wrong(f"{out} is a folder; name a file")
+    _check_above(out)
+    return out
+
+
+def folder(out: Path, endings: Sequence[str] = ()) -> Path:
+    """The path again, if a folder can be there.
+
+    Raises:
+        BadParameter: for a file, a place below a file, or the name of a file: with one of ``endings`` or
+            of another kind.
+    """
+    if out.is_dir():
+        return out
+    if out.exists():
+        raise _wrong(f"{out} is a file; name a folder")
+    if out.name.lower().endswith((*endings, *OTHER_KINDS)):
+        raise _wrong(f"{out} is the name of a file; name a folder")
+    _check_above(out)
+    return out
+
+
+def not_an_input(out: Path, inputs: Iterable[Path]) -> Path:
+    """The path again, if it is none of these files, nor another name of one.
+
+    Raises:
+        BadParameter: when it is one.
+    """
+    for path in inputs:
+        same = out.exists() and path.exists() and out.samefile(path)
+        if same or out.resolve() == path.resolve():
+            raise _wrong(f"{out} is the input {path}; name another file")
+    return out
+
+
+def _check_above(out: Path) -> None:
+    above = next((path for path in out.absolute().parents if path.exists()), None)
+    if above is not None and not above.is_dir():
+        raise _wrong(f"{above} is a file; nothing can be below it")
+
+
+def _wrong(text: str) -> typer.BadParameter:
+    return typer.BadParameter(text, param_hint="--out")
