@@ -22,7 +22,8 @@ from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.geometry import difference
 from clisc_engine.imaging.header import read_header
 from clisc_engine.imaging.preprocess import Placement, preprocess, restore, to_canonical_grid
-from clisc_engine.imaging.volume import read_mask, read_volume, write_image, write_mask
+from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.project import CaseInfo
 from clisc_engine.stages.importing import hash_of
 
