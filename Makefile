@@ -41,7 +41,7 @@ completions: setup
 	$(BIN)/python -m clisc_cli.completion completions
 
 docs: setup
-	$(BIN)/python -m clisc_engine.settings_page docs/settings.md
+	$(BIN)/python -m clisc_engine.settings.page docs/settings.md
 	$(BIN)/python -m clisc_engine.products.page docs/store.md
 
 # Hours on two cores; the new weights land in build/tiny for comparison with the bundled ones.

@@ -25,17 +25,18 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from clisc_engine.control import Control
 from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.imaging.volume import write_image
-from clisc_engine.presets import preset
 from clisc_engine.products.declared import ROWS
-from clisc_engine.project import CaseArrays, Project
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.store import Seal
 from clisc_engine.report.write import Choice, write_report
-from clisc_engine.stages import evaluation_tables, s3f_table
-from clisc_engine.stages.initialise import Request, initialise
-from clisc_engine.store import Seal
+from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.evaluation import tables as evaluation_tables
+from clisc_engine.stages.init import Request, initialise
+from clisc_engine.stages.s3f import table as s3f_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from browser import CHROMIUM, browser  # type: ignore[import-not-found]

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from clisc_engine.allocator import keep_freed_memory
+from clisc_engine.running.allocator import keep_freed_memory
 
 Action = Callable[[], object]
 SHAPES = ((2048, 2048, 2048), (4096, 768, 3072), (4096, 3072, 768))

@@ -18,12 +18,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clisc_engine.control import Control
-from clisc_engine.presets import preset
-from clisc_engine.project import Project, open_project
-from clisc_engine.settings_keys import with_changes
-from clisc_engine.stages.demo import make_data_set
-from clisc_engine.stages.initialise import Request, initialise
+from clisc_engine.importing.demo import make_data_set
+from clisc_engine.project.project import Project, open_project
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.init import Request, initialise
 
 STAGES = {"label": "labels/probability", "prompt-sam": "masks/sam"}
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

@@ -16,16 +16,16 @@ from segment_anything import SamPredictor, sam_model_registry
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate, randomise, seconds
 from benchmarks.projects import brain_box, project_of, sam_file
 from benchmarks.volumes import brain
-from clisc_engine.control import Control, Precision
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.imaging.window import equalise
 from clisc_engine.models import sam_attention
-from clisc_engine.models.device import autocast
 from clisc_engine.models.sam import load_sam
-from clisc_engine.settings import PromptSettings, WindowSettings
+from clisc_engine.running.control import Control, Precision
+from clisc_engine.running.device import autocast
+from clisc_engine.settings.schema import PromptSettings, WindowSettings
+from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.prompt_sam import open_sam
-from clisc_engine.stages.sam_answers import slice_prompts
-from clisc_engine.stages.slices import windowed
+from clisc_engine.stages.prompting.sam_masks import slice_prompts
 
 Slice: TypeAlias = npt.NDArray[np.uint8]
 CPU = torch.device("cpu")

@@ -16,17 +16,17 @@ from torch.nn import functional
 
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.volumes import brain
-from clisc_engine.control import Control
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import ClipModel
-from clisc_engine.presets import preset
-from clisc_engine.project import Project
-from clisc_engine.settings import NORMAL_PROMPT, TUMOUR_PROMPT, WindowSettings
+from clisc_engine.project.project import Project
+from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT, WindowSettings
 from clisc_engine.stages.cam import slice_maps
-from clisc_engine.stages.classifier_training import batch_norm_frozen
-from clisc_engine.stages.slices import windowed
+from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.classifier.training import batch_norm_frozen
 
 SLICES = 32
 CONTROL = Control(device="cpu")

@@ -12,12 +12,12 @@ import torch
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
-from clisc_engine.control import Control
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet
 from clisc_engine.products.kinds import UNET_ROUND1
-from clisc_engine.stages.unet_training import train_unet
+from clisc_engine.running.control import Control
+from clisc_engine.stages.unet.training import train_unet
 
 STEPS = 3
 CASES = 2

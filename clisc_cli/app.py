@@ -37,9 +37,9 @@ from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError, Stopped
-from clisc_engine.launch import rank_info
-from clisc_engine.limits import Reserve, explain, too_little_memory
-from clisc_engine.ranks import Ending
+from clisc_engine.files.limits import Reserve, explain, too_little_memory
+from clisc_engine.running.launch import rank_info
+from clisc_engine.running.ranks import Ending
 
 app = typer.Typer(
     name="clisc",
@@ -171,7 +171,7 @@ def _what_it_means(error: Exception, used_up: str) -> Ending:
             f"Cannot use {error.filename or 'the output'}: {error.strerror or error}. "
             "What was finished is kept; mend that and run the same command again.",
         )
-    from clisc_engine.doctor import diagnose
+    from clisc_engine.upkeep.doctor import diagnose
 
     if advice := diagnose(error):
         return Ending(BadInput.exit_code, f"{error}. {advice} `clisc doctor` examines this machine.")

@@ -19,8 +19,8 @@ SCRIPTS = {"bash": "clisc.bash", "zsh": "_clisc", "fish": "clisc.fish", "powersh
 
 def settings_and_values(incomplete: str) -> list[str]:
     """``KEY=`` for ``--set``, and after the equals sign the values that the key's declaration names."""
-    from clisc_engine.settings_help import choices
-    from clisc_engine.settings_keys import known_keys
+    from clisc_engine.settings.help import choices
+    from clisc_engine.settings.keys import known_keys
 
     key, equals, start = incomplete.partition("=")
     if not equals:
@@ -31,14 +31,14 @@ def settings_and_values(incomplete: str) -> list[str]:
 
 def setting_keys(incomplete: str) -> list[str]:
     """Keys of settings."""
-    from clisc_engine.settings_keys import known_keys
+    from clisc_engine.settings.keys import known_keys
 
     return [key for key in known_keys() if key.startswith(incomplete)]
 
 
 def projects_to_compare(incomplete: str) -> list[str]:
     """Names of presets; a shell adds the folders."""
-    from clisc_engine.presets import PRESETS
+    from clisc_engine.settings.presets import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]
 

@@ -19,8 +19,8 @@ from clisc_cli.console import LOG, Terminal
 from clisc_cli.session import Session
 
 if TYPE_CHECKING:
-    from clisc_engine.control import Control
-    from clisc_engine.project import Project
+    from clisc_engine.project.project import Project
+    from clisc_engine.running.control import Control
 
 Precision = Literal["32", "bf16", "16"]
 Split = Literal["train", "valid", "test"]
@@ -84,9 +84,9 @@ def project_and_case(directory: Path | None, case: str | None) -> tuple[Project,
     Raises:
         BadInput: when the project has no such case.
     """
-    from clisc_engine.case_names import normal
     from clisc_engine.errors import MissingStage
-    from clisc_engine.project import open_project
+    from clisc_engine.files.case_names import normal
+    from clisc_engine.project.project import open_project
 
     if directory is not None and case is None and not directory.is_dir():
         try:
@@ -173,8 +173,8 @@ class RunOptions:
     def hold(self, folder: Path) -> None:
         """Hold the project's lock until the command ends; a dry run takes none."""
         if not self.dry_run:
-            from clisc_engine.lock import hold
-            from clisc_engine.project import clear_staging
+            from clisc_engine.project.lock import hold
+            from clisc_engine.project.project import clear_staging
 
             flag = self.session().stop
             held = hold(
@@ -190,7 +190,7 @@ class RunOptions:
         """Keep a log of this run in the project; a dry run keeps none."""
         if not self.dry_run:
             from clisc_engine import __version__
-            from clisc_engine.run_log import run_log
+            from clisc_engine.running.run_log import run_log
 
             about = [shlex.join(sys.argv), f"clisc {__version__} on {platform.node()}"]
             name = "-".join(self.context.command_path.split()[1:])  # e.g. export-masks
@@ -200,16 +200,16 @@ class RunOptions:
 
     def changes(self) -> dict[str, Any]:
         """Settings changed by --set and --seed, by dotted key."""
-        from clisc_engine.settings_keys import parse_assignment
+        from clisc_engine.settings.keys import parse_assignment
 
         changes = dict(parse_assignment(text) for text in self.assignments)
         return changes if self.seed is None else {**changes, "seed": self.seed}
 
     def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
-        from clisc_engine.allocator import keep_freed_memory
-        from clisc_engine.case_names import normal
-        from clisc_engine.control import Control
+        from clisc_engine.files.case_names import normal
+        from clisc_engine.running.allocator import keep_freed_memory
+        from clisc_engine.running.control import Control
 
         keep_freed_memory()
         return Control(
@@ -231,7 +231,7 @@ class RunOptions:
 
         Rank 0 takes the lock for all ranks and writes the settings; the others open what it leaves.
         """
-        from clisc_engine.project import open_project
+        from clisc_engine.project.project import open_project
 
         root = open_project(directory).root
         ranks = self.session().join()
@@ -251,7 +251,7 @@ class RunOptions:
         return project
 
     def _changed(self, project: Project, changes: dict[str, Any], *, write: bool) -> None:
-        from clisc_engine.settings_keys import with_changes
+        from clisc_engine.settings.keys import with_changes
 
         settings = with_changes(project.settings, changes, "--set")
         if write:
@@ -263,7 +263,7 @@ class RunOptions:
         info = self.session().info
         if info.world_size == 1:
             return self.device
-        from clisc_engine.models.device import device_of_rank
+        from clisc_engine.running.device import device_of_rank
 
         return device_of_rank(self.device, info.local_rank)
 

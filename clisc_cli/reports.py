@@ -9,7 +9,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 
 if TYPE_CHECKING:
-    from clisc_engine.runner import Report
+    from clisc_engine.running.runner import Report
 
 
 def show_report(report: Report, options: RunOptions, *, silent: bool = False) -> None:
@@ -40,7 +40,7 @@ def fail_if_cases_failed(
         BadInput: when none could be done for want of memory, or another limit of the process.
     """
     from clisc_engine.errors import BadInput, CasesFailed
-    from clisc_engine.limits import explain
+    from clisc_engine.files.limits import explain
 
     terminal = Terminal(quiet=options.quiet)
     for name, message in failed.items():

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from clisc_engine.control import StopFlag
-from clisc_engine.launch import RankInfo
 from clisc_engine.products.graph import STEPS
-from clisc_engine.ranks import Ending, Ranks
+from clisc_engine.running.control import StopFlag
+from clisc_engine.running.launch import RankInfo
+from clisc_engine.running.ranks import Ending, Ranks
 
 if TYPE_CHECKING:
-    from clisc_engine.group import ProcessGroup
+    from clisc_engine.running.group import ProcessGroup
 
 SHARED = (*STEPS, "run", "predict")
 """Commands whose work several ranks share; any other is rank 0's alone, and the others wait."""
@@ -41,7 +41,7 @@ class Session:
         """Meet the other ranks, if there are any."""
         if self.info.world_size > 1 and self._group is None:
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a rank's death is told in our words
-            from clisc_engine.group import ProcessGroup
+            from clisc_engine.running.group import ProcessGroup
 
             self.ranks = self._group = ProcessGroup(self.info, self.stop)
         return self.ranks

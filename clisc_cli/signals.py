@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-from clisc_engine.control import StopFlag
+from clisc_engine.running.control import StopFlag
 
 
 def stop_on_signals() -> StopFlag:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from clisc_engine.words import seconds_in_words
+from clisc_engine.files.words import seconds_in_words
 
 __all__ = ["bytes_in_words", "seconds_in_words", "shortened", "time_in_words"]
 

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.control import Control, Progress, Silent, StopFlag
 from clisc_engine.errors import BadInput
-from clisc_engine.lock import hold
-from clisc_engine.project import CaseArrays, clear_staging
-from clisc_engine.project import open_project as open_stored
-from clisc_engine.runner import Report, missing_message
-from clisc_engine.settings import Settings
+from clisc_engine.project.lock import hold
+from clisc_engine.project.project import CaseArrays, clear_staging
+from clisc_engine.project.project import open_project as open_stored
+from clisc_engine.running.control import Control, Progress, Silent, StopFlag
+from clisc_engine.running.runner import Report, missing_message
+from clisc_engine.settings.schema import Settings
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from clisc_engine.stages.status import StageStatus
+    from clisc_engine.upkeep.status import StageStatus
 
 Step = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train"]
 MAPS = {"cam": "cams/raw", "amda": "cams/amda"}
@@ -175,7 +175,7 @@ class Project:
 
     def status(self) -> list[StageStatus]:
         """How far each step is: state, cases, and why something is stale or missing."""
-        from clisc_engine.stages.survey import survey
+        from clisc_engine.upkeep.survey import survey
 
         return survey(self._stored)
 
@@ -224,7 +224,7 @@ class Project:
             MissingStage: when ``self-train`` has not run.
         """
         from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
-        from clisc_engine.stages.unet_prediction import predict_cases
+        from clisc_engine.stages.unet.prediction import predict_cases
 
         with self._held(Control(device), progress) as control:
             return predict_cases(self._stored, UNET_ROUND2, ROUND2, "evaluate", tuple(splits), control)
@@ -292,7 +292,7 @@ def predict(
         BadInput: when the volume cannot be used.
     """
     from clisc_engine.imaging.geometry import to_sitk
-    from clisc_engine.stages.prediction import open_segmenter
+    from clisc_engine.results.segmenter import open_segmenter
 
     segmenter = open_segmenter(Path(model), network, Control(device))
     found = segmenter.predict(Path(image), channel)

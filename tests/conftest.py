@@ -9,7 +9,7 @@ import pytest
 import torch
 from small import run_stages, small_data, small_project
 
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 REAL = Path(
     os.environ.get("CLISC_REAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data" / "real")

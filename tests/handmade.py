@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.presets import preset
-from clisc_engine.project import CaseInfo, create
-from clisc_engine.settings_keys import with_changes
-from clisc_engine.store import Seal
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.project import CaseInfo, create
+from clisc_engine.project.store import Seal
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
 
 SPLITS = {"a": "train", "b": "train", "v": "valid", "t": "test"}
 GRID = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from small import CHANGES, STAGES, contents, differing
 
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 ALL_STAGES = ("init", *STAGES, "evaluate")
 EVERY_STEP = {"training.save_every_minutes": 1e-9}

@@ -30,7 +30,7 @@ from pathlib import Path
 HEAVY = (
     "clisc_cli.app",
     "clisc_engine.stages.evaluate",
-    "clisc_engine.stages.initialise",
+    "clisc_engine.stages.init",
     "zarr.codecs",
 )
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree"}

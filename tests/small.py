@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from volumes import write
 
-from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.imaging.phantom import make_phantom
-from clisc_engine.presets import preset
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.running.control import Control, Silent, StopFlag
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
 from clisc_engine.stages.amda import amda
 from clisc_engine.stages.cam import cam
-from clisc_engine.stages.initialise import Request, initialise
+from clisc_engine.stages.init import Request, initialise
 from clisc_engine.stages.label import label
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.stages.self_train import self_train

@@ -73,7 +73,7 @@ def test_what_is_fresh_is_skipped_and_what_is_forced_is_made_again(copied):
 
 
 def test_a_project_that_somebody_else_holds_is_left_alone(copied):
-    from clisc_engine.lock import hold
+    from clisc_engine.project.lock import hold
 
     project = clisc.open_project(copied.root)
     held = hold(copied.root, "clisc train", say=print, lost=print)

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clisc_engine.batch_size import BatchSize
-from clisc_engine.control import Control, Silent, StopFlag
 from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control, Silent, StopFlag
 
 
 class Heard(Silent):

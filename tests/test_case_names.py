@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clisc_engine.case_names import Names, is_case_name
 from clisc_engine.errors import BadInput
+from clisc_engine.files.case_names import Names, is_case_name
 
 UNSAFE = ["", ".", "..", ".a", "-a", "_a", "a/b", "a\\b", "a b", "a\nb", "a\x00", "a,b", "=1+1", "@a", "+a"]
 UNSAFE += ["a\u202eb", "a\u200bb", "a:b", "a*", "\udc80", "a" * 201, "ä" * 101]

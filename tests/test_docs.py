@@ -9,7 +9,7 @@ import typer
 from small import run_stages, small_data, small_project
 
 from clisc_cli.app import app
-from clisc_engine.settings_page import page as settings_page
+from clisc_engine.settings.page import page as settings_page
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torchvision
 
-from clisc_engine import doctor
-from clisc_engine.doctor import diagnose, examine
+from clisc_engine.upkeep import doctor
+from clisc_engine.upkeep.doctor import diagnose, examine
 
 
 def found(project=None):

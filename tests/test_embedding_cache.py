@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from clisc_engine.embedding_cache import EmbeddingCache
+from clisc_engine.project.embedding_cache import EmbeddingCache
 
 
 def embeddings(*slices):
@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_written_costs_a_line_and_no_more(tmp_path):
 def test_the_last_gigabyte_of_the_disk_is_left_to_the_results(tmp_path, monkeypatch):
     usage = os.statvfs(tmp_path)
     free = usage.f_bavail * usage.f_frsize
-    monkeypatch.setattr("clisc_engine.embedding_cache.SPARE", 2 * free)
+    monkeypatch.setattr("clisc_engine.project.embedding_cache.SPARE", 2 * free)
     said = []
     cache(tmp_path, said=said).keep("a", "key", embeddings(0))
     assert not files(tmp_path) and "GB to spare" in said[0]

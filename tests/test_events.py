@@ -8,8 +8,8 @@ from test_training_loop import EPOCHS, STEPS, Work
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from clisc_engine.control import StopFlag
 from clisc_engine.errors import Stopped
+from clisc_engine.running.control import StopFlag
 
 
 def points(folder):

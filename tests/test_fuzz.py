@@ -10,23 +10,23 @@ import tomlkit
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clisc_engine import journal
-from clisc_engine.checkpoints import Checkpoint
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.discover import find_cases
-from clisc_engine.imaging.splits import read_split
-from clisc_engine.lock import LOCK, Lock, Owner
-from clisc_engine.model_file import FORMAT, ModelCard, model_bytes, read_card
-from clisc_engine.presets import preset
+from clisc_engine.importing.discover import find_cases
+from clisc_engine.importing.splits import read_split
 from clisc_engine.products.declared import ROWS
-from clisc_engine.project import RECORD, CaseInfo
-from clisc_engine.settings import ImageSettings, Settings, UnetSettings
-from clisc_engine.settings_file import read_settings, write_changes, write_settings
-from clisc_engine.settings_keys import known_keys, parse_assignment, with_changes
-from clisc_engine.stages.evaluation_document import GROUP_IN_STORE, load
-from clisc_engine.stages.prediction_files import RECORD as PREDICTIONS
-from clisc_engine.stages.prediction_files import recorded
-from clisc_engine.store import SEAL, Seal, Store
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.lock import LOCK, Lock, Owner
+from clisc_engine.project.project import RECORD, CaseInfo
+from clisc_engine.project.store import SEAL, Seal, Store
+from clisc_engine.results.model_file import FORMAT, ModelCard, model_bytes, read_card
+from clisc_engine.results.predict import RECORD as PREDICTIONS
+from clisc_engine.results.predict import recorded
+from clisc_engine.running import journal
+from clisc_engine.settings.file import read_settings, write_changes, write_settings
+from clisc_engine.settings.keys import known_keys, parse_assignment, with_changes
+from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import ImageSettings, Settings, UnetSettings
+from clisc_engine.stages.evaluation.document import GROUP_IN_STORE, load
 
 FAST = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -13,18 +13,18 @@ from command import caller
 from handmade import VARIANTS, declared_project, seal
 
 from clisc_cli.app import app
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import difference, fingerprint
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import EVALUATION, RAW_MAPS
 from clisc_engine.products.page import with_tables
-from clisc_engine.runner import made_from
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.fingerprint import difference, fingerprint
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import made_from
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import cam
-from clisc_engine.stages.survey import survey
-from clisc_engine.stages.verify import verify
+from clisc_engine.upkeep.survey import survey
+from clisc_engine.upkeep.verify import verify
 
 ROOT = Path(__file__).parents[1]
 RECORDED = json.loads((ROOT / "tests" / "made_from_0_1_0.json").read_text(encoding="utf-8"))

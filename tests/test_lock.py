@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clisc_engine.errors import BadInput
-from clisc_engine.lock import DEAD_AFTER_SECONDS, LOCK, Lock, Owner, hold
+from clisc_engine.project.lock import DEAD_AFTER_SECONDS, LOCK, Lock, Owner, hold
 
 ELSEWHERE = {"machine": "another boot", "host": "node7"}
 

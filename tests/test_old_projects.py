@@ -13,7 +13,7 @@ import pytest
 from command import caller
 from small import STAGES, contents
 
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 ARCHIVE = Path(__file__).parent / "old" / "clisc-0.1.0.tar.xz"
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
-from clisc_engine.fingerprint import difference, fingerprint, settings_used
-from clisc_engine.presets import preset
-from clisc_engine.settings import Settings
-from clisc_engine.settings_file import read_settings, write_changes, write_settings
-from clisc_engine.settings_keys import known_keys, parse_assignment, validate, with_changes
+from clisc_engine.project.fingerprint import difference, fingerprint, settings_used
+from clisc_engine.settings.file import read_settings, write_changes, write_settings
+from clisc_engine.settings.keys import known_keys, parse_assignment, validate, with_changes
+from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import Settings
 
 
 def test_defaults_are_the_papers():

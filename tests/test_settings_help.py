@@ -5,9 +5,9 @@ import json
 import pytest
 
 from clisc_engine.errors import BadInput
-from clisc_engine.presets import PRESETS, preset
-from clisc_engine.settings_help import explain, in_words
-from clisc_engine.settings_keys import known_keys, with_changes
+from clisc_engine.settings.help import explain, in_words
+from clisc_engine.settings.keys import known_keys, with_changes
+from clisc_engine.settings.presets import PRESETS, preset
 
 
 def test_every_setting_is_explained_with_a_range_and_its_value_in_each_preset():

@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 from clisc_engine.errors import BadInput
-from clisc_engine.store import Seal, Store
+from clisc_engine.project.store import Seal, Store
 
 
 @pytest.fixture

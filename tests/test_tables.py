@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
-from clisc_engine.tables import cell, read_table, write_table
+from clisc_engine.files.tables import cell, read_table, write_table
 
 FORMULA = ("=", "+", "-", "@", "\t", "\n")
 

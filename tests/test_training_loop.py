@@ -15,14 +15,15 @@ from safetensors.numpy import load_file
 from torch import nn
 from torch.nn import functional
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import LOST_LOCK, Control, Silent, StopFlag
-from clisc_engine.data_parallel import DataParallel
 from clisc_engine.errors import BadInput, Stopped, Unreadable
-from clisc_engine.ranks import Ranks
-from clisc_engine.training import Training, polynomial, steps
-from clisc_engine.training_loop import fit
-from clisc_engine.training_state import why_train
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.lock import LOST_LOCK
+from clisc_engine.running.control import Control, Silent, StopFlag
+from clisc_engine.running.ranks import Ranks
+from clisc_engine.training.data_parallel import DataParallel
+from clisc_engine.training.loop import fit
+from clisc_engine.training.state import why_train
+from clisc_engine.training.training import Training, polynomial, steps
 
 EPOCHS, STEPS = 3, 5
 
@@ -192,7 +193,7 @@ def test_a_damaged_state_never_takes_the_place_of_the_whole_one_before(tmp_path,
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("clisc_engine.checkpoints.write_atomically", kill)
+        patch.setattr("clisc_engine.project.checkpoints.write_atomically", kill)
         Work(tmp_path, save_every=1e-9).run()
     work = Work(tmp_path)
     assert "goes on after epoch 1 and 2 steps" in work.run()[0]
@@ -337,7 +338,7 @@ def test_killed_before_the_weights_are_written_it_only_writes_them(tmp_path, mon
 
     work = Work(tmp_path)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("clisc_engine.checkpoints.safetensors.torch.save", kill)
+        patch.setattr("clisc_engine.project.checkpoints.safetensors.torch.save", kill)
         work.run()
     again = Work(tmp_path)
     again.run()
@@ -451,7 +452,7 @@ def test_memory_that_does_not_suffice_names_the_setting(tmp_path):
 @pytest.mark.parametrize(("tick", "said"), [(30.0, r"about \d+ minutes? left for 2 epochs"), (0.1, None)])
 def test_the_first_epoch_tells_how_long_the_others_will_take(tmp_path, monkeypatch, tick, said):
     now = itertools.count(step=tick)
-    monkeypatch.setattr("clisc_engine.training_loop.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("clisc_engine.training.loop.time.monotonic", lambda: next(now))
     lines = [line for line in Work(tmp_path).run() if " left " in line]
     assert len(lines) == (1 if said else 0)
     if said:

@@ -13,7 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 
 if TYPE_CHECKING:
-    from clisc_engine.project import Project
+    from clisc_engine.project.project import Project
 
 app = typer.Typer(help="See, change, compare and understand settings.", no_args_is_help=True)
 
@@ -27,9 +27,9 @@ def show(directory: Directory = None, json_: Json = False, verbose: Verbose = Fa
 
     Example: clisc config show glioma
     """
-    from clisc_engine.presets import preset
-    from clisc_engine.project import open_project
-    from clisc_engine.settings_keys import differences, known_keys, value_of
+    from clisc_engine.project.project import open_project
+    from clisc_engine.settings.keys import differences, known_keys, value_of
+    from clisc_engine.settings.presets import preset
 
     settings = open_project(directory).settings
     if json_:
@@ -56,8 +56,8 @@ def set_(
 
     Example: clisc config set glioma amda.t=10 prompts.dilation=5
     """
-    from clisc_engine.project import open_project, project_root
-    from clisc_engine.settings_keys import parse_assignment, value_of, with_changes
+    from clisc_engine.project.project import open_project, project_root
+    from clisc_engine.settings.keys import parse_assignment, value_of, with_changes
 
     directory = Path(words.pop(0)) if "=" not in words[0] else None
     if not words:
@@ -99,9 +99,9 @@ def diff(
 
     Example: clisc config diff glioma --against paper
     """
-    from clisc_engine.presets import PRESETS, preset
-    from clisc_engine.project import open_project
-    from clisc_engine.settings_keys import differences
+    from clisc_engine.project.project import open_project
+    from clisc_engine.settings.keys import differences
+    from clisc_engine.settings.presets import PRESETS, preset
 
     settings = open_project(directory).settings
     name = against or settings.weights
@@ -131,9 +131,9 @@ def explain(
     from dataclasses import asdict
 
     from clisc_engine.errors import MissingStage
-    from clisc_engine.project import open_project
-    from clisc_engine.settings_help import explain as explained
-    from clisc_engine.settings_keys import value_of
+    from clisc_engine.project.project import open_project
+    from clisc_engine.settings.help import explain as explained
+    from clisc_engine.settings.keys import value_of
 
     told = explained(key)
     document: dict[str, Any] = asdict(told)
@@ -157,7 +157,7 @@ def explain(
 
 
 def _fresh(project: Project) -> list[str]:
-    from clisc_engine.stages.survey import survey
+    from clisc_engine.upkeep.survey import survey
 
     return [status.stage for status in survey(project) if status.state == "fresh"]
 

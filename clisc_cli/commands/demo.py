@@ -38,10 +38,10 @@ def command(
 
     Example: clisc demo --seed 7
     """
-    from clisc_engine.presets import preset
-    from clisc_engine.settings_keys import parse_assignment, with_changes
-    from clisc_engine.stages.demo import make_data_set
-    from clisc_engine.stages.initialise import Request, initialise
+    from clisc_engine.importing.demo import make_data_set
+    from clisc_engine.settings.keys import parse_assignment, with_changes
+    from clisc_engine.settings.presets import preset
+    from clisc_engine.stages.init import Request, initialise
     from clisc_engine.stages.pipeline import between
 
     workers = min(os.cpu_count() or 1, MOST_WORKERS)

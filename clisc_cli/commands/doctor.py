@@ -23,9 +23,9 @@ def command(
 
     Example: clisc doctor
     """
-    from clisc_engine.doctor import examine
     from clisc_engine.errors import BadInput, MissingStage
-    from clisc_engine.project import open_project
+    from clisc_engine.project.project import open_project
+    from clisc_engine.upkeep.doctor import examine
 
     try:
         project = open_project(directory)

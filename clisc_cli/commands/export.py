@@ -15,7 +15,7 @@ from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
 
 if TYPE_CHECKING:
-    from clisc_engine.project import Project
+    from clisc_engine.project.project import Project
 
 app = typer.Typer(help="Masks, data sets, tables and models for other tools.", no_args_is_help=True)
 
@@ -45,8 +45,8 @@ def masks(
 
     Example: clisc export masks glioma -o masks --splits test
     """
-    from clisc_engine.imaging.casefiles import ENDINGS
-    from clisc_engine.stages.export import export_masks
+    from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.results.export import export_masks
 
     folder(out, ENDINGS)
     project = options.open_project(directory)
@@ -80,7 +80,7 @@ def nnunet(
 
     Example: clisc export nnunet glioma -o nnUNet_raw --id 501 --name Glioma
     """
-    from clisc_engine.stages.export_nnunet import export_nnunet
+    from clisc_engine.results.export_nnunet import export_nnunet
 
     folder(out)
     project = options.open_project(directory)
@@ -107,8 +107,8 @@ def tables(
 
     Example: clisc export csv glioma -o tables
     """
-    from clisc_engine.project import open_project
-    from clisc_engine.stages.export import export_tables
+    from clisc_engine.project.project import open_project
+    from clisc_engine.results.export import export_tables
 
     folder(out)
     written = [str(path) for path in export_tables(open_project(directory), out)]
@@ -133,9 +133,9 @@ def model(
 
     Example: clisc export model glioma -o brain.clisc
     """
-    from clisc_engine.model_file import ENDING
-    from clisc_engine.project import open_project
-    from clisc_engine.stages.prediction import export_model
+    from clisc_engine.project.project import open_project
+    from clisc_engine.results.model_file import ENDING
+    from clisc_engine.results.segmenter import export_model
 
     file_of_kind(out, (ENDING,), "a model")
     card = export_model(open_project(directory), network, out)
@@ -149,7 +149,7 @@ def model(
 
 
 def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:
-    from clisc_engine.stages.export import stale_steps
+    from clisc_engine.results.export import stale_steps
 
     if steps := stale_steps(project, masks):
         options.terminal().warn(

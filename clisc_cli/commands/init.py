@@ -16,9 +16,9 @@ from clisc_cli.options import Channel, RunOptions, with_run_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from clisc_engine.settings import Settings
-    from clisc_engine.stages.initialise import Imported
-    from clisc_engine.stages.preview import Planned
+    from clisc_engine.importing.preview import Planned
+    from clisc_engine.settings.schema import Settings
+    from clisc_engine.stages.init import Imported
 
 
 @with_run_options
@@ -62,7 +62,7 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
-    from clisc_engine.stages.initialise import Request, initialise
+    from clisc_engine.stages.init import Request, initialise
 
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
@@ -133,7 +133,7 @@ def _document(imported: Imported, planned: Sequence[Planned], options: RunOption
 
 def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
     """The cases of a dry run; what speaks against one is a warning."""
-    from clisc_engine.stages.preview import preview
+    from clisc_engine.importing.preview import preview
 
     planned = preview(imported)
     for case in planned:
@@ -183,7 +183,7 @@ def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions)
 
 def _asked(weights: str | None, name: str | None, options: RunOptions) -> frozenset[str]:
     """The settings that this call names by itself; a preset names all."""
-    from clisc_engine.settings_keys import known_keys
+    from clisc_engine.settings.keys import known_keys
 
     preset = known_keys() if name is not None else []
     return frozenset([*preset, *(["weights"] if weights else []), *options.changes()])
@@ -191,9 +191,9 @@ def _asked(weights: str | None, name: str | None, options: RunOptions) -> frozen
 
 def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:
     """The preset with --set and --seed; says which weights the project takes for good."""
-    from clisc_engine.models.weights import paper_files_present
-    from clisc_engine.presets import preset
-    from clisc_engine.settings_keys import with_changes
+    from clisc_engine.models.paper_files import paper_files_present
+    from clisc_engine.settings.keys import with_changes
+    from clisc_engine.settings.presets import preset
 
     if name is not None:
         chosen = preset(name)

@@ -92,7 +92,8 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
     Example: clisc models verify
     """
     from clisc_engine.errors import BadInput
-    from clisc_engine.models.weights import MissingWeights, present, sha256_of
+    from clisc_engine.files.digest import sha256_of
+    from clisc_engine.models.weights import MissingWeights, present
 
     results: list[dict[str, Any]] = []
     for entry in _chosen(names):

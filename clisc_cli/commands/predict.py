@@ -14,8 +14,8 @@ from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
 
 if TYPE_CHECKING:
-    from clisc_engine.control import Control
-    from clisc_engine.stages.prediction import FileSegmenter
+    from clisc_engine.results.segmenter import FileSegmenter
+    from clisc_engine.running.control import Control
 
 Network = Annotated[
     Literal["unet-round1", "unet-round2"],
@@ -62,9 +62,9 @@ def command(
     Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict brain.clisc new -o masks
     """
     from clisc_engine.errors import BadInput, CasesFailed
-    from clisc_engine.imaging.casefiles import ENDINGS, WRITTEN
-    from clisc_engine.stages.prediction import inputs_behind
-    from clisc_engine.stages.prediction_files import find_images, predict_files
+    from clisc_engine.imaging.endings import ENDINGS, WRITTEN
+    from clisc_engine.results.predict import find_images, predict_files
+    from clisc_engine.results.segmenter import inputs_behind
 
     to_a_file = out.name.lower().endswith(ENDINGS)
     not_an_input(out, [path for path in (source, *images) if path.is_file()])
@@ -127,7 +127,7 @@ class _Asked:
     control: Control
 
     def segmenter(self) -> FileSegmenter:
-        from clisc_engine.stages.prediction import open_segmenter
+        from clisc_engine.results.segmenter import open_segmenter
 
         segmenter = open_segmenter(self.source, self.network, self.control)
         if not self.allow_skull:
@@ -138,13 +138,13 @@ class _Asked:
 
 def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path) -> None:
     """One mask, of the file name that was given."""
-    from clisc_engine.stages.prediction import inputs_behind
-    from clisc_engine.stages.prediction_files import (
+    from clisc_engine.results.predict import (
         find_the_image,
         outputs_of_one,
         predict_file,
         probability_beside,
     )
+    from clisc_engine.results.segmenter import inputs_behind
 
     found = find_the_image(images, channel)
     if len(found) != 1:

@@ -48,9 +48,9 @@ def command(
 
     Example: clisc report glioma -o glioma.html --cases patient-007,patient-012
     """
-    from clisc_engine.control import Control, StopFlag
-    from clisc_engine.project import open_project
+    from clisc_engine.project.project import open_project
     from clisc_engine.report.write import PAGES, Choice, write_report
+    from clisc_engine.running.control import Control, StopFlag
 
     if out is not None:
         file_of_kind(out, PAGES, "a page")

@@ -16,8 +16,8 @@ from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
 
 if TYPE_CHECKING:
-    from clisc_engine.control import Control
-    from clisc_engine.project import Project
+    from clisc_engine.project.project import Project
+    from clisc_engine.running.control import Control
 
 
 @with_run_options
@@ -95,7 +95,7 @@ def run_stages(
 
 def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> None:
     """What a run would do, told from the seals."""
-    from clisc_engine.stages.survey import survey
+    from clisc_engine.upkeep.survey import survey
 
     chosen = [status for status in survey(project) if status.stage in stages]
     plan = [

@@ -38,7 +38,7 @@ def command(
 
     Example: clisc show glioma patient-007 -o patient-007.png
     """
-    from clisc_engine.stages.show import PICTURES, show_case
+    from clisc_engine.results.show import PICTURES, show_case
 
     if out is not None:
         file_of_kind(out, PICTURES, "a picture")

@@ -14,8 +14,8 @@ from clisc_cli.options import project_and_case
 from clisc_cli.words import bytes_in_words, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
-    from clisc_engine.project import Project
-    from clisc_engine.stages.status import StageStatus
+    from clisc_engine.project.project import Project
+    from clisc_engine.upkeep.status import StageStatus
 
 COLOURS = {"fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
 
@@ -58,9 +58,9 @@ def command(
 
 
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
-    from clisc_engine import journal
-    from clisc_engine.stages.status import disk_use, next_stage
-    from clisc_engine.stages.survey import survey
+    from clisc_engine.running import journal
+    from clisc_engine.upkeep.status import disk_use, next_stage
+    from clisc_engine.upkeep.survey import survey
 
     stages = survey(project)
     done = {entry.stage: entry for entry in journal.entries(project)}
@@ -94,8 +94,8 @@ def _stage(status: StageStatus) -> dict[str, Any]:
 
 
 def _case(project: Project, name: str) -> dict[str, Any]:
-    from clisc_engine.stages.status import items_of, seals_of
-    from clisc_engine.stages.survey import survey
+    from clisc_engine.upkeep.status import items_of, seals_of
+    from clisc_engine.upkeep.survey import survey
 
     case = project.case(name)
     items = items_of(survey(project), name)

@@ -13,7 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 
 if TYPE_CHECKING:
-    from clisc_engine.stages.verify import Verified
+    from clisc_engine.upkeep.verify import Verified
 
 
 def command(
@@ -40,9 +40,9 @@ def command(
     Example: clisc verify glioma --repair
     """
     from clisc_engine.errors import BadInput
-    from clisc_engine.project import project_root
-    from clisc_engine.stages.repair import repair as see_to
-    from clisc_engine.stages.verify import verify
+    from clisc_engine.project.project import project_root
+    from clisc_engine.upkeep.repair import repair as see_to
+    from clisc_engine.upkeep.verify import verify
 
     options = RunOptions(context, cases=cases or [], json_=json_, quiet=quiet, verbose=verbose)
     root = project_root(directory)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.casefiles import BARE_HEADERS, ending_of
 from clisc_engine.imaging.dicom import is_dicom_file, read_dicom
+from clisc_engine.imaging.endings import BARE_HEADERS, ending_of
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
 from clisc_engine.imaging.headers import channel_of, check_claim, check_grid
 from clisc_engine.imaging.intensities import check_intensities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clisc_engine.settings import Augmentation
+from clisc_engine.settings.schema import Augmentation
 
 KEYS = ("image", "label")
 LEFT_RIGHT = 2

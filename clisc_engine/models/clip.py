@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.imaging.window import square
 from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
 from clisc_engine.models.tiny import build_clip
-from clisc_engine.models.weights import bundled, load_state, sha256_of
+from clisc_engine.models.weights import bundled, load_state
 
 CLASSES = ("normal", "tumour")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput
-from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, home, models_folder, sha256_of
+from clisc_engine.files.digest import sha256_of
+from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, home, models_folder
 
 
 def clip_digest(model: str, pretrained: str) -> str:

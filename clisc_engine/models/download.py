@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import shutil
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from clisc_engine import __version__
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.partial import own_partial
 from clisc_engine.models.weights import Known
+from clisc_engine.running.control import Control
 
 BLOCK = 1 << 20
 ATTEMPTS = 3
@@ -59,12 +59,12 @@ def _fetch_whole(url: str, entry: Known, partial: Path, path: Path, control: Con
     _check_room(entry, partial)
     resumed = partial.stat().st_size > 0
     _fetch_patiently(url, entry, partial, path, control)
-    found = _digest(partial)
+    found = sha256_of(partial)
     if resumed and not found.startswith(entry.sha256):
         control.progress.say(f"{entry.name}: what had arrived before does not fit; starting anew")
         partial.unlink()
         _fetch_patiently(url, entry, partial, path, control)
-        found = _digest(partial)
+        found = sha256_of(partial)
     if not found.startswith(entry.sha256):
         partial.unlink()
         raise BadInput(
@@ -154,11 +154,3 @@ def _what_to_do(url: str, path: Path, error: Exception) -> str:
         f"on another machine and put it at {path}, or name a mirror with --mirror. What arrived is kept: "
         "the same command goes on from there."
     )
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -21,10 +21,11 @@ from torch import Tensor
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.models import sam_attention
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
-from clisc_engine.models.weights import bundled, load_state, sam_path, sha256_of
+from clisc_engine.models.weights import bundled, load_state, sam_path
 
 Embeddings: TypeAlias = npt.NDArray[np.float16]
 """(N, C, h, w), what SAM's encoder says of N slices."""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clisc_engine.batch_size import BatchSize
 from clisc_engine.core.roi import largest_component
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
-from clisc_engine.settings import UnetSettings
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.settings.schema import UnetSettings
 
 
 @dataclass(frozen=True)

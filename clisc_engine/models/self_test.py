@@ -12,10 +12,10 @@ from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import build_classifier
 from clisc_engine.models.clip import load_clip
-from clisc_engine.models.device import pick_device
 from clisc_engine.models.sam import load_sam
 from clisc_engine.models.unet import build_unet, predict_volume
-from clisc_engine.settings import NORMAL_PROMPT, TUMOUR_PROMPT
+from clisc_engine.running.device import pick_device
+from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT
 
 SIZE = 128
 

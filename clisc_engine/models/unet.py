@@ -14,7 +14,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clisc_engine.models.device import autocast
+from clisc_engine.running.device import autocast
 
 
 def build_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Module:

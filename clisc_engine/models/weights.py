@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.isolation import is_want_of_memory
-from clisc_engine.reading import reading
-from clisc_engine.settings import Settings
+from clisc_engine.files.digest import sha256_of
+from clisc_engine.files.limits import is_want_of_memory
+from clisc_engine.files.reading import reading
 
 if TYPE_CHECKING:
     import torch
@@ -188,21 +186,6 @@ def sam_digest(kind: str, checkpoint: str) -> str:
     return sha256_of(sam_path(kind, checkpoint))
 
 
-def paper_files_present(settings: Settings) -> bool:
-    """Whether every weight file of the settings is on this machine."""
-    from clisc_engine.models.clip_file import find_clip
-
-    try:
-        find_clip(settings.label.model, settings.label.pretrained)
-        if settings.sam.model != "tiny":
-            find(settings.sam.checkpoint, settings.sam.model)
-        if settings.classifier.pretrained == "imagenet" and settings.classifier.backbone != "clip":
-            find("", settings.classifier.backbone)
-    except MissingWeights:
-        return False
-    return True
-
-
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors or PyTorch file; never executes what a file holds.
 
@@ -234,21 +217,6 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise BadInput(f"{path} does not hold a state dict of tensors.")
     return state
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, computed once as long as its size and time stay the same."""
-    status = path.stat()
-    return _sha256(str(path), status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=32)
-def _sha256(path: str, _size: int, _time: int) -> str:
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _torch_cache() -> Path:

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from clisc_engine import journal
 from clisc_engine.errors import BadInput
-from clisc_engine.presets import preset
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
-from clisc_engine.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.project import SPLITS, CaseArrays, Project
 from clisc_engine.report.choose import Ranking
-from clisc_engine.settings_help import explain
-from clisc_engine.settings_keys import known_keys, value_of
-from clisc_engine.stages import evaluation_tables, s3f_table
-from clisc_engine.stages.status import next_stage
-from clisc_engine.stages.survey import survey
+from clisc_engine.running import journal
+from clisc_engine.settings.help import explain
+from clisc_engine.settings.keys import known_keys, value_of
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.evaluation import tables as evaluation_tables
+from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.upkeep.status import next_stage
+from clisc_engine.upkeep.survey import survey
 
 TRAININGS = tuple(name for name in NETWORKS if MADE_BY[name] in STAGES)
 PACKAGES = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
-from clisc_engine.stages.show import BOX, COLOURS, REFERENCE
+from clisc_engine.results.show import BOX, COLOURS, REFERENCE
 
 
 @dataclass(frozen=True)

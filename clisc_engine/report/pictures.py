@@ -11,7 +11,7 @@ import numpy.typing as npt
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline, picture
 from clisc_engine.report.layers import LAYERS, PROMPTS, Layer
-from clisc_engine.stages.show import CasePicture
+from clisc_engine.results.show import CasePicture
 
 Points = list[tuple[float, float]]
 

@@ -13,20 +13,20 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.inputs import Inputs
-from clisc_engine.outputs import Made, Outputs
+from clisc_engine.files.words import seconds_in_words
+from clisc_engine.outputs.inputs import Inputs
+from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import STEPS
-from clisc_engine.project import Project
+from clisc_engine.project.project import Project
 from clisc_engine.report import charts, tables
 from clisc_engine.report.choose import first_of, place_in_words, spread
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.layers import LAYERS
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
-from clisc_engine.stages.show import case_picture
-from clisc_engine.words import seconds_in_words
+from clisc_engine.results.show import case_picture
+from clisc_engine.running.control import Control
 
 PAGES = (".html", ".htm")
 """Endings of a report's file."""

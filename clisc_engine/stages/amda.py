@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from clisc_engine.control import Control
 from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
 from clisc_engine.imaging.window import square
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Report
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
 from clisc_engine.stages.cam import train_and_map
-from clisc_engine.stages.classifier_training import LabelledSlices, arrays_of, labelled_slices
-from clisc_engine.stages.slices import windowed
+from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.classifier.training import LabelledSlices, arrays_of, labelled_slices
 
 
 def amda(project: Project, control: Control) -> Report:

@@ -10,21 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from clisc_engine.batch_size import BatchSize
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
 from clisc_engine.core import layercam
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
-from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.settings import CamSettings
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import autocast, pick_device
+from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.classifier_training import (
+from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.classifier.training import (
     LabelledSlices,
     batch_norm_frozen,
     labelled_slices,
@@ -33,7 +34,6 @@ from clisc_engine.stages.classifier_training import (
     train_classifier,
     training_cases,
 )
-from clisc_engine.stages.slices import windowed
 
 Slices: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
 """Gathers the labelled slices that a classifier learns from."""

@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
 from clisc_engine.core.metrics import dsc, hd95, size_groups
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import (
@@ -28,15 +25,18 @@ from clisc_engine.products.kinds import (
     UNET_WITHOUT_S3F,
     WITHOUT_S3F,
 )
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Report, missing_message, spread
-from clisc_engine.stages import evaluation_tables
-from clisc_engine.stages.ablation import ablate
-from clisc_engine.stages.evaluation_plan import plan
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report, missing_message, spread
+from clisc_engine.stages.evaluation import tables as evaluation_tables
+from clisc_engine.stages.evaluation.ablation import ablate
+from clisc_engine.stages.evaluation.plan import plan
+from clisc_engine.stages.evaluation.renewal import renew_references
+from clisc_engine.stages.prompting.sam_masks import region_of_interest, without_sam
 from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
-from clisc_engine.stages.renewal import renew_references
-from clisc_engine.stages.sam_answers import region_of_interest, without_sam
-from clisc_engine.stages.unet_prediction import predict_cases
+from clisc_engine.stages.unet.prediction import predict_cases
 
 Mask = npt.NDArray[np.bool_]
 

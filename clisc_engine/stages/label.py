@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from clisc_engine.batch_size import BatchSize
-from clisc_engine.control import Control
 from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.models.clip import load_clip
-from clisc_engine.models.device import autocast, pick_device
 from clisc_engine.products.kinds import LABELS, PROBABILITY
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, Report, Work, run_cases
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import autocast, pick_device
+from clisc_engine.running.runner import Arrays, Report, Work, run_cases
 from clisc_engine.stages import recipes
-from clisc_engine.stages.slices import windowed
+from clisc_engine.stages.classifier.slices import windowed
 
 
 def label(project: Project, control: Control) -> Report:

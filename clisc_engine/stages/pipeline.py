@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from clisc_engine import journal
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
 from clisc_engine.products.graph import EVALUATE, STEPS
 from clisc_engine.products.kinds import Stage
-from clisc_engine.project import Project
-from clisc_engine.runner import Report
+from clisc_engine.project.project import Project
+from clisc_engine.running import journal
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
 
 
 def between(first: Stage | None, last: Stage | None) -> list[Stage]:
@@ -47,8 +47,8 @@ def run_evaluation(
     splits: tuple[str, ...] = ("test",),
 ) -> dict[str, Any]:
     """Run `evaluate`; its document."""
-    from clisc_engine.stages import evaluation_tables
     from clisc_engine.stages.evaluate import evaluate
+    from clisc_engine.stages.evaluation import tables as evaluation_tables
 
     before = evaluation_tables.load(project)
     with journal.entry(project, EVALUATE, control) as note:

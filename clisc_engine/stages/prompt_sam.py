@@ -9,17 +9,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.control import Control
-from clisc_engine.embedding_cache import EmbeddingCache
-from clisc_engine.fingerprint import fingerprint, settings_used
-from clisc_engine.models.device import pick_device
 from clisc_engine.models.sam import load_sam
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.settings import Settings
+from clisc_engine.project.embedding_cache import EmbeddingCache
+from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import pick_device
+from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.settings.schema import Settings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.sam_answers import Prompter, SamSizes, region_of_interest
+from clisc_engine.stages.prompting.sam_masks import Prompter, SamSizes, region_of_interest
 
 Prompters: TypeAlias = Callable[[CaseArrays, npt.NDArray[Any]], Prompter]
 """Gives a case, with its stored image, a prompter of its own."""

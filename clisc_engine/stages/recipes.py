@@ -9,18 +9,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.fingerprint import fingerprint, settings_used
 from clisc_engine.models.clip_file import clip_digest
 from clisc_engine.models.weights import sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
 from clisc_engine.products.kinds import EVALUATION
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import CaseStage, Work
-from clisc_engine.settings import PromptSettings, Settings, UnetSettings
-from clisc_engine.settings_keys import value_of
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.runner import CaseStage, Work
+from clisc_engine.settings.keys import value_of
+from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 
 def not_runnable() -> Work:

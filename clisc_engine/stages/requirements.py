@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.products.graph import MADE_BY
-from clisc_engine.project import CaseArrays
+from clisc_engine.project.project import CaseArrays
+from clisc_engine.running.control import Control
 
 
 def refuse_a_choice(control: Control, stage: str) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput
 from clisc_engine.products.kinds import (
@@ -18,15 +16,18 @@ from clisc_engine.products.kinds import (
     UNET_ROUND1,
     UNET_ROUND2,
 )
-from clisc_engine.project import CaseArrays, Project
-from clisc_engine.runner import Arrays, Report, Work, run_cases
-from clisc_engine.stages import recipes, s3f_table
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.stages import recipes
 from clisc_engine.stages.prompt_sam import open_sam
 from clisc_engine.stages.requirements import refuse_a_choice, require_watched
-from clisc_engine.stages.similarity import outdated_similarities, similarities
+from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
-from clisc_engine.stages.unet_prediction import predict_cases
-from clisc_engine.stages.unet_training import train_unet
+from clisc_engine.stages.unet.prediction import predict_cases
+from clisc_engine.stages.unet.training import train_unet
 
 
 def self_train(project: Project, control: Control) -> Report:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from clisc_engine.control import Control
 from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
-from clisc_engine.project import Project
-from clisc_engine.runner import Report
+from clisc_engine.project.project import Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
 from clisc_engine.stages.requirements import refuse_a_choice, require, require_watched
-from clisc_engine.stages.unet_training import train_unet
+from clisc_engine.stages.unet.training import train_unet
 
 
 def train(project: Project, control: Control) -> Report:

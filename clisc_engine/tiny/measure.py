@@ -15,7 +15,7 @@ from clisc_engine.imaging.phantom import LesionKind, Phantom, make_phantom
 from clisc_engine.imaging.phantom.lesion import KINDS
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.sam import load_sam
-from clisc_engine.presets import preset
+from clisc_engine.settings.presets import preset
 from clisc_engine.tiny.bank import windowed
 
 FIRST_SEED = 700_000  # under the training seeds, beyond those of any demo that people run

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from clisc_cli.completion import scripts
-from clisc_engine.settings import Settings
-from clisc_engine.settings_help import choices
-from clisc_engine.settings_keys import known_keys, parse_assignment, value_of, with_changes
+from clisc_engine.settings.help import choices
+from clisc_engine.settings.keys import known_keys, parse_assignment, value_of, with_changes
+from clisc_engine.settings.schema import Settings
 
 FOLDER = Path(__file__).parents[2] / "completions"
 

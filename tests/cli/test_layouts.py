@@ -10,7 +10,7 @@ from layouts import LAYOUTS, contrast, four_dimensional, numbered_channels, writ
 from volumes import ball, write
 
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 
 def init(clisc, root, layout, *options):

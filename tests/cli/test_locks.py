@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from small import STAGES, small_project
 
-from clisc_engine.lock import LOCK, Lock, Owner
+from clisc_engine.project.lock import LOCK, Lock, Owner
 
 
 @pytest.fixture

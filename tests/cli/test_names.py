@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from volumes import ball, write
 
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 
 def scan(path, seed):

@@ -11,8 +11,8 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 
-from clisc_engine.output_record import RECORD
-from clisc_engine.stages.prediction import export_model
+from clisc_engine.outputs.record import RECORD
+from clisc_engine.results.segmenter import export_model
 
 CPU = ("--device", "cpu")
 

@@ -12,9 +12,9 @@ from volumes import ball, write
 
 from clisc_engine.errors import DiskFault
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.imaging.splits import draw_each
-from clisc_engine.project import ADDING, open_project
-from clisc_engine.stages import adding
+from clisc_engine.importing import adding
+from clisc_engine.importing.splits import draw_each
+from clisc_engine.project.project import ADDING, open_project
 
 NAMES = ("a", "b", "c", "d", "e")
 SPLIT = {"a": "train", "b": "train", "c": "valid", "d": "test", "e": "test"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small import small_project
 
-from clisc_engine import limits
+from clisc_engine.files import limits
 
 RUN = [sys.executable, "-m", "clisc_cli"]
 PACKAGES = str(Path(__file__).parents[2])

@@ -16,9 +16,9 @@ import SimpleITK as sitk
 import torch
 from volumes import ball, write
 
-from clisc_engine.fingerprint import fingerprint
-from clisc_engine.project import open_project
-from clisc_engine.stages import unet_training
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import open_project
+from clisc_engine.stages.unet import training as unet_training
 
 BAD = "c_flair.nii.gz"
 """The bad one among the images a, b and c."""

@@ -8,9 +8,9 @@ import pytest
 import torch
 from small import STAGES, contents, differing, small_project
 
-from clisc_engine.control import Control
-from clisc_engine.project import open_project
-from clisc_engine.settings_file import write_changes
+from clisc_engine.project.project import open_project
+from clisc_engine.running.control import Control
+from clisc_engine.settings.file import write_changes
 
 
 def shard(root, array):

@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 from dicoms import CORONAL, GAP, PIXEL, head, multi_frame, place, slice_of, stack, turned, write
 
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 SHAPE = (14, 32, 36)
 """Slices, rows and columns of these cases."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from small import contents, differing
 
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 
 
 @contextmanager

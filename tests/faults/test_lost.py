@@ -6,8 +6,8 @@ import shutil
 import pytest
 from small import STAGES
 
-from clisc_engine.control import Control
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
+from clisc_engine.running.control import Control
 
 CASES = "store.zarr/cases"
 

@@ -13,8 +13,8 @@ import SimpleITK as sitk
 from niftis import affine, nifti, placed_alike
 from volumes import ball
 
-from clisc_engine.project import open_project
-from clisc_engine.store import Seal
+from clisc_engine.project.project import open_project
+from clisc_engine.project.store import Seal
 
 SPACING = (3.4, 3.4, 9.0)
 STRAIGHT = affine(spacing=SPACING, origin=(-70, 40, -15))

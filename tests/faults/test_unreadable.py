@@ -12,8 +12,8 @@ import pytest
 import safetensors
 import torch
 
-from clisc_engine.project import open_project
-from clisc_engine.store import Seal
+from clisc_engine.project.project import open_project
+from clisc_engine.project.store import Seal
 
 CASES = "store.zarr/cases"
 CODES = [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT]
@@ -153,7 +153,7 @@ def test_a_record_whose_presence_cannot_be_told_is_not_replaced_by_an_empty_one(
 def test_kept_embeddings_that_cannot_be_read_now_stay(tmp_path, code):
     import numpy as np
 
-    from clisc_engine.embedding_cache import EmbeddingCache
+    from clisc_engine.project.embedding_cache import EmbeddingCache
 
     cache = EmbeddingCache(tmp_path, 10**6, print)
     cache.keep("a", "k", {0: np.ones((2, 2, 2), np.float16)})

@@ -14,8 +14,8 @@ from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.volume import read_volume
-from clisc_engine.settings import ImageSettings
-from clisc_engine.stages.importing import read_normalised
+from clisc_engine.importing.cases import read_normalised
+from clisc_engine.settings.schema import ImageSettings
 
 BRAIN = ball() != 0
 

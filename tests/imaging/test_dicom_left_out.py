@@ -30,9 +30,9 @@ from pydicom.uid import (
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import flair_folder
-from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.header import read_header
 from clisc_engine.imaging.volume import read_volume
+from clisc_engine.importing.discover import find_cases
 
 COUNT = len(head())
 

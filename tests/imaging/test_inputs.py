@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.discover import find_cases
-from clisc_engine.imaging.splits import draw_split, read_split
+from clisc_engine.importing.discover import find_cases
+from clisc_engine.importing.splits import draw_split, read_split
 
 
 def touch(folder, *names):

@@ -18,14 +18,14 @@ from niftis import AFFINE, affine, nifti, placed_alike
 from volumes import ball, write
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.discover import find_cases
 from clisc_engine.imaging.geometry import difference
 from clisc_engine.imaging.header import read_header
 from clisc_engine.imaging.preprocess import Placement, preprocess, restore, to_canonical_grid
 from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
-from clisc_engine.project import CaseInfo
-from clisc_engine.stages.importing import hash_of
+from clisc_engine.importing.cases import hash_of
+from clisc_engine.importing.discover import find_cases
+from clisc_engine.project.project import CaseInfo
 
 FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHAPE = (7, 9, 11)

@@ -10,7 +10,7 @@ import pytest
 from killing import ALL_STAGES
 from small import CHANGES, SPLITS
 
-from clisc_engine.project import STAGING, open_project
+from clisc_engine.project.project import STAGING, open_project
 
 SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
 

@@ -18,7 +18,7 @@ import pytest
 from killing import ALL_STAGES, Launcher, everything
 from small import differing
 
-from clisc_engine.project import SETTINGS_FILE, STORE
+from clisc_engine.project.project import SETTINGS_FILE, STORE
 
 REPAIR = "verify --repair"
 SUBJECTS = (*ALL_STAGES, REPAIR)

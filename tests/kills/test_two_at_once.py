@@ -2,7 +2,7 @@
 
 import pytest
 
-from clisc_engine.lock import LOCK
+from clisc_engine.project.lock import LOCK
 
 
 @pytest.mark.parametrize(("first", "second"), [("label", "label"), ("cam", "label"), ("init", "init")])

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from clisc_engine.control import Control, StopFlag
 from clisc_engine.errors import BadInput, Stopped
 from clisc_engine.models import download
 from clisc_engine.models.download import pull
 from clisc_engine.models.weights import KNOWN, present
+from clisc_engine.running.control import Control, StopFlag
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 5 * 2**20 + 321).astype(np.uint8).tobytes()
 ENTRY = replace(

@@ -5,12 +5,14 @@ import torch
 import torchvision
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.classifier import build_classifier
 from clisc_engine.models.clip import load_clip
-from clisc_engine.models.device import pick_device
-from clisc_engine.models.weights import MissingWeights, load_state, paper_files_present, sha256_of
-from clisc_engine.presets import preset
-from clisc_engine.settings import NORMAL_PROMPT, TUMOUR_PROMPT
+from clisc_engine.models.paper_files import paper_files_present
+from clisc_engine.models.weights import MissingWeights, load_state
+from clisc_engine.running.device import pick_device
+from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT
 
 CPU = torch.device("cpu")
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import launcher
 
-HEAVY = (*launcher.HEAVY, "clisc_engine.group", "clisc_engine.stages.self_train")
+HEAVY = (*launcher.HEAVY, "clisc_engine.running.group", "clisc_engine.stages.self_train")
 
 
 def run(order):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from small import contents, differing
 
-from clisc_engine.control import Control
-from clisc_engine.lock import LOCK, Lock, Owner
-from clisc_engine.project import open_project
-from clisc_engine.settings_file import write_changes
+from clisc_engine.project.lock import LOCK, Lock, Owner
+from clisc_engine.project.project import open_project
+from clisc_engine.running.control import Control
+from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.evaluate import evaluate
 
 CPU = ("--device", "cpu")

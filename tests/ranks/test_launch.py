@@ -4,7 +4,7 @@ import pytest
 from ranks_of_srun import variables
 
 from clisc_engine.errors import BadInput
-from clisc_engine.launch import RankInfo, first_host, rank_info
+from clisc_engine.running.launch import RankInfo, first_host, rank_info
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1234"}
 

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 from train_small import train
 
-from clisc_engine.control import Control
+from clisc_engine.running.control import Control
 
 PROGRAM = Path(__file__).with_name("train_small.py")
 

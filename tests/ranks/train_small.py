@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
-from clisc_engine.data_parallel import share_batches
 from clisc_engine.errors import BadInput
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.training import Training, steps
-from clisc_engine.training_loop import fit
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.running.control import Control
+from clisc_engine.training.data_parallel import share_batches
+from clisc_engine.training.loop import fit
+from clisc_engine.training.training import Training, steps
 
 NORMS = {"instance": nn.InstanceNorm3d, "batch": nn.BatchNorm3d}
 
@@ -58,8 +58,8 @@ def train(folder, batch_size, norm, control, fails=None):
 
 def main():
     from clisc_cli.session import Session
-    from clisc_engine.launch import rank_info
-    from clisc_engine.ranks import Ending
+    from clisc_engine.running.launch import rank_info
+    from clisc_engine.running.ranks import Ending
 
     folder, batch_size, norm, *fails = sys.argv[1:]
     session = Session(info=rank_info())

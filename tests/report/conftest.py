@@ -5,9 +5,9 @@ import shutil
 import pytest
 from documents import Document
 
-from clisc_engine.control import Control
-from clisc_engine.project import open_project
+from clisc_engine.project.project import open_project
 from clisc_engine.report.write import Choice, write_report
+from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
 
 

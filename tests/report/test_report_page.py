@@ -8,14 +8,14 @@ import pytest
 from documents import Document, opened
 from small import run_stages, small_project
 
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput
-from clisc_engine.presets import preset
 from clisc_engine.report.gather import gather
 from clisc_engine.report.images import Grid
 from clisc_engine.report.pictures import Row
 from clisc_engine.report.write import Choice, ShownCase, render, write_report
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
 
 SCRIPT = "</td></script><script>alert(1)</script>"
 HOSTILE = '"><img src=x onerror=alert(1)>'

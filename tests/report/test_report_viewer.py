@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from browser import CHROMIUM, browser
 
-from clisc_engine.control import Control
 from clisc_engine.report.write import Choice, write_report
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

@@ -6,8 +6,8 @@ import pytest
 from small import contents, differing, run_stages
 
 from clisc_engine.models.sam import SamModel
-from clisc_engine.project import open_project
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.project.project import open_project
+from clisc_engine.settings.keys import with_changes
 
 ARRAYS = ("masks/sam", "masks/sam-round1")
 

@@ -11,19 +11,19 @@ import pytest
 from medpy.metric import binary
 from small import SHAPE, SPACING, small_project
 
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.fingerprint import fingerprint
+from clisc_engine.importing.cases import hash_of
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
-from clisc_engine.project import open_project
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import open_project
+from clisc_engine.project.store import Seal
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.importing import hash_of
-from clisc_engine.stages.status import seals_of
-from clisc_engine.stages.survey import survey
-from clisc_engine.stages.verify import verify
-from clisc_engine.store import Seal
+from clisc_engine.upkeep.status import seals_of
+from clisc_engine.upkeep.survey import survey
+from clisc_engine.upkeep.verify import verify
 
 EVERYWHERE = ("train", "valid", "test")
 CPU = Control(device="cpu")

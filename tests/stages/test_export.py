@@ -14,17 +14,17 @@ from scipy.spatial.transform import Rotation
 from small import SPLITS, StopsAfter, small_project
 from volumes import ball, write
 
-from clisc_engine.control import Control
 from clisc_engine.errors import BadInput, MissingStage, Stopped
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.presets import preset
-from clisc_engine.settings_keys import with_changes
-from clisc_engine.stages.export import export_masks, export_tables
-from clisc_engine.stages.export_nnunet import export_nnunet
-from clisc_engine.stages.initialise import Request, initialise
-from clisc_engine.stages.prediction import export_model, open_segmenter
-from clisc_engine.stages.prediction_files import find_images, predict_files
-from clisc_engine.store import Seal
+from clisc_engine.project.store import Seal
+from clisc_engine.results.export import export_masks, export_tables
+from clisc_engine.results.export_nnunet import export_nnunet
+from clisc_engine.results.predict import find_images, predict_files
+from clisc_engine.results.segmenter import export_model, open_segmenter
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.init import Request, initialise
 
 CPU = Control(device="cpu")
 SAGITTAL = np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0]])

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from small import CHANGES, SPLITS, contents, differing
 
-from clisc_engine.control import Control, Silent
 from clisc_engine.errors import BadInput
-from clisc_engine.presets import preset
-from clisc_engine.settings_keys import with_changes
-from clisc_engine.stages.initialise import Request, initialise
-from clisc_engine.store import write_atomically
+from clisc_engine.files.atomic import write_atomically
+from clisc_engine.running.control import Control, Silent
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.init import Request, initialise
 
 
 class Heard(Silent):

@@ -11,17 +11,17 @@ from segment_anything import SamPredictor
 from small import SPLITS, STAGES, run_stages, small_project
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from clisc_engine.checkpoints import Checkpoint
-from clisc_engine.control import Control
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models.sam import load_sam
 from clisc_engine.models.unet import build_unet
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.prompt_sam import case_seed
-from clisc_engine.stages.sam_answers import region_of_interest
-from clisc_engine.stages.slices import windowed
+from clisc_engine.stages.prompting.sam_masks import region_of_interest
 
 
 def test_arrays_have_the_image_s_grid_and_their_ranges(finished):

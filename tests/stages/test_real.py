@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from small import CHANGES, run_stages
 
-from clisc_engine.control import Control
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.presets import preset
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.initialise import Request, initialise
+from clisc_engine.stages.init import Request, initialise
 
 CASES = {"TCGA-FG-6692": "train", "BrainLesion-example": "train", "BraTS-GLI-00027": "test"}
 

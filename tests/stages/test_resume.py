@@ -3,8 +3,8 @@
 import pytest
 from small import STAGES, StopsAfter, contents, differing, run_stages, small_project
 
-from clisc_engine.control import Control
 from clisc_engine.errors import Stopped
+from clisc_engine.running.control import Control
 
 
 @pytest.mark.parametrize("units", [1, 2])

@@ -8,12 +8,12 @@ import pytest
 from handmade import declared_project, seal
 from small import run_stages
 
-from clisc_engine.control import Control
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
-from clisc_engine.stages.similarity import outdated_similarities, similarities
-from clisc_engine.stages.survey import survey
-from clisc_engine.stages.verify import verify
+from clisc_engine.running.control import Control
+from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
+from clisc_engine.upkeep.survey import survey
+from clisc_engine.upkeep.verify import verify
 
 REASON = "results/similarities.json was made by an earlier revision of self-train that took two empty masks"
 

@@ -3,12 +3,12 @@
 import pytest
 from small import STAGES, run_stages, small_project
 
-from clisc_engine.control import Control
-from clisc_engine.project import open_project
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.project.project import open_project
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.status import disk_use, items_of, next_stage, seals_of
-from clisc_engine.stages.survey import survey
+from clisc_engine.upkeep.status import disk_use, items_of, next_stage, seals_of
+from clisc_engine.upkeep.survey import survey
 
 
 def states(project):

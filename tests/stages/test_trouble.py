@@ -8,13 +8,13 @@ import pytest
 import torch
 from small import SPLITS, STAGES, contents, run_stages
 
-from clisc_engine.control import Control, Silent
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models import segmenter
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
-from clisc_engine.settings_keys import with_changes
+from clisc_engine.running.control import Control, Silent
+from clisc_engine.settings.keys import with_changes
 
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from small import contents, differing, run_stages
 
-from clisc_engine.control import Control
-from clisc_engine.settings_keys import with_changes
-from clisc_engine.stages.unet_volumes import Volumes
+from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages.unet.volumes import Volumes
 
 
 def opened(project, limit, spacing=()):

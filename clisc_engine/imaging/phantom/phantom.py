@@ -15,14 +15,7 @@ from clisc_engine.imaging.phantom.acquisition import (
     slice_profile,
 )
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point, make_anatomy
-from clisc_engine.imaging.phantom.lesion import (
-    FREQUENCY,
-    KINDS,
-    Lesion,
-    LesionKind,
-    draw_lesion,
-    draw_seed,
-)
+from clisc_engine.imaging.phantom.lesion import FREQUENCY, KINDS, Lesion, LesionKind, draw_lesion, draw_seed
 from clisc_engine.imaging.phantom.noise import Floats, noise_field
 
 FINEST = 1.8  # mm: slices thicker than this are averages of finer planes

@@ -1,0 +1,1 @@
+"""Files in general: atomic writes, reads that may fail, tables, case names, digests, limits."""

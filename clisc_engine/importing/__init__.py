@@ -1,0 +1,1 @@
+"""`init`: from found files to stored cases, and what a second call adds."""

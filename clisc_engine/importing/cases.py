@@ -1,0 +1,283 @@
+"""One case's import: read, check, normalise and store; and the same again for an array that was lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.background import find_background
+from clisc_engine.imaging.orientation import told_of_slices
+from clisc_engine.imaging.pairs import files_of
+from clisc_engine.imaging.preprocess import Placement, preprocess, restore
+from clisc_engine.imaging.references import read_reference
+from clisc_engine.imaging.volume import check_source, read_volume
+from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import REFERENCE, SOURCE_GRID, CaseInfo, Project
+from clisc_engine.project.store import Seal
+from clisc_engine.settings.schema import ImageSettings
+
+Image = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A volume as the store holds it.
+
+    Attributes:
+        image: (Z, Y, X).
+        placement: in its file.
+        notes: sentences for the user.
+    """
+
+    image: Image
+    placement: Placement
+    notes: tuple[str, ...]
+
+
+def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ...]:
+    """Import a case, unless it is stored already just so.
+
+    Returns:
+        What the user is to be told of its files, a sentence each.
+
+    Raises:
+        BadInput: when a file cannot be used.
+    """
+    settings = project.settings.image
+    for path in (files.image, files.reference):
+        if path is not None:
+            _check(path)
+    info = CaseInfo(
+        name=files.name,
+        split=split,
+        spacing=(0.0, 0.0, 0.0),
+        placement={},
+        source=str(files.image.absolute()),
+        sha256=hash_of(files.image),
+        has_reference=files.reference is not None,
+        reference_source=str(files.reference.absolute()) if files.reference else "",
+        reference_sha256=hash_of(files.reference) if files.reference else "",
+        channel=files.channel,
+    )
+    if _is_stored(project, info, settings):
+        return ()
+    normalised = _read(info, settings)
+    info = _placed(info, normalised.placement)
+    told: tuple[str, ...] = ()
+    if files.reference is not None:
+        told = store_reference(project, info, normalised.image, settings)
+    _store_image(project, info, normalised.image, settings)
+    return (*normalised.notes, *told)
+
+
+def import_reference(
+    project: Project, staged: Project, name: str, path: Path
+) -> tuple[CaseInfo, tuple[str, ...]]:
+    """Import a mask for a case that the project has, into another place.
+
+    Args:
+        project: has the case.
+        staged: where the mask is put.
+        name: the case's.
+        path: the mask.
+
+    Returns:
+        The case's record with this mask, and what the user is to be told of it, a sentence each.
+
+    Raises:
+        BadInput: when the file cannot be used.
+    """
+    _check(path)
+    case = project.case(name)
+    info = replace(
+        case.info,
+        has_reference=True,
+        reference_source=str(path.absolute()),
+        reference_sha256=hash_of(path),
+    )
+    settings = settings_of_import(case.seal("image"), project.settings.image)
+    return info, store_reference(staged, info, _image_of(project, case.info, settings), settings)
+
+
+def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSettings) -> None:
+    """Make a case's image or reference again from the file that it came from.
+
+    Raises:
+        BadInput: when that file is gone, has changed, or cannot be used.
+    """
+    if problem := source_problem(info, array):
+        raise BadInput(problem)
+    if array == REFERENCE:
+        store_reference(project, info, _image_of(project, info, settings), settings)
+    else:
+        normalised = _read(info, settings)
+        _store_image(project, _placed(info, normalised.placement), normalised.image, settings)
+
+
+def source_problem(info: CaseInfo, array: str) -> str:
+    """Why a case's image or reference cannot be made again from its file; empty when it can.
+
+    Raises:
+        BadInput: when that file cannot be read.
+    """
+    source, sha256 = (
+        (info.reference_source, info.reference_sha256) if array == REFERENCE else (info.source, info.sha256)
+    )
+    if not source or not Path(source).exists():
+        return f"its source {source or '(not recorded)'} is not there"
+    changed = hash_of(Path(source)) != sha256
+    return f"its source {source} has changed since it was imported" if changed else ""
+
+
+def store_reference(
+    project: Project, info: CaseInfo, image: Image, settings: ImageSettings
+) -> tuple[str, ...]:
+    """Read a case's mask from its file, check it against the (Z, Y, X) stored image, and store it.
+
+    Returns:
+        What is to be said of it.
+
+    Raises:
+        BadInput: when it cannot be the mask of a tumour in this image.
+    """
+    if info.reference_sha256 == info.sha256:
+        raise BadInput(f"{info.reference_source} is the image itself, so it cannot be its reference mask.")
+    placement = Placement.from_dict(info.placement)
+    brain = restore((image != 0).astype(np.uint8), placement) != 0
+    read = read_reference(Path(info.reference_source), placement.source, brain)
+    origin = _reference_origin(info, settings)
+    project.add_reference(info.name, read.array, Seal.now("init", fingerprint(origin), origin))
+    return read.notes
+
+
+def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:
+    """The settings with which an image was imported, as its seal tells; without one, the default."""
+    if seal is None:
+        return default
+    try:
+        recorded = {
+            key.removeprefix("image."): json.loads(value)
+            for key, value in seal.made_from.items()
+            if key.startswith("image.")
+        }
+        return ImageSettings.model_validate(recorded)
+    except ValueError:
+        return default
+
+
+def read_normalised(
+    path: Path,
+    channel: int | None,
+    settings: ImageSettings,
+    go_on: str = "--set image.allow_skull=true",
+) -> Normalised:
+    """A volume as the store holds it, its placement in the file, and what is to be said of it.
+
+    ``channel`` is the volume of a 4-D file, ``go_on`` the option that lets volumes with a skull pass, for
+    the message.
+
+    Raises:
+        BadInput: when the file cannot be used, or looks not skull-stripped.
+    """
+    volume = read_volume(path, channel)
+    background = find_background(volume.array, volume.source)
+    if not settings.allow_skull and not background.surrounds:
+        raise BadInput(
+            f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
+            f"SynthStrip or FSL BET, or take it as it is with {go_on}."
+        )
+    image, _, placement = preprocess(
+        volume,
+        clip_percentile=settings.clip_percentile,
+        resample_in_plane=settings.resample_in_plane or None,
+    )
+    notes = (*volume.notes, *told_of_slices(path, volume.geometry), *background.told(path))
+    return Normalised(image.astype(np.float16), placement, notes)
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, of both files of a NIfTI pair, or of a DICOM folder's in the order of their names.
+
+    Raises:
+        BadInput: when one of them cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else files_of(path)
+        for file in files:
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+    except OSError as error:
+        raise BadInput(f"Cannot read {error.filename or path}: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def hash_if_readable(path: Path | None) -> str:
+    """The same; empty for a file that cannot be read, and for none."""
+    try:
+        return hash_of(path) if path is not None else ""
+    except BadInput:
+        return ""
+
+
+def _check(path: Path) -> None:
+    """Refuse what cannot be hashed, or whose path the store cannot keep."""
+    check_source(path)
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{path!r} has a folder whose name is not UTF-8; rename it.") from None
+
+
+def _read(info: CaseInfo, settings: ImageSettings) -> Normalised:
+    return read_normalised(Path(info.source), info.channel, settings)
+
+
+def _placed(info: CaseInfo, placement: Placement) -> CaseInfo:
+    """The case's record with its place in the source."""
+    return replace(info, spacing=placement.spacing, placement=placement.to_dict())
+
+
+def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:
+    origin = _image_origin(info, settings)
+    project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
+
+
+def _image_of(project: Project, info: CaseInfo, settings: ImageSettings) -> Image:
+    """The case's image as it is stored, or as it would be where that one is damaged."""
+    try:
+        stored: Image = project.case(info.name).read("image")
+    except BadInput:
+        return _read(info, settings).image
+    return stored
+
+
+def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+    used = {f"image.{key}": json.dumps(value) for key, value in settings.model_dump().items()}
+    chosen = {} if info.channel is None else {"channel": str(info.channel)}
+    return {**used, "source": info.sha256, **chosen}
+
+
+def _reference_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+    return {**_image_origin(info, settings), "reference": info.reference_sha256, "grid": SOURCE_GRID}
+
+
+def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> bool:
+    """Whether an earlier call that was interrupted stored this very case."""
+    recorded = CaseInfo.parse(project.store.attributes(f"cases/{info.name}").get("case"))
+    if recorded is None or replace(recorded, spacing=info.spacing, placement={}) != info:
+        return False
+    expected: list[tuple[str, Mapping[str, str]]] = [("image", _image_origin(info, settings))]
+    if info.has_reference:
+        expected.append((REFERENCE, _reference_origin(info, settings)))
+    seals = [(project.store.seal(f"cases/{info.name}/{array}"), origin) for array, origin in expected]
+    return all(seal is not None and seal.fingerprint == fingerprint(origin) for seal, origin in seals)

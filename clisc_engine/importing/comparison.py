@@ -1,0 +1,165 @@
+"""What a second `init` is given, held against what the project has."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clisc_engine.files.case_names import normal
+from clisc_engine.files.words import listed
+from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.project.project import CaseInfo
+
+NAMED = 20
+"""Cases that are named one by one."""
+
+ELSEWHERE = "choose another folder for that"
+
+
+@dataclass
+class Given:
+    """The cases that are given, and their files' hashes by name.
+
+    Attributes:
+        cases: with their files.
+        images: SHA-256 of each image.
+        references: SHA-256 of each mask that is given.
+    """
+
+    cases: Sequence[CaseFiles]
+    images: Mapping[str, str]
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self, name: str) -> str:
+        """What tells a case's files from other ones."""
+        return content(self.images[name], self.references.get(name, ""))
+
+
+def content(image: str, reference: str) -> str:
+    """The hashes of a case's files as one text; an empty hash is that of a file that cannot be read."""
+    return f"{image} {reference}".strip()
+
+
+def other_images(given: Given, stored: Mapping[str, CaseInfo]) -> list[str]:
+    """Images that are not those that were imported under their names."""
+    found = []
+    for case in given.cases:
+        info = stored.get(case.name)
+        if info is None or (info.sha256 == given.images[case.name] and info.channel == case.channel):
+            continue
+        what = "is not the image" if info.sha256 != given.images[case.name] else "is not of the channel"
+        found.append(
+            f"{case.name}: {case.image} {what} that was imported under this name (from {info.source}). A "
+            f"project keeps its images: give this one a name of its own and --add it, or {ELSEWHERE}."
+        )
+    return found
+
+
+def new_references(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, Path]:
+    """Masks for cases of the project that have none."""
+    return {
+        case.name: case.reference
+        for case in given.cases
+        if case.reference and case.name in stored and not stored[case.name].has_reference
+    }
+
+
+def other_references(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, Path]:
+    """Masks that are not those that the project has for their cases."""
+    return {
+        case.name: case.reference
+        for case in given.cases
+        if case.reference
+        and case.name in stored
+        and stored[case.name].has_reference
+        and stored[case.name].reference_sha256 != given.references[case.name]
+    }
+
+
+def references_in_words(others: Mapping[str, Path], stored: Mapping[str, CaseInfo]) -> list[str]:
+    """That these masks are not taken."""
+    return [
+        f"{name}: {path} is not the reference that the project has (from "
+        f"{stored[name].reference_source}); --force puts it in its place."
+        for name, path in others.items()
+    ]
+
+
+def other_splits(where: object, given: Mapping[str, str], stored: Mapping[str, CaseInfo]) -> list[str]:
+    """Cases that are in another split than is asked for."""
+    moved = [
+        f"{name} ({stored[name].split}, not {split})"
+        for name, split in given.items()
+        if name in stored and stored[name].split != split
+    ]
+    if not moved:
+        return []
+    return [
+        f"{where} gives {len(moved)} of the project's cases another split: {listed(moved, NAMED)}. A case "
+        f"stays in its split, since the trainings rest on it; {ELSEWHERE}."
+    ]
+
+
+def other_settings(
+    root: Path, asked: Mapping[str, Any], before: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """Settings that are asked for and are not the project's, as differences; and as mere remarks.
+
+    What was asked for when the project was made, and was changed since, is no difference: the same call
+    may come again, e.g. from a batch job.
+
+    Args:
+        root: the project's folder.
+        asked: by dotted key, as are the others.
+        before: what was asked for when the project was made.
+        now: the project's.
+    """
+    differing = {key: value for key, value in asked.items() if now[key] != value}
+    changed = {key: now[key] for key, value in differing.items() if key in before and before[key] == value}
+    remarks = []
+    if changed:
+        words = listed([f"{key} = {as_text(value)}" for key, value in changed.items()], NAMED)
+        remarks.append(f"Changed since the project was made, and left so: {words}.")
+    open_ = {key: value for key, value in differing.items() if key not in changed}
+    if "weights" in open_:
+        asked_for = f"and weights = {open_['weights']} were asked for"
+        return [f"The project has weights = {now['weights']}, {asked_for}; {ELSEWHERE}."], remarks
+    if not open_:
+        return [], remarks
+    pairs = [f"{key} = {as_text(now[key])} (not {as_text(value)})" for key, value in open_.items()]
+    words = " ".join(f"{key}={as_text(value)}" for key, value in open_.items())
+    imported = any(key.startswith("image.") for key in open_)
+    note = " (image.* then holds for cases that are added; the others stay as imported)" if imported else ""
+    command = f"clisc config set {shlex.quote(str(root))} {words}"
+    return [f"The project has {listed(pairs, NAMED)}; change that with `{command}`{note}."], remarks
+
+
+def unknown_cases(root: Path, names: Sequence[str]) -> list[str]:
+    """That there are cases which the project lacks."""
+    if not names:
+        return []
+    return [
+        f"{root} already holds a project with other cases: it lacks {listed(names, NAMED)}. --add imports "
+        f"them into it; otherwise {ELSEWHERE}."
+    ]
+
+
+def alike_but_for_case(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> list[str]:
+    """New names that some file systems would not tell from the project's."""
+    known = {normal(name.casefold()): name for name in stored}
+    return [
+        f"{name} has the same case name as the project's {known[normal(name.casefold())]}; upper and lower "
+        "case do not count."
+        for name in new
+        if normal(name.casefold()) in known
+    ]
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as `clisc config set` takes it from a shell."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shlex.quote(text.removesuffix(".0") if isinstance(value, float) else text)

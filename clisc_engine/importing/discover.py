@@ -1,0 +1,233 @@
+"""Finding cases in a folder, a glob or a manifest, and pairing images with references by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.case_names import sift, why_no_case_name
+from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file
+from clisc_engine.imaging.endings import without_ending
+from clisc_engine.importing.casefiles import FLAIR, MASK, CaseFiles, case_name
+from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
+from clisc_engine.importing.leftovers import (
+    MASK_BY_NAME,
+    OF_ANOTHER_CHANNEL,
+    beside_images,
+    beside_series,
+    of_another_name,
+    quoted_glob,
+    said_of_contrasts,
+)
+from clisc_engine.importing.listing import LINK, LeftOut, listing
+from clisc_engine.importing.manifest import read_manifest
+from clisc_engine.importing.pairing import pair
+
+
+@dataclass
+class Found:
+    """What lies where ``--images`` and ``--references`` point.
+
+    Attributes:
+        cases: those that can be imported, by name.
+        bad: reasons why others cannot, by the name that was found.
+        left_out: files that were not taken.
+        images: how many were found as images, bad ones too.
+        references: how many masks were paired with an image.
+        notes: sentences for the user.
+        unnamed: those of the bad ones whose names are not safe for a folder, by their files.
+    """
+
+    cases: list[CaseFiles]
+    bad: dict[str, str]
+    left_out: list[LeftOut] = field(default_factory=list)
+    images: int = 0
+    references: int = 0
+    notes: list[str] = field(default_factory=list)
+    unnamed: dict[Path, str] = field(default_factory=dict)
+
+
+def find_cases(
+    images: str,
+    references: str | None,
+    channel: str | None = None,
+    unnamed: dict[Path, str] | None = None,
+) -> list[CaseFiles]:
+    """All cases, by name; see `search`.
+
+    ``unnamed`` gets the images whose names are not safe for a folder, each with the reason.
+
+    Raises:
+        BadInput: like `search`, and when two cases have one name, or without ``unnamed`` an unsafe one.
+    """
+    found = search(images, references, channel)
+    bad = [
+        reason for reason in found.bad.values() if unnamed is None or reason not in found.unnamed.values()
+    ]
+    if bad:
+        raise BadInput(bad[0])
+    if unnamed is not None:
+        unnamed |= found.unnamed
+    return found.cases
+
+
+def search(
+    images: str, references: str | None, channel: str | None = None, *, skip_bad: bool = False
+) -> Found:
+    """All cases, those whose names are bad, and what was left out.
+
+    ``images`` is a folder, a glob or a CSV manifest (``case,image[,reference][,split]``). In a folder the
+    FLAIR images are taken (``*_flair``, ``*-t2f``, ``*_FLAIR``), from it and its subfolders; if there are
+    none so named, all images that are not masks; if there are none at all, the DICOM series in it. A
+    case's name is the file's name without those endings. In a data set of nnU-Net or the Medical
+    Segmentation Decathlon, ``imagesTr`` and ``labelsTr`` are taken.
+
+    Args:
+        images: see above.
+        references: folder or glob of masks.
+        channel: number or name of the FLAIR channel, where images have several and the data set's
+            dataset.json does not say which it is.
+        skip_bad: leave out references without an image, and patients whose FLAIR series is not clear.
+
+    Raises:
+        BadInput: when there is no image, or a reference has none, or it is not clear which channel is
+            FLAIR.
+    """
+    if is_table(images):
+        if references is not None:
+            raise BadInput(f"--references does not go with {images}; give its masks a column `reference`.")
+        cases, bad = read_manifest(Path(images))
+        return Found(_with_channel(cases, channel), bad, images=len(cases) + len(bad))
+    found = _images(images, channel, skip_bad)
+    if references is not None and (skip_bad or not found.bad):
+        _add_references(found, references, skip_bad)
+    found.cases.sort(key=lambda case: case.name)
+    return found
+
+
+def is_table(given: str) -> bool:
+    """Whether it is a table by its ending, and no folder of such a name."""
+    return given.lower().endswith((".csv", ".tsv")) and not Path(given).is_dir()
+
+
+def _images(given: str, channel: str | None, skip_bad: bool) -> Found:
+    """The cases with their images."""
+    listed = listing(given, "--images", "imagesTr")
+    images = [path for path in listed.files if not _is_mask(path)]
+    masks = [LeftOut(path, MASK_BY_NAME) for path in listed.files if _is_mask(path)]
+    named = {path: case_name(path) for path in images}
+    left_out = [*beside_images(listed.left_out), *masks]
+    if listed.folder is None:
+        if not images:
+            raise BadInput(_no_images(given, left_out))
+        return _with_channels(_named(named, left_out), channel)
+    if flair := [path for path in images if FLAIR.search(without_ending(path))]:
+        of_flair = {path: named.pop(path) for path in flair}
+        left_out += of_another_name(named, {name: path for path, name in of_flair.items()})
+        return _with_channels(_named(of_flair, left_out), channel)
+    if stems := _numbered_by_channel(images):
+        folder = images[0].parent
+        chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
+        left_out += [LeftOut(path, OF_ANOTHER_CHANNEL) for path in images if path not in set(chosen)]
+        return _named({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}, left_out)
+    if images:
+        found = _with_channels(_named(named, left_out), channel)
+        found.notes += said_of_contrasts(images)
+        return found
+    series, unclear = _dicom(listed.folder, skip_bad)
+    if not series and not unclear:
+        raise BadInput(_no_images(given, left_out))
+    found = _named(series, beside_series(listed.left_out, series))
+    found.bad |= unclear
+    found.images += len(unclear)
+    return found
+
+
+def _no_images(given: str, left_out: Sequence[LeftOut]) -> str:
+    reasons = {one.reason for one in left_out}
+    if LINK in reasons:
+        hint = f"the links there lead out of the folder: name them, --images {quoted_glob(given, '*')}"
+    elif MASK_BY_NAME in reasons:
+        hint = "by their names the files there are masks; list images in a CSV with the columns case,image"
+    else:
+        hint = "clisc reads NIfTI, NRRD, MHA and DICOM folders"
+    return f"--images {given}: no images there; {hint}."
+
+
+def _named(named: Mapping[Path, str], left_out: list[LeftOut]) -> Found:
+    """The files as cases of these names, where those can be."""
+    cases, bad = sift((name, str(path), path) for path, name in named.items())
+    unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
+    files = [CaseFiles(name, path) for name, path in cases.items()]
+    return Found(files, bad, left_out, len(named), unnamed=unnamed)
+
+
+def _with_channels(found: Found, channel: str | None) -> Found:
+    found.cases = _with_channel(found.cases, channel)
+    return found
+
+
+def _add_references(found: Found, references: str, skip_bad: bool) -> None:
+    """Give the cases their masks; what is neither image nor mask is left out."""
+    images = {case.name: case.image for case in found.cases}
+    paired = pair(images, references, found.left_out)
+    bad = {name: reason for name, reason in paired.bad.items() if name not in found.bad}
+    if bad and not skip_bad:
+        more = f" So it is with {len(bad) - 1} more." if len(bad) > 1 else ""
+        raise BadInput(next(iter(bad.values())) + more)
+    found.notes += [f"skipped: {reason}" for reason in bad.values()] + paired.notes
+    found.cases = [replace(case, reference=paired.masks.get(case.name)) for case in found.cases]
+    found.references = len(paired.masks)
+    taken = {*images.values(), *paired.masks.values()}
+    by_path = {one.path: one for one in (*paired.left_out, *found.left_out) if one.path not in taken}
+    found.left_out = sorted(by_path.values(), key=lambda one: one.path)
+
+
+def _numbered_by_channel(images: Iterable[Path]) -> dict[Path, str]:
+    """The files' stems if all are ``case_NNNN`` and each case has a ``case_0000``; else nothing."""
+    stems = {path: without_ending(path) for path in images}
+    found = [NUMBERED.fullmatch(stem) for stem in stems.values()]
+    cases = {match["case"] for match in found if match}
+    with_first = {match["case"] for match in found if match and match["channel"] == "0000"}
+    return stems if all(found) and cases == with_first else {}
+
+
+def _dicom(folder: Path, skip_bad: bool) -> tuple[dict[Path, str], dict[str, str]]:
+    """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder.
+
+    Of a folder of multi-frame files, each of another study, every file is a case. With ``skip_bad`` also
+    the reasons why subfolders are skipped, by name.
+    """
+    if holds_dicom(folder):
+        if files := one_case_a_file(folder):
+            return {path: case_name(path) for path in files}, {}
+        return {folder: folder.absolute().name}, {}
+    series: dict[Path, str] = {}
+    unclear: dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir() or path.name[0] == "." or not _is_inside(path, folder):
+            continue
+        try:
+            found = flair_folder(path)
+        except BadInput as error:
+            if not skip_bad:
+                raise
+            unclear[path.name] = str(error)
+        else:
+            series |= {found: path.name} if found is not None else {}
+    return series, unclear
+
+
+def _with_channel(cases: Iterable[CaseFiles], wanted: str | None) -> list[CaseFiles]:
+    return [replace(case, channel=flair_channel(case.image.parent, wanted)) for case in cases]
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether the path, its links followed, lies in the folder."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _is_mask(path: Path) -> bool:
+    return MASK.search(without_ending(path)) is not None

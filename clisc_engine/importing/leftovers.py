@@ -1,0 +1,125 @@
+"""Why images of a folder were not taken, and the line that counts them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from clisc_engine.files.words import listed
+from clisc_engine.imaging.endings import without_ending
+from clisc_engine.importing.casefiles import FLAIR, case_name
+from clisc_engine.importing.listing import NO_IMAGE, LeftOut
+
+MASK_BY_NAME = "a mask by its name"
+OF_ANOTHER_CHANNEL = "another channel of a case"
+OF_A_CASE = "another image of a case that was taken"
+OTHER_CONTRAST = "another contrast of a case that was taken"
+NO_FLAIR_OF_CASE = "another contrast of a case without a FLAIR image"
+NOT_FLAIR = "no FLAIR by its name, and of no case that was taken"
+OTHER_FORMAT = "DICOM beside images in other formats"
+OTHER_SERIES = "outside the series that were taken"
+
+NAMED = 5
+"""Files that are named in a line; `--dry-run` lists all."""
+
+_CONTRAST = re.compile(
+    r"[-_](?:t1|t1w|t1n|t1c|t1ce|t1gd|t1post|t1[-_]post|t1km|t2|t2w|t2star|t2starw|pd|pdw|adc|dwi|swi|asl|"
+    r"perf|cbv|cbf|dsc|dce|md|fa|bold|ct|mrs)$",
+    re.IGNORECASE,
+)
+
+
+def of_another_name(paths: Iterable[Path], taken: Mapping[str, Path]) -> Iterator[LeftOut]:
+    """Images beside those that are called FLAIR; ``taken`` has these by case name."""
+    for path in paths:
+        contrast = _CONTRAST.sub("", case_name(path))
+        if contrast != case_name(path):
+            known = contrast in taken
+            yield LeftOut(path, OTHER_CONTRAST if known else NO_FLAIR_OF_CASE, missed=not known)
+        elif _belongs(without_ending(path), taken):
+            yield LeftOut(path, OF_A_CASE)
+        else:
+            yield LeftOut(path, NOT_FLAIR, missed=True)
+
+
+def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
+    """A line on images that are taken although their names say another contrast than FLAIR."""
+    others = [path.name for path in paths if _CONTRAST.search(without_ending(path))]
+    if not others:
+        return []
+    return [
+        f"{len(others)} images are taken whose names say another contrast than FLAIR: "
+        f"{listed(others, NAMED)}. If they are not FLAIR, list the images in a CSV with the columns "
+        "case,image, or name them with a quoted glob."
+    ]
+
+
+def beside_images(left_out: Iterable[LeftOut]) -> list[LeftOut]:
+    """The same; a DICOM file there may be a patient's that somebody misses."""
+    return [
+        LeftOut(one.path, OTHER_FORMAT, missed=True, image=False)
+        if one.reason == NO_IMAGE and one.path.suffix.lower() == ".dcm"
+        else one
+        for one in left_out
+    ]
+
+
+def beside_series(left_out: Iterable[LeftOut], series: Collection[Path]) -> list[LeftOut]:
+    """Those of them that belong to no DICOM series that was taken."""
+    others = [one for one in left_out if not any(one.path.is_relative_to(folder) for folder in series)]
+    return [replace(one, reason=OTHER_SERIES) if one.reason == NO_IMAGE else one for one in others]
+
+
+def account(given: str, images: int, references: int, left_out: Sequence[LeftOut]) -> str:
+    """One line on what was taken of the images there and what not; empty when nothing was left out.
+
+    Args:
+        given: what ``--images`` is.
+        images: how many were taken.
+        references: how many masks were taken.
+        left_out: all that was not taken.
+    """
+    if not left_out:
+        return ""
+    of_images = [one for one in left_out if one.image]
+    others = [one for one in left_out if not one.image]
+    took = f"{images} of {images + references + len(of_images)} image files"
+    if references:
+        took += f" as images and {references} as references"
+    text = f"Took {took} of {given}"
+    if of_images:
+        text += f"; left out {len(of_images)}: {', '.join(_counted(of_images))}"
+    if others:
+        text += f"; and {len(others)} other files: {', '.join(_counted(others))}"
+    if any(one.missed for one in of_images):
+        text += (
+            f". To take those, list them in a CSV with the columns case,image, or name the images with "
+            f"a quoted glob, e.g. --images {quoted_glob(given)}"
+        )
+    return f"{text}."
+
+
+def quoted_glob(given: str, ending: str = "*.nii.gz") -> str:
+    """A pattern for a folder's files, as a shell takes it."""
+    path = Path(given)
+    return f"'{path if path.is_dir() else path.parent}/{ending}'"
+
+
+def _counted(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """Each reason with its number of files, and names where files may be missed."""
+    for reason in dict.fromkeys(one.reason for one in left_out):
+        same = [one for one in left_out if one.reason == reason]
+        names = listed([one.path.name for one in same], NAMED)
+        yield f"{len(same)} {reason}" + (f" ({names})" if same[0].missed else "")
+
+
+def _belongs(stem: str, taken: Mapping[str, Path]) -> bool:
+    """Whether the name is a taken case's with something after it that does not say FLAIR."""
+    ends = [found.start() for found in re.finditer(r"[-_.]", stem)]
+    return any(stem[:end] in taken and not _says_flair(stem[end:]) for end in ends)
+
+
+def _says_flair(text: str) -> bool:
+    return "flair" in text.lower() or FLAIR.search(text) is not None

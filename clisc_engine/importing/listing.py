@@ -1,0 +1,131 @@
+"""The files of a folder, or those that a pattern names, and what is left out of them, with the reason."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.dicom import is_dicom_file
+from clisc_engine.imaging.endings import ENDINGS
+from clisc_engine.imaging.pairs import is_second_half
+
+HIDDEN = "hidden"
+LINK = "a link that leads out of the folder"
+NO_IMAGE = "no image by its ending"
+NOT_NAMED = "beside the folder {} of the data set"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not taken.
+
+    Attributes:
+        path: of the file.
+        reason: why, in words that fit one file and many.
+        missed: whether somebody may have meant it to be taken.
+        image: whether it is an image by its ending.
+    """
+
+    path: Path
+    reason: str
+    missed: bool = False
+    image: bool = True
+
+
+@dataclass
+class Listing:
+    """What lies where ``--images`` or ``--references`` points.
+
+    Attributes:
+        files: image files, and of a pattern also folders, by name.
+        left_out: all others.
+        folder: the folder that was named, None for a file or a pattern.
+    """
+
+    files: list[Path]
+    left_out: list[LeftOut] = field(default_factory=list)
+    folder: Path | None = None
+
+
+def listing(given: str, option: str, part: str) -> Listing:
+    """Image files in a folder and its real subfolders, or those that match a glob.
+
+    What exists under the very name is no pattern, whatever letters it has. Of a data set with the folder
+    ``part``, the files in that one are listed, the others left out.
+
+    Raises:
+        BadInput: when nothing is there.
+    """
+    found = _matches(given)
+    if not found:
+        raise BadInput(f"{option} {given}: there is no such folder and no file matches.")
+    if len(found) == 1 and found[0].is_dir() and not _is_pattern(given):
+        return _in_folder(found[0], part)
+    taken = [path for path in found if path.is_dir() or _is_image(path) or is_dicom_file(path)]
+    others = [path for path in found if path not in taken]
+    return Listing(taken, [LeftOut(path, NO_IMAGE, image=False) for path in others])
+
+
+def existing(given: str) -> Path | None:
+    """What exists under the very name; a ``~`` that no shell has replaced is the home folder."""
+    path = Path(given)
+    if not path.exists() and given.startswith("~/"):
+        path = path.expanduser()
+    return path if path.exists() else None
+
+
+def _is_pattern(given: str) -> bool:
+    return existing(given) is None
+
+
+def _matches(given: str) -> list[Path]:
+    """What exists under that name, else what matches it below the longest part that exists."""
+    if there := existing(given):
+        return [there]
+    base = Path(given).expanduser() if given.startswith("~/") else Path(given)
+    rest: list[str] = []
+    while not base.exists() and base != base.parent:
+        rest.insert(0, base.name)
+        base = base.parent
+    end = os.sep if given.endswith(os.sep) else ""  # folders alone match then
+    below = str(Path(glob.escape(str(base)), *rest)) + end
+    names = glob.glob(below, recursive=True) or glob.glob(given, recursive=True)
+    return [Path(name) for name in sorted(names)]
+
+
+def _in_folder(folder: Path, part: str) -> Listing:
+    within = folder / part if (folder / part).is_dir() else folder
+    found = Listing([], folder=folder)
+    for path in _walk(folder, found.left_out):
+        if not _is_image(path):
+            found.left_out.append(LeftOut(path, NO_IMAGE, image=False))
+        elif not path.is_relative_to(within):
+            found.left_out.append(LeftOut(path, NOT_NAMED.format(part)))
+        else:
+            found.files.append(path)
+    found.files.sort()
+    found.left_out.sort(key=lambda one: one.path)
+    return found
+
+
+def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[Path]:
+    """Files below a folder; hidden ones and links that leave it are noted as left out."""
+    root = folder.resolve()
+    for here, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(here, name)
+            if name.startswith("."):
+                left_out.append(LeftOut(path, HIDDEN, image=False))
+            elif path.is_symlink() and not path.resolve().is_relative_to(root):
+                left_out.append(LeftOut(path, LINK, missed=True))
+            elif path.is_file():
+                yield path
+        folders[:] = [name for name in folders if not name.startswith(".")]
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith(ENDINGS) and not is_second_half(path)

@@ -1,0 +1,104 @@
+"""Which reference mask belongs to which image, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.case_names import sift
+from clisc_engine.imaging.endings import without_ending
+from clisc_engine.importing.casefiles import BRAIN_MASK, FLAIR, MASK, case_name
+from clisc_engine.importing.leftovers import quoted_glob
+from clisc_engine.importing.listing import LeftOut, listing
+
+NOT_A_MASK = "no mask by its name"
+NO_IMAGE_OF_IT = "a reference without an image"
+
+
+@dataclass
+class Paired:
+    """Masks by the case name of their image, those that have none, and the files that were not taken."""
+
+    masks: dict[str, Path]
+    bad: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def pair(images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut]) -> Paired:
+    """The reference masks of the images.
+
+    A mask of another name belongs to the one image beside it (BraTS 2020 has such a one), where no other
+    image could be meant; a line says so.
+
+    Args:
+        images: by case name.
+        given: folder, file or glob of masks.
+        not_taken: files beside the images.
+
+    Raises:
+        BadInput: when there is no mask.
+    """
+    masks, left_out = _masks(given, set(images.values()))
+    named, bad = sift((case_name(path), str(path), path) for path in masks)
+    found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out)
+    unpaired = {name: path for name, path in named.items() if name not in images}
+    for name, mask in unpaired.items():
+        owner = _only_image_beside(mask, images, unpaired.values(), not_taken)
+        if owner and owner not in found.masks:
+            found.masks[owner] = mask
+            found.notes.append(f"{owner}: {mask} is taken for its reference, the only mask beside it.")
+        else:
+            found.bad[name] = _without_image(mask, name, given, not_taken)
+            found.left_out.append(LeftOut(mask, NO_IMAGE_OF_IT, missed=True))
+    return found
+
+
+def _masks(given: str, images: set[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """The masks there, and the files that are none."""
+    listed = listing(given, "--references", "labelsTr")
+    files = [path for path in listed.files if path not in images]
+    found = files
+    if listed.folder is not None:
+        masks = [path for path in files if _is_mask(path) and not BRAIN_MASK.search(without_ending(path))]
+        found = masks or [path for path in files if not FLAIR.search(without_ending(path))]
+    if not found:
+        table = given.lower().endswith((".csv", ".tsv"))
+        hint = "a CSV goes with --images, with a column `reference`" if table else _way_out(given)
+        raise BadInput(f"--references {given}: no masks there; {hint}.")
+    taken = set(found)
+    others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]
+    return found, [*listed.left_out, *others]
+
+
+def _only_image_beside(
+    mask: Path, images: Mapping[str, Path], masks: Iterable[Path], not_taken: Sequence[LeftOut]
+) -> str:
+    """The case whose image alone can be meant by a mask in its folder; or nothing."""
+    beside = [case for case, image in images.items() if image.parent == mask.parent]
+    others = [one for one in not_taken if one.missed and one.path.parent == mask.parent]
+    rivals = [path for path in masks if path.parent == mask.parent]
+    return beside[0] if len(beside) == 1 and not others and len(rivals) == 1 else ""
+
+
+def _without_image(mask: Path, name: str, given: str, not_taken: Sequence[LeftOut]) -> str:
+    near = [
+        one.path.name
+        for one in not_taken
+        if one.image and one.missed and without_ending(one.path).startswith(name)
+    ]
+    but = f" ({near[0]} is not called FLAIR)" if near else ""
+    return f"The reference {mask} has no image of the case name {name!r}{but}; {_way_out(given)}."
+
+
+def _way_out(given: str) -> str:
+    return (
+        "pair them in a CSV with the columns case,image,reference, or name the masks with a quoted glob, "
+        f"e.g. --references {quoted_glob(given, '*_seg.nii.gz')}"
+    )
+
+
+def _is_mask(path: Path) -> bool:
+    return MASK.search(without_ending(path)) is not None

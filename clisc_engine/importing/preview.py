@@ -1,0 +1,73 @@
+"""What `init` would import, told from names and headers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.header import read_header
+from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.importing.request import Imported
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A case that would be imported.
+
+    Attributes:
+        case: its name.
+        split: train, valid or test.
+        image: path of its image.
+        reference: path of its mask, empty without one.
+        channel: which volume of a 4-D image, None for a 3-D one.
+        size: voxels along (x, y, z), empty when the header cannot be read.
+        spacing: mm along (x, y, z), likewise.
+        problem: why it could not be imported, as far as headers tell; empty when nothing speaks against it.
+    """
+
+    case: str
+    split: str
+    image: str
+    reference: str
+    channel: int | None
+    size: tuple[int, ...]
+    spacing: tuple[float, ...]
+    problem: str
+
+
+def preview(imported: Imported) -> list[Planned]:
+    """The cases of a dry run of `initialise`, by name."""
+    return [_planned(files, imported.splits[files.name]) for files in imported.files]
+
+
+def _planned(files: CaseFiles, split: str) -> Planned:
+    size: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
+    channel, problem = None, ""
+    try:
+        header = read_header(files.image)
+        size, spacing = header.size[:3], header.spacing
+        if len(header.size) == 4 and header.size[3] > 1:
+            channel = files.channel
+            problem = _of_channels(header.size[3], channel)
+        if files.reference is not None and not problem:
+            problem = _of_reference(read_header(files.reference).size, size)
+    except BadInput as error:
+        problem = str(error)
+    reference = str(files.reference) if files.reference else ""
+    return Planned(files.name, split, str(files.image), reference, channel, size, spacing, problem)
+
+
+def _of_channels(count: int, channel: int | None) -> str:
+    if channel is None:
+        return f"4-D with {count} volumes; choose one with --channel 0 to {count - 1}"
+    return "" if channel < count else f"4-D with {count} volumes, counted from 0; there is no {channel}"
+
+
+def _of_reference(mask: tuple[int, ...], image: tuple[int, ...]) -> str:
+    same = sorted(mask) == sorted(image)  # the axes may be in another order
+    return "" if same else f"the reference is {_times(mask)}, not {_times(image)}"
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in size)

@@ -1,0 +1,219 @@
+"""A second `init` on a project: adds what is missing, and says every difference that it does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.words import listed
+from clisc_engine.imaging.volume import check_source
+from clisc_engine.importing import comparison
+from clisc_engine.importing.adding import Additions, add, forget
+from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.importing.cases import hash_if_readable, hash_of
+from clisc_engine.importing.comparison import Given
+from clisc_engine.importing.discover import Found
+from clisc_engine.importing.doubles import check_doubles, same_content
+from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
+from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
+from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
+from clisc_engine.project.project import CaseInfo, Project, open_project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import in_threads
+from clisc_engine.settings.schema import Settings
+
+
+def second_init(request: Request, found: Found, settings: Settings, control: Control) -> Imported:
+    """Compare, and add references to cases that have none; with ``request.add`` new cases too.
+
+    Nothing is changed when anything is given that is not taken.
+
+    Raises:
+        BadInput: naming all such differences, each with the way to have it; or the bad files among what
+            is to be added.
+    """
+    call = _Call.of(request, found, control)
+    differences, remarks = call.settings_that_differ(settings)
+    replaced = comparison.other_references(call.given, call.stored)
+    differences = [
+        *comparison.other_images(call.given, call.stored),
+        *call.new_cases_refused(),
+        *call.splits_that_differ(),
+        *differences,
+        *([] if control.force else comparison.references_in_words(replaced, call.stored)),
+    ]
+    if differences:
+        raise BadInput(_refusal(request.root, differences))
+    splits = {name: info.split for name, info in call.stored.items()} | call.splits_of_new()
+    references = comparison.new_references(call.given, call.stored) | replaced
+    additions = Additions(call.new, splits, references)
+    result = Imported(call.project, splits, files=list(call.new), fresh=not additions)
+    result.remarks = [*remarks, *call.cases_not_given()]
+    result.warnings = call.doubles(splits)
+    result.added, result.references = [case.name for case in call.new], [*references]
+    if not control.dry_run:
+        _carry_out(call, additions, control, result)
+    result.remarks += _what_it_means(result, replaced, dry_run=control.dry_run)
+    return result
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What is given, beside what the project has.
+
+    Attributes:
+        request: of this call.
+        found: the files that it names.
+        project: the project.
+        stored: the records of its cases, by name.
+        record: what it was made with.
+        given: the cases given, with their hashes.
+        new: those of them that the project lacks.
+    """
+
+    request: Request
+    found: Found
+    project: Project
+    stored: Mapping[str, CaseInfo]
+    record: InitRecord
+    given: Given
+    new: Sequence[CaseFiles]
+
+    @classmethod
+    def of(cls, request: Request, found: Found, control: Control) -> _Call:
+        """Open the project, and read all files given."""
+        project = open_project(request.root)
+        stored = {case.info.name: case.info for case in project.cases()}
+        record = read_record(project)
+        given = _hashed(found.cases, stored, control)
+        new = [
+            case
+            for case in found.cases
+            if case.name not in stored and record.skipped.get(case.name) != given.content(case.name)
+        ]
+        return cls(request, found, project, stored, record, given, new)
+
+    @property
+    def new_names(self) -> list[str]:
+        return [case.name for case in self.new]
+
+    def settings_that_differ(self, settings: Settings) -> tuple[list[str], list[str]]:
+        """Differences, and mere remarks."""
+        asked = self.request.asked
+        now = values_asked(self.project.settings, asked)
+        root, before = self.request.root, self.record.settings
+        return comparison.other_settings(root, values_asked(settings, asked), before, now)
+
+    def new_cases_refused(self) -> list[str]:
+        """Why the cases that the project lacks are not taken."""
+        alike = comparison.alike_but_for_case(self.new_names, self.stored)
+        if alike or self.request.add:
+            return alike
+        return comparison.unknown_cases(self.request.root, self.new_names)
+
+    def splits_that_differ(self) -> list[str]:
+        """Cases that are given another split, by name or by a draw."""
+        where, pairs = split_pairs(self.request, self.found)
+        names = dict.fromkeys([*self.stored, *(case.name for case in self.found.cases), *self.found.bad])
+        asked = known_splits(where, pairs, list(names))
+        ratio = self.request.split_ratio
+        if not pairs and not self.new and ratio is not None and ratio != self.record.split_ratio:
+            where = f"--split-ratio {ratio}"
+            asked = draw_split(list(self.stored), ratio, self.project.settings.seed)
+        return comparison.other_splits(where, asked, self.stored)
+
+    def splits_of_new(self) -> dict[str, str]:
+        """The splits of the cases to be added: as a file says, else each drawn by itself."""
+        where, pairs = split_pairs(self.request, self.found)
+        if self.new and pairs:
+            others = {name for _, name, _ in pairs} - set(self.new_names)
+            return checked_split(where, pairs, self.new_names, also=sorted(others), some_train=False)
+        ratio = self.request.split_ratio or self.record.split_ratio or SPLIT_RATIO
+        return draw_each(self.new_names, ratio, self.project.settings.seed)
+
+    def cases_not_given(self) -> list[str]:
+        """That the project has cases which this call does not name."""
+        absent = sorted(set(self.stored) - {case.name for case in self.found.cases})
+        if not absent:
+            return []
+        return [
+            f"{len(absent)} of the project's {len(self.stored)} cases are not among the images given, and "
+            f"stay as they are: {listed(absent, 5)}."
+        ]
+
+    def doubles(self, splits: Mapping[str, str]) -> list[str]:
+        """Warnings on new images that the project has already, or that come twice."""
+        contents = {name: f"{info.sha256} {info.channel}" for name, info in self.stored.items()}
+        contents |= {case.name: f"{self.given.images[case.name]} {case.channel}" for case in self.new}
+        sources = {name: info.source for name, info in self.stored.items()}
+        sources |= {case.name: str(case.image) for case in self.new}
+        found = [group for group in same_content(contents) if not set(group) <= set(self.stored)]
+        return check_doubles(found, splits, sources)
+
+
+def _carry_out(call: _Call, additions: Additions, control: Control, result: Imported) -> None:
+    """Add, and note in the result and in the project's record what was skipped."""
+    if not additions:
+        forget(call.project)
+        return
+    skipped, result.notes = add(call.project, additions, control, skip_bad=call.request.skip_bad)
+    if left := {name: call.given.content(name) for name in skipped if name in result.added}:
+        write_record(call.project, replace(call.record, skipped={**call.record.skipped, **left}))
+    result.skipped = skipped
+    result.splits = {name: split for name, split in result.splits.items() if name not in left}
+    result.added = [name for name in result.added if name not in skipped]
+    result.references = [name for name in result.references if name not in skipped]
+
+
+def _hashed(cases: Sequence[CaseFiles], stored: Mapping[str, CaseInfo], control: Control) -> Given:
+    """The cases with the hashes of their files, all read anew: sizes and times do not tell.
+
+    Raises:
+        BadInput: when a file of a case that the project has cannot be read; other cases' importer says so.
+    """
+    images: dict[str, str] = {}
+    references: dict[str, str] = {}
+
+    def read(case: CaseFiles) -> None:
+        for path, found in ((case.image, images), (case.reference, references)):
+            if path is not None and case.name in stored:
+                check_source(path)
+                found[case.name] = hash_of(path)
+            elif path is not None:
+                found[case.name] = hash_if_readable(path)
+
+    in_threads("compare", {case.name: case for case in cases}, read, control, unit="case")
+    return Given(cases, images, references)
+
+
+def _refusal(root: Path, differences: Sequence[str]) -> str:
+    if len(differences) == 1:
+        return f"{differences[0]} Nothing was changed."
+    shown = [f"  {text}" for text in differences[: comparison.NAMED]]
+    if len(differences) > comparison.NAMED:
+        shown.append(f"  and {len(differences) - comparison.NAMED} more.")
+    head = f"{root} is a project already, and what is given differs from it in {len(differences)} points."
+    return "\n".join([f"{head} Nothing was changed.", *shown])
+
+
+def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool) -> list[str]:
+    """What was added, and what follows from it."""
+    told = []
+    would = "would be " if dry_run else ""
+    if result.added:
+        told.append(
+            f"{len(result.added)} cases {would}added: "
+            + listed([f"{name} ({result.splits[name]})" for name in result.added], comparison.NAMED)
+            + ". The other cases stay in their splits; what was trained before is stale if it was to learn "
+            "from these: `clisc status` says what."
+        )
+    if fresh := [name for name in result.references if name not in replaced]:
+        told.append(f"References {would}added to {len(fresh)} cases: {listed(fresh, comparison.NAMED)}.")
+    if again := [name for name in result.references if name in replaced]:
+        told.append(
+            f"References of {len(again)} cases {would}replaced: {listed(again, comparison.NAMED)}; "
+            "`clisc evaluate` measures anew."
+        )
+    return told

@@ -1,0 +1,1 @@
+"""What is written outside a project: which paths may be, and the record of what was."""

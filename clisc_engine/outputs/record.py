@@ -1,0 +1,102 @@
+"""What clisc wrote into a folder, in a file beside it: known by name and SHA-256.
+
+A line is added before its file is put in place, so that a file which a killed call left is known, too.
+Lines are only ever added: processes that share a folder do not lose each other's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from clisc_engine import __version__
+from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import disk_faults
+
+RECORD = ".clisc-outputs.jsonl"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a file is, and what it was made from by name, e.g. the image and the network."""
+
+    what: str
+    made_from: Mapping[str, str] = field(default_factory=dict)
+
+
+class Record:
+    """The record of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is there; lines that are not whole tell nothing."""
+        self.path = folder / RECORD
+        self._known: dict[str, set[str]] = {}
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            raise BadInput(f"{self.path} is no file of clisc's; move it away, or choose another folder.")
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            text = ""
+        except OSError as error:
+            raise BadInput(f"Cannot read {self.path}: {error.strerror}.") from error
+        for line in text.splitlines():
+            self._take(line)
+
+    def names(self) -> set[str]:
+        """The files that were written here at some time."""
+        return set(self._known)
+
+    def knows(self, name: str, digest: str) -> bool:
+        """Whether clisc wrote a file of this name and SHA-256."""
+        return digest in self._known.get(name, ())
+
+    def adopt(self, name: str, digest: str) -> None:
+        """Take this for a file of clisc's, and write nothing."""
+        self._known.setdefault(name, set()).add(digest)
+
+    def note(self, name: str, digest: str, made: Made) -> None:
+        """Add a line, and see it reach the disk.
+
+        Raises:
+            DiskFault: when the disk does not take it.
+        """
+        entry = {
+            "file": name,
+            "sha256": digest,
+            "what": made.what,
+            "made_from": dict(made.made_from),
+            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "version": __version__,
+        }
+        with disk_faults(self.path):
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(self.path, flags, 0o666), "r+b", buffering=0) as file:
+                start = b"" if _ends_a_line(file.fileno()) else b"\n"  # or a kill cut the last line
+                file.write(start + json.dumps(entry).encode() + b"\n")
+                os.fsync(file.fileno())
+        self.adopt(name, digest)
+
+    def _take(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(entry, dict):
+            name, digest = entry.get("file"), entry.get("sha256")
+            if isinstance(name, str) and isinstance(digest, str):
+                self.adopt(name, digest)
+
+
+def _ends_a_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
+
+
+def is_regular(path: Path) -> bool:
+    """Whether the path itself, no link followed, is a file with bytes."""
+    return stat.S_ISREG(path.lstat().st_mode)

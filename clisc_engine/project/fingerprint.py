@@ -1,0 +1,51 @@
+"""Fingerprints: what made an array, hashed. Freshness and the reason for staleness follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clisc_engine.products import graph
+from clisc_engine.settings.keys import value_of
+from clisc_engine.settings.schema import Section, Settings
+
+_SINCE_0_1_0: Mapping[str, Any] = {"cam.slices": "tumour-or-uncertain"}
+"""Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left
+out of fingerprints, so that what 0.1.0 made stays fresh."""
+
+
+def fingerprint(made_from: Mapping[str, str]) -> str:
+    """Sixteen hexadecimal digits that stand for the given names and values."""
+    text = json.dumps(dict(sorted(made_from.items())), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
+    """Dotted keys and JSON values of whole sections or of single keys, for a fingerprint."""
+    used: dict[str, str] = {}
+    for section in sections:
+        value = value_of(settings, section)
+        if isinstance(value, Section):
+            for key, entry in value.model_dump().items():
+                used[f"{section}.{key}"] = json.dumps(entry)
+        else:
+            used[section] = json.dumps(value)
+    return {
+        key: text
+        for key, text in used.items()
+        if key not in _SINCE_0_1_0 or text != json.dumps(_SINCE_0_1_0[key])
+    }
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Why something is stale, e.g. ``cam.method "layercam" -> "gradcam"``."""
+    changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    return ", ".join(_told(key, before, after) for key in changed)
+
+
+def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    told = graph.difference_of_revisions(key, before.get(key), after.get(key))
+    absent = json.dumps(_SINCE_0_1_0[key]) if key in _SINCE_0_1_0 else ""
+    return told or f"{key} {before.get(key, absent or 'new')} -> {after.get(key, absent or 'gone')}"

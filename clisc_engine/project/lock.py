@@ -1,0 +1,323 @@
+"""One writer at a time: a lock file in the project's folder, with an owner and a heartbeat.
+
+The lock appears whole and at once (a hard link, else an exclusive create), so it needs no help of the
+file system such as flock. An owner on this machine is alive while its process is; one elsewhere while
+it touches the lock. Times are compared as the file system gives them, so clocks may differ.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from clisc_engine.errors import BadInput
+
+LOCK = ".clisc-lock"
+LOST_LOCK = "the loss of its lock to another command"
+
+HEARTBEAT_SECONDS = 10.0
+DEAD_AFTER_SECONDS = 180.0
+"""Without a sign of life for so long, an owner that cannot be looked at counts as dead."""
+
+_TOKEN = re.compile(r"[\w-]{1,64}")
+"""It becomes part of file names."""
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock.
+
+    Attributes:
+        token: unique to this taking of a lock.
+        command: what it runs, e.g. ``clisc cam``.
+        host: name of its machine, for people.
+        machine: boot and process namespace in which ``pid`` means something; empty when unknown.
+        pid: its process.
+        started: when that process started, in the kernel's ticks, since numbers are used again.
+        since: when it took the lock.
+    """
+
+    token: str
+    command: str
+    host: str
+    machine: str
+    pid: int
+    started: str
+    since: str
+
+    @classmethod
+    def this_process(cls, command: str) -> Owner:
+        """A new owner: this process, now."""
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        pid = os.getpid()
+        started = _started(pid)
+        # Who cannot tell its start is judged by its signs of life, as one elsewhere is.
+        machine = _machine() if started else ""
+        return cls(secrets.token_hex(8), command, socket.gethostname(), machine, pid, started or "", now)
+
+    def is_alive(self, age: float, dead_after: float = DEAD_AFTER_SECONDS) -> bool:
+        """Whether it lives, as far as can be told; its last sign of life is ``age`` seconds old."""
+        if self.machine and self.machine == _machine() and (found := _started(self.pid)) is not None:
+            return bool(self.started) and found == self.started
+        return age < dead_after
+
+    def __str__(self) -> str:
+        return f"`{self.command}` (process {self.pid} on {self.host}, since {self.since})"
+
+
+class Lock:
+    """The lock of one folder, taken by one owner."""
+
+    def __init__(self, folder: Path, owner: Owner) -> None:
+        """Nothing is taken yet."""
+        self.path = folder / LOCK
+        self.owner = owner
+        self._candidate = folder / f"{LOCK}.{owner.token}"
+
+    def take(self) -> Owner | None:
+        """Take the lock.
+
+        Returns:
+            The dead owner it was taken from, if there was one.
+
+        Raises:
+            BadInput: when a living owner holds it, or the folder cannot be written.
+        """
+        text = json.dumps(asdict(self.owner))
+        try:
+            self._candidate.write_text(text, encoding="utf-8")
+        except OSError as error:
+            with suppress(OSError):
+                self._candidate.unlink(missing_ok=True)
+            raise BadInput(
+                f"Cannot write into {self.path.parent}: {error.strerror}; a command that changes a "
+                "project keeps its lock there. See what is up to date with --dry-run."
+            ) from None
+        try:
+            return self._take()
+        except OSError as error:
+            raise BadInput(
+                f"Cannot take the lock {self.path}: {error.strerror or error}. Look at the disk, then run "
+                "the same command again."
+            ) from error
+        finally:
+            with suppress(OSError):
+                self._candidate.unlink(missing_ok=True)
+                self._clear_leftovers()
+
+    def beat(self) -> bool:
+        """Give a sign of life; False when the lock is no longer this owner's."""
+        found = _read(self.path)
+        if found is None or found.token != self.owner.token:
+            return False
+        os.utime(self.path)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, if it is still this owner's."""
+        found = _read(self.path)
+        if found is not None and found.token == self.owner.token:
+            self.path.unlink(missing_ok=True)
+
+    def _take(self) -> Owner | None:
+        while True:
+            if self._place(self.path):
+                return None
+            first = _read(self.path)
+            if first is None:
+                continue
+            chain = [self.path]
+            last = first
+            while (heir := _read(self._heir_of(last))) is not None:
+                chain.append(self._heir_of(last))
+                last = heir
+            age = self._age(chain[-1])
+            if age is None:
+                continue
+            if last.is_alive(age):
+                raise BadInput(
+                    f"{last} is at work in {self.path.parent}; its last sign of life is "
+                    f"{max(age, 0):.0f} s old. Wait until it is done, or stop it. A dead owner's "
+                    f"lock is taken over by itself, after {DEAD_AFTER_SECONDS:.0f} s at most."
+                )
+            if self._succeed(first, last):
+                for marker in chain[1:]:
+                    marker.unlink(missing_ok=True)
+                return first
+
+    def _succeed(self, first: Owner, last: Owner) -> bool:
+        """Replace a dead owner; only one process can be the heir of each."""
+        marker = self._heir_of(last)
+        if not self._place(marker):
+            return False
+        try:
+            now = _read(self.path)
+            if now is None or now.token != first.token:
+                return False
+            self._candidate.replace(self.path)
+            return True
+        finally:
+            marker.unlink(missing_ok=True)
+
+    def _heir_of(self, owner: Owner) -> Path:
+        return self.path.with_name(f"{LOCK}.after-{owner.token}")
+
+    def _place(self, path: Path) -> bool:
+        """Make ``path`` say that this owner holds it, unless it exists."""
+        try:
+            path.hardlink_to(self._candidate)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return self._place_exclusively(path)
+        return True
+
+    def _place_exclusively(self, path: Path) -> bool:
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(self.owner)))
+        except FileExistsError:
+            return False
+        return True
+
+    def _age(self, path: Path) -> float | None:
+        """Seconds since the last sign of life, by the clock of the file system."""
+        try:
+            os.utime(self._candidate)
+            return self._candidate.stat().st_mtime - path.stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _clear_leftovers(self) -> None:
+        """Remove what dead contenders left behind."""
+        holder = _read(self.path)
+        if holder is None or holder.token != self.owner.token:
+            return
+        now = self.path.stat().st_mtime
+        for path in self.path.parent.glob(f"{LOCK}.*"):
+            with suppress(FileNotFoundError):
+                owner, age = _read(path), now - path.stat().st_mtime
+                if owner is not None and not owner.is_alive(age):
+                    path.unlink()
+
+
+@contextmanager
+def hold(
+    folder: Path, command: str, *, say: Callable[[str], None], lost: Callable[[str], None]
+) -> Iterator[None]:
+    """Hold the folder's lock; a folder made for it and left empty is removed again.
+
+    Args:
+        folder: a project's.
+        command: what is run under the lock, for those who find it taken.
+        say: gets a line when a dead owner's lock is taken over.
+        lost: called, from another thread, when somebody else took the lock meanwhile.
+
+    Raises:
+        BadInput: when a living owner holds the lock.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"Cannot write the project folder {folder}: {error.strerror}.") from None
+    lock = Lock(folder, Owner.this_process(command))
+    if (dead := lock.take()) is not None:
+        say(f"Took over the lock of {dead}, which is no longer running.")
+        _clear_half_written(folder)
+    over = threading.Event()
+    thread = threading.Thread(target=_beat_until, args=(over, lock, lost), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with suppress(OSError):  # who comes next sees that this process is gone
+            lock.release()
+            if made and folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _clear_half_written(folder: Path) -> None:
+    """Remove what the dead owner was writing."""
+    for leftover in list(folder.rglob(".*.partial")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) -> None:
+    while not over.wait(HEARTBEAT_SECONDS):
+        try:
+            if not lock.beat():
+                lost(LOST_LOCK)
+                return
+        except OSError:
+            continue  # a file server that is away for a moment
+
+
+def _read(path: Path) -> Owner | None:
+    """The owner that a lock file names; None without the file.
+
+    A file that names none (its writer is at it, or died at it) has an owner of whom nothing is known.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    try:
+        found = _owner_adapter().validate_json(text)
+        if _TOKEN.fullmatch(found.token):
+            return found
+        raise ValueError(found.token)
+    except ValueError:  # pydantic's errors are ValueErrors
+        since = datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
+        token = f"unknown-{status.st_ino}"
+        return Owner(token, "an unknown command", "an unknown machine", "", 0, "", since)
+
+
+@functools.cache
+def _owner_adapter() -> TypeAdapter[Owner]:
+    return TypeAdapter(Owner)
+
+
+def _machine() -> str:
+    """This boot of this machine and the namespace of its process numbers; empty where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """When a process of this machine started; empty when it is gone or a zombie, None when unknown."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "" if Path("/proc/self").exists() else None
+    except OSError:
+        return None
+    state, *rest = fields.rsplit(")", 1)[-1].split()
+    return "" if state in "ZX" else rest[18]

@@ -1,0 +1,350 @@
+"""The project on disk: settings, cases, arrays, checkpoints and logs under one folder.
+
+Every path inside is relative to the project's folder, so a project can be moved or mounted elsewhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.case_names import is_case_name
+from clisc_engine.products.kinds import IMAGE
+from clisc_engine.products.kinds import REFERENCE as REFERENCE
+from clisc_engine.project.store import Seal, Store
+from clisc_engine.settings.file import read_settings, write_changes, write_settings
+from clisc_engine.settings.schema import Settings
+
+SETTINGS_FILE = "clisc.toml"
+STORE = "store.zarr"
+STAGING = ".clisc-init"
+"""Folder inside the project's in which `init` makes it."""
+ADDING = ".clisc-add"
+"""Folder inside the project's in which a second `init` prepares what it adds."""
+
+SPLITS = ("train", "valid", "test")
+SOURCE_GRID = "source"
+"""What the seal of a reference on its image's own grid says under ``grid``."""
+
+RECORD = "case"
+"""The attribute of a case's group that holds its record."""
+
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+_Code = Annotated[int, Field(ge=-(2**15), lt=2**15)]
+
+
+@dataclass(frozen=True)
+class CaseInfo:
+    """What `init` recorded of a case.
+
+    Attributes:
+        name: the case's name, unique in the project.
+        split: train, valid or test.
+        spacing: (z, y, x) in mm of the stored image.
+        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
+        source: the image file that was given.
+        sha256: hash of its content.
+        has_reference: whether a reference mask was given.
+        reference_source: the mask file that was given, empty without one.
+        reference_sha256: hash of its content.
+        channel: which volume of a 4-D image file was taken, counted from 0.
+    """
+
+    name: str
+    split: str
+    spacing: tuple[_Positive, _Positive, _Positive]
+    placement: dict[str, Any]
+    source: str
+    sha256: str
+    has_reference: bool
+    reference_source: str = ""
+    reference_sha256: str = ""
+    channel: int | None = None
+
+    @classmethod
+    def parse(cls, found: object) -> CaseInfo | None:
+        """A case's record as the store holds it; None when it is not whole."""
+        try:
+            info = _case_adapter().validate_python(found)
+            _Place.model_validate(info.placement)
+        except ValidationError:
+            return None
+        return info if is_case_name(info.name) and info.split in SPLITS else None
+
+
+class _Forms(BaseModel):
+    """The plain values of an `imaging.forms.Forms`."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1, 2]
+    units: Annotated[int, Field(ge=0, le=255)]
+    pixdim: Annotated[list[_Finite], Field(min_length=4, max_length=4)]
+    qform_code: _Code
+    sform_code: _Code
+    quatern: tuple[_Finite, _Finite, _Finite]
+    qoffset: tuple[_Finite, _Finite, _Finite]
+    srow: Annotated[list[_Finite], Field(min_length=12, max_length=12)]
+
+
+class _Grid(BaseModel):
+    """The plain values of an `imaging.volume.Geometry`."""
+
+    size: tuple[_Count, _Count, _Count]
+    spacing: tuple[_Positive, _Positive, _Positive]
+    origin: tuple[_Finite, _Finite, _Finite]
+    direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
+    forms: _Forms | None = None
+
+
+class _Place(BaseModel):
+    """The plain values of an `imaging.preprocess.Placement`."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: _Grid
+    grid: _Grid
+    crop: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+    @model_validator(mode="after")
+    def _crop_lies_in_the_grid(self) -> _Place:
+        for (start, stop), size in zip(self.crop, reversed(self.grid.size), strict=True):
+            if not 0 <= start < stop <= size:
+                raise ValueError("the crop does not lie in the grid")
+        return self
+
+
+@functools.cache
+def _case_adapter() -> TypeAdapter[CaseInfo]:
+    return TypeAdapter(CaseInfo)
+
+
+@dataclass(frozen=True)
+class CaseArrays:
+    """One case's arrays, without its reference: what a stage before `evaluate` may see."""
+
+    info: CaseInfo
+    store: Store
+
+    def read(self, array: str) -> npt.NDArray[Any]:
+        """The array, e.g. ``cams/raw``. The reference is refused: it has its own door.
+
+        Raises:
+            BadInput: when it is missing, damaged, or holds NaN or infinite values.
+        """
+        if array == REFERENCE:
+            raise PermissionError("reference masks are read through project.references alone")
+        data = self.store.read(f"cases/{self.info.name}/{array}")
+        self._check_finite(array, data)
+        return data
+
+    def seal(self, array: str) -> Seal | None:
+        """The array's seal, None when it is missing."""
+        return self.store.seal(f"cases/{self.info.name}/{array}")
+
+    def write(self, array: str, data: npt.NDArray[Any], seal: Seal) -> None:
+        """Write and seal one of the case's arrays.
+
+        Raises:
+            BadInput: when it holds NaN or infinite values; nothing is written then.
+        """
+        self._check_finite(array, data)
+        self.store.write(f"cases/{self.info.name}/{array}", data, seal)
+
+    def _check_finite(self, array: str, data: npt.NDArray[Any]) -> None:
+        if np.issubdtype(data.dtype, np.floating) and not np.isfinite(data).all():
+            raise BadInput(
+                f"{array} of case {self.info.name} holds NaN or infinite values; look at its image "
+                f"({self.info.source}) for extreme intensities, and at --precision."
+            )
+
+
+def is_on_source_grid(seal: Seal | None) -> bool:
+    """Whether a reference with this seal lies on the whole grid of its image's file."""
+    return seal is not None and seal.made_from.get("grid") == SOURCE_GRID
+
+
+@dataclass(frozen=True)
+class References:
+    """The one door to reference masks, opened by `evaluate` only.
+
+    A reference lies on the whole grid of its image's file. Versions up to 0.1.0 kept it cropped to the
+    brain, as the stored image is; its seal does not name the grid then.
+    """
+
+    store: Store
+
+    def read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
+        """The (Z, Y, X) reference mask on the grid of the case's file, 0 or 1.
+
+        Of one that was kept cropped, nothing is known outside the crop: it is 0 there.
+        """
+        mask = self._read(case)
+        if self.is_whole(case):
+            return mask
+        from clisc_engine.imaging.preprocess import Placement, restore
+
+        whole: npt.NDArray[np.uint8] = restore(mask, Placement.from_dict(case.placement))
+        return whole
+
+    def read_cropped(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
+        """The same on the stored image's (Z, Y, X) grid, to be drawn over it."""
+        mask = self._read(case)
+        if not self.is_whole(case):
+            return mask
+        from clisc_engine.imaging.geometry import Volume
+        from clisc_engine.imaging.preprocess import Placement, to_canonical_grid
+
+        placement = Placement.from_dict(case.placement)
+        return to_canonical_grid(Volume(mask, placement.source, case.reference_source), placement)
+
+    def is_whole(self, case: CaseInfo) -> bool:
+        """Whether the reference lies on the whole grid of the case's file."""
+        return is_on_source_grid(self.store.seal(f"cases/{case.name}/{REFERENCE}"))
+
+    def _read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
+        return self.store.read(f"cases/{case.name}/{REFERENCE}").astype(np.uint8)
+
+    def fingerprint(self, case: CaseInfo) -> str:
+        """Fingerprint of the case's reference, empty when it has none."""
+        seal = self.store.seal(f"cases/{case.name}/{REFERENCE}")
+        return seal.fingerprint if seal else ""
+
+
+class Project:
+    """A folder made by `clisc init`."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        """Use `create` or `open_project` instead."""
+        self.root = root
+        self.settings = settings
+        self.store = Store(root / STORE)
+        self.references = References(self.store)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of trained weights and of trainings under way."""
+        return self.root / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of training curves and run logs."""
+        return self.root / "logs"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what only saves time and may be deleted."""
+        return self.root / "cache"
+
+    @property
+    def results(self) -> Path:
+        """Folder of the tables that `evaluate` writes."""
+        return self.root / "results"
+
+    def cases(self, splits: tuple[str, ...] = SPLITS) -> list[CaseArrays]:
+        """The cases of these splits, by name."""
+        found = [self.case(name) for name in self.store.children("cases")]
+        return [case for case in found if case.info.split in splits]
+
+    def case(self, name: str) -> CaseArrays:
+        """One case.
+
+        Raises:
+            BadInput: when the project has no such case.
+        """
+        group = f"cases/{name}"
+        if not is_case_name(name) or not (self.store.root / group).is_dir():
+            raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
+        info = CaseInfo.parse(self.store.attributes(group).get(RECORD))
+        if info is None or info.name != name:
+            raise BadInput(
+                f"{self.store.root / group / 'zarr.json'} no longer holds the record of case {name!r}; "
+                "`clisc verify --repair` restores it."
+            )
+        return CaseArrays(info, self.store)
+
+    def add_case(self, info: CaseInfo, image: npt.NDArray[Any], seal: Seal) -> None:
+        """Import a case: its image first, its record last; the image keeps a copy of the record."""
+        record = {RECORD: asdict(info)}
+        self.store.write(f"cases/{info.name}/{IMAGE}", image, seal, record)
+        self.store.write_group(f"cases/{info.name}", record)
+
+    def add_reference(self, name: str, mask: npt.NDArray[np.uint8], seal: Seal) -> None:
+        """Store a reference mask that `init` was given, on its image's own grid; the seal says so."""
+        self.store.write(f"cases/{name}/{REFERENCE}", mask, seal)
+
+    def change_record(self, info: CaseInfo) -> None:
+        """Replace a case's record, the copy that its image keeps first; the image stays as it is."""
+        record = {RECORD: asdict(info)}
+        if self.store.seal(f"cases/{info.name}/image") is not None:
+            self.store.change_attributes(f"cases/{info.name}/image", record)
+        self.store.write_group(f"cases/{info.name}", record)
+
+    def change_settings(self, settings: Settings, changes: Mapping[str, Any]) -> None:
+        """Adopt validated settings and write the changed keys to clisc.toml."""
+        write_changes(self.root / SETTINGS_FILE, changes)
+        self.settings = settings
+
+
+def create(root: Path, settings: Settings) -> Project:
+    """A new project folder with its clisc.toml.
+
+    Raises:
+        BadInput: when the folder already holds a project or cannot be written.
+    """
+    if (root / SETTINGS_FILE).exists():
+        raise BadInput(f"{root} already holds a project; choose another folder or remove it.")
+    with disk_faults(root):
+        root.mkdir(parents=True, exist_ok=True)
+        write_settings(root / SETTINGS_FILE, settings)
+    return Project(root, settings)
+
+
+def clear_staging(root: Path) -> None:
+    """Remove what an import that was killed right at its end left; its project is in place."""
+    if (root / STAGING).exists() and (root / SETTINGS_FILE).exists():
+        with disk_faults(root / STAGING):
+            shutil.rmtree(root / STAGING)
+
+
+def open_project(path: Path | None) -> Project:
+    """The project at ``path``, else at ``$CLISC_PROJECT``, else around the current folder.
+
+    Raises:
+        MissingStage: when there is no project there.
+        BadInput: when clisc.toml is not valid.
+    """
+    root = project_root(path)
+    return Project(root, read_settings(root / SETTINGS_FILE))
+
+
+def project_root(path: Path | None) -> Path:
+    """The folder that `open_project` opens, whatever the state of its settings.
+
+    Raises:
+        MissingStage: when there is no project there.
+    """
+    root = path or _project_around()
+    if root is None or not (root / SETTINGS_FILE).is_file():
+        where = root or "this folder or those above it"
+        raise MissingStage(f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`.")
+    return root
+
+
+def _project_around() -> Path | None:
+    if named := os.environ.get("CLISC_PROJECT"):
+        return Path(named)
+    here = Path.cwd()
+    return next((p for p in (here, *here.parents) if (p / SETTINGS_FILE).is_file()), None)

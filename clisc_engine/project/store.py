@@ -1,0 +1,242 @@
+"""The Zarr v3 store: one shard a volume, and arrays that count only once they are sealed.
+
+An array is written beside its place, its seal last, after the voxels have reached the disk; then it
+takes its place whole. A writer that is killed or meets a full disk therefore leaves the old array, or
+none; what it had begun counts for nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, TypeAdapter, ValidationError
+
+from clisc_engine import __version__
+from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import disk_faults, put_in_place, sync, write_atomically
+from clisc_engine.files.reading import holds_files, is_there, read_if_there, reading
+
+SEAL = "clisc"
+UNSEALED = "unsealed"
+"""Marks the place of an array that `verify --repair` took away, and says why."""
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What made an array: enough to resume, to see staleness and to tell its provenance."""
+
+    stage: str
+    fingerprint: str
+    made_from: dict[str, str]
+    time: str
+    version: str
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+    @classmethod
+    def now(cls, stage: str, fingerprint: str, made_from: dict[str, str], seconds: float = 0.0) -> Seal:
+        """A seal of this moment and this version."""
+        stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return cls(stage, fingerprint, made_from, stamp, __version__, round(seconds, 3))
+
+    @classmethod
+    def parse(cls, found: object) -> Seal | None:
+        """The seal in an array's attributes; None when there is none, or one that is not whole."""
+        try:
+            return _seal_adapter().validate_python(found)
+        except ValidationError:
+            return None
+
+
+@functools.cache
+def _seal_adapter() -> TypeAdapter[Seal]:
+    return TypeAdapter(Seal)
+
+
+def _anybody() -> None:
+    """Without a lock, nothing speaks against writing."""
+
+
+class Store:
+    """Arrays and attributes by path, e.g. ``cases/a/masks/sam``.
+
+    Attributes:
+        root: its folder.
+        check_may_write: called, by whichever thread writes, before anything changes and again before an
+            array takes its place; raises when this process may write no more.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Use the store at ``root``; it is made on the first write."""
+        self.root = root
+        self.check_may_write: Callable[[], None] = _anybody
+
+    def write(
+        self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None
+    ) -> None:
+        """Replace the array at ``path`` by ``data``, sealed; further attributes are kept beside the seal.
+
+        Raises:
+            DiskFault: when the disk does not take it; the array that was there stays.
+        """
+        self.check_may_write()
+        folder = self.root / path
+        beside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+        with disk_faults(folder):
+            self._make_groups(Path(path).parent)
+            for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
+                shutil.rmtree(leftover)
+            try:
+                _fill(beside, data, {**(attributes or {}), SEAL: asdict(seal)})
+                self.check_may_write()
+                put_in_place(beside, folder)
+            except BaseException:
+                shutil.rmtree(beside, ignore_errors=True)
+                raise
+
+    def read(self, path: str) -> npt.NDArray[Any]:
+        """The array at ``path``, checked against its checksums.
+
+        Raises:
+            Unreadable: when it cannot be read now, which says nothing of its state.
+            BadInput: when it is missing, unsealed or damaged.
+        """
+        import zarr
+
+        folder = self.root / path
+        if self.seal(path) is None:
+            raise BadInput(f"{folder} is missing or was never finished.")
+        with reading(folder):
+            if not holds_files(folder / "c"):
+                raise BadInput(f"{folder} has lost its data; run `clisc verify --repair`.")
+            try:
+                return np.asarray(zarr.open_array(str(folder), mode="r")[...])
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:
+                raise BadInput(
+                    f"{folder} is damaged ({error}); `clisc verify --repair` takes it out, so "
+                    "that it can be made again."
+                ) from error
+
+    def seal(self, path: str) -> Seal | None:
+        """The seal of an array; None when the array is missing or unfinished."""
+        return Seal.parse(self.attributes(path).get(SEAL))
+
+    def unsealed(self, path: str) -> str:
+        """Why `unseal` took the array at ``path`` away; empty when it did not."""
+        return str(self.attributes(path).get(UNSEALED, ""))
+
+    def unseal(self, path: str, why: str) -> None:
+        """Take away an array with its data, so that the stage that makes it does so again."""
+        self.check_may_write()
+        with disk_faults(self.root / path):
+            self.remove(path)
+            self.write_group(path, {UNSEALED: why})
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        """The attributes of a group or an array; empty when there is none, or none to be understood.
+
+        Raises:
+            Unreadable: when they cannot be read now, which does not mean that they are gone.
+        """
+        text = read_if_there(self.root / path / "zarr.json")
+        try:
+            metadata = json.loads(text or b"")
+        except (ValueError, RecursionError):
+            return {}
+        attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}
+        return attributes if isinstance(attributes, dict) else {}
+
+    def write_group(self, path: str, attributes: dict[str, Any]) -> None:
+        """Make a group, or replace its attributes."""
+        self.check_may_write()
+        folder = self.root / path
+        with disk_faults(folder):
+            self._make_groups(Path(path).parent)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "zarr.json", _group_metadata(attributes))
+
+    def change_attributes(self, path: str, changes: dict[str, Any]) -> None:
+        """Replace some attributes of an array or a group, and leave its seal and its data as they are."""
+        file = self.root / path / "zarr.json"
+        with disk_faults(file):
+            metadata = json.loads(file.read_text(encoding="utf-8"))
+            metadata["attributes"] = {**self.attributes(path), **changes}
+            write_atomically(file, json.dumps(metadata, indent=1).encode())
+
+    def adopt(self, path: str, other: Store) -> None:
+        """Move a finished array or group here from another store on the same disk; it replaces the old."""
+        folder = self.root / path
+        with disk_faults(folder):
+            self._make_groups(Path(path).parent)
+            put_in_place(other.root / path, folder)
+
+    def children(self, path: str) -> list[str]:
+        """Names of the groups and arrays right under ``path``, sorted."""
+        folder = self.root / path
+        with reading(folder):
+            inside = sorted(folder.iterdir()) if is_there(folder) else []
+        return [p.name for p in inside if not p.name.startswith(".") and is_there(p / "zarr.json")]
+
+    def remove(self, path: str) -> None:
+        """Remove an array or a group with all below it; nothing happens when there is none.
+
+        The metadata goes first, so that a removal that is cut short leaves nothing that counts.
+        """
+        self.check_may_write()
+        folder = self.root / path
+        (folder / "zarr.json").unlink(missing_ok=True)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def _make_groups(self, path: Path) -> None:
+        for group in [*reversed(path.parents), path]:
+            folder = self.root / group
+            if not is_there(folder / "zarr.json"):  # never in the place of a record that is away
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(folder / "zarr.json", _group_metadata({}))
+
+
+def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> None:
+    """Write an array into a new folder, voxels first, attributes last.
+
+    Volumes get one slice a chunk and one shard in all; other arrays one chunk. Data are assigned after
+    the array is made, since zarr writes a wrong checksum for sharded arrays made with ``data=``
+    (zarr-python issue 3169).
+    """
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+    from zarr.core.array_spec import ArrayConfig
+
+    sharded = data.ndim == 3
+    array = zarr.create_array(
+        store=str(folder),
+        shape=data.shape,
+        dtype=data.dtype,
+        chunks=(1, *data.shape[1:]) if sharded else data.shape,
+        shards=data.shape if sharded else None,
+        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        fill_value=0,
+        config=ArrayConfig(order="C", write_empty_chunks=True),
+    )
+    array[...] = data
+    for path in folder.rglob("*"):
+        sync(path)
+    metadata = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
+    metadata["attributes"] = attributes
+    write_atomically(folder / "zarr.json", json.dumps(metadata, indent=1).encode())
+
+
+def _group_metadata(attributes: dict[str, Any]) -> bytes:
+    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    return json.dumps(group, indent=1).encode()

@@ -1,0 +1,184 @@
+"""An nnU-Net v2 raw data set of a project's images and pseudo-labels.
+
+The layout and the rules are those that nnU-Net's documentation gives for ``nnUNet_raw``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.geometry import Volume
+from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.volume import read_volume, write_image, write_mask
+from clisc_engine.importing.cases import hash_of
+from clisc_engine.outputs.inputs import Inputs
+from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.export import cases_to_come, cases_with_masks, mask_made_from
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
+from clisc_engine.stages.s3f import table as s3f_table
+
+ENDING = ".nii.gz"
+DESCRIPTION = "dataset.json"
+PARTS = ("imagesTr", "labelsTr", "imagesTs")
+
+WAY_OUT = "Choose another --id or --name, or replace files that are no inputs or references with --force."
+
+
+def export_nnunet(
+    project: Project,
+    masks: str,
+    out: Path,
+    control: Control,
+    *,
+    number: int,
+    name: str,
+    stored_images: bool,
+) -> tuple[Report, Path]:
+    """Write ``Dataset<number>_<name>`` below ``out``; its dataset.json comes last.
+
+    What a call that broke off left there is written again, and taken out where it is no part any more;
+    with the control's force so is a whole data set.
+
+    Train and valid cases with the masks become ``imagesTr`` and ``labelsTr``, test cases ``imagesTs``.
+    Train cases that S3F dropped are left out when the masks are round 1's, as `self-train` does.
+
+    Args:
+        project: with masks.
+        masks: the pseudo-labels, e.g. ``sam`` or ``round1``.
+        out: a folder, usually ``$nnUNet_raw``.
+        control: progress, device.
+        number: of the data set, 1 to 999.
+        name: letters, digits and underscores.
+        stored_images: take the normalised images from the project instead of the source files.
+
+    Raises:
+        BadInput: when a source file has moved or changed, or the folder holds a data set, or files that
+            clisc did not write.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
+    folder = out / f"Dataset{number:03d}_{name}"
+    if (folder / DESCRIPTION).exists() and not control.force:
+        raise BadInput(
+            f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
+            "--force."
+        )
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force, home=folder)
+    planned = [path for case in _to_come(project, masks, control) for path in _files(folder, case)]
+    outputs.check([*planned, folder / DESCRIPTION])
+    _check_others(folder, outputs, set(planned))
+    report = Report("export nnunet")
+    labelled = [c for c in cases_with_masks(project, masks, control) if c.info.split != "test"]
+    dropped = _dropped(project, masks)
+    report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
+    chosen = [case for case in labelled if case.info.name not in dropped] + project.cases(("test",))
+    _make_room(folder, {path for case in chosen for path in _files(folder, case)}, outputs)
+    control.progress.begin("export", len(chosen), "case")
+    for case in chosen:
+        control.check_stop()
+        _write_case(case, masks, folder, outputs, stored_images)
+        report.done.append(case.info.name)
+        control.progress.advance(case.info.name)
+    control.progress.end()
+    count = sum(case.info.split != "test" for case in chosen)
+    outputs.put_bytes(folder / DESCRIPTION, _description(project, masks, count), Made("description"))
+    return report, folder
+
+
+def _to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]:
+    """The cases that will be written, as far as that can be told before masks are made."""
+    dropped = _dropped(project, masks)
+    labelled = [case for case in cases_to_come(project, masks, control) if case.info.split != "test"]
+    return [c for c in labelled if c.info.name not in dropped] + project.cases(("test",))
+
+
+def _dropped(project: Project, masks: str) -> set[str]:
+    return set(s3f_table.recorded(project)) - s3f_table.kept(project) if masks == "round1" else set()
+
+
+def _files(folder: Path, case: CaseArrays) -> list[Path]:
+    """A case's image, and its label unless it is a test case."""
+    name = case.info.name
+    if case.info.split == "test":
+        return [folder / "imagesTs" / f"{name}_0000{ENDING}"]
+    return [folder / "imagesTr" / f"{name}_0000{ENDING}", folder / "labelsTr" / f"{name}{ENDING}"]
+
+
+def _volumes(folder: Path) -> list[Path]:
+    return sorted(path for part in PARTS for path in (folder / part).glob("*") if path.name[0] != ".")
+
+
+def _check_others(folder: Path, outputs: Outputs, planned: set[Path]) -> None:
+    """Refuse a folder with files that would become part of the data set though clisc did not write them.
+
+    Raises:
+        BadInput: naming the first.
+    """
+    others = [path for path in _volumes(folder) if path not in planned and not outputs.is_ours(path)]
+    if others:
+        raise BadInput(
+            f"{folder} holds files that clisc did not write, first of {len(others)} {others[0]}; choose "
+            "another --id or --name, or move them away."
+        )
+
+
+def _make_room(folder: Path, wanted: set[Path], outputs: Outputs) -> None:
+    """Take out what an earlier call left that is no part of this data set, its description first."""
+    outputs.remove(folder / DESCRIPTION)
+    for path in _volumes(folder):
+        if path not in wanted:
+            outputs.remove(path)
+    for part in PARTS:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+
+
+def _write_case(case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool) -> None:
+    volume = _image(case, stored_images)
+    image, *labels = _files(folder, case)
+    outputs.put(
+        image,
+        partial(write_image, array=volume.array, geometry=volume.geometry),
+        Made("image", {"image": case.info.sha256}),
+    )
+    for label in labels:
+        mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
+        outputs.put(
+            label,
+            partial(write_mask, mask=mask, geometry=volume.geometry),
+            Made("mask", mask_made_from(case, masks)),
+        )
+
+
+def _image(case: CaseArrays, stored: bool) -> Volume:
+    placement = Placement.from_dict(case.info.placement)
+    if stored:
+        image = restore(case.read("image").astype("float32"), placement)
+        return Volume(image, placement.source, case.info.source)
+    path = Path(case.info.source)
+    if not path.exists():
+        raise BadInput(
+            f"{path}, the source of {case.info.name}, is no longer there; mount it again, or take the "
+            "normalised images that the project holds with --stored-images."
+        )
+    if path.is_file() and hash_of(path) != case.info.sha256:
+        raise BadInput(f"{path} is not the file that `init` read; restore it, or use --stored-images.")
+    return read_volume(path, case.info.channel)
+
+
+def _description(project: Project, masks: str, count: int) -> bytes:
+    description = {
+        "channel_names": {"0": "FLAIR"},
+        "labels": {"background": 0, "tumour": 1},
+        "numTraining": count,
+        "file_ending": ENDING,
+        "description": f"Pseudo-labels masks/{masks} made by clisc without labels; no human drew them.",
+        "licence": "as the images",
+        "weights": project.settings.weights,
+    }
+    return json.dumps(description, indent=1).encode()

@@ -1,0 +1,110 @@
+"""An exported model: one safetensors file with a network and all that a new volume needs."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from clisc_engine import __version__
+from clisc_engine.errors import BadInput
+from clisc_engine.settings.keys import validate
+from clisc_engine.settings.schema import ImageSettings, UnetSettings
+
+if TYPE_CHECKING:
+    import torch
+
+ENDING = ".clisc"
+FORMAT = 1
+_ENTRY = "clisc"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model says of itself.
+
+    Attributes:
+        network: which network of its project, e.g. ``unet-round2``.
+        image: preprocessing of a volume.
+        unet: the network's shape and its inference.
+        weights: which models labelled its training volumes: tiny or paper.
+        trained: when, UTC.
+        training_volumes: how many volumes it learned from. Their names are not kept.
+        origin: the settings and weight files that made it.
+        fingerprint: of all that made it.
+        version: of the clisc that exported it.
+        format: of the file.
+        note: a caution for those who use it.
+    """
+
+    network: str
+    image: ImageSettings
+    unet: UnetSettings
+    weights: str
+    trained: str
+    training_volumes: int
+    origin: dict[str, str]
+    fingerprint: str
+    version: str = __version__
+    format: int = FORMAT
+    note: str = "Trained on pseudo-labels. Research software, not a medical device."
+
+
+def model_bytes(card: ModelCard, tensors: dict[str, torch.Tensor]) -> bytes:
+    """A model as the bytes of its file."""
+    import safetensors.torch
+
+    values = {**asdict(card), "image": card.image.model_dump(), "unet": card.unet.model_dump()}
+    return safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)})
+
+
+def read_card(path: Path) -> ModelCard:
+    """What a model file says of itself; its tensors are not read.
+
+    Raises:
+        BadInput: when it is damaged, no model of clisc, or of a later format.
+    """
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            entry = (file.metadata() or {}).get(_ENTRY)
+        values: Any = None if entry is None else json.loads(entry)
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
+        raise BadInput(f"{path} is damaged or no model file ({error}); export it again.") from error
+    if not isinstance(values, dict) or not {"format", "image", "unet"} <= values.keys():
+        raise BadInput(f"{path} is a safetensors file, but no model that `clisc export model` wrote.")
+    if values["format"] != FORMAT:
+        raise BadInput(
+            f"{path} has the format {values['format']}, this clisc {__version__} knows {FORMAT}; "
+            f"use clisc {values.get('version')} or later."
+        )
+    settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))
+    try:
+        return _adapter().validate_python({**values, "image": settings.image, "unet": settings.unet})
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise BadInput(f"{path} is no model file of this clisc ({key} is not as it should be).") from None
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[ModelCard]:
+    return TypeAdapter(ModelCard)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The network's weights.
+
+    Raises:
+        BadInput: when the file is damaged.
+    """
+    import safetensors.torch
+
+    try:
+        return dict(safetensors.torch.load_file(str(path)))
+    except (OSError, safetensors.SafetensorError) as error:
+        raise BadInput(f"{path} is damaged ({error}); export it again.") from error

@@ -1,0 +1,159 @@
+"""A trained network applied to new volumes, from a project or from an exported model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.imaging.geometry import Geometry
+from clisc_engine.imaging.preprocess import restore
+from clisc_engine.importing.cases import read_normalised
+from clisc_engine.models.segmenter import Segmenter
+from clisc_engine.models.unet import build_unet
+from clisc_engine.outputs.inputs import Inputs
+from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.project import Project, open_project
+from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import pick_device
+from clisc_engine.settings.schema import Settings
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A volume's result on the grid of its own file.
+
+    Attributes:
+        mask: (Z, Y, X) uint8.
+        probability: (Z, Y, X) float32, 0 outside the brain.
+        geometry: the file's grid.
+        volume_ml: of the mask.
+        notes: sentences for the user about the file.
+    """
+
+    mask: npt.NDArray[np.uint8]
+    probability: npt.NDArray[np.float32]
+    geometry: Geometry
+    volume_ml: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileSegmenter:
+    """A trained network that segments image files, with what it says of itself."""
+
+    segmenter: Segmenter
+    card: ModelCard
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of the network with its preprocessing and inference."""
+        settings = Settings(image=self.card.image, unet=self.card.unet)
+        return fingerprint({"network": self.card.fingerprint, **settings_used(settings, "image", "unet")})
+
+    def predict(self, path: Path, channel: int | None = None) -> Prediction:
+        """Segment one file; of a 4-D file, one channel.
+
+        Raises:
+            BadInput: when the file cannot be used.
+        """
+        read = read_normalised(path, channel, self.card.image, "--allow-skull")
+        image, placement = read.image, read.placement
+        inside = self.segmenter.probability(image, placement.spacing)
+        inside[image == 0] = 0
+        mask = restore(self.segmenter.mask_of(inside, image), placement)
+        voxel = float(np.prod(placement.source.spacing))
+        volume_ml = mask.sum() * voxel / 1000
+        return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
+
+
+def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
+    """The network of a project (``unet-round1`` or ``unet-round2``), or of a model file.
+
+    Raises:
+        MissingStage: when there is no project, or it has not trained the network.
+        BadInput: when the file is no model.
+    """
+    if source.suffix == ENDING or source.is_file():
+        if not source.is_file():
+            raise BadInput(f"The model file {source} does not exist.")
+        card, tensors = read_card(source), read_tensors(source)
+    else:
+        project = open_project(source)
+        card = card_of(project, network)
+        tensors = Checkpoint(project.checkpoints, network).tensors()
+    device = pick_device(control.device)
+    module = build_unet(card.unet.channels, card.unet.spacing)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadInput(
+            f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
+        ) from error
+    windows = BatchSize(card.unet.batch_size, "windows", control)
+    return FileSegmenter(Segmenter(module.eval().to(device), card.unet, device, windows), card)
+
+
+def inputs_behind(source: Path) -> Inputs:
+    """What no prediction may take the place of: a model file, or what a project was made from.
+
+    Raises:
+        MissingStage: when there is neither.
+    """
+    if source.suffix == ENDING or source.is_file():
+        return Inputs([source])
+    return Inputs.of_project(open_project(source))
+
+
+def card_of(project: Project, network: str) -> ModelCard:
+    """What a project's network would say of itself.
+
+    Raises:
+        MissingStage: when it is not trained.
+    """
+    checkpoint = Checkpoint(project.checkpoints, network)
+    origin = checkpoint.made_from()
+    if origin is None:
+        raise MissingStage(
+            f"{network} is not trained yet; run `clisc run` first"
+            + (
+                ", or take the first round's with --network unet-round1."
+                if network != "unet-round1"
+                else "."
+            )
+        )
+    settings = project.settings
+    trained = datetime.fromtimestamp(checkpoint.weights.stat().st_mtime, timezone.utc)
+    return ModelCard(
+        network=network,
+        image=settings.image,
+        unet=settings.unet,
+        weights=settings.weights,
+        trained=trained.isoformat(timespec="seconds"),
+        training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in origin),
+        origin={key: value for key, value in origin.items() if "/" not in key},
+        fingerprint=fingerprint(origin),
+    )
+
+
+def export_model(project: Project, network: str, path: Path) -> ModelCard:
+    """Write a network of the project as one file that `open_segmenter` reads.
+
+    Raises:
+        BadInput: when there is a file that clisc did not write.
+    """
+    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
+    outputs.check([path])
+    card = card_of(project, network)
+    data = model_bytes(card, Checkpoint(project.checkpoints, network).tensors())
+    made_from = {"project": str(project.root.absolute()), "network": card.fingerprint}
+    outputs.put_bytes(path, data, Made("model", made_from))
+    return card

@@ -1,0 +1,116 @@
+"""How a run is steered from outside: options of this call, progress, and the wish to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from clisc_engine.errors import Stopped
+from clisc_engine.project.lock import LOST_LOCK
+from clisc_engine.running.ranks import Ranks
+
+Precision = Literal["32", "bf16", "16"]
+
+
+class Progress(Protocol):
+    """Where progress and messages go; the engine knows no terminal."""
+
+    def begin(self, label: str, total: int, unit: str) -> None:
+        """A piece of work with ``total`` units starts."""
+
+    def advance(self, note: str = "") -> None:
+        """One unit is done."""
+
+    def end(self) -> None:
+        """The piece of work is over."""
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+
+
+class Silent:
+    """Progress for nobody."""
+
+    def begin(self, label: str, total: int, unit: str) -> None:
+        """Do nothing."""
+
+    def advance(self, note: str = "") -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+    def say(self, message: str) -> None:
+        """Do nothing."""
+
+
+class StopFlag:
+    """A wish to stop, set by a signal or the lock's watch; looked at between cases, steps and epochs.
+
+    Other ranks hear the reason word by word, so that they too know of a lost lock.
+
+    Attributes:
+        may_write: False, for good, once the reason was `LOST_LOCK`: the project is another command's.
+    """
+
+    def __init__(self) -> None:
+        """Nobody wants it to stop."""
+        self._reason = ""
+        self.may_write = True
+
+    @property
+    def reason(self) -> str:
+        """Who or what wants it to stop; empty when nobody does."""
+        return self._reason
+
+    @reason.setter
+    def reason(self, reason: str) -> None:
+        self._reason = reason
+        if reason == LOST_LOCK:
+            self.may_write = False
+
+
+@dataclass(frozen=True)
+class Control:
+    """Options of one call. None of them is part of a fingerprint: they change speed, not method.
+
+    Attributes:
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: 32, bf16 or 16, used under autocast.
+        batch_size: slices (inference) at once; None takes each model's own setting.
+        workers: threads that read cases ahead of their turn, or import them.
+        force: remake what is fresh.
+        dry_run: say what would be done, and do nothing.
+        cases: restrict per-case work to these names; empty takes all.
+        ranks: this process among those that share the work; by itself unless a launcher started several.
+    """
+
+    device: str = "auto"
+    precision: Precision = "32"
+    batch_size: int | None = None
+    workers: int = 1
+    force: bool = False
+    dry_run: bool = False
+    cases: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ("train", "valid", "test")
+    progress: Progress = field(default_factory=Silent)
+    stop: StopFlag = field(default_factory=StopFlag)
+    ranks: Ranks = field(default_factory=Ranks)
+
+    def check_stop(self) -> None:
+        """Raise `Stopped` if somebody asked the run to stop; or if another rank ended, how it did."""
+        self.ranks.check()
+        if self.stop.reason:
+            raise self.stopped()
+
+    def check_may_write(self) -> None:
+        """Raise `Stopped` if this run knows that the project is no longer its own to write to."""
+        if not self.stop.may_write:
+            raise self.stopped()
+
+    def stopped(self) -> Stopped:
+        """The error that says that the run was asked to stop."""
+        return Stopped(
+            f"Stopped by {self.stop.reason or 'a signal'}; what was finished is kept. "
+            "Run the same command again to go on."
+        )

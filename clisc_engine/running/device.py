@@ -1,0 +1,67 @@
+"""Where and with which arithmetic the networks run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from clisc_engine.errors import BadInput
+
+_TYPES = {"bf16": torch.bfloat16, "16": torch.float16}
+
+
+def pick_device(name: str) -> torch.device:
+    """The device named ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises:
+        BadInput: when it is not there; the message says what is.
+    """
+    if name == "auto":
+        return torch.device(_best())
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BadInput(f"--device {name!r} is not auto, cpu, cuda, cuda:N or mps.") from None
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise BadInput(
+            f"--device {name} is not available here ({count} CUDA devices); use --device {_best()}."
+        )
+    return device
+
+
+def device_in_words(name: str) -> str:
+    """The device of that name for people, e.g. ``cpu, 2 threads`` or ``cuda:0: NVIDIA H100``."""
+    device = pick_device(name)
+    if device.type == "cuda":
+        return f"{device}: {torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"{device}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def device_of_rank(name: str, local: int) -> str:
+    """The device of one of several processes on a machine: ``auto`` and ``cuda`` give each a GPU.
+
+    Where the batch system shows each process a single GPU, that is the one.
+    """
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{local % torch.cuda.device_count()}"
+    return name
+
+
+def autocast(device: torch.device, precision: Literal["32", "bf16", "16"]) -> torch.autocast:
+    """Mixed precision on the device; no change with ``32``."""
+    dtype = _TYPES.get(precision)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+
+
+def _best() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,116 @@
+"""A line for each piece of work done on a project: which step, when, how long, where, and its outcome."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from clisc_engine import __version__
+from clisc_engine.errors import DiskFault
+from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.reading import read_if_there
+from clisc_engine.project.project import Project
+from clisc_engine.running.control import Control
+
+FILE = "runs.jsonl"
+
+
+@dataclass
+class Entry:
+    """One run of one stage.
+
+    Attributes:
+        stage: its name.
+        started: time in UTC, ISO 8601.
+        seconds: how long it took, loading of models included.
+        device: what the networks ran on, in words.
+        precision: 32, bf16 or 16.
+        version: of clisc.
+        outcome: done, or the error's first words.
+        worked: whether anything was made; runs that found all up to date are not kept.
+        made: cases or networks that have been made when the run ends, also if an earlier run did it.
+    """
+
+    stage: str
+    started: str
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    device: str
+    precision: str
+    version: str
+    outcome: str
+    worked: bool = True
+    made: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
+    """Write an entry when the block ends, also when it ends by an error."""
+    started = time.monotonic()
+    stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    from clisc_engine.running.device import device_in_words  # torch, which a reader does not need
+
+    device = device_in_words(control.device)
+    if control.ranks.count > 1:
+        device += f", {control.ranks.count} ranks"
+    note = Entry(stage, stamp, 0.0, device, control.precision, __version__, "done")
+    try:
+        yield note
+    except BaseException as error:
+        note.outcome = f"{type(error).__name__}: {error}"[:300]
+        with suppress(DiskFault):  # the error that ends the run is the one to hear of
+            _append(project.logs / FILE, note, started, control)
+        raise
+    _append(project.logs / FILE, note, started, control)
+
+
+def entries(project: Project) -> list[Entry]:
+    """All entries of a project, oldest first."""
+    return read(project.logs)
+
+
+def read(logs: Path) -> list[Entry]:
+    """All entries in a folder of logs, oldest first; lines that are not whole are left out.
+
+    Raises:
+        Unreadable: when the file is there and cannot be read now.
+    """
+    path = logs / FILE
+    found: list[Entry] = []
+    text = (read_if_there(path) or b"").decode(errors="replace")
+    for line in text.splitlines():
+        if (entry := read_line(line)) is not None:
+            found.append(entry)
+    return found
+
+
+def read_line(line: str) -> Entry | None:
+    """The entry that a line holds; None when it is not whole."""
+    try:
+        return _adapter().validate_json(line)
+    except ValidationError:
+        return None
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Entry]:
+    return TypeAdapter(Entry)
+
+
+def _append(path: Path, note: Entry, started: float, control: Control) -> None:
+    note.seconds = round(time.monotonic() - started, 3)
+    if not note.worked or control.dry_run or control.ranks.rank > 0 or not control.stop.may_write:
+        return
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("" if whole else "\n") + json.dumps(asdict(note)) + "\n")

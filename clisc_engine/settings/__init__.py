@@ -1,0 +1,1 @@
+"""The settings: schema, presets, file, keys, help."""

@@ -1,0 +1,77 @@
+"""clisc.toml: written with each key's meaning beside it, read back validated, edited in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import write_atomically
+from clisc_engine.files.reading import reading
+from clisc_engine.settings.help import explain
+from clisc_engine.settings.keys import validate
+from clisc_engine.settings.schema import Section, Settings
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write all settings with their descriptions as comments."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Settings of this clisc project; each stage reads them anew."))
+    document.add(tomlkit.nl())
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Section):
+            document.add(name, _table(name, value))
+        else:
+            document.add(tomlkit.comment(_comment(name)))
+            document.add(name, value)
+    write_atomically(path, tomlkit.dumps(document).encode())
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and validate.
+
+    Raises:
+        BadInput: naming the file and each wrong key.
+    """
+    return validate(_parse(path).unwrap(), str(path))
+
+
+def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set dotted keys in the file, keeping comments and order."""
+    document = _parse(path)
+    for key, value in changes.items():
+        *tables, last = key.split(".")
+        table: Any = document
+        for name in tables:
+            table = table.setdefault(name, tomlkit.table())
+        table[last] = value
+    write_atomically(path, tomlkit.dumps(document).encode())
+
+
+def _parse(path: Path) -> tomlkit.TOMLDocument:
+    try:
+        with reading(path):
+            return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"Cannot read {path}: {error}.") from None
+    except TOMLKitError as error:
+        raise BadInput(f"{path} is not valid TOML: {error}.") from None
+
+
+def _table(section: str, values: Section) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    for name, value in values.model_dump().items():
+        table.add(tomlkit.comment(_comment(f"{section}.{name}")))
+        table.add(name, value)
+    return table
+
+
+def _comment(key: str) -> str:
+    """The key's meaning, in which the paper's value stands, and what it may be."""
+    told = explain(key)
+    return f"{told.meaning}; {told.allowed}"

@@ -1,0 +1,1 @@
+"""What `cam` and `amda` share: the slices and the classifier's training."""

@@ -1,0 +1,1 @@
+"""What `evaluate` needs: document, tables, plan, ablation, old references."""

@@ -1,0 +1,99 @@
+"""The document of an evaluation as the store keeps it; read here without a voxel or a heavy import."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.products.declared import ROWS
+from clisc_engine.project.store import Store
+
+GROUP_IN_STORE = "metrics/evaluation"
+
+
+def _known(row: str) -> str:
+    if row not in ROWS:
+        raise ValueError(f"not one of {', '.join(ROWS)}")
+    return row
+
+
+_Row = Annotated[str, AfterValidator(_known)]
+
+
+class _Measured(BaseModel):
+    """One case in one row."""
+
+    model_config = ConfigDict(extra="allow")
+    case: str
+    name: _Row
+    group: str
+    dsc: float | None
+    hd95: float | None
+    empty: bool
+
+
+class _Summary(BaseModel):
+    """One row of a table."""
+
+    model_config = ConfigDict(extra="allow")
+    name: _Row
+    dsc_mean: float | None
+    dsc_std: float | None
+    hd95_mean: float | None
+    hd95_std: float | None
+    n: int
+    empty: int
+
+
+class _FalsePositives(BaseModel):
+    """One row on the cases without tumour."""
+
+    model_config = ConfigDict(extra="allow")
+    name: _Row
+    n: int
+    false_positives: int
+    volume_ml_mean: float | None
+    volume_ml: dict[str, float]
+
+
+class _WithoutTumour(BaseModel):
+    cases: list[str] = []
+    rows: list[_FalsePositives] = []
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    weights: str
+    note: str
+    rows: list[_Summary]
+    groups: list[_Summary]
+    without_tumour: _WithoutTumour = _WithoutTumour()
+    cases: list[_Measured]
+    failed: dict[str, str]
+    notes: list[str] = []
+    revision: int = 1
+    fingerprint: str
+
+
+def load(store: Store) -> dict[str, Any] | None:
+    """The stored document; None before the first evaluation, or when it is no longer whole.
+
+    One of version 0.1.0, which told no case without tumour from the others, gets the parts it lacks.
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
+    try:
+        found = store.attributes(GROUP_IN_STORE).get("evaluation")
+    except Unreadable:
+        raise
+    except BadInput:
+        return None
+    try:
+        _Document.model_validate(found)
+    except ValidationError:
+        return None
+    lacking = {"without_tumour": {"cases": [], "rows": []}, "notes": [], "revision": 1}
+    return {**lacking, **found} if isinstance(found, dict) else None

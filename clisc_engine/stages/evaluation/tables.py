@@ -1,0 +1,96 @@
+"""Tables of an evaluation: means over cases and size groups, kept as JSON, CSV and in the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clisc_engine.core.metrics import SIZE_GROUPS
+from clisc_engine.files.atomic import write_atomically
+from clisc_engine.files.tables import write_table
+from clisc_engine.project.project import Project
+from clisc_engine.stages.evaluation import document as evaluation_document
+from clisc_engine.stages.evaluation.document import GROUP_IN_STORE
+
+
+def summarise_rows(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
+    """Mean and standard deviation (population) of DSC and HD95 for each row, over cases with a tumour."""
+    return [{"name": row, **_summary([m for m in measured if m["name"] == row])} for row in rows]
+
+
+def summarise_groups(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
+    """The same for each of the five groups of tumour size that has cases."""
+    summaries: list[dict[str, Any]] = []
+    for row in rows:
+        for group in SIZE_GROUPS:
+            members = [m for m in measured if m["name"] == row and m["group"] == group]
+            if members:
+                summaries.append({"name": row, "group": group, **_summary(members)})
+    return summaries
+
+
+def summarise_without_tumour(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> dict[str, Any]:
+    """The cases whose reference is empty: in how many of them each row marks something, and how much.
+
+    Returns:
+        ``cases`` by name, and ``rows``, none without such cases: ``n``, ``false_positives``, their
+        ``volume_ml`` by case, and its mean (None without any).
+    """
+    members = [value for value in measured if value["dsc"] is None]
+    cases = list(dict.fromkeys(value["case"] for value in members))
+    summaries: list[dict[str, Any]] = []
+    for row in rows if cases else ():
+        volumes = {v["case"]: v["predicted_ml"] for v in members if v["name"] == row and not v["empty"]}
+        mean = float(np.mean(list(volumes.values()))) if volumes else None
+        summaries.append(
+            {
+                "name": row,
+                "n": len(cases),
+                "false_positives": len(volumes),
+                "volume_ml_mean": mean,
+                "volume_ml": volumes,
+            }
+        )
+    return {"cases": cases, "rows": summaries}
+
+
+def save(project: Project, document: dict[str, Any]) -> None:
+    """Store the document in the project: JSON, CSV tables, and the store's own copy."""
+    project.results.mkdir(parents=True, exist_ok=True)
+    tables = {name: document[name] for name in ("rows", "groups", "cases")}
+    tables["without_tumour"] = [
+        {key: value for key, value in row.items() if key != "volume_ml"}
+        for row in document["without_tumour"]["rows"]
+    ]
+    for name, table in tables.items():
+        path = project.results / f"{name}.csv"
+        if table:
+            write_table(path, list(table[0]), map(_rounded, table))
+        else:
+            path.unlink(missing_ok=True)
+    text = json.dumps(document, indent=2)
+    write_atomically(project.results / "evaluation.json", text.encode())
+    project.store.write_group(GROUP_IN_STORE, {"evaluation": document})
+
+
+def load(project: Project) -> dict[str, Any] | None:
+    """The stored document, None before the first evaluation."""
+    return evaluation_document.load(project.store)
+
+
+def _summary(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Over the cases with a tumour; the means are None without any."""
+    values = [value for value in measured if value["dsc"] is not None]
+    summary: dict[str, Any] = {}
+    for metric in ("dsc", "hd95"):
+        found = np.array([value[metric] for value in values], float)
+        summary[f"{metric}_mean"] = float(found.mean()) if values else None
+        summary[f"{metric}_std"] = float(found.std()) if values else None
+    return {**summary, "n": len(values), "empty": sum(bool(value["empty"]) for value in values)}
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}

@@ -1,0 +1,1 @@
+"""What `prompt-sam` and `self-train` share: SAM's masks for regions."""

@@ -1,0 +1,249 @@
+"""One training loop for all networks, resumable at any step.
+
+Every random draw of an epoch (order, crops, augmentation, dropout) comes from generators seeded by
+(seed, epoch) alone. A training resumed from a whole epoch therefore takes the same steps as an
+undisturbed one. Within an epoch the state holds how many batches were used and torch's generators:
+the batches before are drawn again and passed over, so that every generator stands where it stood. On a
+CPU the weights end the same to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+
+from clisc_engine.errors import BadInput, EndedElsewhere, Stopped
+from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.limits import is_want_of_memory
+from clisc_engine.files.tables import write_table
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import autocast
+from clisc_engine.training import state as training_state
+from clisc_engine.training.events import Events
+from clisc_engine.training.training import Batch, Training
+
+STEPS_BETWEEN_CHECKS = 20
+"""Looking at a loss makes a GPU wait, so not every step's is looked at."""
+
+
+def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    """Train from where it was left, if it was, to the end; then save the weights.
+
+    Raises:
+        BadInput: when the loss becomes NaN or infinite, or memory does not suffice.
+        Stopped: when asked to stop; the state is saved.
+    """
+    if training.ranks.takes_part:
+        _fit(training, checkpoint, curve, control)
+    control.ranks.gather(None)  # the others wait
+
+
+def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
+    writes = training.ranks.rank == 0
+    state = training_state.restore(training, checkpoint, control)
+    scaler = _scaler(training, control)
+    if state["scaler"]:
+        scaler.load_state_dict(state["scaler"])
+    control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
+    events = Events(curve)
+    try:
+        while state["epoch"] < training.epochs:
+            _check_stop(training, control)
+            record = _Epoch(training, state, checkpoint, scaler, control).run()
+            training_state.keep_best(training, state, record)
+            state["epoch"] += 1
+            state["within"] = {}
+            state["history"].append(record)
+            if writes:
+                training_state.save(training, checkpoint, state, control)
+                _write_curve(curve, state["history"])
+                events.write(state["history"])
+            control.progress.advance(f"loss {record['loss']:.4f}")
+            if estimate := _time_left(training, state):
+                control.progress.say(f"{checkpoint.name}: {estimate}")
+    finally:
+        events.close()
+        control.progress.end()
+    if writes:
+        control.check_may_write()
+        weights = state["best"] or training.module.state_dict()
+        checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
+
+
+def _scaler(training: Training[Any], control: Control) -> torch.amp.GradScaler:
+    """The one scaler of a training's loss: float16 gradients would underflow without it."""
+    device = next(training.module.parameters()).device.type
+    half = control.precision == "16" and device in ("cuda", "cpu")
+    return torch.amp.GradScaler(device if half else "cpu", enabled=half)
+
+
+def _check_stop(training: Training[Any], control: Control) -> None:
+    """All ranks stop, or none does."""
+    if training.ranks.largest(bool(control.stop.reason)) == [True]:
+        raise control.stopped()
+
+
+def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
+    """What the first epoch lets expect, in words; empty later, and where it is not worth a line."""
+    left = training.epochs - state["epoch"]
+    minutes = left * float(state["history"][0]["seconds"]) / 60
+    if state["epoch"] > 1 or minutes < 1:
+        return ""
+    whole = round(minutes)
+    time_left = (
+        f"{whole} minute{'s' if whole > 1 else ''}" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    )
+    return f"about {time_left} left for {left} epochs"
+
+
+class _Epoch(Generic[Batch]):
+    """One pass over the data, saved on the way."""
+
+    def __init__(
+        self,
+        training: Training[Batch],
+        state: dict[str, Any],
+        checkpoint: Checkpoint,
+        scaler: torch.amp.GradScaler,
+        control: Control,
+    ) -> None:
+        self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.scaler = scaler
+        self.ranks = training.ranks
+        self.epoch: int = state["epoch"]
+        self.device = next(training.module.parameters()).device
+        self.total = torch.zeros((), device=self.device)
+        self.step = 0
+        self.before = 0.0
+        self.started = self.saved = time.monotonic()
+
+    def run(self) -> dict[str, float]:
+        """All its steps, or those that are left; its record for the curve."""
+        training = self.training
+        torch.manual_seed(self._seed())
+        factor = training.schedule(self.epoch)
+        for group in training.optimiser.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * factor
+        training.module.train()
+        batches = training.batches(self.epoch)
+        self._go_on(batches)
+        for batch in batches:
+            self._take_step(batch)
+            stop, save = self.ranks.largest(bool(self.control.stop.reason), self._due())
+            if stop or save:
+                self._save()
+            if stop:
+                raise self.control.stopped()
+        self._check_loss()
+        record = {
+            "epoch": self.epoch + 1,
+            "loss": float(self.total) / max(self.step, 1),
+            "learning_rate": training.optimiser.param_groups[0]["lr"],
+        }
+        if training.score is not None and self.ranks.rank == 0:
+            record["score"] = self._score(training.score)
+        self.state["scaler"] = self.scaler.state_dict()
+        record["seconds"] = round(self._seconds(), 3)
+        return record
+
+    def _take_step(self, batch: Batch) -> None:
+        training = self.training
+        if self.ranks.rank:
+            torch.manual_seed(self._seed() + self.step * 2**16)  # of its dropout, which no state keeps
+        try:
+            with autocast(self.device, self.control.precision):
+                loss = training.loss(batch)
+            training.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(training.optimiser)
+            self.scaler.update()
+        except (RuntimeError, MemoryError) as error:
+            if not is_want_of_memory(error):
+                raise
+            raise BadInput(
+                f"{training.name} does not fit the memory of {self.device}; lower "
+                f"{training.settings}.batch_size (the result changes with it), or use --precision bf16."
+            ) from None
+        self.total += loss.detach().float()
+        self.step += 1
+        if self.step == 1 or self.step % STEPS_BETWEEN_CHECKS == 0:
+            self._check_loss()
+
+    def _check_loss(self) -> None:
+        if bool(torch.isfinite(self.total)):
+            return
+        training = self.training
+        where = f"The loss of {training.name} became NaN or infinite in epoch {self.epoch + 1}"
+        if self.epoch == 0 and self.step == 1:
+            raise BadInput(
+                f"{where}, at its very first step, so the learning rate is not the cause: look for an "
+                "image with extreme values, and for --precision 16 (bf16 and 32 reach farther)."
+            )
+        raise BadInput(
+            f"{where}; lower {training.pace}.learning_rate (now "
+            f"{training.optimiser.param_groups[0]['initial_lr']:g}), and look for an image with extreme "
+            "values."
+        )
+
+    def _score(self, score: Callable[[], float]) -> float:
+        self.training.module.eval()
+        try:
+            with torch.inference_mode():
+                return score()
+        except (Stopped, EndedElsewhere):
+            self._save()
+            raise
+
+    def _due(self) -> bool:
+        every = self.training.save_every
+        return self.ranks.rank == 0 and bool(every) and time.monotonic() - self.saved >= every
+
+    def _save(self) -> None:
+        self._check_loss()
+        self.state["within"] = {
+            "step": self.step,
+            "total": self.total.cpu(),
+            "seconds": self._seconds(),
+            "generator": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+        self.state["scaler"] = self.scaler.state_dict()
+        if self.ranks.rank == 0:
+            training_state.save(self.training, self.checkpoint, self.state, self.control)
+        self.saved = time.monotonic()
+
+    def _go_on(self, batches: Iterator[Batch]) -> None:
+        """Pass over the batches that were used before the epoch was left."""
+        within = self.state["within"]
+        if not within:
+            return
+        self.step, self.total, self.before = (
+            within["step"],
+            within["total"].to(self.device),
+            within["seconds"],
+        )
+        for _ in islice(batches, self.step):
+            _check_stop(self.training, self.control)
+        torch.set_rng_state(within["generator"])
+        if within["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(within["cuda"], self.device)
+
+    def _seed(self) -> int:
+        """Of the epoch's dropout; no two ranks drop the same."""
+        return self.training.seed * 1_000_003 + self.epoch + self.ranks.rank * 2**40
+
+    def _seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+def _write_curve(path: Path, history: list[dict[str, float]]) -> None:
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, list(history[0]), history)

@@ -1,0 +1,121 @@
+"""What a training leaves on disk, and how it goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clisc_engine.errors import BadInput
+from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.running.control import Control
+from clisc_engine.training.training import Training
+
+
+def why_train(
+    checkpoint: Checkpoint, made_from: dict[str, str], control: Control, *, extensible: bool
+) -> str:
+    """Empty when the finished weights are what this training would make, else the reason to train."""
+    return control.ranks.share(lambda: _why_train(checkpoint, made_from, control, extensible))
+
+
+def _why_train(
+    checkpoint: Checkpoint, made_from: dict[str, str], control: Control, extensible: bool
+) -> str:
+    reason = why_not_trained(checkpoint, made_from) or ("forced" if control.force else "")
+    if not reason and not control.dry_run:
+        checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
+    return reason
+
+
+def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any]:
+    """The state to go on from, with network and optimiser put back; that of a beginning if there is none.
+
+    Raises:
+        Unreadable: when a state is there that cannot be read now.
+        BadInput: when it is not this network's, or the ranks do not see the same.
+    """
+    say = control.progress.say
+    saved = _load(training, checkpoint, control)
+    if saved is not None and (saved["epoch"] > training.epochs or _is_finished(training, saved, control)):
+        saved = None
+    if saved is None:
+        _say_why_anew(training, checkpoint, say)
+        empty: dict[str, Any] = {"epoch": 0, "within": {}, "history": [], "best": {}, "best_score": -1.0}
+        return {"fingerprint": training.identity, **empty, "scaler": {}}
+    try:
+        training.module.load_state_dict(saved.pop("module"))
+        training.optimiser.load_state_dict(saved.pop("optimiser"))
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{checkpoint.state} does not fit the network; remove it, and the training starts anew."
+        ) from error
+    steps_taken = f" and {saved['within']['step']} steps" if saved["within"] else ""
+    say(f"{checkpoint.name}: goes on after epoch {saved['epoch']}{steps_taken}")
+    return saved
+
+
+def save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any], control: Control) -> None:
+    """Write ``state`` with the network and the optimiser as they are.
+
+    Raises:
+        Stopped: when this run knows that the project is another's by now.
+        DiskFault: when the disk does not take it.
+    """
+    control.check_may_write()
+    checkpoint.save_state(
+        {
+            **state,
+            "module": training.module.state_dict(),
+            "optimiser": training.optimiser.state_dict(),
+        }
+    )
+
+
+def keep_best(training: Training[Any], state: dict[str, Any], record: dict[str, float]) -> None:
+    """Keep the weights in ``state`` if this epoch's score is the best so far."""
+    score = record.get("score", -1.0)
+    if score > state["best_score"]:
+        weights = training.module.state_dict()
+        state["best"] = {key: value.detach().cpu().clone() for key, value in weights.items()}
+        state["best_score"] = score
+
+
+def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any] | None:
+    """The saved state, the same on every rank; damaged files are put aside once all have looked."""
+    damaged: dict[Path, str] = {}
+    saved = checkpoint.load_state(training.identity, damaged.__setitem__)
+    mine = (-1, 0) if saved is None else (saved["epoch"], saved["within"].get("step", 0))
+    *latest, minus_epoch, minus_step = training.ranks.largest(*mine, -mine[0], -mine[1])
+    if latest != [-minus_epoch, -minus_step]:
+        raise BadInput(
+            f"The ranks do not see the same {checkpoint.state}: rank {training.ranks.rank} finds {mine}, "
+            f"another {latest} (epoch, step). The project must lie on a file system that all machines see."
+        )
+    for path, why in damaged.items() if training.ranks.rank == 0 else ():
+        control.check_may_write()
+        aside = checkpoint.put_aside(path)
+        control.progress.say(f"{path} is damaged ({why}); it is kept as {aside.name}.")
+    if damaged and saved is None:
+        control.progress.say(f"{checkpoint.name} starts anew: no state of it is whole.")
+    return saved
+
+
+def _is_finished(training: Training[Any], saved: dict[str, Any], control: Control) -> bool:
+    """``--force`` goes on with what was interrupted, and anew with what was finished."""
+    return control.force and saved["epoch"] == training.epochs
+
+
+def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
+    """A change of nothing but the number of epochs may look as if the training could go on."""
+    key = f"{training.pace}.epochs"
+    before, after = checkpoint.made_from() or {}, training.made_from
+    if {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} != {key}:
+        return
+    causes = {
+        "the learning rate decays over all epochs, so the first ones would differ": not training.extensible,
+        "it is past that": int(before[key]) > training.epochs,
+        "its training state is gone": True,
+    }
+    cause = next(cause for cause, holds in causes.items() if holds)
+    say(f"{checkpoint.name} starts anew: {key} {before[key]} -> {after[key]}, and {cause}")

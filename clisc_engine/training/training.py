@@ -1,0 +1,71 @@
+"""What a training is: network, data, loss, schedule, and all that its outcome rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.training.data_parallel import DataParallel
+
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True)
+class Training(Generic[Batch]):
+    """A training, complete but for where and how fast it runs.
+
+    Attributes:
+        name: of the network, e.g. ``unet-round1``.
+        settings: section of the settings, e.g. ``unet``, named when something goes wrong.
+        pace: the section that holds its epochs and learning rate; the same but for a round 2 that goes on.
+        made_from: all that determines the outcome, for the fingerprint.
+        module: the network, on its device.
+        optimiser: over the network's parameters.
+        schedule: factor on the initial learning rate as a function of the epoch.
+        extensible: the schedule's values do not depend on ``epochs``, so that a finished training can
+            go on to more of them and end as if it had been asked for them at once.
+        epochs: how many to run in all.
+        batches: the batches of an epoch, drawn from generators seeded by the epoch.
+        loss: the loss of one batch.
+        score: quality on the valid split, higher is better; None keeps the last epoch.
+        save_every: seconds between saves within an epoch; 0 saves whole epochs only.
+        ranks: those that train it.
+    """
+
+    name: str
+    settings: str
+    pace: str
+    made_from: dict[str, str]
+    seed: int
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: Callable[[int], float]
+    extensible: bool
+    epochs: int
+    batches: Callable[[int], Iterator[Batch]]
+    loss: Callable[[Batch], Tensor]
+    score: Callable[[], float] | None
+    save_every: float
+    ranks: DataParallel
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of the trainings that share their steps as far as they go."""
+        epochs = f"{self.pace}.epochs"
+        shared = {k: v for k, v in self.made_from.items() if not (self.extensible and k == epochs)}
+        return fingerprint(shared)
+
+
+def polynomial(epochs: int, power: float) -> Callable[[int], float]:
+    """The polynomial decay (1 - epoch / epochs) ** power."""
+    return lambda epoch: (1 - epoch / epochs) ** power
+
+
+def steps(every: int, factor: float = 0.1) -> Callable[[int], float]:
+    """Decay by ``factor`` each ``every`` epochs; never when ``every`` is 0."""
+    return lambda epoch: factor ** (epoch // every) if every else 1.0

@@ -1,0 +1,1 @@
+"""How a project is: status, verification, repair, the doctor."""

@@ -1,0 +1,143 @@
+"""What a project must hold, told from what it says of itself elsewhere: tables, checkpoints, its journal.
+
+An array that was made from another tells of it in its seal. One that nothing was made from yet, and whose
+folder is gone, leaves no trace in the store; but a table, a training or a run's entry may speak of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.products.declared import ROWS
+from clisc_engine.products.graph import ARRAYS, NETWORKS, STAGES
+from clisc_engine.products.kinds import IMAGE, ROUND1, SAM_ROUND1, SIMILARITIES
+from clisc_engine.project.project import REFERENCE, SPLITS, CaseInfo
+from clisc_engine.project.store import Seal, Store
+from clisc_engine.running import journal
+from clisc_engine.stages.evaluation import document as evaluation_document
+
+MADE_IN: Mapping[str, tuple[str, ...]] = {
+    step: tuple(name for name, array in ARRAYS.items() if array.command == step and array.cases == "all")
+    for step in STAGES
+}
+"""The arrays that every case has after a run of these steps."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That a case had an array, or that there was a network.
+
+    Attributes:
+        name: of the array or the network.
+        reason: what tells of it, as the end of a sentence.
+        when: of the telling, UTC in ISO 8601; empty when it is part of the store itself.
+    """
+
+    name: str
+    reason: str
+    when: str = ""
+
+
+def claims_on_cases(root: Path, store: Store) -> dict[str, list[Claim]]:
+    """What trainings, the journal, the evaluation and S3F tell of each case's arrays."""
+    found: dict[str, list[Claim]] = {}
+    told = (_by_trainings(root), _by_journal(root), _by_evaluation(store), _by_similarities(root))
+    for case, claim in (pair for source in told for pair in source):
+        found.setdefault(case, []).append(claim)
+    return found
+
+
+def needed_arrays(
+    seals: Mapping[str, Seal], claims: Iterable[Claim], info: CaseInfo | None
+) -> dict[str, str]:
+    """Arrays that a case must have, each with the reason.
+
+    Claims older than all that the case holds are of a project that was in the folder before.
+    """
+    needed: dict[str, str] = {}
+    first = min((seal.time for seal in seals.values()), default="9999")
+    for claim in claims:
+        if not claim.when or claim.when >= first:
+            needed.setdefault(claim.name, claim.reason)
+    for array, seal in seals.items():
+        for origin in seal.made_from:
+            if origin in ARRAYS and origin != REFERENCE:
+                needed.setdefault(origin, f"{array} was made from it")
+    for array, declared in ARRAYS.items():
+        for one, other in ((array, declared.along_with), (declared.along_with, array)):
+            if one and other in seals:
+                needed.setdefault(one, f"it is made with {other}")
+    if info is not None:
+        needed[IMAGE] = "it was imported"
+        if info.has_reference:
+            needed[REFERENCE] = "it was imported"
+    return needed
+
+
+def needed_networks(root: Path, seals: Iterable[tuple[str, Seal]]) -> dict[str, str]:
+    """Networks that the project must have, each with the reason.
+
+    Args:
+        root: the project's folder.
+        seals: of all arrays, each with its path in the store.
+    """
+    needed: dict[str, str] = {}
+    times: list[str] = []
+    for path, seal in seals:
+        times.append(seal.time)
+        for origin in seal.made_from:
+            if origin in NETWORKS:
+                needed.setdefault(origin, f"{path} was made with it")
+    for entry in journal.read(root / "logs"):
+        for name in entry.made:
+            if name in NETWORKS and _end(entry) >= min(times, default="9999"):
+                needed.setdefault(name, f"`clisc {entry.stage}` trained it at {_end(entry)}")
+    return needed
+
+
+def _by_trainings(root: Path) -> Iterator[tuple[str, Claim]]:
+    from clisc_engine.project.checkpoints import Checkpoint
+
+    for path in sorted((root / "checkpoints").glob("*.safetensors")):
+        with suppress(BadInput):
+            for origin in Checkpoint(path.parent, path.stem).made_from() or {}:
+                split, _, rest = origin.partition("/")
+                case, _, array = rest.partition("/")
+                if split in SPLITS and array:
+                    yield case, Claim(array, f"{path.stem} was trained on it")
+
+
+def _by_journal(root: Path) -> Iterator[tuple[str, Claim]]:
+    for entry in journal.read(root / "logs"):
+        for array in MADE_IN.get(entry.stage, ()):
+            for case in entry.made:
+                yield case, Claim(array, f"`clisc {entry.stage}` made it by {_end(entry)}", _end(entry))
+
+
+def _by_evaluation(store: Store) -> Iterator[tuple[str, Claim]]:
+    for measured in (evaluation_document.load(store) or {"cases": []})["cases"]:
+        if measured["name"] in ROWS:
+            yield measured["case"], Claim(ROWS[measured["name"]], "`clisc evaluate` measured it")
+
+
+def _by_similarities(root: Path) -> Iterator[tuple[str, Claim]]:
+    path = root / SIMILARITIES
+    with suppress(OSError, ValueError):
+        when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for case in found if isinstance(found, dict) else ():
+            for array in (ROUND1, SAM_ROUND1):
+                yield case, Claim(array, "S3F compared it", when)
+
+
+def _end(entry: journal.Entry) -> str:
+    with suppress(ValueError, OverflowError):
+        ended = datetime.fromisoformat(entry.started) + timedelta(seconds=entry.seconds + 1)
+        return ended.isoformat(timespec="seconds")
+    return ""

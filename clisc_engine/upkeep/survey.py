@@ -1,0 +1,240 @@
+"""The survey of a project: the stages' recipes held against the seals, without a voxel or a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
+
+from clisc_engine.core.filtering import s3f_keep
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.tables import read_table
+from clisc_engine.models.weights import MissingWeights
+from clisc_engine.products import graph
+from clisc_engine.products.declared import ROWS
+from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
+from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
+from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.store import Seal
+from clisc_engine.running.runner import why_not_fresh
+from clisc_engine.stages import recipes
+from clisc_engine.stages.evaluation import document as evaluation_document
+from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.stages.s3f.similarity import outdated_similarities
+from clisc_engine.upkeep.status import Item, StageStatus, State
+
+_ROWS_TABLE = "results/rows.csv"
+
+
+def survey(project: Project) -> list[StageStatus]:
+    """The state of every stage, in order. What is made from something stale is stale too."""
+    return _Survey(project).run()
+
+
+class _Survey:
+    """Goes through the steps once, remembering what is not fresh."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.all = project.cases()
+        self.behind: dict[tuple[str, str], State] = {}
+        self.stages: dict[str, StageStatus] = {name: StageStatus(name) for name in STEPS}
+
+    def run(self) -> list[StageStatus]:
+        for step in STAGES:
+            for product in graph.made_in(step):
+                if isinstance(product, Network):
+                    self._training(step, product)
+                elif isinstance(product, Array) and not product.along_with:
+                    self._arrays(step, product, self._cases(product))
+        self._evaluate()
+        return list(self.stages.values())
+
+    def _cases(self, array: Array) -> list[CaseArrays]:
+        """The cases whose array its step makes."""
+        if array.cases == "all":
+            return self.all
+        splits: tuple[str, ...] = ("train",)
+        if array.network:  # a second U-Net watches what the first predicts of the valid cases
+            splits = recipes.splits_of(self.project.settings, array.network)
+        return [case for case in self.all if case.info.split in splits]
+
+    def _arrays(self, step: str, array: Array, cases: Sequence[CaseArrays]) -> None:
+        """Note an array of each case; those that are made along with it count as one item with it."""
+        trained = self._trained(array.network) if array.network else ""
+        try:
+            recipe = recipes.array(self.project.settings, array.name, trained=trained)
+        except MissingWeights as error:
+            self._blocked(step, array.name, cases, error)
+            return
+        for case in cases:
+            seals = [case.seal(name) for name in recipe.outputs]
+            needs = [(name, case.info.name) for name in array.inputs]
+            behind = self._behind([(array.network, ""), *needs])
+            self._note(step, array.name, case.info.name, seals, behind, why_not_fresh(recipe, case))
+
+    def _training(self, step: str, network: Network) -> None:
+        name = network.name
+        cases = self._read_by(network)
+        needs = [
+            (array, case.info.name)
+            for array in reversed(graph.needs(name))
+            if array in graph.ARRAYS
+            for case in cases
+        ]
+        origin = recipes.network(self.project, name, self._learned_from(network))
+        checkpoint = Checkpoint(self.project.checkpoints, name)
+        reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
+        if SIMILARITIES in network.chosen_by:
+            behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
+        epochs = _epochs(self.project, name)
+        if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
+            total = getattr(self.project.settings, recipes.pace_of(self.project, name)).epochs
+            self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
+        if checkpoint.made_from() is None:
+            item = Item(name, "", "missing", behind or reason)
+        else:
+            state: State = "stale" if reason or behind else "fresh"
+            when = _stamp(checkpoint.weights.stat().st_mtime)
+            item = Item(name, "", state, behind or reason, when, sum(epochs))
+        self._add(step, item)
+
+    def _read_by(self, network: Network) -> list[CaseArrays]:
+        """All cases of the splits that the network's training reads."""
+        splits = recipes.splits_of(self.project.settings, network.name)
+        return [case for case in self.all if case.info.split in splits]
+
+    def _learned_from(self, network: Network) -> list[CaseArrays]:
+        """The cases that the network would learn from and watch now, as far as they have its labels."""
+        found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
+        if network.goes_on_from:  # it watches what round 1 watched
+            found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
+        if network.chosen_by:
+            kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
+            found = [case for case in found if case.info.split != "train" or case.info.name in kept]
+        return found
+
+    def _evaluate(self) -> None:
+        status = self.stages[EVALUATE]
+        stored = evaluation_document.load(self.project.store)
+        measured = {entry["case"] for entry in stored["cases"]} | set(stored["failed"]) if stored else set()
+        cases = [
+            case
+            for case in self.all
+            if case.info.has_reference
+            and (case.info.name in measured if measured else case.info.split == "test")
+        ]
+        if not cases:
+            others = {case.info.split for case in self.all if case.info.has_reference}
+            hint = f" (evaluate --splits {','.join(sorted(others))})" if others else ""
+            status.possible, status.note = False, f"no test case has a reference mask{hint}"
+            return
+        for array in (graph.ARRAYS[name] for name in ROWS.values()):
+            network = Checkpoint(self.project.checkpoints, array.network)
+            if array.inputs == (IMAGE,) and network.made_from() is not None:
+                self._arrays(EVALUATE, array, cases)
+        status.items.append(self._measured(stored, cases))
+        if stale := self._ablation(cases):
+            status.note = f"{', '.join(stale)}: stale; `clisc {graph.MADE_BY[stale[0]]}` makes it again"
+
+    def _ablation(self, cases: Sequence[CaseArrays]) -> list[str]:
+        """What only the ablation makes and is there, but would come out otherwise now.
+
+        It is noted alone: no row of it is needed, and a plain `evaluate` does not make it again.
+        """
+        stale: list[str] = []
+        for product in graph.made_in(ABLATION):
+            if isinstance(product, Network):
+                checkpoint = Checkpoint(self.project.checkpoints, product.name)
+                origin = recipes.network(self.project, product.name, self._learned_from(product))
+                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, origin)
+                stale += [product.name] if there and why else []
+            elif isinstance(product, Array) and not product.network:
+                having = [case for case in cases if case.seal(product.name) is not None]
+                with suppress(MissingWeights):
+                    recipe = recipes.array(self.project.settings, product.name)
+                    stale += [product.name] if any(why_not_fresh(recipe, case) for case in having) else []
+        return stale
+
+    def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
+        """The evaluation's table."""
+        origin = recipes.evaluation_origin(self.project, cases, recipes.present_rows(cases))
+        time = _modified(self.project, "rows.csv")
+        needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
+        if not stored:
+            return Item(_ROWS_TABLE, "", "missing", "not measured yet")
+        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], origin)
+        if not why and stored["failed"]:
+            why = _failed(stored["failed"])
+        return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)
+
+    def _note(
+        self,
+        stage: str,
+        product: str,
+        case: str,
+        seals: Sequence[Seal | None],
+        behind: str,
+        reason: str,
+    ) -> None:
+        whole = [seal for seal in seals if seal is not None]
+        if len(whole) < len(seals):
+            self._add(stage, Item(product, case, "missing", behind or reason))
+            return
+        state: State = "stale" if behind or reason else "fresh"
+        self._add(stage, Item(product, case, state, behind or reason, whole[-1].time, whole[-1].seconds))
+
+    def _blocked(
+        self, stage: str, product: str, cases: Sequence[CaseArrays], error: MissingWeights
+    ) -> None:
+        """A stage whose weight file is not here: what it made is kept as it is, the rest cannot be made."""
+        self.stages[stage].note = str(error)
+        for case in cases:
+            seal = case.seal(product)
+            if seal:
+                self._add(stage, Item(product, case.info.name, "fresh", "", seal.time, seal.seconds))
+            else:
+                self._add(stage, Item(product, case.info.name, "missing", str(error)))
+
+    def _add(self, stage: str, item: Item) -> None:
+        self.stages[stage].items.append(item)
+        if item.state != "fresh":
+            self.behind[item.product, item.case] = item.state
+
+    def _behind(self, needs: Sequence[tuple[str, str]]) -> str:
+        """The first of the needed products that is not fresh, in words; empty when all are."""
+        for name, case in needs:
+            if state := self.behind.get((name, case)):
+                return f"{name} is {state}"
+        return ""
+
+    def _trained(self, name: str) -> str:
+        try:
+            return Checkpoint(self.project.checkpoints, name).fingerprint()
+        except MissingStage:
+            return ""
+
+
+def _failed(cases: dict[str, str]) -> str:
+    name, message = next(iter(cases.items()))
+    return f"{len(cases)} of the cases failed, first {name}: {message}"
+
+
+def _epochs(project: Project, name: str) -> list[float]:
+    """Seconds of each epoch in a training's curve."""
+    path = project.logs / f"{name}.csv"
+    try:
+        return [float(row.values["seconds"]) for row in read_table(path, ("seconds",), "seconds")]
+    except (BadInput, ValueError):  # there is none yet, or somebody wrote into it
+        return []
+
+
+def _modified(project: Project, name: str) -> str:
+    path = project.results / name
+    return _stamp(path.stat().st_mtime) if path.is_file() else ""
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
