@@ -1,7 +1,7 @@
 """Measure `clisc report` on a project of many volumes of BraTS's size: bytes, seconds, opening in Chromium.
 
-    python benchmarks/html_report.py --cases 300
-    python benchmarks/html_report.py --cases 300 --images 'folder/*_flair.nii.gz'
+    python -m benchmarks.html_report --cases 300
+    python -m benchmarks.html_report --cases 300 --images 'folder/*_flair.nii.gz'
 
 A few volumes (phantoms of 155 x 240 x 240 voxels, or those given) are imported as `init` does; every case
 is one of them under its own name, sharing its files on disk. Labels, maps and masks are made up, but as
@@ -37,9 +37,7 @@ from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.init import Request, initialise
 from clisc_engine.stages.s3f import table as s3f_table
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from browser import CHROMIUM, browser  # type: ignore[import-not-found]
+from tests.support.browser import CHROMIUM, browser  # type: ignore[import-not-found]
 
 SHAPE = (155, 240, 240)
 BASES = 3

@@ -7,9 +7,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 import torch
-from small import run_stages, small_data, small_project
 
 from clisc_engine.project.project import open_project
+from tests.support.small import run_stages, small_data, small_project
 
 REAL = Path(
     os.environ.get("CLISC_REAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data" / "real")

@@ -1,7 +1,8 @@
 """The command line as a user calls it, in this process where that is enough."""
 
 import pytest
-from command import caller
+
+from tests.support.command import caller
 
 
 @pytest.fixture

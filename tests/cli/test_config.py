@@ -3,7 +3,8 @@
 import json
 
 import tomlkit
-from small import CHANGES, small_project
+
+from tests.support.small import CHANGES, small_project
 
 
 def test_show_marks_what_differs_from_the_preset(clisc, finished):

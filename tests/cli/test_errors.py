@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from small import run_stages, small_project
-from volumes import ball, write
+
+from tests.support.small import run_stages, small_project
+from tests.support.volumes import ball, write
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from layouts import LAYOUTS, contrast, four_dimensional, numbered_channels, write_dicom
-from volumes import ball, write
 
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.project.project import open_project
+from tests.support.layouts import LAYOUTS, contrast, four_dimensional, numbered_channels, write_dicom
+from tests.support.volumes import ball, write
 
 
 def init(clisc, root, layout, *options):

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from small import STAGES, small_project
 
 from clisc_engine.project.lock import LOCK, Lock, Owner
+from tests.support.small import STAGES, small_project
 
 
 @pytest.fixture

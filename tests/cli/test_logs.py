@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from small import small_project
+
+from tests.support.small import small_project
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from volumes import ball, write
 
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.project.project import open_project
+from tests.support.volumes import ball, write
 
 
 def scan(path, seed):

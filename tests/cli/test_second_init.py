@@ -8,13 +8,13 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from volumes import ball, write
 
 from clisc_engine.errors import DiskFault
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.importing import adding
 from clisc_engine.importing.splits import draw_each
 from clisc_engine.project.project import ADDING, open_project
+from tests.support.volumes import ball, write
 
 NAMES = ("a", "b", "c", "d", "e")
 SPLIT = {"a": "train", "b": "train", "c": "valid", "d": "test", "e": "test"}

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from small import small_project
+from tests.support.small import small_project
 
 QUIET = ("--quiet", "--device", "cpu")
 

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from small import CHANGES, SPLITS, small_project
+
+from tests.support.small import CHANGES, SPLITS, small_project
 
 STAGES = ["label", "cam", "amda", "prompt-sam", "train", "self-train"]
 SETTINGS = [part for key, value in CHANGES.items() for part in ("--set", f"{key}={json.dumps(value)}")]

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from small import small_project
 
 from clisc_engine.files import limits
+from tests.support.small import small_project
 
 RUN = [sys.executable, "-m", "clisc_cli"]
 PACKAGES = str(Path(__file__).parents[2])

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
-from command import caller
-from small import small_project
+
+from tests.support.command import caller
+from tests.support.small import small_project
 
 
 @pytest.fixture

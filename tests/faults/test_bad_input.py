@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from volumes import ball, write
 
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import open_project
 from clisc_engine.stages.unet import training as unet_training
+from tests.support.volumes import ball, write
 
 BAD = "c_flair.nii.gz"
 """The bad one among the images a, b and c."""

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from small import STAGES, contents, differing, small_project
 
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
+from tests.support.small import STAGES, contents, differing, small_project
 
 
 def shard(root, array):

@@ -7,9 +7,20 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicoms import CORONAL, GAP, PIXEL, head, multi_frame, place, slice_of, stack, turned, write
 
 from clisc_engine.project.project import open_project
+from tests.support.dicoms import (
+    CORONAL,
+    GAP,
+    PIXEL,
+    head,
+    multi_frame,
+    place,
+    slice_of,
+    stack,
+    turned,
+    write,
+)
 
 SHAPE = (14, 32, 36)
 """Slices, rows and columns of these cases."""

@@ -5,9 +5,9 @@ import os
 from contextlib import contextmanager
 
 import pytest
-from small import contents, differing
 
 from clisc_engine.project.project import open_project
+from tests.support.small import contents, differing
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from small import contents, differing
 
 from clisc_engine.project.project import open_project
+from tests.support.small import contents, differing
 
 
 @pytest.fixture

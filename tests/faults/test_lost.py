@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
-from small import STAGES
 
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
+from tests.support.small import STAGES
 
 CASES = "store.zarr/cases"
 

@@ -10,11 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from niftis import affine, nifti, placed_alike
-from volumes import ball
 
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
+from tests.support.niftis import affine, nifti, placed_alike
+from tests.support.volumes import ball
 
 SPACING = (3.4, 3.4, 9.0)
 STRAIGHT = affine(spacing=SPACING, origin=(-70, 40, -15))

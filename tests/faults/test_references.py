@@ -8,11 +8,11 @@ import pytest
 import SimpleITK as sitk
 from medpy.metric import binary
 from scipy import ndimage
-from volumes import write
 
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
+from tests.support.volumes import write
 
 SHAPE, SPACING = (18, 32, 28), (3.2, 2.2, 2.4)  # z y x, mm
 ML = np.prod(SPACING) / 1000

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
@@ -16,6 +15,7 @@ from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.cases import read_normalised
 from clisc_engine.settings.schema import ImageSettings
+from tests.support.volumes import ball, write
 
 BRAIN = ball() != 0
 

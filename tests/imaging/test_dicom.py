@@ -9,7 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicoms import (
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.header import read_header
+from clisc_engine.imaging.volume import read_volume
+from tests.support.dicoms import (
     AXIAL,
     CORONAL,
     GAP,
@@ -26,11 +31,6 @@ from dicoms import (
     turned,
     write,
 )
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
-
-from clisc_engine.errors import BadInput
-from clisc_engine.imaging.header import read_header
-from clisc_engine.imaging.volume import read_volume
 
 WAYS = {
     "axial": AXIAL,

@@ -5,7 +5,20 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
-from dicoms import (
+from pydicom.uid import (
+    BasicTextSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.dicom import flair_folder
+from clisc_engine.imaging.header import read_header
+from clisc_engine.imaging.volume import read_volume
+from clisc_engine.importing.discover import find_cases
+from tests.support.dicoms import (
     CORONAL,
     GAP,
     alternating,
@@ -20,19 +33,6 @@ from dicoms import (
     turned,
     write,
 )
-from pydicom.uid import (
-    BasicTextSRStorage,
-    EncapsulatedPDFStorage,
-    GrayscaleSoftcopyPresentationStateStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
-
-from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom import flair_folder
-from clisc_engine.imaging.header import read_header
-from clisc_engine.imaging.volume import read_volume
-from clisc_engine.importing.discover import find_cases
 
 COUNT = len(head())
 

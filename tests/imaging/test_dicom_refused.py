@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
-from dicoms import (
+
+from clisc_engine.errors import BadInput
+from clisc_engine.imaging.header import read_header
+from clisc_engine.imaging.volume import read_volume
+from tests.support.dicoms import (
     AXIAL,
     CORONAL,
     GAP,
@@ -19,10 +23,6 @@ from dicoms import (
     stack,
     write,
 )
-
-from clisc_engine.errors import BadInput
-from clisc_engine.imaging.header import read_header
-from clisc_engine.imaging.volume import read_volume
 
 COUNT = len(head())
 

@@ -7,11 +7,11 @@ import struct
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import read_volume
+from tests.support.volumes import ball, write
 
 
 def edited(path, change):

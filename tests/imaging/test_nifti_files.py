@@ -14,8 +14,6 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from niftis import AFFINE, affine, nifti, placed_alike
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import difference
@@ -26,6 +24,8 @@ from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.cases import hash_of
 from clisc_engine.importing.discover import find_cases
 from clisc_engine.project.project import CaseInfo
+from tests.support.niftis import AFFINE, affine, nifti, placed_alike
+from tests.support.volumes import ball, write
 
 FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHAPE = (7, 9, 11)

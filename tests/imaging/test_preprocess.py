@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.preprocess import Placement, preprocess, restore, to_canonical_grid
 from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import read_volume
+from tests.support.volumes import ball, write
 
 AXES = {
     "axial": np.eye(3),

@@ -6,14 +6,14 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from layouts import write_dicom
 from scipy.spatial.transform import Rotation
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.preprocess import preprocess, restore
 from clisc_engine.imaging.references import on_grid, read_mask, read_reference
 from clisc_engine.imaging.volume import read_volume, read_voxels
+from tests.support.layouts import write_dicom
+from tests.support.volumes import ball, write
 
 SHAPE, WHERE = (12, 24, 30), {"spacing": (0.9, 1.1, 4.0), "origin": (-31.0, 12.5, 7.0)}
 ORIENTATIONS = [

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from layouts import write_dicom
-from volumes import ball, write
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import read_volume, write_mask
+from tests.support.layouts import write_dicom
+from tests.support.volumes import ball, write
 
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nii", ".nrrd", ".mha"])

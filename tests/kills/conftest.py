@@ -1,8 +1,9 @@
 """One undisturbed run of all stages, shared."""
 
 import pytest
-from killing import Launcher, Undisturbed
-from small import small_data
+
+from tests.support.killing import Launcher, Undisturbed
+from tests.support.small import small_data
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from killing import ALL_STAGES
-from small import CHANGES, SPLITS
 
 from clisc_engine.project.project import STAGING, open_project
+from tests.support.killing import ALL_STAGES
+from tests.support.small import CHANGES, SPLITS
 
 SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
 

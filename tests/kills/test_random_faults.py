@@ -15,10 +15,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from killing import ALL_STAGES, Launcher, everything
-from small import differing
 
 from clisc_engine.project.project import SETTINGS_FILE, STORE
+from tests.support.killing import ALL_STAGES, Launcher, everything
+from tests.support.small import differing
 
 REPAIR = "verify --repair"
 SUBJECTS = (*ALL_STAGES, REPAIR)

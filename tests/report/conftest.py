@@ -3,12 +3,12 @@
 import shutil
 
 import pytest
-from documents import Document
 
 from clisc_engine.project.project import open_project
 from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
+from tests.support.documents import Document
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-from documents import opened
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline
 from clisc_engine.report.pictures import drawn
+from tests.support.documents import opened
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))

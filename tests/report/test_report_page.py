@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from documents import Document, opened
-from small import run_stages, small_project
 
 from clisc_engine.errors import BadInput
 from clisc_engine.report.gather import gather
@@ -16,6 +14,8 @@ from clisc_engine.report.write import Choice, ShownCase, render, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
+from tests.support.documents import Document, opened
+from tests.support.small import run_stages, small_project
 
 SCRIPT = "</td></script><script>alert(1)</script>"
 HOSTILE = '"><img src=x onerror=alert(1)>'

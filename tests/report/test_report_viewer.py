@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from browser import CHROMIUM, browser
 
 from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
+from tests.support.browser import CHROMIUM, browser
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

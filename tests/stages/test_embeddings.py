@@ -3,11 +3,11 @@
 import shutil
 
 import pytest
-from small import contents, differing, run_stages
 
 from clisc_engine.models.sam import SamModel
 from clisc_engine.project.project import open_project
 from clisc_engine.settings.keys import with_changes
+from tests.support.small import contents, differing, run_stages
 
 ARRAYS = ("masks/sam", "masks/sam-round1")
 

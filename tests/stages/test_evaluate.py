@@ -9,7 +9,6 @@ import nibabel
 import numpy as np
 import pytest
 from medpy.metric import binary
-from small import SHAPE, SPACING, small_project
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.importing.cases import hash_of
@@ -24,6 +23,7 @@ from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.upkeep.status import seals_of
 from clisc_engine.upkeep.survey import survey
 from clisc_engine.upkeep.verify import verify
+from tests.support.small import SHAPE, SPACING, small_project
 
 EVERYWHERE = ("train", "valid", "test")
 CPU = Control(device="cpu")

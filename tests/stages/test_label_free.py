@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from small import SPACING, contents, differing, run_stages, small_data, small_project
-from volumes import write
+
+from tests.support.small import SPACING, contents, differing, run_stages, small_data, small_project
+from tests.support.volumes import write
 
 
 def test_no_array_before_evaluate_depends_on_the_references(finished, tmp_path):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from segment_anything import SamPredictor
-from small import SPLITS, STAGES, run_stages, small_project
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from clisc_engine.core.prompts import roi_prompts
@@ -22,6 +21,7 @@ from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.prompt_sam import case_seed
 from clisc_engine.stages.prompting.sam_masks import region_of_interest
+from tests.support.small import SPLITS, STAGES, run_stages, small_project
 
 
 def test_arrays_have_the_image_s_grid_and_their_ranges(finished):

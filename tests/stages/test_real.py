@@ -3,7 +3,6 @@
 import nibabel
 import numpy as np
 import pytest
-from small import CHANGES, run_stages
 
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.running.control import Control
@@ -11,6 +10,7 @@ from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.init import Request, initialise
+from tests.support.small import CHANGES, run_stages
 
 CASES = {"TCGA-FG-6692": "train", "BrainLesion-example": "train", "BraTS-GLI-00027": "test"}
 

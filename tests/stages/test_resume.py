@@ -1,10 +1,10 @@
 """A run that is stopped anywhere ends, after the next call, as if it had not been."""
 
 import pytest
-from small import STAGES, StopsAfter, contents, differing, run_stages, small_project
 
 from clisc_engine.errors import Stopped
 from clisc_engine.running.control import Control
+from tests.support.small import STAGES, StopsAfter, contents, differing, run_stages, small_project
 
 
 @pytest.mark.parametrize("units", [1, 2])

@@ -5,8 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from handmade import declared_project, seal
-from small import run_stages
 
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
@@ -14,6 +12,8 @@ from clisc_engine.running.control import Control
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
 from clisc_engine.upkeep.survey import survey
 from clisc_engine.upkeep.verify import verify
+from tests.support.handmade import declared_project, seal
+from tests.support.small import run_stages
 
 REASON = "results/similarities.json was made by an earlier revision of self-train that took two empty masks"
 

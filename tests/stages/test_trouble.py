@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from small import SPLITS, STAGES, contents, run_stages
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models import segmenter
@@ -15,6 +14,7 @@ from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.running.control import Control, Silent
 from clisc_engine.settings.keys import with_changes
+from tests.support.small import SPLITS, STAGES, contents, run_stages
 
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
 

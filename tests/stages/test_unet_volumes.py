@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from small import contents, differing, run_stages
 
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.unet.volumes import Volumes
+from tests.support.small import contents, differing, run_stages
 
 
 def opened(project, limit, spacing=()):

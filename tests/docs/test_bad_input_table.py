@@ -8,7 +8,7 @@ import pytest
 
 from clisc_engine import errors
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"\| (?P<what>.+) \| (?P<said>.+) \| (?P<code>\d+) \| `(?P<test>.+)` \|")
 LINES = (ROOT / "docs" / "bad-input.md").read_text(encoding="utf-8").splitlines()
 ROWS = [match for line in LINES if (match := ROW.fullmatch(line))]

@@ -3,15 +3,14 @@
 import json
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from small import CHANGES, STAGES, contents, differing
 
 from clisc_engine.project.project import open_project
+from tests.support import ENVIRONMENT, program
+from tests.support.small import CHANGES, STAGES, contents, differing
 
 ALL_STAGES = ("init", *STAGES, "evaluate")
 EVERY_STEP = {"training.save_every_minutes": 1e-9}
@@ -36,7 +35,8 @@ class Launcher:
         self.output = folder / "output.txt"
         self.output.touch()
         self.process = subprocess.Popen(
-            [*by, sys.executable, Path(__file__).with_name("launcher.py")],
+            [*by, *program("launcher")],
+            env=ENVIRONMENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",

@@ -11,7 +11,7 @@ import runpy
 import sys
 from contextlib import suppress
 
-import launcher
+from tests.support import launcher
 
 HEAVY = (*launcher.HEAVY, "clisc_engine.running.group", "clisc_engine.stages.self_train")
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from volumes import write
 
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.running.control import Control, Silent, StopFlag
@@ -16,6 +15,7 @@ from clisc_engine.stages.label import label
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.stages.self_train import self_train
 from clisc_engine.stages.train import train
+from tests.support.volumes import write
 
 SHAPE, SPACING = (14, 56, 48), (9.0, 3.4, 3.4)
 SPLITS = {"p0": "train", "p1": "train", "p2": "train", "p3": "valid", "p4": "test"}

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from train_small import train
 
 from clisc_engine.running.control import Control
+from tests.support import train_small
 
-PROGRAM = Path(__file__).with_name("train_small.py")
+PROGRAM = Path(train_small.__file__)
 
 
 def result(folder):
@@ -25,7 +25,7 @@ def result(folder):
 )
 def test_several_ranks_end_where_one_does(cluster, tmp_path, ranks, batch_size, norm):
     """Also with more ranks than samples; Dice sees the whole batch, and batch normalisation too."""
-    train(tmp_path / "alone", batch_size, norm, Control())
+    train_small.train(tmp_path / "alone", batch_size, norm, Control())
     ended = cluster.run(tmp_path / "team", batch_size, norm, ranks=ranks, program=PROGRAM)
     assert ended.codes == [0] * ranks, ended.outputs
     (curve, weights), (expected, alone) = result(tmp_path / "team"), result(tmp_path / "alone")

@@ -2,16 +2,15 @@
 
 import itertools
 import json
-import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ranks_of_srun import variables
 
-HERE = Path(__file__).parent
+from tests.support import ENVIRONMENT, program
+from tests.support.ranks_of_srun import variables
+
 STEPS = itertools.count()
 
 
@@ -34,11 +33,11 @@ class Cluster:
     def __init__(self, folder):
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "rank_launcher.py"],
+            program("rank_launcher"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE.parents[1])])},
+            env=ENVIRONMENT,
         )
 
     def run(self, *arguments, ranks=2, moments=None, program=None):

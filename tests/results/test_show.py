@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
-from small import run_stages, small_project
 
 from clisc_engine.errors import BadInput
 from clisc_engine.results.show import case_picture, chosen_slices, draw_case, show_case
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
+from tests.support.small import run_stages, small_project
 
 
 def titles(figure):

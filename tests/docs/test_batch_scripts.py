@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "batch.md"
+PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
 SCRIPTS = re.findall(r"```bash\n(#!.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
 STEPS, JOB, ARRAY, PREDICT = SCRIPTS
 

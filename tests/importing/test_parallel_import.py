@@ -4,7 +4,6 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from small import CHANGES, SPLITS, contents, differing
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
@@ -12,6 +11,7 @@ from clisc_engine.running.control import Control, Silent
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.init import Request, initialise
+from tests.support.small import CHANGES, SPLITS, contents, differing
 
 
 class Heard(Silent):

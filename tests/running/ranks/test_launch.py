@@ -1,10 +1,10 @@
 """What torchrun and srun tell a process, and what merely looks like it."""
 
 import pytest
-from ranks_of_srun import variables
 
 from clisc_engine.errors import BadInput
 from clisc_engine.running.launch import RankInfo, first_host, rank_info
+from tests.support.ranks_of_srun import variables
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "1234"}
 

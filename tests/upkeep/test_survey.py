@@ -1,7 +1,6 @@
 """What `clisc status` says is what the stages then do."""
 
 import pytest
-from small import STAGES, run_stages, small_project
 
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
@@ -9,6 +8,7 @@ from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.upkeep.status import disk_use, items_of, next_stage, seals_of
 from clisc_engine.upkeep.survey import survey
+from tests.support.small import STAGES, run_stages, small_project
 
 
 def states(project):

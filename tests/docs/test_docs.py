@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import typer
-from small import run_stages, small_data, small_project
 
 from clisc_cli.app import app
 from clisc_engine.settings.page import page as settings_page
+from tests.support.small import run_stages, small_data, small_project
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 SHELL = re.compile(r"```sh\n(.*?)```", re.S)

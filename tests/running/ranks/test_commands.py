@@ -2,19 +2,19 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from small import contents, differing
 
 from clisc_engine.project.lock import LOCK, Lock, Owner
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.evaluate import evaluate
+from tests.support import ENVIRONMENT, under_torchrun
+from tests.support.small import contents, differing
 
 CPU = ("--device", "cpu")
 
@@ -197,7 +197,7 @@ def torchrun(*program):
         [*launcher, *program],
         capture_output=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=ENVIRONMENT,
     )
 
 
@@ -218,7 +218,7 @@ def test_torchrun_that_is_stopped_or_loses_a_rank_ends_all(cluster, copied, sign
     before = curve(copied, "unet-round1")
     untrain(copied, "unet-round1")
     write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
-    program = Path(__file__).with_name("under_torchrun.py")
+    program = Path(under_torchrun.__file__)
     ended = torchrun(program, signal, whom, "train", copied.root, *CPU)
     assert ended.returncode != 0 and said in ended.stderr, ended.stderr
     assert (copied.checkpoints / "unet-round1.training.pt").exists()

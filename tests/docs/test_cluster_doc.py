@@ -11,7 +11,7 @@ import typer
 
 from clisc_cli.app import app
 
-TEXT = (Path(__file__).parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```bash\n(.*?)```", TEXT, re.S)
 LAUNCHED = re.compile(r"(?:-m clisc_cli|srun .*?\bclisc) (?P<rest>[^`\n]+)")
 

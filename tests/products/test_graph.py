@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from command import caller
-from handmade import VARIANTS, declared_project, seal
 
 from clisc_cli.app import app
 from clisc_engine.errors import BadInput, MissingStage
@@ -25,9 +23,11 @@ from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import cam
 from clisc_engine.upkeep.survey import survey
 from clisc_engine.upkeep.verify import verify
+from tests.support.command import caller
+from tests.support.handmade import VARIANTS, declared_project, seal
 
-ROOT = Path(__file__).parents[1]
-RECORDED = json.loads((ROOT / "tests" / "made_from_0_1_0.json").read_text(encoding="utf-8"))
+ROOT = Path(__file__).parents[2]
+RECORDED = json.loads(Path(__file__).with_name("made_from_0_1_0.json").read_text(encoding="utf-8"))
 """What the products of `declared_project` were made from in clisc 0.1.0, recorded by running it."""
 
 BY = {

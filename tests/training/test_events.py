@@ -3,7 +3,8 @@
 import csv
 
 import pytest
-from test_training_loop import EPOCHS, STEPS, Work
+
+from tests.support.small_training import EPOCHS, STEPS, Work
 
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

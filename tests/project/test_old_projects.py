@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import caller
-from small import STAGES, contents
 
 from clisc_engine.project.project import open_project
+from tests.support.command import caller
+from tests.support.small import STAGES, contents
 
 ARCHIVE = Path(__file__).parent / "old" / "clisc-0.1.0.tar.xz"
 

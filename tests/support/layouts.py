@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
-from volumes import ball, write
+
+from tests.support.volumes import ball, write
 
 SHAPE = (12, 24, 26)
 

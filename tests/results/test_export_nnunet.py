@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 import pytest
-from test_export import imported
 
 from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import write_mask
 from clisc_engine.results.export_nnunet import export_nnunet
 from clisc_engine.running.control import Control
+from tests.support.oriented import imported
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("nnunetv2") is None, reason="nnunetv2 is not installed"
