@@ -117,6 +117,8 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
         "classifier.slices_per_epoch=32",
         "--set",
         "unet.epochs=1",
+        "--set",
+        "s3f.epochs=1",
     ]
     shown = clisc("demo", tmp_path / "demo", "--cases", 5, "--seed", 3, "--json", *few)
     assert shown.code == 0, shown.err
