@@ -29,12 +29,14 @@ from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report, missing_message, spread
+from clisc_engine.running.runner import Report
+from clisc_engine.running.sharing import spread
+from clisc_engine.running.spec import missing_message
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.evaluation.ablation import ablate
 from clisc_engine.stages.evaluation.plan import plan
 from clisc_engine.stages.evaluation.renewal import renew_references
-from clisc_engine.stages.prompting.sam_masks import region_of_interest, without_sam
+from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
 from clisc_engine.stages.unet.prediction import predict_cases
 

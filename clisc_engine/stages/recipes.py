@@ -6,7 +6,7 @@ No voxel is read and no network loaded here, so that `clisc status` answers at o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clisc_engine.models.clip_file import clip_digest
@@ -18,30 +18,17 @@ from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.runner import CaseStage, Work
+from clisc_engine.running.spec import CaseSpec
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 
-def not_runnable() -> Work:
-    """In the place of a recipe's work where only its freshness is asked for."""
-    raise NotImplementedError("this recipe was made to be looked at, not run")
-
-
-def array(
-    settings: Settings,
-    name: str,
-    load: Callable[[], Work] = not_runnable,
-    *,
-    trained: str = "",
-    step: str = "",
-) -> CaseStage:
-    """How an array, and those made along with it, comes about.
+def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:
+    """What an array, and those made along with it, is made from.
 
     Args:
         settings: the project's.
         name: the array, e.g. ``cams/raw``.
-        load: loads the models and returns the work for one case.
         trained: fingerprint of the weights of the network that makes it, if one does.
         step: the step that is named in its seal; by default the one that makes it.
 
@@ -59,12 +46,11 @@ def array(
     if declared.weights == "sam":
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     outputs = graph.outputs(name)
-    return CaseStage(
+    return CaseSpec(
         name=step or declared.command.partition(" ")[0],
         inputs=declared.inputs,
         outputs=outputs,
         made_from=used | graph.revisions(*outputs),
-        load=load,
     )
 
 
@@ -86,7 +72,7 @@ def start_of(project: Project, network: str) -> Checkpoint | None:
     return Checkpoint(project.checkpoints, before) if going_on else None
 
 
-def pace_of(project: Project, network: str) -> str:
+def schedule_section(project: Project, network: str) -> str:
     """The section of the settings that holds a training's epochs and learning rate."""
     return "s3f" if start_of(project, network) else NETWORKS[network].watches.partition(".")[0]
 

@@ -19,9 +19,9 @@ from clisc_engine.products.kinds import (
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
-from clisc_engine.stages.prompt_sam import open_sam
+from clisc_engine.stages.prompting.sam_masks import open_sam
 from clisc_engine.stages.requirements import refuse_a_choice, require_watched
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
@@ -82,21 +82,27 @@ def _predict(project: Project, control: Control) -> Report:
 
 
 def _prompt(project: Project, control: Control) -> Report:
-    """SAM's answer to prompts made from round 1's prediction exactly as in step 4."""
-    settings = project.settings
-    prompts = settings.prompts
+    return run_cases(PredictionMasks(project, control), project.cases(("train",)), control)
 
-    def load() -> Work:
-        prompter_of = open_sam(project, control)
 
-        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            roi = arrays[ROUND1] != 0
-            answer = prompter_of(case, arrays[IMAGE]).answer
-            return {SAM_ROUND1: answer(roi, prompts, prompts.dilation_self_training)}
+class PredictionMasks:
+    """SAM's mask for round 1's prediction, prompted as in step 4, of one case after the other."""
 
-        return work
+    def __init__(self, project: Project, control: Control) -> None:
+        """Load nothing yet."""
+        self.project, self.control = project, control
+        self.spec = recipes.array(project.settings, SAM_ROUND1)
 
-    return run_cases(recipes.array(settings, SAM_ROUND1, load), project.cases(("train",)), control)
+    def load(self) -> None:
+        """Load SAM."""
+        self.sam = open_sam(self.project, self.control)
+
+    def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The mask of an image (Z, Y, X) with its prediction (Z, Y, X)."""
+        prompts = self.project.settings.prompts
+        prompter = self.sam.prompter(case, arrays[IMAGE])
+        roi = arrays[ROUND1] != 0
+        return {SAM_ROUND1: prompter.predict_mask(roi, prompts, prompts.dilation_self_training)}
 
 
 def _none_left_message(failed: Mapping[str, str]) -> str:

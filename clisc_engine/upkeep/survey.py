@@ -18,7 +18,7 @@ from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, N
 from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
-from clisc_engine.running.runner import why_not_fresh
+from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.s3f import table as s3f_table
@@ -91,7 +91,7 @@ class _Survey:
             behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
-            total = getattr(self.project.settings, recipes.pace_of(self.project, name)).epochs
+            total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
             self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
         if checkpoint.made_from() is None:
             item = Item(name, "", "missing", behind or reason)

@@ -18,7 +18,7 @@ from clisc_engine.products.page import with_tables
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import difference, fingerprint
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import made_from
+from clisc_engine.running.spec import made_from
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import cam
 from clisc_engine.upkeep.survey import survey

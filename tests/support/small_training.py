@@ -42,7 +42,7 @@ class Work:
         self.training = Training(
             name="net",
             settings="unet",
-            pace="unet",
+            schedule_section="unet",
             made_from={"unet.epochs": str(epochs), "data": "1"},
             seed=3,
             module=self.module,

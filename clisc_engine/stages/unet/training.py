@@ -73,7 +73,7 @@ def train_unet(
     training: Training[PatchBatch] = Training(
         name=name,
         settings="unet",
-        pace=recipes.pace_of(project, name),
+        schedule_section=recipes.schedule_section(project, name),
         made_from=origin,
         seed=project.settings.seed,
         module=module,
