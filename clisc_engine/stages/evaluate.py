@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.core.metrics import dsc, hd95, size_groups
+from clisc_engine.core.metrics import hd95, size_groups
+from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.products.graph import TABLES
@@ -193,7 +194,7 @@ def _compare(
     return {
         "case": case.info.name,
         "name": row,
-        "dsc": 100 * dsc(mask, reference) if tumour else None,
+        "dsc": 100 * dice(mask, reference) if tumour else None,
         "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
         "empty": not mask.any(),
         "volume_ml": float(reference.sum() * ml),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.core.filtering import dice
+from clisc_engine.core.overlap import dice
 from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
 from clisc_engine.settings.schema import RoiSettings
 

@@ -11,7 +11,7 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor, nn
 
-from clisc_engine.core.filtering import dice
+from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
