@@ -104,13 +104,13 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         used |= settings_used(project.settings, "s3f.start", *GOING_ON.values())
         used[start.name] = fingerprint(start.made_from() or {})
         left_out |= GOING_ON.keys()
-    origin = {key: value for key, value in used.items() if key not in left_out}
+    provenance = {key: value for key, value in used.items() if key not in left_out}
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:
             if seal := case.seal(array_name):
-                origin[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
-    return origin | graph.revisions(name)
+                provenance[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
+    return provenance | graph.revisions(name)
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
@@ -119,26 +119,26 @@ def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
     return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
 
 
-def evaluation_origin(
+def evaluation_provenance(
     project: Project, cases: Sequence[CaseArrays], rows: Mapping[str, str]
 ) -> dict[str, str]:
     """What determines an evaluation: the references and the measured arrays."""
-    origin = settings_used(project.settings, *graph.TABLES[EVALUATION].settings)
+    provenance = settings_used(project.settings, *graph.TABLES[EVALUATION].settings)
     for case in cases:
-        origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
+        provenance[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
         for name in rows.values():
             if seal := case.seal(name):
-                origin[f"{case.info.name}/{name}"] = seal.fingerprint
-    return origin | graph.revisions(EVALUATION)
+                provenance[f"{case.info.name}/{name}"] = seal.fingerprint
+    return provenance | graph.revisions(EVALUATION)
 
 
-def why_not_measured(stored: str, origin: Mapping[str, str]) -> str:
-    """Why an evaluation with the fingerprint ``stored`` is not that of ``origin``; empty when it is."""
-    if stored == fingerprint(origin):
+def why_not_measured(stored: str, provenance: Mapping[str, str]) -> str:
+    """Why an evaluation with the fingerprint ``stored`` is not that of ``provenance``; empty when it is."""
+    if stored == fingerprint(provenance):
         return ""
     declared = graph.TABLES[EVALUATION]
     now = graph.revisions(EVALUATION)
-    settings_and_masks = {key: value for key, value in origin.items() if key not in now}
+    settings_and_masks = {key: value for key, value in provenance.items() if key not in now}
     for earlier in range(1, declared.revision):
         if stored == fingerprint(settings_and_masks | graph.mark(EVALUATION, earlier)):
             return declared.of_revision(earlier)

@@ -84,9 +84,9 @@ class _Survey:
             if array in graph.ARRAYS
             for case in cases
         ]
-        origin = recipes.network(self.project, name, self._learned_from(network))
+        provenance = recipes.network(self.project, name, self._learned_from(network))
         checkpoint = Checkpoint(self.project.checkpoints, name)
-        reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
+        reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
             behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
         epochs = _epochs(self.project, name)
@@ -148,8 +148,8 @@ class _Survey:
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
                 checkpoint = Checkpoint(self.project.checkpoints, product.name)
-                origin = recipes.network(self.project, product.name, self._learned_from(product))
-                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, origin)
+                provenance = recipes.network(self.project, product.name, self._learned_from(product))
+                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
             elif isinstance(product, Array) and not product.network:
                 having = [case for case in cases if case.seal(product.name) is not None]
@@ -160,12 +160,12 @@ class _Survey:
 
     def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
         """The evaluation's table."""
-        origin = recipes.evaluation_origin(self.project, cases, recipes.present_rows(cases))
+        provenance = recipes.evaluation_provenance(self.project, cases, recipes.present_rows(cases))
         time = _modified(self.project, "rows.csv")
         needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
             return Item(_ROWS_TABLE, "", "missing", "not measured yet")
-        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], origin)
+        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], provenance)
         if not why and stored["failed"]:
             why = _failed(stored["failed"])
         return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)
