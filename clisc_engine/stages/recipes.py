@@ -62,7 +62,9 @@ def prompts_of(settings: Settings, name: str) -> PromptSettings:
 
 def splits_of(settings: Settings, network: str) -> tuple[str, ...]:
     """The splits that a network's training reads: valid only where it chooses the epoch."""
-    return ("train", "valid") if value_of(settings, NETWORKS[network].watches) == "best" else ("train",)
+    return (
+        ("train", "valid") if value_of(settings, NETWORKS[network].select_setting) == "best" else ("train",)
+    )
 
 
 def start_of(project: Project, network: str) -> Checkpoint | None:
@@ -74,7 +76,7 @@ def start_of(project: Project, network: str) -> Checkpoint | None:
 
 def schedule_section(project: Project, network: str) -> str:
     """The section of the settings that holds a training's epochs and learning rate."""
-    return "s3f" if start_of(project, network) else NETWORKS[network].watches.partition(".")[0]
+    return "s3f" if start_of(project, network) else NETWORKS[network].select_setting.partition(".")[0]
 
 
 def unet_settings(project: Project, network: str) -> UnetSettings:

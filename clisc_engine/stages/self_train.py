@@ -22,7 +22,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
 from clisc_engine.stages.prompting.sam_masks import open_sam
-from clisc_engine.stages.requirements import refuse_a_choice, require_watched
+from clisc_engine.stages.requirements import refuse_a_choice, require_validation
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
@@ -67,14 +67,16 @@ def self_train(project: Project, control: Control) -> Report:
 
 def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], control: Control) -> str:
     """Train a network on round 1's predictions of the cases given, starting as `s3f.start` says."""
-    watched: list[CaseArrays] = []
+    validation: list[CaseArrays] = []
     if project.settings.unet.select == "best":
-        watched = require_watched(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        validation = require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
         valid = predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
         for name, message in valid.failed.items():
-            control.progress.say(f"{network}: {name} is not among the valid cases watched: {message}")
-        watched = [c for c in watched if c.seal(ROUND1) and c.info.name not in valid.failed]
-    return train_unet(project, network, [*kept, *watched], control)
+            control.progress.say(
+                f"{network}: {name} is not among the valid cases that choose the epoch: {message}"
+            )
+        validation = [c for c in validation if c.seal(ROUND1) and c.info.name not in valid.failed]
+    return train_unet(project, network, [*kept, *validation], control)
 
 
 def _predict(project: Project, control: Control) -> Report:

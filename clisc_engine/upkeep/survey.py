@@ -57,7 +57,9 @@ class _Survey:
         if array.cases == "all":
             return self.all
         splits: tuple[str, ...] = ("train",)
-        if array.network:  # a second U-Net watches what the first predicts of the valid cases
+        if (
+            array.network
+        ):  # the first U-Net predicts the valid cases on which the second one chooses its epoch
             splits = recipes.splits_of(self.project.settings, array.network)
         return [case for case in self.all if case.info.split in splits]
 
@@ -84,7 +86,7 @@ class _Survey:
             if array in graph.ARRAYS
             for case in cases
         ]
-        provenance = recipes.network(self.project, name, self._learned_from(network))
+        provenance = recipes.network(self.project, name, self._training_cases(network))
         checkpoint = Checkpoint(self.project.checkpoints, name)
         reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
@@ -106,10 +108,10 @@ class _Survey:
         splits = recipes.splits_of(self.project.settings, network.name)
         return [case for case in self.all if case.info.split in splits]
 
-    def _learned_from(self, network: Network) -> list[CaseArrays]:
-        """The cases that the network would learn from and watch now, as far as they have its labels."""
+    def _training_cases(self, network: Network) -> list[CaseArrays]:
+        """The train and valid cases of a training now, as far as they have its labels."""
         found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
-        if network.goes_on_from:  # it watches what round 1 watched
+        if network.goes_on_from:  # its valid cases are those of round 1
             found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
         if network.chosen_by:
             kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
@@ -148,7 +150,7 @@ class _Survey:
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
                 checkpoint = Checkpoint(self.project.checkpoints, product.name)
-                provenance = recipes.network(self.project, product.name, self._learned_from(product))
+                provenance = recipes.network(self.project, product.name, self._training_cases(product))
                 there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
             elif isinstance(product, Array) and not product.network:

@@ -21,7 +21,7 @@ from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import ClassifierSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices
-from clisc_engine.stages.requirements import require, require_watched
+from clisc_engine.stages.requirements import require, require_validation
 from clisc_engine.training.data_parallel import DataParallel, share_batches
 from clisc_engine.training.loop import fit
 from clisc_engine.training.state import why_train
@@ -56,11 +56,11 @@ def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
         BadInput: when a split that it reads is empty.
         MissingStage: when one of its cases lacks what the classifier learns from.
     """
-    array, watches = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].watches
+    array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
     cases = require(project.cases(("train",)), array, split="train")
     if "valid" not in recipes.splits_of(project.settings, classifier):
         return cases
-    return cases + require_watched(project.cases(("valid",)), array, setting=watches)
+    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
 
 
 def train_classifier(
