@@ -6,7 +6,8 @@ from medpy.metric import binary
 
 from benchmarks.measure import Row, peak_gb, plain_then_ours
 from benchmarks.volumes import BRATS, SPACING, ellipsoid
-from clisc_engine.core.metrics import dsc, hd95
+from clisc_engine.core.metrics import hd95
+from clisc_engine.core.overlap import dice
 
 PAIRS = 20
 
@@ -26,7 +27,7 @@ def evaluation() -> list[Row]:
         )
 
     def ours() -> list[tuple[float, float]]:
-        return [(dsc(a, b), hd95(a, b, SPACING)) for a, b in pairs]
+        return [(dice(a, b), hd95(a, b, SPACING)) for a, b in pairs]
 
     def plain() -> list[tuple[float, float]]:
         return [(binary.dc(a, b), binary.hd95(a, b, voxelspacing=SPACING)) for a, b in pairs]

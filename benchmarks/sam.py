@@ -24,8 +24,7 @@ from clisc_engine.running.control import Control, Precision
 from clisc_engine.running.device import autocast
 from clisc_engine.settings.schema import PromptSettings, WindowSettings
 from clisc_engine.stages.classifier.slices import windowed
-from clisc_engine.stages.prompt_sam import open_sam
-from clisc_engine.stages.prompting.sam_masks import slice_prompts
+from clisc_engine.stages.prompting.sam_masks import open_sam, slice_prompts
 
 Slice: TypeAlias = npt.NDArray[np.uint8]
 CPU = torch.device("cpu")
@@ -83,13 +82,14 @@ def volume() -> list[Row]:
         (case,) = project.cases()
         control = Control(device="cpu")
         stored, roi, prompts = case.read("image"), lesion != 0, project.settings.prompts
-        open_prompter = open_sam(project, control)
-        prompter = open_prompter(case, stored)
+        opened = open_sam(project, control)
+        prompter = opened.prompter(case, stored)
         predictor = SamPredictor(prompter.sam.network)
-        other = replace(prompter, case="another")  # finds none of the first one's embeddings
+        elsewhere = replace(prompter.embeddings, case="another")
+        other = replace(prompter, embeddings=elsewhere)  # finds none of the first one's embeddings
 
         def first() -> npt.NDArray[np.uint8]:
-            return other.answer(roi, prompts, 10)
+            return other.predict_mask(roi, prompts, 10)
 
         def plain() -> npt.NDArray[np.bool_]:
             return slice_by_slice(predictor, stored, asked)
@@ -98,9 +98,11 @@ def volume() -> list[Row]:
             return slice_prompts(roi[z], slice_, prompts, 10, (0, z)) if roi[z].any() else []
 
         upstream = seconds(plain)
-        peak = peak_gb(lambda: prompter.answer(roi, prompts, 10))
+        peak = peak_gb(lambda: prompter.predict_mask(roi, prompts, 10))
         took = seconds(first)
-        again = min(seconds(lambda: open_prompter(case, stored).answer(roi, prompts, 0)) for _ in range(2))
+        again = min(
+            seconds(lambda: opened.prompter(case, stored).predict_mask(roi, prompts, 0)) for _ in range(2)
+        )
         return [
             Row("SAM on a volume's slices", "slice", took / SLICES, upstream / SLICES, 1.5, peak_gb=peak),
             Row("the same again, with the cache", "slice", again / SLICES, upstream / SLICES, 20.0),

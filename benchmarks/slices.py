@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import open_clip
@@ -20,13 +17,12 @@ from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import ClipModel
-from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT, WindowSettings
 from clisc_engine.stages.cam import slice_maps
 from clisc_engine.stages.classifier.slices import windowed
-from clisc_engine.stages.classifier.training import batch_norm_frozen
+from clisc_engine.stages.classifier.training import frozen
 
 SLICES = 32
 CONTROL = Control(device="cpu")
@@ -74,13 +70,12 @@ def cam() -> list[Row]:
         "resnet50", pretrained=None, clip=None, head="mlp", dropout=0.5, image_size=224
     ).eval()
     squared = square(shown(), 224)
-    with tempfile.TemporaryDirectory() as folder:
-        project = Project(Path(folder), preset("paper"))
+    settings = preset("paper").cam
     target = [ClassifierOutputTarget(TUMOUR)]
 
     def ours() -> npt.NDArray[np.float32]:
-        batch_norm_frozen(module)
-        return slice_maps(project, module, squared, CONTROL)
+        frozen(module)
+        return slice_maps(module, squared, settings, CONTROL)
 
     def plain() -> list[npt.NDArray[np.float32]]:
         for parameter in module.parameters():

@@ -205,7 +205,7 @@ class RunOptions:
         changes = dict(parse_assignment(text) for text in self.assignments)
         return changes if self.seed is None else {**changes, "seed": self.seed}
 
-    def control(self, splits: tuple[str, ...] = ALL_SPLITS) -> Control:
+    def control(self) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
         from clisc_engine.files.case_names import normal
         from clisc_engine.running.allocator import keep_freed_memory
@@ -220,7 +220,6 @@ class RunOptions:
             force=self.force,
             dry_run=self.dry_run,
             cases=tuple(normal(name) for text in self.cases for name in text.split(",") if name.strip()),
-            splits=splits,
             progress=self.terminal(),
             stop=self.session().stop,
             ranks=self.session().ranks,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from clisc_engine.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from clisc_engine.api import Case, Project, Segmentation, open_project, predict

@@ -19,7 +19,8 @@ from clisc_engine.project.lock import hold
 from clisc_engine.project.project import CaseArrays, clear_staging
 from clisc_engine.project.project import open_project as open_stored
 from clisc_engine.running.control import Control, Progress, Silent, StopFlag
-from clisc_engine.running.runner import Report, missing_message
+from clisc_engine.running.runner import Report
+from clisc_engine.running.spec import missing_message
 from clisc_engine.settings.schema import Settings
 
 if TYPE_CHECKING:

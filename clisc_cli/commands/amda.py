@@ -15,4 +15,4 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
     from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(run_stage("amda", project, options.control(chosen_splits(splits))), options)
+    show_report(run_stage("amda", project, options.control(), chosen_splits(splits)), options)

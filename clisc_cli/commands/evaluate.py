@@ -34,7 +34,7 @@ def command(
 
     project = options.open_project(directory)
     chosen = chosen_splits(splits, ("test",))
-    document = run_evaluation(project, options.control(chosen), ablation=ablation, splits=chosen)
+    document = run_evaluation(project, options.control(), ablation=ablation, splits=chosen)
     if options.dry_run:
         show_plan(document, options)
         return

@@ -51,7 +51,7 @@ def masks(
     folder(out, ENDINGS)
     project = options.open_project(directory)
     _warn_if_stale(project, kind, options)
-    show_report(export_masks(project, kind, out, options.control(chosen_splits(splits))), options)
+    show_report(export_masks(project, kind, out, options.control(), chosen_splits(splits)), options)
     options.terminal().say(f"Masks are in {out}")
 
 

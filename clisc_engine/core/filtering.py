@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
-def dice(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    """Dice similarity ``2 |A and B| / (|A| + |B|)`` of two masks; 1 when both are empty."""
-    first, second = np.asarray(a) != 0, np.asarray(b) != 0
-    total = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / total if total else 1.0
+from clisc_engine.core.overlap import dice
 
 
 def s3f_similarity(prediction: npt.NDArray[Any], answer: npt.NDArray[Any], *, ill: bool) -> float:

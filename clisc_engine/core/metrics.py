@@ -1,4 +1,4 @@
-"""Volume Dice and the 95th-percentile Hausdorff distance, with their rules for empty masks."""
+"""The 95th-percentile Hausdorff distance, with its rules for empty masks, and groups of tumours by size."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from clisc_engine.core.filtering import dice
+from clisc_engine.core.boxes import bounding_box
 
 Mask = npt.NDArray[np.bool_]
 SIZE_GROUPS = ("Tiny", "Small", "Medium", "Large", "Huge")
-
-
-def dsc(prediction: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float:
-    """Dice of two masks in [0, 1]; 1 when both are empty, 0 when one is."""
-    return dice(prediction, reference)
 
 
 def hd95(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Sequence[float]) -> float:
@@ -33,7 +28,7 @@ def hd95(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Seq
         return 0.0
     if not a.any() or not b.any():
         return float(np.linalg.norm(np.array(a.shape) * np.array(spacing)))
-    box = _bounding_box(a | b)
+    box = bounding_box(a | b)
     edge_a, edge_b = (_surface(np.pad(mask[box], 1)) * np.asarray(spacing) for mask in (a, b))
     distances = np.concatenate([KDTree(edge_b).query(edge_a)[0], KDTree(edge_a).query(edge_b)[0]])
     return float(np.percentile(distances, 95))
@@ -50,12 +45,3 @@ def size_groups(volumes: Sequence[float]) -> list[str]:
 def _surface(mask: Mask) -> npt.NDArray[np.intp]:
     """Indices (S, 3) of the surface voxels."""
     return np.argwhere(mask & ~ndimage.binary_erosion(mask))
-
-
-def _bounding_box(mask: Mask) -> tuple[slice, ...]:
-    """The smallest box around a mask that is not empty."""
-    found = []
-    for axis in range(mask.ndim):
-        inside = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        found.append(slice(int(inside[0]), int(inside[-1]) + 1))
-    return tuple(found)

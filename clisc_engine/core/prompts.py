@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from clisc_engine.core.boxes import bounding_box
+
 Mask = npt.NDArray[np.bool_]
 Kind = Literal["both", "box", "points"]
 Foreground = Literal["center", "bright5"]
@@ -83,13 +85,14 @@ def _prompt(
 
 
 def _box(region: Mask, dilation: int) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    """The region's box as SAM takes it, grown by ``dilation`` and clipped to the slice."""
+    rows, columns = bounding_box(region)
     height, width = region.shape
     return (
-        float(max(columns[0] - dilation, 0)),
-        float(max(rows[0] - dilation, 0)),
-        float(min(columns[-1] + dilation, width - 1)),
-        float(min(rows[-1] + dilation, height - 1)),
+        float(max(columns.start - dilation, 0)),
+        float(max(rows.start - dilation, 0)),
+        float(min(columns.stop - 1 + dilation, width - 1)),
+        float(min(rows.stop - 1 + dilation, height - 1)),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+from clisc_engine.core.boxes import bounding_box
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
@@ -95,7 +96,7 @@ def preprocess(
         raise BadInput(
             f"{volume.source} has {int(brain.sum())} voxels that are not background, too few for a brain."
         )
-    placement = Placement(volume.geometry, grid, _bounding_box(brain))
+    placement = Placement(volume.geometry, grid, _crop_to(brain))
     array, brain = (np.ascontiguousarray(values[placement.box]) for values in (array, brain))
     return _normalised(array, brain, clip_percentile, volume.source), placement.spacing, placement
 
@@ -153,18 +154,11 @@ def _normalised(
     return np.where(brain, scaled, 0).astype(np.float32)
 
 
-def _bounding_box(
+def _crop_to(
     mask: npt.NDArray[np.bool_],
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    z, y, x = (
-        np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        for axis in range(3)
-    )
-    return (
-        (int(z[0]), int(z[-1]) + 1),
-        (int(y[0]), int(y[-1]) + 1),
-        (int(x[0]), int(x[-1]) + 1),
-    )
+    z, y, x = ((axis.start, axis.stop) for axis in bounding_box(mask))
+    return z, y, x
 
 
 def _resampled(

@@ -13,7 +13,7 @@ from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.cases import import_case, import_reference
 from clisc_engine.project.project import ADDING, REFERENCE, CaseInfo, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import in_threads
+from clisc_engine.running.sharing import in_threads
 
 NAMED = 20  # bad files that are named one by one
 

@@ -153,8 +153,8 @@ def store_reference(
     placement = Placement.from_dict(info.placement)
     brain = restore((image != 0).astype(np.uint8), placement) != 0
     read = read_reference(Path(info.reference_source), placement.source, brain)
-    origin = _reference_origin(info, settings)
-    project.add_reference(info.name, read.array, Seal.now("init", fingerprint(origin), origin))
+    provenance = _reference_provenance(info, settings)
+    project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))
     return read.notes
 
 
@@ -248,8 +248,8 @@ def _placed(info: CaseInfo, placement: Placement) -> CaseInfo:
 
 
 def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:
-    origin = _image_origin(info, settings)
-    project.add_case(info, image, Seal.now("init", fingerprint(origin), origin))
+    provenance = _image_provenance(info, settings)
+    project.add_case(info, image, Seal.now("init", fingerprint(provenance), provenance))
 
 
 def _image_of(project: Project, info: CaseInfo, settings: ImageSettings) -> Image:
@@ -261,14 +261,14 @@ def _image_of(project: Project, info: CaseInfo, settings: ImageSettings) -> Imag
     return stored
 
 
-def _image_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+def _image_provenance(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
     used = {f"image.{key}": json.dumps(value) for key, value in settings.model_dump().items()}
     chosen = {} if info.channel is None else {"channel": str(info.channel)}
     return {**used, "source": info.sha256, **chosen}
 
 
-def _reference_origin(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
-    return {**_image_origin(info, settings), "reference": info.reference_sha256, "grid": SOURCE_GRID}
+def _reference_provenance(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+    return {**_image_provenance(info, settings), "reference": info.reference_sha256, "grid": SOURCE_GRID}
 
 
 def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> bool:
@@ -276,8 +276,12 @@ def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> boo
     recorded = CaseInfo.parse(project.store.attributes(f"cases/{info.name}").get("case"))
     if recorded is None or replace(recorded, spacing=info.spacing, placement={}) != info:
         return False
-    expected: list[tuple[str, Mapping[str, str]]] = [("image", _image_origin(info, settings))]
+    expected: list[tuple[str, Mapping[str, str]]] = [("image", _image_provenance(info, settings))]
     if info.has_reference:
-        expected.append((REFERENCE, _reference_origin(info, settings)))
-    seals = [(project.store.seal(f"cases/{info.name}/{array}"), origin) for array, origin in expected]
-    return all(seal is not None and seal.fingerprint == fingerprint(origin) for seal, origin in seals)
+        expected.append((REFERENCE, _reference_provenance(info, settings)))
+    seals = [
+        (project.store.seal(f"cases/{info.name}/{array}"), provenance) for array, provenance in expected
+    ]
+    return all(
+        seal is not None and seal.fingerprint == fingerprint(provenance) for seal, provenance in seals
+    )

@@ -20,7 +20,7 @@ from clisc_engine.imaging.volume import write_image, write_mask
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import in_threads
+from clisc_engine.running.sharing import in_threads
 
 SHAPE = (36, 128, 112)
 SPACING = (4.0, 1.6, 1.6)

@@ -21,7 +21,7 @@ from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split
 from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
 from clisc_engine.project.project import CaseInfo, Project, open_project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import in_threads
+from clisc_engine.running.sharing import in_threads
 from clisc_engine.settings.schema import Settings
 
 

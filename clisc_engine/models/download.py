@@ -11,12 +11,12 @@ import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
-from clisc_engine import __version__
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.partial import own_partial
 from clisc_engine.models.weights import Known
 from clisc_engine.running.control import Control
+from clisc_engine.version import VERSION
 
 BLOCK = 1 << 20
 ATTEMPTS = 3
@@ -114,7 +114,7 @@ def _check_room(entry: Known, partial: Path) -> None:
 def _fetch(url: str, partial: Path, control: Control) -> None:
     """Append what is lacking to ``partial``, or start anew where the server cannot go on."""
     have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": f"clisc/{__version__}"})
+    request = urllib.request.Request(url, headers={"User-Agent": f"clisc/{VERSION}"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:

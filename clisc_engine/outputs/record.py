@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from clisc_engine import __version__
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults
+from clisc_engine.version import VERSION
 
 RECORD = ".clisc-outputs.jsonl"
 
@@ -71,7 +71,7 @@ class Record:
             "what": made.what,
             "made_from": dict(made.made_from),
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "version": __version__,
+            "version": VERSION,
         }
         with disk_faults(self.path):
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)

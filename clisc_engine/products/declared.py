@@ -115,7 +115,7 @@ def _second_unet(name: str, command: Command, meaning: str, chosen_by: tuple[str
         inputs=(IMAGE, ROUND1),
         settings=_UNET,
         without=INFERENCE,
-        watches="unet.select",
+        select_setting="unet.select",
         chosen_by=chosen_by,
         goes_on_from=UNET_ROUND1,
     )
@@ -161,7 +161,7 @@ ALL: tuple[Product, ...] = (
         meaning="slice classifier, trained on CLIP's labels",
         inputs=(IMAGE, LABELS),
         settings=_CLASSIFIER,
-        watches="classifier.select",
+        select_setting="classifier.select",
     ),
     _maps(RAW_MAPS, "cam", CLASSIFIER_RAW, "class activation maps, 255 standing for 1"),
     Network(
@@ -170,7 +170,7 @@ ALL: tuple[Product, ...] = (
         meaning="slice classifier, trained on masked copies too (AMDA)",
         inputs=(IMAGE, LABELS, RAW_MAPS),
         settings=(*_CLASSIFIER, "amda"),
-        watches="classifier.select",
+        select_setting="classifier.select",
     ),
     _maps(
         AMDA_MAPS,
@@ -186,7 +186,7 @@ ALL: tuple[Product, ...] = (
         inputs=(IMAGE, SAM_MASKS),
         settings=_UNET,
         without=INFERENCE,
-        watches="unet.select",
+        select_setting="unet.select",
     ),
     _prediction(ROUND1, "self-train", UNET_ROUND1, "train", "round 1's prediction"),
     Array(

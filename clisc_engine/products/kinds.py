@@ -106,13 +106,13 @@ class Network(Product):
     """A network that a project trains on its train split.
 
     Attributes:
-        watches: the setting that, when it is "best", has the valid split watched as well.
+        select_setting: the setting that has the valid split choose the epoch when it is "best".
         without: settings among `settings` that change its predictions alone, not its training.
         chosen_by: arrays that decide which train cases it learns from.
         goes_on_from: the network whose weights it starts from when ``s3f.start`` is "round1".
     """
 
-    watches: str = ""
+    select_setting: str = ""
     without: tuple[str, ...] = ()
     chosen_by: tuple[str, ...] = ()
     goes_on_from: str = ""

@@ -77,10 +77,10 @@ class Checkpoint:
         Raises:
             MissingStage: when they have not been trained yet.
         """
-        origin = self.made_from()
-        if origin is None:
+        provenance = self.made_from()
+        if provenance is None:
             raise MissingStage(f"{self.name} is not trained yet; run `clisc {MADE_BY[self.name]}` first.")
-        return fingerprint(origin)
+        return fingerprint(provenance)
 
     def load(self, module: nn.Module) -> None:
         """Load the finished weights into a module of the same shape."""
@@ -209,13 +209,15 @@ class Checkpoint:
             try:
                 with safetensors.safe_open(str(self.weights), framework="numpy") as weights:
                     metadata = weights.metadata() or {}
-                origin = json.loads(metadata["made_from"])
+                provenance = json.loads(metadata["made_from"])
                 digest = metadata["sha256"]
             except (ValueError, KeyError, RecursionError, safetensors.SafetensorError) as error:
                 raise self._damaged(f"{type(error).__name__}: {error}") from error
-        if not isinstance(origin, dict) or not all(isinstance(value, str) for value in origin.values()):
+        if not isinstance(provenance, dict) or not all(
+            isinstance(value, str) for value in provenance.values()
+        ):
             raise self._damaged("it does not say what made it")
-        return origin, digest
+        return provenance, digest
 
     def _damaged(self, why: str) -> BadInput:
         again = f", then run `clisc {MADE_BY[self.name]}` again" if self.name in MADE_BY else ""

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, TypeAdapter, ValidationError
 
-from clisc_engine import __version__
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, put_in_place, sync, write_atomically
 from clisc_engine.files.reading import holds_files, is_there, read_if_there, reading
+from clisc_engine.version import VERSION
 
 SEAL = "clisc"
 UNSEALED = "unsealed"
@@ -46,7 +46,7 @@ class Seal:
     def now(cls, stage: str, fingerprint: str, made_from: dict[str, str], seconds: float = 0.0) -> Seal:
         """A seal of this moment and this version."""
         stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(stage, fingerprint, made_from, stamp, __version__, round(seconds, 3))
+        return cls(stage, fingerprint, made_from, stamp, VERSION, round(seconds, 3))
 
     @classmethod
     def parse(cls, found: object) -> Seal | None:

@@ -214,9 +214,9 @@ def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    from clisc_engine import __version__
+    from clisc_engine.version import VERSION
 
-    found = {"clisc": __version__, "Python": platform.python_version()}
+    found = {"clisc": VERSION, "Python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)

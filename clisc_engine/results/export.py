@@ -18,7 +18,7 @@ from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.products.kinds import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
-from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.project import SPLITS, CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.s3f import table as s3f_table
@@ -32,7 +32,9 @@ WAY_OUT = "Choose another folder with -o, or replace masks that are no inputs or
 TABLES_WAY_OUT = "Choose another folder with -o, or move them away."
 
 
-def export_masks(project: Project, masks: str, out: Path, control: Control) -> Report:
+def export_masks(
+    project: Project, masks: str, out: Path, control: Control, splits: tuple[str, ...] = SPLITS
+) -> Report:
     """Write ``<case>_seg.nii.gz`` on each source's own grid for the masks named, e.g. ``round2``.
 
     Raises:
@@ -43,8 +45,8 @@ def export_masks(project: Project, masks: str, out: Path, control: Control) -> R
     started = time.monotonic()
     report = Report("export masks")
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
-    outputs.check(out / _file_name(case) for case in cases_to_come(project, masks, control))
-    cases = cases_with_masks(project, masks, control)
+    outputs.check(out / _file_name(case) for case in cases_to_come(project, masks, control, splits))
+    cases = cases_with_masks(project, masks, control, splits)
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()
@@ -59,20 +61,22 @@ def export_masks(project: Project, masks: str, out: Path, control: Control) -> R
     return report
 
 
-def cases_with_masks(project: Project, masks: str, control: Control) -> list[CaseArrays]:
-    """The control's cases that have ``masks/<masks>``; predictions of a network are made first.
+def cases_with_masks(
+    project: Project, masks: str, control: Control, splits: tuple[str, ...] = SPLITS
+) -> list[CaseArrays]:
+    """The control's cases of the splits with ``masks/<masks>``; a network's predictions are made first.
 
     Raises:
         MissingStage: when none has.
         BadInput: when the project knows no masks of this name.
     """
     array = f"masks/{masks}"
-    everyone = project.cases(control.splits)
+    everyone = project.cases(splits)
     if masks in NETWORKS:
-        predict_cases(project, NETWORKS[masks], array, "evaluate", control.splits, control)
+        predict_cases(project, NETWORKS[masks], array, "evaluate", splits, control)
     names = {case.info.name for case in everyone}
     if unknown := [name for name in control.cases if name not in names]:
-        raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(control.splits)}.")
+        raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(splits)}.")
     chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
     having = [case for case in chosen if case.seal(array) is not None]
     if not having:
@@ -96,9 +100,11 @@ def mask_made_from(case: CaseArrays, masks: str) -> dict[str, str]:
     return {"image": case.info.sha256, "array": f"masks/{masks}", **made}
 
 
-def cases_to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]:
+def cases_to_come(
+    project: Project, masks: str, control: Control, splits: tuple[str, ...] = SPLITS
+) -> list[CaseArrays]:
     """The cases whose masks `cases_with_masks` will give, told before any is made."""
-    everyone = project.cases(control.splits)
+    everyone = project.cases(splits)
     chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
     return [case for case in chosen if masks in NETWORKS or case.seal(f"masks/{masks}") is not None]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from clisc_engine import __version__
 from clisc_engine.errors import BadInput
 from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import ImageSettings, UnetSettings
+from clisc_engine.version import VERSION
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ class ModelCard:
     training_volumes: int
     origin: dict[str, str]
     fingerprint: str
-    version: str = __version__
+    version: str = VERSION
     format: int = FORMAT
     note: str = "Trained on pseudo-labels. Research software, not a medical device."
 
@@ -80,7 +80,7 @@ def read_card(path: Path) -> ModelCard:
         raise BadInput(f"{path} is a safetensors file, but no model that `clisc export model` wrote.")
     if values["format"] != FORMAT:
         raise BadInput(
-            f"{path} has the format {values['format']}, this clisc {__version__} knows {FORMAT}; "
+            f"{path} has the format {values['format']}, this clisc {VERSION} knows {FORMAT}; "
             f"use clisc {values.get('version')} or later."
         )
     settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))

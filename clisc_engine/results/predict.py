@@ -30,7 +30,8 @@ from clisc_engine.results.predict_record import (
 )
 from clisc_engine.results.segmenter import FileSegmenter, Prediction
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report, spread
+from clisc_engine.running.runner import Report
+from clisc_engine.running.sharing import spread
 
 WAY_OUT = "Choose another folder or file with -o, or replace masks that are no inputs with --force."
 

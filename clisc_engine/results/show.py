@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
+from clisc_engine.core.seeds import case_seed
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import AMDA_MAPS, LABELS, PROBABILITY, RAW_MAPS, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluation.measured import measured
-from clisc_engine.stages.prompt_sam import case_seed
-from clisc_engine.stages.prompting.sam_masks import region_of_interest, slice_prompts, without_sam
+from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
+from clisc_engine.stages.prompting.sam_masks import slice_prompts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,7 +195,7 @@ def _prompts(
         return {}
     chosen = without_sam(settings.roi)
     roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)
-    seed = case_seed(settings, case)
+    seed = case_seed(settings.seed, case.info.name)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))
         for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()

@@ -92,7 +92,6 @@ class Control:
     force: bool = False
     dry_run: bool = False
     cases: tuple[str, ...] = ()
-    splits: tuple[str, ...] = ("train", "valid", "test")
     progress: Progress = field(default_factory=Silent)
     stop: StopFlag = field(default_factory=StopFlag)
     ranks: Ranks = field(default_factory=Ranks)

@@ -14,12 +14,12 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from clisc_engine import __version__
 from clisc_engine.errors import DiskFault
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
+from clisc_engine.version import VERSION
 
 FILE = "runs.jsonl"
 
@@ -61,7 +61,7 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
     device = device_in_words(control.device)
     if control.ranks.count > 1:
         device += f", {control.ranks.count} ranks"
-    note = Entry(stage, stamp, 0.0, device, control.precision, __version__, "done")
+    note = Entry(stage, stamp, 0.0, device, control.precision, VERSION, "done")
     try:
         yield note
     except BaseException as error:

@@ -17,34 +17,34 @@ from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.project import SPLITS, CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
-from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
 from clisc_engine.stages.classifier.training import (
-    LabelledSlices,
-    batch_norm_frozen,
-    labelled_slices,
+    frozen,
     needs_training,
     new_classifier,
     train_classifier,
     training_cases,
 )
 
-Slices: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
+SlicesOf: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
 """Gathers the labelled slices that a classifier learns from."""
 
 
-def cam(project: Project, control: Control) -> Report:
-    """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the control's splits."""
-    return train_and_map(project, RAW_MAPS, labelled_slices, control)
+def cam(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
+    """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the splits."""
+    return train_and_map(project, RAW_MAPS, labelled_slices, control, splits)
 
 
-def train_and_map(project: Project, array: str, slices_of: Slices, control: Control) -> Report:
+def train_and_map(
+    project: Project, array: str, slices_of: SlicesOf, control: Control, splits: tuple[str, ...]
+) -> Report:
     """Train the classifier of the maps ``array`` where it is not fresh, then make them.
 
     The report's time is of both.
@@ -52,42 +52,65 @@ def train_and_map(project: Project, array: str, slices_of: Slices, control: Cont
     started = time.monotonic()
     classifier = ARRAYS[array].network
     cases = training_cases(project, classifier)
-    origin = recipes.network(project, classifier, cases)
-    reason = needs_training(project, classifier, origin, control)
+    provenance = recipes.network(project, classifier, cases)
+    reason = needs_training(project, classifier, provenance, control)
     if reason and not control.dry_run:
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
         slices = slices_of(project, train, control)
-        watched = labelled_slices(project, valid, control)
-        train_classifier(project, classifier, origin, slices, watched, control)
-    report = map_cases(project, array, control, reason)
+        validation = labelled_slices(project, valid, control)
+        train_classifier(project, classifier, provenance, slices, validation, control)
+    report = run_cases(Maps(project, array, control, retrain=reason), project.cases(splits), control)
     report.seconds = time.monotonic() - started
     return report
 
 
-def map_cases(project: Project, array: str, control: Control, retrain: str) -> Report:
-    """Make the class activation maps ``array`` of every case with their trained classifier.
+class Maps:
+    """The class activation maps ``array`` of one case after the other, by their trained classifier.
 
-    A map is (Z, Y, X) uint8, 255 standing for 1; slices that CLIP calls normal, or that the
-    classifier does, are 0, and with ``cam.slices`` = "tumour" those that CLIP is uncertain of too.
+    A map is (Z, Y, X) uint8, 255 standing for 1. It is 0 on slices that CLIP or the classifier calls
+    normal, outside the brain, and with ``cam.slices`` = "tumour" on slices that CLIP is uncertain of.
     """
-    checkpoint = Checkpoint(project.checkpoints, ARRAYS[array].network)
-    trained = f"untrained: {retrain}" if control.dry_run and retrain else checkpoint.fingerprint()
 
-    def load() -> Work:
-        module = new_classifier(project, control)
-        checkpoint.load(module)
-        batch_norm_frozen(module)
-        batch = BatchSize(control.batch_size or 32, "slices", control)
+    def __init__(self, project: Project, array: str, control: Control, *, retrain: str = "") -> None:
+        """Look at the checkpoint, but load nothing yet.
 
-        def work(_case: CaseArrays, arrays: Arrays) -> Arrays:
-            candidates = slices_to_map(arrays[LABELS], project.settings.cam)
-            return {array: _maps(project, module, arrays[IMAGE], candidates, control, batch)}
+        Args:
+            project: the project.
+            array: ``cams/raw`` or ``cams/amda``.
+            control: device, precision and batch size.
+            retrain: why a dry run would train the classifier first.
+        """
+        self.project, self.array, self.control = project, array, control
+        self.checkpoint = Checkpoint(project.checkpoints, ARRAYS[array].network)
+        untrained = control.dry_run and retrain
+        trained = f"untrained: {retrain}" if untrained else self.checkpoint.fingerprint()
+        self.spec = recipes.array(project.settings, array, trained=trained)
 
-        return work
+    def load(self) -> None:
+        """Load the classifier."""
+        self.module = new_classifier(self.project, self.control)
+        self.checkpoint.load(self.module)
+        frozen(self.module)
+        self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
 
-    recipe = recipes.array(project.settings, array, load, trained=trained)
-    return run_cases(recipe, project.cases(control.splits), control)
+    def run_case(self, _case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The maps of an image (Z, Y, X) with CLIP's labels (Z,)."""
+        image, settings = arrays[IMAGE], self.project.settings
+        brain = image != 0
+        candidates = slices_to_map(arrays[LABELS], settings.cam)
+        chosen = np.flatnonzero(candidates & brain.any(axis=(1, 2)))
+        slices = windowed(image, settings.window)
+        maps = np.zeros(image.shape, np.uint8)
+
+        def map_slices(part: slice) -> None:
+            squared = square(slices[chosen[part]], settings.classifier.image_size)
+            found = unsquare(slice_maps(self.module, squared, settings.cam, self.control), image.shape[1:])
+            maps[chosen[part]] = np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
+
+        self.batch.run(len(chosen), map_slices)
+        maps[~brain] = 0
+        return {self.array: maps}
 
 
 def slices_to_map(labels: npt.NDArray[np.uint8], settings: CamSettings) -> npt.NDArray[np.bool_]:
@@ -95,37 +118,13 @@ def slices_to_map(labels: npt.NDArray[np.uint8], settings: CamSettings) -> npt.N
     return labels == TUMOUR if settings.slices == "tumour" else labels != NORMAL
 
 
-def _maps(
-    project: Project,
-    module: SliceClassifier,
-    image: npt.NDArray[np.floating],
-    candidates: npt.NDArray[np.bool_],
-    control: Control,
-    batch: BatchSize,
-) -> npt.NDArray[np.uint8]:
-    brain = image != 0
-    chosen = np.flatnonzero(candidates & brain.any(axis=(1, 2)))
-    slices = windowed(image, project.settings.window)
-    maps = np.zeros(image.shape, np.uint8)
-
-    def map_slices(part: slice) -> None:
-        squared = square(slices[chosen[part]], project.settings.classifier.image_size)
-        found = unsquare(slice_maps(project, module, squared, control), image.shape[1:])
-        maps[chosen[part]] = np.rint(np.clip(found, 0, 1) * 255).astype(np.uint8)
-
-    batch.run(len(chosen), map_slices)
-    maps[~brain] = 0
-    return maps
-
-
 def slice_maps(
-    project: Project, module: SliceClassifier, slices: npt.NDArray[np.uint8], control: Control
+    module: SliceClassifier, slices: npt.NDArray[np.uint8], settings: CamSettings, control: Control
 ) -> npt.NDArray[np.float32]:
     """Class activation maps (N, S, S) in [0, 1] of (N, S, S) slices; zero where no tumour is seen.
 
     One forward pass for the batch, and one backward pass down to the mapped layers only.
     """
-    settings = project.settings.cam
     device = pick_device(control.device)
     inputs = module.prepare(torch.from_numpy(slices).to(device))
     with autocast(device, control.precision):
@@ -139,5 +138,5 @@ def slice_maps(
         weigh = layercam.layer_cam if settings.method == "layercam" else layercam.grad_cam
         maps = [weigh(a.float(), g.float()) for a, g in zip(found, gradients, strict=True)]
     fused = layercam.fuse([m.detach() for m in maps], (slices.shape[1], slices.shape[2]))
-    seen = (logits[:, 1] > logits[:, 0]).float()[:, None, None]
+    seen = (logits[:, TUMOUR] > logits[:, NORMAL]).float()[:, None, None]
     return (fused * seen).cpu().numpy().astype(np.float32)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.core.metrics import dsc, hd95, size_groups
+from clisc_engine.core.metrics import hd95, size_groups
+from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.products.graph import TABLES
@@ -29,13 +30,15 @@ from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report, missing_message, spread
+from clisc_engine.running.runner import Report
+from clisc_engine.running.sharing import spread
+from clisc_engine.running.spec import missing_message
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.evaluation.ablation import ablate
 from clisc_engine.stages.evaluation.plan import plan
 from clisc_engine.stages.evaluation.renewal import renew_references
-from clisc_engine.stages.prompting.sam_masks import region_of_interest, without_sam
-from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
+from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
+from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
 from clisc_engine.stages.unet.prediction import predict_cases
 
 Mask = npt.NDArray[np.bool_]
@@ -87,14 +90,14 @@ def evaluate(
     present = present_rows(cases)
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
-    origin = evaluation_origin(project, cases, present)
+    provenance = evaluation_provenance(project, cases, present)
     stored = control.ranks.share(lambda: evaluation_tables.load(project))
-    same = stored is not None and stored["fingerprint"] == fingerprint(origin)
+    same = stored is not None and stored["fingerprint"] == fingerprint(provenance)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
         return stored
     if stored and not same:
-        control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], origin)}")
+        control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
     for case in cases:
         for array in present.values():
             if case.seal(array) is None:
@@ -102,7 +105,7 @@ def evaluate(
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
     document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
-    document["fingerprint"] = fingerprint(origin)
+    document["fingerprint"] = fingerprint(provenance)
     if control.ranks.rank == 0:
         control.check_may_write()
         evaluation_tables.save(project, document)
@@ -191,7 +194,7 @@ def _compare(
     return {
         "case": case.info.name,
         "name": row,
-        "dsc": 100 * dsc(mask, reference) if tumour else None,
+        "dsc": 100 * dice(mask, reference) if tumour else None,
         "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
         "empty": not mask.any(),
         "volume_ml": float(reference.sum() * ml),

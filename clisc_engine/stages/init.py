@@ -32,7 +32,7 @@ from clisc_engine.project.project import (
     open_project,
 )
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import in_threads
+from clisc_engine.running.sharing import in_threads
 from clisc_engine.settings.schema import Settings
 
 __all__ = ["Imported", "Request", "initialise"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.products.graph import EVALUATE, STEPS
 from clisc_engine.products.kinds import Stage
-from clisc_engine.project.project import Project
+from clisc_engine.project.project import SPLITS, Project
 from clisc_engine.running import journal
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
@@ -28,15 +27,46 @@ def between(first: Stage | None, last: Stage | None) -> list[Stage]:
     return names[start : stop + 1]
 
 
-def run_stage(name: str, project: Project, control: Control) -> Report:
-    """Run one of the graph's `STAGES`; what is fresh is skipped. Its module and function bear its name."""
-    function = name.replace("-", "_")
-    stage = getattr(importlib.import_module(f"clisc_engine.stages.{function}"), function)
+def run_stage(name: str, project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
+    """Run one of the graph's `STAGES` and note it in the journal; what is fresh is skipped.
+
+    ``splits`` restricts the stages that work case by case; a training reads those that it needs.
+    """
     with journal.entry(project, name, control) as note:
-        report: Report = stage(project, control)
+        report = _run(name, project, control, splits)
         note.worked = bool(report.done or report.failed)
         note.made = [*report.done, *report.fresh]
     return report
+
+
+def _run(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+    """Each stage is imported when it runs: the packages of the others take seconds to load."""
+    match name:
+        case "label":
+            from clisc_engine.stages.label import label
+
+            return label(project, control, splits)
+        case "cam":
+            from clisc_engine.stages.cam import cam
+
+            return cam(project, control, splits)
+        case "amda":
+            from clisc_engine.stages.amda import amda
+
+            return amda(project, control, splits)
+        case "prompt-sam":
+            from clisc_engine.stages.prompt_sam import prompt_sam
+
+            return prompt_sam(project, control, splits)
+        case "train":
+            from clisc_engine.stages.train import train
+
+            return train(project, control)
+        case "self-train":
+            from clisc_engine.stages.self_train import self_train
+
+            return self_train(project, control)
+    raise ValueError(f"{name!r} is not a stage")
 
 
 def run_evaluation(
@@ -46,7 +76,7 @@ def run_evaluation(
     ablation: bool = False,
     splits: tuple[str, ...] = ("test",),
 ) -> dict[str, Any]:
-    """Run `evaluate`; its document."""
+    """Run `evaluate` and note it in the journal; its document."""
     from clisc_engine.stages.evaluate import evaluate
     from clisc_engine.stages.evaluation import tables as evaluation_tables
 

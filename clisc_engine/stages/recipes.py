@@ -6,7 +6,7 @@ No voxel is read and no network loaded here, so that `clisc status` answers at o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clisc_engine.models.clip_file import clip_digest
@@ -18,30 +18,17 @@ from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.runner import CaseStage, Work
+from clisc_engine.running.spec import CaseSpec
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 
-def not_runnable() -> Work:
-    """In the place of a recipe's work where only its freshness is asked for."""
-    raise NotImplementedError("this recipe was made to be looked at, not run")
-
-
-def array(
-    settings: Settings,
-    name: str,
-    load: Callable[[], Work] = not_runnable,
-    *,
-    trained: str = "",
-    step: str = "",
-) -> CaseStage:
-    """How an array, and those made along with it, comes about.
+def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:
+    """What an array, and those made along with it, is made from.
 
     Args:
         settings: the project's.
         name: the array, e.g. ``cams/raw``.
-        load: loads the models and returns the work for one case.
         trained: fingerprint of the weights of the network that makes it, if one does.
         step: the step that is named in its seal; by default the one that makes it.
 
@@ -59,12 +46,11 @@ def array(
     if declared.weights == "sam":
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     outputs = graph.outputs(name)
-    return CaseStage(
+    return CaseSpec(
         name=step or declared.command.partition(" ")[0],
         inputs=declared.inputs,
         outputs=outputs,
         made_from=used | graph.revisions(*outputs),
-        load=load,
     )
 
 
@@ -76,7 +62,9 @@ def prompts_of(settings: Settings, name: str) -> PromptSettings:
 
 def splits_of(settings: Settings, network: str) -> tuple[str, ...]:
     """The splits that a network's training reads: valid only where it chooses the epoch."""
-    return ("train", "valid") if value_of(settings, NETWORKS[network].watches) == "best" else ("train",)
+    return (
+        ("train", "valid") if value_of(settings, NETWORKS[network].select_setting) == "best" else ("train",)
+    )
 
 
 def start_of(project: Project, network: str) -> Checkpoint | None:
@@ -86,9 +74,9 @@ def start_of(project: Project, network: str) -> Checkpoint | None:
     return Checkpoint(project.checkpoints, before) if going_on else None
 
 
-def pace_of(project: Project, network: str) -> str:
+def schedule_section(project: Project, network: str) -> str:
     """The section of the settings that holds a training's epochs and learning rate."""
-    return "s3f" if start_of(project, network) else NETWORKS[network].watches.partition(".")[0]
+    return "s3f" if start_of(project, network) else NETWORKS[network].select_setting.partition(".")[0]
 
 
 def unet_settings(project: Project, network: str) -> UnetSettings:
@@ -118,13 +106,13 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         used |= settings_used(project.settings, "s3f.start", *GOING_ON.values())
         used[start.name] = fingerprint(start.made_from() or {})
         left_out |= GOING_ON.keys()
-    origin = {key: value for key, value in used.items() if key not in left_out}
+    provenance = {key: value for key, value in used.items() if key not in left_out}
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:
             if seal := case.seal(array_name):
-                origin[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
-    return origin | graph.revisions(name)
+                provenance[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
+    return provenance | graph.revisions(name)
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
@@ -133,26 +121,26 @@ def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
     return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
 
 
-def evaluation_origin(
+def evaluation_provenance(
     project: Project, cases: Sequence[CaseArrays], rows: Mapping[str, str]
 ) -> dict[str, str]:
     """What determines an evaluation: the references and the measured arrays."""
-    origin = settings_used(project.settings, *graph.TABLES[EVALUATION].settings)
+    provenance = settings_used(project.settings, *graph.TABLES[EVALUATION].settings)
     for case in cases:
-        origin[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
+        provenance[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
         for name in rows.values():
             if seal := case.seal(name):
-                origin[f"{case.info.name}/{name}"] = seal.fingerprint
-    return origin | graph.revisions(EVALUATION)
+                provenance[f"{case.info.name}/{name}"] = seal.fingerprint
+    return provenance | graph.revisions(EVALUATION)
 
 
-def why_not_measured(stored: str, origin: Mapping[str, str]) -> str:
-    """Why an evaluation with the fingerprint ``stored`` is not that of ``origin``; empty when it is."""
-    if stored == fingerprint(origin):
+def why_not_measured(stored: str, provenance: Mapping[str, str]) -> str:
+    """Why an evaluation with the fingerprint ``stored`` is not that of ``provenance``; empty when it is."""
+    if stored == fingerprint(provenance):
         return ""
     declared = graph.TABLES[EVALUATION]
     now = graph.revisions(EVALUATION)
-    settings_and_masks = {key: value for key, value in origin.items() if key not in now}
+    settings_and_masks = {key: value for key, value in provenance.items() if key not in now}
     for earlier in range(1, declared.revision):
         if stored == fingerprint(settings_and_masks | graph.mark(EVALUATION, earlier)):
             return declared.of_revision(earlier)

@@ -39,7 +39,7 @@ def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[Case
     return _having(cases, array, split)
 
 
-def require_watched(cases: Sequence[CaseArrays], array: str, *, setting: str) -> list[CaseArrays]:
+def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str) -> list[CaseArrays]:
     """The valid cases, which must all have the array, for a training whose ``setting`` is best.
 
     Raises:

@@ -19,10 +19,10 @@ from clisc_engine.products.kinds import (
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
-from clisc_engine.stages.prompt_sam import open_sam
-from clisc_engine.stages.requirements import refuse_a_choice, require_watched
+from clisc_engine.stages.prompting.sam_masks import open_sam
+from clisc_engine.stages.requirements import refuse_a_choice, require_validation
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
 from clisc_engine.stages.train import training_report
@@ -67,14 +67,16 @@ def self_train(project: Project, control: Control) -> Report:
 
 def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], control: Control) -> str:
     """Train a network on round 1's predictions of the cases given, starting as `s3f.start` says."""
-    watched: list[CaseArrays] = []
+    validation: list[CaseArrays] = []
     if project.settings.unet.select == "best":
-        watched = require_watched(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        validation = require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
         valid = predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
         for name, message in valid.failed.items():
-            control.progress.say(f"{network}: {name} is not among the valid cases watched: {message}")
-        watched = [c for c in watched if c.seal(ROUND1) and c.info.name not in valid.failed]
-    return train_unet(project, network, [*kept, *watched], control)
+            control.progress.say(
+                f"{network}: {name} is not among the valid cases that choose the epoch: {message}"
+            )
+        validation = [c for c in validation if c.seal(ROUND1) and c.info.name not in valid.failed]
+    return train_unet(project, network, [*kept, *validation], control)
 
 
 def _predict(project: Project, control: Control) -> Report:
@@ -82,21 +84,27 @@ def _predict(project: Project, control: Control) -> Report:
 
 
 def _prompt(project: Project, control: Control) -> Report:
-    """SAM's answer to prompts made from round 1's prediction exactly as in step 4."""
-    settings = project.settings
-    prompts = settings.prompts
+    return run_cases(PredictionMasks(project, control), project.cases(("train",)), control)
 
-    def load() -> Work:
-        prompter_of = open_sam(project, control)
 
-        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            roi = arrays[ROUND1] != 0
-            answer = prompter_of(case, arrays[IMAGE]).answer
-            return {SAM_ROUND1: answer(roi, prompts, prompts.dilation_self_training)}
+class PredictionMasks:
+    """SAM's mask for round 1's prediction, prompted as in step 4, of one case after the other."""
 
-        return work
+    def __init__(self, project: Project, control: Control) -> None:
+        """Load nothing yet."""
+        self.project, self.control = project, control
+        self.spec = recipes.array(project.settings, SAM_ROUND1)
 
-    return run_cases(recipes.array(settings, SAM_ROUND1, load), project.cases(("train",)), control)
+    def load(self) -> None:
+        """Load SAM."""
+        self.sam = open_sam(self.project, self.control)
+
+    def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The mask of an image (Z, Y, X) with its prediction (Z, Y, X)."""
+        prompts = self.project.settings.prompts
+        prompter = self.sam.prompter(case, arrays[IMAGE])
+        roi = arrays[ROUND1] != 0
+        return {SAM_ROUND1: prompter.predict_mask(roi, prompts, prompts.dilation_self_training)}
 
 
 def _none_left_message(failed: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
-from clisc_engine.stages.requirements import refuse_a_choice, require, require_watched
+from clisc_engine.stages.requirements import refuse_a_choice, require, require_validation
 from clisc_engine.stages.unet.training import train_unet
 
 
@@ -18,7 +18,7 @@ def train(project: Project, control: Control) -> Report:
     started = time.monotonic()
     cases = require(project.cases(("train", "valid")), SAM_MASKS, split="train")
     if project.settings.unet.select == "best":
-        require_watched(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
     reason = train_unet(project, UNET_ROUND1, cases, control)
     return training_report("train", UNET_ROUND1, reason, control, started)
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clisc_engine.core.filtering import dice
 from clisc_engine.core.labelling import TUMOUR, UNCERTAIN, Vote, slice_labels
+from clisc_engine.core.overlap import dice
 from clisc_engine.core.prompts import Kind, roi_prompts
 from clisc_engine.imaging.phantom import LesionKind, Phantom, make_phantom
 from clisc_engine.imaging.phantom.lesion import KINDS

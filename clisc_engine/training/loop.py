@@ -187,7 +187,7 @@ class _Epoch(Generic[Batch]):
                 "image with extreme values, and for --precision 16 (bf16 and 32 reach farther)."
             )
         raise BadInput(
-            f"{where}; lower {training.pace}.learning_rate (now "
+            f"{where}; lower {training.schedule_section}.learning_rate (now "
             f"{training.optimiser.param_groups[0]['initial_lr']:g}), and look for an image with extreme "
             "values."
         )

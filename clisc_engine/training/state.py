@@ -108,7 +108,7 @@ def _is_finished(training: Training[Any], saved: dict[str, Any], control: Contro
 
 def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
     """A change of nothing but the number of epochs may look as if the training could go on."""
-    key = f"{training.pace}.epochs"
+    key = f"{training.schedule_section}.epochs"
     before, after = checkpoint.made_from() or {}, training.made_from
     if {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} != {key}:
         return

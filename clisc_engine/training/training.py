@@ -22,7 +22,8 @@ class Training(Generic[Batch]):
     Attributes:
         name: of the network, e.g. ``unet-round1``.
         settings: section of the settings, e.g. ``unet``, named when something goes wrong.
-        pace: the section that holds its epochs and learning rate; the same but for a round 2 that goes on.
+        schedule_section: the section with its epochs and learning rate: ``settings``, but ``s3f`` for a
+            round 2 that goes on from round 1.
         made_from: all that determines the outcome, for the fingerprint.
         module: the network, on its device.
         optimiser: over the network's parameters.
@@ -39,7 +40,7 @@ class Training(Generic[Batch]):
 
     name: str
     settings: str
-    pace: str
+    schedule_section: str
     made_from: dict[str, str]
     seed: int
     module: nn.Module
@@ -56,7 +57,7 @@ class Training(Generic[Batch]):
     @property
     def identity(self) -> str:
         """Fingerprint of the trainings that share their steps as far as they go."""
-        epochs = f"{self.pace}.epochs"
+        epochs = f"{self.schedule_section}.epochs"
         shared = {k: v for k, v in self.made_from.items() if not (self.extensible and k == epochs)}
         return fingerprint(shared)
 

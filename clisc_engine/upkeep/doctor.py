@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from clisc_engine import __version__
 from clisc_engine.errors import CliscError
 from clisc_engine.models.weights import KNOWN, models_folder, present
 from clisc_engine.project.project import Project
+from clisc_engine.version import VERSION
 
 State = Literal["good", "note", "problem"]
 
@@ -63,9 +63,7 @@ def examine(project: Project | None, device: str) -> Iterator[Check]:
         project: its disk and weights are looked at too.
         device: where the models are tried: auto, cpu, cuda, cuda:N or mps.
     """
-    yield Check(
-        "clisc", "good", f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
-    )
+    yield Check("clisc", "good", f"{VERSION}, Python {platform.python_version()}, {platform.platform()}")
     broken = [check for check in map(_package, PACKAGES) if check.state == "problem"]
     yield from broken
     if broken:

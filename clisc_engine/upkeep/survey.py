@@ -18,7 +18,7 @@ from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, N
 from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
-from clisc_engine.running.runner import why_not_fresh
+from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.s3f import table as s3f_table
@@ -57,7 +57,9 @@ class _Survey:
         if array.cases == "all":
             return self.all
         splits: tuple[str, ...] = ("train",)
-        if array.network:  # a second U-Net watches what the first predicts of the valid cases
+        if (
+            array.network
+        ):  # the first U-Net predicts the valid cases on which the second one chooses its epoch
             splits = recipes.splits_of(self.project.settings, array.network)
         return [case for case in self.all if case.info.split in splits]
 
@@ -84,14 +86,14 @@ class _Survey:
             if array in graph.ARRAYS
             for case in cases
         ]
-        origin = recipes.network(self.project, name, self._learned_from(network))
+        provenance = recipes.network(self.project, name, self._training_cases(network))
         checkpoint = Checkpoint(self.project.checkpoints, name)
-        reason, behind = why_not_trained(checkpoint, origin), self._behind(needs)
+        reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
             behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
-            total = getattr(self.project.settings, recipes.pace_of(self.project, name)).epochs
+            total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
             self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
         if checkpoint.made_from() is None:
             item = Item(name, "", "missing", behind or reason)
@@ -106,10 +108,10 @@ class _Survey:
         splits = recipes.splits_of(self.project.settings, network.name)
         return [case for case in self.all if case.info.split in splits]
 
-    def _learned_from(self, network: Network) -> list[CaseArrays]:
-        """The cases that the network would learn from and watch now, as far as they have its labels."""
+    def _training_cases(self, network: Network) -> list[CaseArrays]:
+        """The train and valid cases of a training now, as far as they have its labels."""
         found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
-        if network.goes_on_from:  # it watches what round 1 watched
+        if network.goes_on_from:  # its valid cases are those of round 1
             found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
         if network.chosen_by:
             kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
@@ -148,8 +150,8 @@ class _Survey:
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
                 checkpoint = Checkpoint(self.project.checkpoints, product.name)
-                origin = recipes.network(self.project, product.name, self._learned_from(product))
-                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, origin)
+                provenance = recipes.network(self.project, product.name, self._training_cases(product))
+                there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
             elif isinstance(product, Array) and not product.network:
                 having = [case for case in cases if case.seal(product.name) is not None]
@@ -160,12 +162,12 @@ class _Survey:
 
     def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
         """The evaluation's table."""
-        origin = recipes.evaluation_origin(self.project, cases, recipes.present_rows(cases))
+        provenance = recipes.evaluation_provenance(self.project, cases, recipes.present_rows(cases))
         time = _modified(self.project, "rows.csv")
         needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
             return Item(_ROWS_TABLE, "", "missing", "not measured yet")
-        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], origin)
+        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], provenance)
         if not why and stored["failed"]:
             why = _failed(stored["failed"])
         return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from clisc_engine.core.filtering import dice, s3f_keep, s3f_similarity
+from clisc_engine.core.filtering import s3f_keep, s3f_similarity
+from clisc_engine.core.overlap import dice
 
 EMPTY = np.zeros((2, 3, 3), np.uint8)
 SQUARE = np.pad(np.ones((1, 2, 2), np.uint8), ((0, 1), (0, 1), (0, 1)))

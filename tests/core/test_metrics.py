@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from clisc_engine.core.metrics import SIZE_GROUPS, dsc, hd95, size_groups
+from clisc_engine.core.metrics import SIZE_GROUPS, hd95, size_groups
+from clisc_engine.core.overlap import dice
 
 SPACING = (3.0, 1.0, 0.8)
 
@@ -40,7 +41,7 @@ def test_hd95_agrees_with_brute_force(seed):
 def test_agrees_with_medpy(seed):
     medpy = pytest.importorskip("medpy.metric.binary")
     a, b = blobs(seed), blobs(seed + 50)
-    assert dsc(a, b) == pytest.approx(medpy.dc(a, b))
+    assert dice(a, b) == pytest.approx(medpy.dc(a, b))
     assert hd95(a, b, SPACING) == pytest.approx(medpy.hd95(a, b, voxelspacing=SPACING))
 
 
@@ -60,8 +61,8 @@ def test_masks_that_touch_the_border_have_a_surface_there():
 
 def test_empty_masks():
     empty, full = np.zeros((3, 4, 5), bool), np.ones((3, 4, 5), bool)
-    assert dsc(empty, empty) == 1 and hd95(empty, empty, SPACING) == 0
-    assert dsc(empty, full) == 0
+    assert dice(empty, empty) == 1 and hd95(empty, empty, SPACING) == 0
+    assert dice(empty, full) == 0
     diagonal = np.linalg.norm([9.0, 4.0, 4.0])
     assert hd95(empty, full, SPACING) == pytest.approx(diagonal)
     assert hd95(full, empty, SPACING) == pytest.approx(diagonal)
@@ -71,9 +72,9 @@ def test_empty_masks():
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_metrics_are_symmetric_and_bounded(seed, other):
     a, b = blobs(seed, (4, 8, 8), 0.0), blobs(other, (4, 8, 8), 0.0)
-    assert 0 <= dsc(a, b) == dsc(b, a) <= 1
+    assert 0 <= dice(a, b) == dice(b, a) <= 1
     assert hd95(a, b, SPACING) == pytest.approx(hd95(b, a, SPACING))
-    assert hd95(a, a, SPACING) == 0 and dsc(a, a) == 1
+    assert hd95(a, a, SPACING) == 0 and dice(a, a) == 1
 
 
 def test_size_groups_are_fifths():

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clisc_engine.core.filtering import dice, s3f_keep
+from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
+from clisc_engine.core.overlap import dice
 from clisc_engine.core.roi import cam_roi, largest_component, opening_shape, otsu_threshold
 
 

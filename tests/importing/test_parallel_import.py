@@ -14,7 +14,7 @@ from clisc_engine.stages.init import Request, initialise
 from tests.support.small import CHANGES, SPLITS, contents, differing
 
 
-class Heard(Silent):
+class RecordingProgress(Silent):
     def __init__(self):
         self.notes = []
 
@@ -25,7 +25,7 @@ class Heard(Silent):
 def imported(root, data, workers, *, skip_bad=False):
     references = str(data / "references") if (data / "references").is_dir() else None
     request = Request(root, str(data / "images"), references, None, "7:1:2", skip_bad)
-    progress = Heard()
+    progress = RecordingProgress()
     settings = with_changes(preset("tiny"), CHANGES, "test")
     result = initialise(request, settings, Control(workers=workers, progress=progress))
     return result, progress.notes

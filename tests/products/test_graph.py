@@ -18,7 +18,7 @@ from clisc_engine.products.page import with_tables
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import difference, fingerprint
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import made_from
+from clisc_engine.running.spec import made_from
 from clisc_engine.stages import recipes
 from clisc_engine.stages.cam import cam
 from clisc_engine.upkeep.survey import survey
@@ -80,7 +80,7 @@ def test_everything_is_made_from_what_0_1_0_made_it_from(tmp_path, variant):
             assert recipes.network(project, name, kept) == recorded, name
         else:
             test = project.cases(("test",))
-            assert recipes.evaluation_origin(project, test, recipes.present_rows(test)) == recorded
+            assert recipes.evaluation_provenance(project, test, recipes.present_rows(test)) == recorded
     assert RECORDED[variant].keys() == (graph.ARRAYS.keys() | graph.NETWORKS.keys() | {EVALUATION}) - {
         "image",
         "reference",
@@ -269,9 +269,9 @@ def test_only_the_faults_mended_since_are_told(monkeypatch):
 def test_an_evaluation_by_an_earlier_revision_is_told_from_one_of_other_masks(project, monkeypatch):
     cases = project.cases(("test",))
     rows = recipes.present_rows(cases)
-    before = fingerprint(recipes.evaluation_origin(project, cases, rows))
+    before = fingerprint(recipes.evaluation_provenance(project, cases, rows))
     mend(monkeypatch, EVALUATION, "measured one slice only", "measured two slices only")
-    now = recipes.evaluation_origin(project, cases, rows)
+    now = recipes.evaluation_provenance(project, cases, rows)
     said = "results/evaluation.json was made by an earlier revision of evaluate that measured "
     assert recipes.why_not_measured(before, now) == f"{said}one slice only and measured two slices only"
     assert recipes.why_not_measured("00", now) == "masks, references or roi changed"

@@ -10,7 +10,7 @@ from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control, Silent, StopFlag
 
 
-class Heard(Silent):
+class RecordingProgress(Silent):
     def __init__(self):
         self.lines = []
 
@@ -34,13 +34,13 @@ class Accelerator:
 @given(count=st.integers(0, 40), size=st.integers(1, 64), room=st.integers(1, 64))
 def test_every_unit_is_done_once_in_order(count, size, room):
     accelerator = Accelerator(count, room)
-    batch = BatchSize(size, "slices", Control(progress=Heard()))
+    batch = BatchSize(size, "slices", Control(progress=RecordingProgress()))
     batch.run(count, accelerator.work)
     assert accelerator.done == list(range(count))
 
 
 def test_the_smaller_size_is_kept_and_said_once():
-    progress = Heard()
+    progress = RecordingProgress()
     batch = BatchSize(32, "slices", Control(progress=progress))
     for _ in range(3):
         batch.run(100, Accelerator(100, 20).work)

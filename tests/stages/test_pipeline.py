@@ -11,6 +11,7 @@ from segment_anything import SamPredictor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from clisc_engine.core.prompts import roi_prompts
+from clisc_engine.core.seeds import case_seed
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.models.sam import load_sam
 from clisc_engine.models.unet import build_unet
@@ -19,8 +20,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluate import evaluate
-from clisc_engine.stages.prompt_sam import case_seed
-from clisc_engine.stages.prompting.sam_masks import region_of_interest
+from clisc_engine.stages.prompting.regions import region_of_interest
 from tests.support.small import SPLITS, STAGES, run_stages, small_project
 
 
@@ -73,7 +73,7 @@ def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
         if not roi[z].any():
             assert not stored[z].any()
             continue
-        rng = np.random.default_rng([case_seed(settings, case), z])
+        rng = np.random.default_rng([case_seed(settings.seed, case.info.name), z])
         (prompt,) = roi_prompts(
             roi[z],
             slices[z],

@@ -19,7 +19,7 @@ from tests.support.small import SPLITS, STAGES, contents, run_stages
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
 
 
-class Heard(Silent):
+class RecordingProgress(Silent):
     def __init__(self):
         self.lines = []
 
@@ -86,7 +86,7 @@ def test_a_round_without_volumes_names_what_befell_them(copied):
 @pytest.mark.parametrize("stage", ["train", "cam"])
 def test_less_data_than_a_batch_is_said(copied, stage):
     change(copied, unet__batch_size=8, classifier__batch_size=512)
-    progress = Heard()
+    progress = RecordingProgress()
     run_stages(copied, stage, progress=progress)
     name = {"train": "unet", "cam": "classifier"}[stage]
     (line,) = [line for line in progress.lines if "batch_size" in line]
@@ -236,7 +236,7 @@ def cramped(function, measure):
 def test_a_cramped_accelerator_gets_smaller_batches(copied, monkeypatch, stage, owner, name, measure):
     before = contents(copied)
     monkeypatch.setattr(owner, name, cramped(getattr(owner, name), measure))
-    progress = Heard()
+    progress = RecordingProgress()
     report = run_stages(copied, stage, force=True, progress=progress)[stage]
     assert not report.failed and sorted(report.done) == sorted(SPLITS)
     sizes = [line for line in progress.lines if line.startswith("Out of memory")]

@@ -19,7 +19,7 @@ from clisc_engine.training.training import Training, polynomial, steps
 EPOCHS, STEPS = 3, 5
 
 
-class Heard(Silent):
+class RecordingProgress(Silent):
     def __init__(self):
         self.lines = []
 
@@ -42,7 +42,7 @@ class Work:
         self.training = Training(
             name="net",
             settings="unet",
-            pace="unet",
+            schedule_section="unet",
             made_from={"unet.epochs": str(epochs), "data": "1"},
             seed=3,
             module=self.module,
@@ -74,7 +74,7 @@ class Work:
         return float(self.module(torch.ones(1, 4))[0, 0].sigmoid())
 
     def run(self, flag=None, force=False):
-        progress = Heard()
+        progress = RecordingProgress()
         control = Control(progress=progress, stop=flag or StopFlag(), force=force)
         fit(self.training, self.checkpoint, self.curve, control)
         return progress.lines

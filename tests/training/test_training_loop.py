@@ -17,7 +17,7 @@ from clisc_engine.project.lock import LOST_LOCK
 from clisc_engine.running.control import Control, StopFlag
 from clisc_engine.training.loop import fit
 from clisc_engine.training.state import why_train
-from tests.support.small_training import EPOCHS, STEPS, Heard, Work
+from tests.support.small_training import EPOCHS, STEPS, RecordingProgress, Work
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ class Half(Work):
     """The same in float16, whose loss is scaled."""
 
     def run(self, flag=None, force=False):
-        control = Control(progress=Heard(), stop=flag or StopFlag(), precision="16")
+        control = Control(progress=RecordingProgress(), stop=flag or StopFlag(), precision="16")
         fit(self.training, self.checkpoint, self.curve, control)
 
     def loss(self, batch):

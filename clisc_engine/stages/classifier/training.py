@@ -2,95 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.products.graph import NETWORKS
-from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
-from clisc_engine.running.read_ahead import Ahead, read_ahead
+from clisc_engine.settings.schema import ClassifierSettings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.classifier.slices import windowed
-from clisc_engine.stages.requirements import require, require_watched
+from clisc_engine.stages.classifier.slices import LabelledSlices
+from clisc_engine.stages.requirements import require, require_validation
 from clisc_engine.training.data_parallel import DataParallel, share_batches
 from clisc_engine.training.loop import fit
 from clisc_engine.training.state import why_train
 from clisc_engine.training.training import Training, steps
 
 SliceBatch = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class LabelledSlices:
-    """Slices with a certain label.
-
-    Attributes:
-        slices: (N, S, S) uint8, squared to the classifier's input size.
-        labels: (N,) int64, 0 normal or 1 tumour.
-        versions: how often each slice is here: once, or with AMDA also as its masked copy.
-    """
-
-    slices: Tensor
-    labels: Tensor
-    versions: int = 1
-
-    def __len__(self) -> int:
-        """How many slices."""
-        return len(self.labels)
-
-    def joined(self, other: LabelledSlices) -> LabelledSlices:
-        """The union of both (the paper's augmented set)."""
-        return LabelledSlices(
-            torch.cat([self.slices, other.slices]),
-            torch.cat([self.labels, other.labels]),
-            self.versions + other.versions,
-        )
-
-
-def arrays_of(
-    cases: Sequence[CaseArrays], names: Sequence[str], control: Control
-) -> Iterator[tuple[CaseArrays, list[npt.NDArray[Any]]]]:
-    """Each case with the arrays of these names, read ahead of its turn."""
-
-    def read(case: CaseArrays) -> list[npt.NDArray[Any]]:
-        return [case.read(name) for name in names]
-
-    with closing(read_ahead(map(Ahead, cases), read, control)) as found:
-        for case, arrays in found:
-            control.check_stop()
-            yield case, arrays()
-
-
-def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:
-    """All slices of the cases that hold brain and have a certain CLIP label."""
-    size = project.settings.classifier.image_size
-    slices: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    for _, (image, label) in arrays_of(cases, (IMAGE, LABELS), control):
-        certain = (label != UNCERTAIN) & (image != 0).any(axis=(1, 2))
-        slices.append(square(windowed(image, project.settings.window)[certain], size))
-        labels.append(label[certain].astype(np.int64))
-    empty = np.zeros((0, size, size), np.uint8)
-    return LabelledSlices(
-        torch.from_numpy(np.concatenate([empty, *slices]).astype(np.uint8)),
-        torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *labels])),
-    )
 
 
 def new_classifier(project: Project, control: Control) -> SliceClassifier:
@@ -119,56 +56,47 @@ def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
         BadInput: when a split that it reads is empty.
         MissingStage: when one of its cases lacks what the classifier learns from.
     """
-    array, watches = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].watches
+    array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
     cases = require(project.cases(("train",)), array, split="train")
     if "valid" not in recipes.splits_of(project.settings, classifier):
         return cases
-    return cases + require_watched(project.cases(("valid",)), array, setting=watches)
+    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
 
 
 def train_classifier(
     project: Project,
     name: str,
-    origin: dict[str, str],
+    provenance: dict[str, str],
     slices: LabelledSlices,
-    watched: LabelledSlices,
+    validation: LabelledSlices,
     control: Control,
 ) -> None:
-    """Train ``classifier-raw`` or ``classifier-amda`` and save it; ``watched`` is the valid split.
+    """Train ``classifier-raw`` or ``classifier-amda`` and save it; ``validation`` is the valid split.
 
     Raises:
-        BadInput: when one of the two classes has no slice, or ``watched`` is needed and empty.
+        BadInput: when one of the two classes has no slice, or ``validation`` is needed and empty.
     """
     settings = project.settings.classifier
     _check_both_classes(slices)
-    if settings.select == "best" and not len(watched):
-        raise BadInput(
-            "classifier.select = best chooses the epoch on CLIP's labels of the valid split, none of "
-            "which is certain; set classifier.select=last, or lower label.confidence."
-        )
-    if len(slices) < settings.batch_size:
-        control.progress.say(
-            f"{name}: classifier.batch_size is {settings.batch_size}, but there are only {len(slices)} "
-            "labelled slices; each step takes them all."
-        )
-    device = pick_device(control.device)
+    _check_validation(validation, settings)
+    _say_if_slices_are_few(name, len(slices), settings, control)
     module = new_classifier(project, control)
     ranks = share_batches(module, name, settings.batch_size, control)
-    learner = _Learner(module, slices, project, device, ranks)
+    task = ClassificationTask(module, slices, settings, project.settings.seed, ranks)
     training: Training[SliceBatch] = Training(
         name=name,
         settings="classifier",
-        pace="classifier",
-        made_from=origin,
+        schedule_section="classifier",
+        made_from=provenance,
         seed=project.settings.seed,
         module=module,
         optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
         schedule=steps(settings.decay_every),
         extensible=True,
         epochs=settings.epochs,
-        batches=learner.batches,
-        loss=learner.loss,
-        score=(lambda: learner.accuracy(watched)) if settings.select == "best" else None,
+        batches=task.batches,
+        loss=task.loss,
+        score=(lambda: task.accuracy(validation)) if settings.select == "best" else None,
         save_every=60 * project.settings.training.save_every_minutes,
         ranks=ranks,
     )
@@ -176,22 +104,41 @@ def train_classifier(
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
 
 
-def needs_training(project: Project, name: str, origin: dict[str, str], control: Control) -> str:
+def needs_training(project: Project, name: str, provenance: dict[str, str], control: Control) -> str:
     """Why the classifier has to be trained; empty when it is fresh."""
-    return why_train(Checkpoint(project.checkpoints, name), origin, control, extensible=True)
+    return why_train(Checkpoint(project.checkpoints, name), provenance, control, extensible=True)
 
 
 @dataclass(frozen=True)
-class _Learner:
+class ClassificationTask:
+    """What a classifier learns: the batches of an epoch, their loss, and how well it does.
+
+    Attributes:
+        module: the classifier under training, on its device.
+        data: the slices to learn from.
+        settings: batch size, augmentation and slices an epoch.
+        seed: of every draw, together with the epoch's number.
+        ranks: those that share each batch.
+    """
+
     module: SliceClassifier
     data: LabelledSlices
-    project: Project
-    device: torch.device
+    settings: ClassifierSettings
+    seed: int
     ranks: DataParallel
 
+    @property
+    def device(self) -> torch.device:
+        """The classifier's."""
+        return next(self.module.parameters()).device
+
     def batches(self, epoch: int) -> Iterator[SliceBatch]:
-        settings = self.project.settings.classifier
-        generator = np.random.default_rng([self.project.settings.seed, epoch])
+        """The slices of an epoch (B, C, S, S) float32, as the network takes them, with labels (B,).
+
+        A last batch of one slice is left out, since batch normalisation needs two.
+        """
+        settings = self.settings
+        generator = np.random.default_rng([self.seed, epoch])
         order = generator.permutation(len(self.data))
         if settings.slices_per_epoch:
             order = order[: settings.slices_per_epoch * self.data.versions]
@@ -204,10 +151,12 @@ class _Learner:
                 yield slices, self.data.labels[chosen].to(self.device)
 
     def loss(self, batch: SliceBatch) -> Tensor:
+        """The cross entropy of one batch, a scalar."""
         slices, labels = batch
         return functional.cross_entropy(self.ranks.outputs(slices).float(), labels)
 
     def accuracy(self, data: LabelledSlices) -> float:
+        """The share of other slices that the classifier labels as CLIP did, in [0, 1]."""
         right = 0
         for start in range(0, len(data), 64):
             logits = self.module(self.module.prepare(data.slices[start : start + 64].to(self.device)))
@@ -247,7 +196,23 @@ def _check_both_classes(slices: LabelledSlices) -> None:
         )
 
 
-def batch_norm_frozen(module: nn.Module) -> nn.Module:
+def _check_validation(validation: LabelledSlices, settings: ClassifierSettings) -> None:
+    if settings.select == "best" and not len(validation):
+        raise BadInput(
+            "classifier.select = best chooses the epoch on CLIP's labels of the valid split, none of "
+            "which is certain; set classifier.select=last, or lower label.confidence."
+        )
+
+
+def _say_if_slices_are_few(name: str, count: int, settings: ClassifierSettings, control: Control) -> None:
+    if count < settings.batch_size:
+        control.progress.say(
+            f"{name}: classifier.batch_size is {settings.batch_size}, but there are only {count} "
+            "labelled slices; each step takes them all."
+        )
+
+
+def frozen(module: nn.Module) -> nn.Module:
     """The module in evaluation mode without parameter gradients, as CAMs need it."""
     module.eval()
     for parameter in module.parameters():

@@ -19,9 +19,8 @@ def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> dict[
         Why each had to be made: the reason by case, by array or network.
     """
     planned: dict[str, dict[str, str]] = {}
-    here = replace(control, splits=splits)
     for array in (SAM_POINTS, SAM_BOX):
-        planned[array] = prompt_from_cam(project, here, array).planned
+        planned[array] = prompt_from_cam(project, array, control, splits).planned
     everyone = require(project.cases(("train",)), SAM_ROUND1, split="train")
     # A training takes all cases, whichever are measured.
     reason = train_round2(project, UNET_WITHOUT_S3F, everyone, replace(control, cases=()))

@@ -12,7 +12,7 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation.renewal import to_renew
-from clisc_engine.stages.recipes import evaluation_origin, present_rows, why_not_measured
+from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
 
 FROM_ABLATION = {UNET_WITHOUT_S3F: WITHOUT_S3F}
 """The array that a network planned by ``--ablation`` would give."""
@@ -67,4 +67,6 @@ def _why(
         return "not measured yet"
     if stored["failed"]:
         return f"{', '.join(stored['failed'])} could not be measured"
-    return why_not_measured(stored["fingerprint"], evaluation_origin(project, cases, present_rows(cases)))
+    return why_not_measured(
+        stored["fingerprint"], evaluation_provenance(project, cases, present_rows(cases))
+    )

@@ -1,45 +1,112 @@
-"""SAM's answer to the prompts of a region of interest, slice by slice (paper eq. (3))."""
+"""SAM's masks for the prompts of a region of interest, slice by slice (paper eq. (3))."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from clisc_engine.core.filtering import dice
 from clisc_engine.core.prompts import Prompt, roi_prompts
-from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
+from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
-from clisc_engine.models.sam import SamModel
+from clisc_engine.models.sam import SamModel, load_sam
+from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.embedding_cache import EmbeddingCache
+from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
-from clisc_engine.settings.schema import PromptSettings, RoiSettings, Settings
+from clisc_engine.settings.schema import PromptSettings, Settings
 from clisc_engine.stages.classifier.slices import windowed
 
 Mask = npt.NDArray[np.bool_]
-THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 9))
-"""Tried by ``roi.threshold = "sam"``."""
+
+
+def open_sam(project: Project, control: Control) -> ProjectSam:
+    """Load the project's SAM onto the chosen device, for all cases of a run."""
+    settings, chosen = project.settings, project.settings.sam
+    device = pick_device(control.device)
+    sam = load_sam(chosen.model, chosen.checkpoint, device, chosen.image_size)
+    folder = project.cache / "embeddings"
+    cache = EmbeddingCache(folder, int(chosen.cache_gb * 1e9), control.progress.say)
+    provenance = {
+        **settings_used(settings, "window", "sam.equalise", "sam.image_size"),
+        "sam": sam.digest,
+        "arithmetic": f"{device.type} {control.precision}",
+    }
+    return ProjectSam(sam, settings, control, SamBatchSizes.of(settings, control), cache, provenance)
 
 
 @dataclass(frozen=True)
-class SamSizes:
-    """How many slices SAM encodes, and how many prompts it answers, at once."""
+class ProjectSam:
+    """A project's SAM, loaded; what all cases of a run share.
+
+    Attributes:
+        sam: the model, on its device.
+        settings: the project's settings.
+        control: precision and device.
+        sizes: how many slices and prompts SAM gets at once.
+        cache: keeps embeddings between runs.
+        provenance: all that makes a slice's embedding, but for the image.
+    """
+
+    sam: SamModel
+    settings: Settings
+    control: Control
+    sizes: SamBatchSizes
+    cache: EmbeddingCache
+    provenance: dict[str, str]
+
+    def prompter(self, case: CaseArrays, image: npt.NDArray[Any]) -> Prompter:
+        """The prompter of a case with its stored image (Z, Y, X)."""
+        seal = case.seal(IMAGE)
+        key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
+        embeddings = CaseEmbeddings(self.cache, case.info.name, key)
+        seed = case_seed(self.settings.seed, case.info.name)
+        return Prompter(self.sam, image, self.settings, self.control, self.sizes, embeddings, seed)
+
+
+@dataclass(frozen=True)
+class SamBatchSizes:
+    """How many slices SAM encodes, and how many prompts it decodes, at once."""
 
     slices: BatchSize
     prompts: BatchSize
 
     @classmethod
-    def of(cls, settings: Settings, control: Control) -> SamSizes:
+    def of(cls, settings: Settings, control: Control) -> SamBatchSizes:
         """Those of this call; all its cases share them."""
-        alone = pick_device(control.device).type == "cpu"  # and a wish to stop is heard between slices
-        slices = 1 if alone else control.batch_size or settings.sam.batch_size
+        on_cpu = pick_device(control.device).type == "cpu"  # slice by slice, to stop between two of them
+        slices = 1 if on_cpu else control.batch_size or settings.sam.batch_size
         prompts = control.batch_size or 64
         return cls(BatchSize(slices, "slices", control), BatchSize(prompts, "prompts", control))
+
+
+@dataclass(frozen=True)
+class CaseEmbeddings:
+    """The embeddings of one case's slices in the cache on disk.
+
+    Attributes:
+        cache: of all cases.
+        case: the case's name.
+        key: fingerprint of all that makes its embeddings; with another key nothing is found.
+    """
+
+    cache: EmbeddingCache
+    case: str
+    key: str
+
+    def load(self, slices: list[int]) -> dict[int, npt.NDArray[np.float16]]:
+        """The embeddings of those of the slices that are there, by slice."""
+        return self.cache.load(self.case, self.key, slices)
+
+    def keep(self, embeddings: dict[int, npt.NDArray[np.float16]]) -> None:
+        """Add embeddings, by slice."""
+        self.cache.keep(self.case, self.key, embeddings)
 
 
 @dataclass
@@ -52,9 +119,7 @@ class Prompter:
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
-        kept: where embeddings are kept between runs.
-        case: the volume's name there.
-        key: stands for all that makes the volume's embeddings.
+        embeddings: the volume's, kept between runs.
         seed: of the draw of bright foreground points.
     """
 
@@ -62,19 +127,23 @@ class Prompter:
     image: npt.NDArray[np.floating]
     settings: Settings
     control: Control
-    sizes: SamSizes
-    kept: EmbeddingCache
-    case: str
-    key: str
+    sizes: SamBatchSizes
+    embeddings: CaseEmbeddings
     seed: int
 
     def __post_init__(self) -> None:
         """Window the slices; nothing is encoded yet."""
         self._slices = windowed(self.image, self.settings.window)
-        self._embeddings: dict[int, npt.NDArray[np.float16]] = {}
+        self._encoded: dict[int, npt.NDArray[np.float16]] = {}
 
-    def answer(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
-        """SAM's (Z, Y, X) mask for a region of interest; slices without region stay empty."""
+    def predict_mask(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
+        """SAM's mask (Z, Y, X), 0 or 1, for a region of interest; slices without region stay empty.
+
+        Args:
+            roi: (Z, Y, X) region, on the image's grid.
+            prompts: which prompts are made from the region of each slice.
+            dilation: pixels by which the box grows on each side.
+        """
         asked = [
             (z, prompt)
             for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
@@ -85,8 +154,8 @@ class Prompter:
 
         def decode(part: slice) -> None:
             found = self._decode(asked[part], roi.shape[1:])
-            for (z, _), answer in zip(asked[part], found, strict=True):
-                mask[z] |= answer
+            for (z, _), slice_mask in zip(asked[part], found, strict=True):
+                mask[z] |= slice_mask
 
         self.sizes.prompts.run(len(asked), decode)
         if self.settings.sam.inside_brain:
@@ -94,10 +163,11 @@ class Prompter:
         return mask.astype(np.uint8)
 
     def _encode(self, wanted: list[int]) -> None:
-        lacking = [z for z in wanted if z not in self._embeddings]
-        known = self.kept.load(self.case, self.key, lacking)
-        self._embeddings |= known
-        new = [z for z in lacking if z not in known]
+        """Have the embeddings of these slices at hand: from the cache, else by the encoder."""
+        lacking = [z for z in wanted if z not in self._encoded]
+        cached = self.embeddings.load(lacking)
+        self._encoded |= cached
+        new = [z for z in lacking if z not in cached]
 
         def encode(part: slice) -> None:
             slices = self._slices[new[part]]
@@ -105,14 +175,15 @@ class Prompter:
                 slices = np.stack([equalise(s) for s in slices])
             with torch.inference_mode(), self._autocast():
                 found = self.sam.encode(slices)
-            self._embeddings.update(zip(new[part], found, strict=True))
+            self._encoded.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
-        self.kept.keep(self.case, self.key, {z: self._embeddings[z] for z in new})
+        self.embeddings.keep({z: self._encoded[z] for z in new})
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
+        """SAM's masks (B, Y, X) for prompts, each with its slice's number; ``shape`` is (Y, X)."""
         with torch.inference_mode(), self._autocast():
-            embeddings = np.stack([self._embeddings[z] for z, _ in batch])
+            embeddings = np.stack([self._encoded[z] for z, _ in batch])
             return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
 
     def _autocast(self) -> torch.autocast:
@@ -136,44 +207,3 @@ def slice_prompts(
         per_component=prompts.per_component,
         rng=np.random.default_rng(seed),
     )
-
-
-def without_sam(roi: RoiSettings) -> RoiSettings:
-    """The same, with Otsu's threshold in the place of the one that only SAM's answers can choose."""
-    return roi.model_copy(update={"threshold": "otsu"}) if roi.threshold == "sam" else roi
-
-
-def region_of_interest(
-    cam: npt.NDArray[np.uint8],
-    brain: Mask,
-    spacing: tuple[float, float, float],
-    roi: RoiSettings,
-    answer: Callable[[Mask], npt.NDArray[np.uint8]] | None = None,
-) -> Mask:
-    """The (Z, Y, X) region that a class activation map marks, without any label.
-
-    Args:
-        cam: (Z, Y, X) uint8, 255 standing for 1.
-        brain: (Z, Y, X) brain voxels.
-        spacing: (z, y, x) in mm; thick slices are opened in plane only.
-        roi: threshold and morphology.
-        answer: SAM's answer to a region, needed for ``roi.threshold = "sam"``.
-
-    Raises:
-        ValueError: when that is lacking; `without_sam` gives settings that need none.
-    """
-    shape = opening_shape(cam.shape, spacing) if roi.opening else None
-    scaled = cam / np.float32(255)
-
-    def region(threshold: float) -> Mask:
-        return cam_roi(scaled, threshold, opening=shape, keep=roi.keep_fraction)
-
-    if roi.threshold == "otsu":
-        mapped = brain & scaled.any(axis=(1, 2))[:, None, None]
-        return region(otsu_threshold(scaled[mapped])) if mapped.any() else np.zeros(cam.shape, bool)
-    if roi.threshold == "sam":
-        if answer is None:
-            raise ValueError('roi.threshold = "sam" needs SAM\'s answer')
-        regions = [region(threshold) for threshold in THRESHOLDS]
-        return max(regions, key=lambda r: dice(answer(r), r) if r.any() else -1.0)
-    return region(float(roi.threshold))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
+from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
-from clisc_engine.running.runner import Arrays, Report, Work, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
 
 
@@ -17,25 +18,33 @@ def predict_cases(
     project: Project,
     network: str,
     array: str,
-    stage: str,
+    step: str,
     splits: tuple[str, ...],
     control: Control,
 ) -> Report:
-    """Predict the cases of some splits with a trained U-Net; (Z, Y, X) uint8 masks."""
-    settings = project.settings.unet
-    checkpoint = Checkpoint(project.checkpoints, network)
+    """Predict the cases of some splits with a trained U-Net; ``step`` is the command that asks for it."""
+    stage = Predictions(project, network, array, step, control)
+    return run_cases(stage, project.cases(splits), control)
 
-    def load() -> Work:
-        device = pick_device(control.device)
-        module = build_unet(settings.channels, settings.spacing).to(device)
-        checkpoint.load(module)
-        windows = BatchSize(settings.batch_size, "windows", control)
-        segmenter = Segmenter(module.eval(), settings, device, windows)
 
-        def work(case: CaseArrays, arrays: Arrays) -> Arrays:
-            return {array: segmenter.mask(arrays["image"], case.info.spacing)}
+class Predictions:
+    """A trained U-Net's mask (Z, Y, X) uint8 of one case after the other, stored as ``array``."""
 
-        return work
+    def __init__(self, project: Project, network: str, array: str, step: str, control: Control) -> None:
+        """Look at the checkpoint, but load nothing yet."""
+        self.settings, self.array, self.control = project.settings.unet, array, control
+        self.checkpoint = Checkpoint(project.checkpoints, network)
+        trained = self.checkpoint.fingerprint()
+        self.spec = recipes.array(project.settings, array, trained=trained, step=step)
 
-    recipe = recipes.array(project.settings, array, load, trained=checkpoint.fingerprint(), step=stage)
-    return run_cases(recipe, project.cases(splits), control)
+    def load(self) -> None:
+        """Load the network."""
+        device = pick_device(self.control.device)
+        module = build_unet(self.settings.channels, self.settings.spacing).to(device)
+        self.checkpoint.load(module)
+        windows = BatchSize(self.settings.batch_size, "windows", self.control)
+        self.segmenter = Segmenter(module.eval(), self.settings, device, windows)
+
+    def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The mask of an image."""
+        return {self.array: self.segmenter.mask(arrays[IMAGE], case.info.spacing)}

@@ -11,7 +11,7 @@ import torch
 from monai.transforms import Compose
 from torch import Tensor, nn
 
-from clisc_engine.core.filtering import dice
+from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
@@ -51,10 +51,10 @@ def train_unet(
     checkpoint = Checkpoint(project.checkpoints, name)
     labels = NETWORKS[name].inputs[-1]
     start = recipes.start_of(project, name)
-    origin = recipes.network(project, name, cases)
+    provenance = recipes.network(project, name, cases)
     settings = recipes.unet_settings(project, name)
     extensible = settings.poly_power == 0
-    reason = why_train(checkpoint, origin, control, extensible=extensible)
+    reason = why_train(checkpoint, provenance, control, extensible=extensible)
     if not reason or control.dry_run:
         return reason
     module = _network(settings, project.settings.seed, start, pick_device(control.device))
@@ -73,8 +73,8 @@ def train_unet(
     training: Training[PatchBatch] = Training(
         name=name,
         settings="unet",
-        pace=recipes.pace_of(project, name),
-        made_from=origin,
+        schedule_section=recipes.schedule_section(project, name),
+        made_from=provenance,
         seed=project.settings.seed,
         module=module,
         optimiser=_optimiser(settings, module),
