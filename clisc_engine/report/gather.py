@@ -17,7 +17,8 @@ from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.running import journal
 from clisc_engine.settings.help import explain

@@ -16,8 +16,8 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS, STAGES
-from clisc_engine.products.kinds import IMAGE, ROUND1, SAM_ROUND1, SIMILARITIES
-from clisc_engine.project.project import REFERENCE, SPLITS, CaseInfo
+from clisc_engine.products.kinds import IMAGE, REFERENCE, ROUND1, SAM_ROUND1, SIMILARITIES
+from clisc_engine.project.case_record import SPLITS, CaseInfo
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.running import journal
 from clisc_engine.stages.evaluation import document as evaluation_document

@@ -8,13 +8,14 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.cases import import_again, settings_of_import
+from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.project import RECORD, SETTINGS_FILE, STORE, CaseInfo, Project
+from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
 from clisc_engine.project.store import Store
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.settings.schema import Settings
-from clisc_engine.upkeep.verify import Finding, Verified
+from clisc_engine.upkeep.findings import Finding, Verified
 
 
 def repair(root: Path, found: Verified, control: Control) -> None:
