@@ -1,4 +1,4 @@
-"""The reference masks of a project, kept apart from its other arrays; no step before `evaluate` reads them."""
+"""The reference masks of a project: kept apart from its other arrays, read by no step before `evaluate`."""
 
 from __future__ import annotations
 
