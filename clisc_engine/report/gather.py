@@ -1,4 +1,4 @@
-"""From a project to the plain facts of its report; no voxel is read here, and no reference."""
+"""The words and numbers of a report, without its pictures; no volume and no reference is read here."""
 
 from __future__ import annotations
 

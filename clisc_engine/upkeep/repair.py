@@ -1,4 +1,4 @@
-"""`verify --repair`: take away what is damaged, and only that, so that it can be made again."""
+"""`verify --repair`: remove or restore what is damaged, and only that."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from clisc_engine.upkeep.findings import Finding, Verified
 
 
 def repair(root: Path, found: Verified, control: Control) -> None:
-    """See to every finding that can be seen to, and note in it what was done.
+    """Repair every finding that can be repaired, and note in it what was done.
 
     Damaged arrays lose their seal and their data, images and references are imported again from
     their source files, records of cases are restored, damaged checkpoints and leftovers are removed.
-    Records come first, since they tell the sources of the images. What cannot be read now is left as it
-    is: it may be whole.
+    Records come first, since they name the sources of the images. What cannot be read now may be whole and
+    is left as it is.
 
     Raises:
         DiskFault: when the disk does not take it.

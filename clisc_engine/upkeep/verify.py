@@ -16,7 +16,7 @@ from clisc_engine.project.store import Seal, Store
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.stages.s3f.similarity import outdated_similarities
-from clisc_engine.upkeep.expected import Claim, claims_on_cases
+from clisc_engine.upkeep.expected import Evidence, evidence_by_case
 from clisc_engine.upkeep.findings import Finding, Verified, unreadable
 from clisc_engine.upkeep.leftovers import leftovers
 from clisc_engine.upkeep.verify_case import CaseReader
@@ -49,7 +49,7 @@ def verify(root: Path, control: Control) -> Verified:
         result.findings += state_findings(root, control.check_stop)
         try:
             result.findings += list(lost_networks(root, seals))
-        except Unreadable as error:  # the cases' claims may have met the same file
+        except Unreadable as error:  # the cases' evidence may have met the same file
             again = unreadable(root, error, "record")
             result.findings += [again] if again not in result.findings else []
         result.findings += _tables(root)
@@ -62,9 +62,9 @@ def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict
     """Read the cases and note what is wrong with them; the seals of all arrays, by case and array."""
     names = _case_names(store, control)
     control.progress.begin("verify", len(names), "case")
-    claims: dict[str, list[Claim]] = {}
+    evidence: dict[str, list[Evidence]] = {}
     try:
-        claims = claims_on_cases(root, store)
+        evidence = evidence_by_case(root, store)
     except Unreadable as error:
         result.findings += [unreadable(root, error, "record")]
     all_seals: dict[str, Seal] = {}
@@ -72,7 +72,7 @@ def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict
         seals: dict[str, Seal] = {}
         try:
             reader = CaseReader.of(store, name)
-            result.findings += reader.findings(claims.get(name, []), seals, control.check_stop)
+            result.findings += reader.findings(evidence.get(name, []), seals, control.check_stop)
         except Unreadable as error:
             result.findings += [unreadable(root, error, "case")]
         all_seals |= {f"{name}/{array}": seal for array, seal in seals.items()}

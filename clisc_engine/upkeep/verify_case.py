@@ -15,7 +15,7 @@ from clisc_engine.project.integrity import array_problem, metadata_problem
 from clisc_engine.project.project import STORE
 from clisc_engine.project.references import is_on_source_grid
 from clisc_engine.project.store import Seal, Store
-from clisc_engine.upkeep.expected import Claim, needed_arrays
+from clisc_engine.upkeep.expected import Evidence, needed_arrays
 from clisc_engine.upkeep.findings import Finding, State, kind_of_array, remedy_for_array, unreadable
 
 
@@ -43,12 +43,12 @@ class CaseReader:
         return cls(store, name, CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD)))
 
     def findings(
-        self, claims: Sequence[Claim], seals: dict[str, Seal], check_stop: Callable[[], None]
+        self, evidence: Sequence[Evidence], seals: dict[str, Seal], check_stop: Callable[[], None]
     ) -> Iterator[Finding]:
         """What is wrong with the case.
 
         Args:
-            claims: what tables, trainings and the journal say that the case had.
+            evidence: what tables, trainings and the journal say that the case had.
             seals: filled with the seals that the case has, by array.
             check_stop: called before each array; raises to end the reading.
 
@@ -76,7 +76,7 @@ class CaseReader:
                 yield Finding(
                     f"{STORE}/{self._path(array)}", "array", "to be made", earlier, self._remedy(array)
                 )
-        needed = needed_arrays(seals, claims, self.info)
+        needed = needed_arrays(seals, evidence, self.info)
         for array in sorted(needed.keys() - seals.keys() - faulty):
             yield self._finding(array, "missing", f"it is gone, though {needed[array]}")
 
