@@ -75,7 +75,7 @@ class LabelSettings(Section):
     )
     vote_reach: Annotated[int, Field(ge=0, le=100)] = Field(
         5,
-        description="confident neighbours a side that vote on a slice, for slices of 1 mm; 0: no vote (code: 5)",
+        description="confident neighbours that vote on each side, for slices of 1 mm; 0: no vote (code: 5)",
     )
     vote_window: Annotated[int, Field(ge=1, le=100)] = Field(
         6, description="how many slices of 1 mm away a voter may lie (code: 6)"
