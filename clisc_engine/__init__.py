@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 from clisc_engine.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from clisc_engine.api import Case, Project, Segmentation, open_project, predict
+    from clisc_engine.api.case import Case
+    from clisc_engine.api.predict import Segmentation, predict
+    from clisc_engine.api.project import Project, open_project
     from clisc_engine.errors import BadInput, CliscError, MissingStage
 
 _HOME = {
-    **dict.fromkeys(("Case", "Project", "Segmentation", "open_project", "predict"), "clisc_engine.api"),
+    "Case": "clisc_engine.api.case",
+    **dict.fromkeys(("Project", "open_project"), "clisc_engine.api.project"),
+    **dict.fromkeys(("Segmentation", "predict"), "clisc_engine.api.predict"),
     **dict.fromkeys(("BadInput", "CliscError", "MissingStage"), "clisc_engine.errors"),
 }
 

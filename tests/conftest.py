@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clisc_engine.project.project import open_project
-from tests.support.small import run_stages, small_data, small_project
+from tests.support.small import left_as_it_is, run_stages, small_data, small_project, stamps
 
 REAL = Path(
     os.environ.get("CLISC_REAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data" / "real")
@@ -51,7 +51,21 @@ def finished(tmp_path_factory, data):
     """A project on which all stages before `evaluate` have run; tests must leave it as it is."""
     project = small_project(tmp_path_factory.mktemp("finished") / "project", data)
     run_stages(project)
-    return project
+    with left_as_it_is(project):
+        yield project
+
+
+@pytest.fixture(autouse=True)
+def _finished_is_left_as_it_is(request):
+    """Names the test that writes into the shared project: it fails when it ends."""
+    if "finished" not in request.fixturenames:
+        yield
+        return
+    project = request.getfixturevalue("finished")
+    before = stamps(project)
+    yield
+    changed = sorted(path for path, _ in before.items() ^ stamps(project).items())
+    assert not changed, f"this test changed the shared project `finished`: {changed[:5]}; use `copied`"
 
 
 @pytest.fixture

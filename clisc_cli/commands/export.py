@@ -108,7 +108,7 @@ def tables(
     Example: clisc export csv glioma -o tables
     """
     from clisc_engine.project.project import open_project
-    from clisc_engine.results.export import export_tables
+    from clisc_engine.results.export_tables import export_tables
 
     folder(out)
     written = [str(path) for path in export_tables(open_project(directory), out)]

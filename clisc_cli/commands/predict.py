@@ -63,7 +63,8 @@ def command(
     """
     from clisc_engine.errors import BadInput, CasesFailed
     from clisc_engine.imaging.endings import ENDINGS, WRITTEN
-    from clisc_engine.results.predict import find_images, predict_files
+    from clisc_engine.results.predict import predict_files
+    from clisc_engine.results.predict_inputs import find_images
     from clisc_engine.results.segmenter import inputs_behind
 
     to_a_file = out.name.lower().endswith(ENDINGS)
@@ -138,12 +139,8 @@ class _Asked:
 
 def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path) -> None:
     """One mask, of the file name that was given."""
-    from clisc_engine.results.predict import (
-        find_the_image,
-        outputs_of_one,
-        predict_file,
-        probability_beside,
-    )
+    from clisc_engine.results.predict_file import outputs_of_one, predict_file, probability_beside
+    from clisc_engine.results.predict_inputs import find_the_image
     from clisc_engine.results.segmenter import inputs_behind
 
     found = find_the_image(images, channel)

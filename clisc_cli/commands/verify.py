@@ -13,7 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 
 if TYPE_CHECKING:
-    from clisc_engine.upkeep.verify import Verified
+    from clisc_engine.upkeep.findings import Verified
 
 
 def command(

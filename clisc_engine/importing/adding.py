@@ -11,7 +11,9 @@ from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.cases import import_case, import_reference
-from clisc_engine.project.project import ADDING, REFERENCE, CaseInfo, Project
+from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.project import ADDING, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import in_threads
 

@@ -19,8 +19,11 @@ from clisc_engine.imaging.preprocess import Placement, preprocess, restore
 from clisc_engine.imaging.references import read_reference
 from clisc_engine.imaging.volume import check_source, read_volume
 from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.fingerprint import fingerprint
-from clisc_engine.project.project import REFERENCE, SOURCE_GRID, CaseInfo, Project
+from clisc_engine.project.project import Project
+from clisc_engine.project.references import SOURCE_GRID
 from clisc_engine.project.store import Seal
 from clisc_engine.settings.schema import ImageSettings
 

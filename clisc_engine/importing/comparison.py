@@ -12,7 +12,7 @@ from typing import Any
 from clisc_engine.files.case_names import normal
 from clisc_engine.files.words import listed
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.project.project import CaseInfo
+from clisc_engine.project.case_record import CaseInfo
 
 NAMED = 20
 """Cases that are named one by one."""

@@ -19,7 +19,8 @@ from clisc_engine.importing.doubles import check_doubles, same_content
 from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
-from clisc_engine.project.project import CaseInfo, Project, open_project
+from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.project import Project, open_project
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import in_threads
 from clisc_engine.settings.schema import Settings

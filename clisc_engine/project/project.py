@@ -5,23 +5,22 @@ Every path inside is relative to the project's folder, so a project can be moved
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.case_names import is_case_name
-from clisc_engine.products.kinds import IMAGE
-from clisc_engine.products.kinds import REFERENCE as REFERENCE
+from clisc_engine.products.kinds import IMAGE, REFERENCE
+from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
+from clisc_engine.project.references import References
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.settings.file import read_settings, write_changes, write_settings
 from clisc_engine.settings.schema import Settings
@@ -32,103 +31,6 @@ STAGING = ".clisc-init"
 """Folder inside the project's in which `init` makes it."""
 ADDING = ".clisc-add"
 """Folder inside the project's in which a second `init` prepares what it adds."""
-
-SPLITS = ("train", "valid", "test")
-SOURCE_GRID = "source"
-"""What the seal of a reference on its image's own grid says under ``grid``."""
-
-RECORD = "case"
-"""The attribute of a case's group that holds its record."""
-
-
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Count = Annotated[int, Field(gt=0)]
-_Code = Annotated[int, Field(ge=-(2**15), lt=2**15)]
-
-
-@dataclass(frozen=True)
-class CaseInfo:
-    """What `init` recorded of a case.
-
-    Attributes:
-        name: the case's name, unique in the project.
-        split: train, valid or test.
-        spacing: (z, y, x) in mm of the stored image.
-        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
-        source: the image file that was given.
-        sha256: hash of its content.
-        has_reference: whether a reference mask was given.
-        reference_source: the mask file that was given, empty without one.
-        reference_sha256: hash of its content.
-        channel: which volume of a 4-D image file was taken, counted from 0.
-    """
-
-    name: str
-    split: str
-    spacing: tuple[_Positive, _Positive, _Positive]
-    placement: dict[str, Any]
-    source: str
-    sha256: str
-    has_reference: bool
-    reference_source: str = ""
-    reference_sha256: str = ""
-    channel: int | None = None
-
-    @classmethod
-    def parse(cls, found: object) -> CaseInfo | None:
-        """A case's record as the store holds it; None when it is not whole."""
-        try:
-            info = _case_adapter().validate_python(found)
-            _Place.model_validate(info.placement)
-        except ValidationError:
-            return None
-        return info if is_case_name(info.name) and info.split in SPLITS else None
-
-
-class _Forms(BaseModel):
-    """The plain values of an `imaging.forms.Forms`."""
-
-    model_config = ConfigDict(extra="forbid")
-    version: Literal[1, 2]
-    units: Annotated[int, Field(ge=0, le=255)]
-    pixdim: Annotated[list[_Finite], Field(min_length=4, max_length=4)]
-    qform_code: _Code
-    sform_code: _Code
-    quatern: tuple[_Finite, _Finite, _Finite]
-    qoffset: tuple[_Finite, _Finite, _Finite]
-    srow: Annotated[list[_Finite], Field(min_length=12, max_length=12)]
-
-
-class _Grid(BaseModel):
-    """The plain values of an `imaging.volume.Geometry`."""
-
-    size: tuple[_Count, _Count, _Count]
-    spacing: tuple[_Positive, _Positive, _Positive]
-    origin: tuple[_Finite, _Finite, _Finite]
-    direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
-    forms: _Forms | None = None
-
-
-class _Place(BaseModel):
-    """The plain values of an `imaging.preprocess.Placement`."""
-
-    model_config = ConfigDict(extra="forbid")
-    source: _Grid
-    grid: _Grid
-    crop: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
-
-    @model_validator(mode="after")
-    def _crop_lies_in_the_grid(self) -> _Place:
-        for (start, stop), size in zip(self.crop, reversed(self.grid.size), strict=True):
-            if not 0 <= start < stop <= size:
-                raise ValueError("the crop does not lie in the grid")
-        return self
-
-
-@functools.cache
-def _case_adapter() -> TypeAdapter[CaseInfo]:
-    return TypeAdapter(CaseInfo)
 
 
 @dataclass(frozen=True)
@@ -169,58 +71,6 @@ class CaseArrays:
                 f"{array} of case {self.info.name} holds NaN or infinite values; look at its image "
                 f"({self.info.source}) for extreme intensities, and at --precision."
             )
-
-
-def is_on_source_grid(seal: Seal | None) -> bool:
-    """Whether a reference with this seal lies on the whole grid of its image's file."""
-    return seal is not None and seal.made_from.get("grid") == SOURCE_GRID
-
-
-@dataclass(frozen=True)
-class References:
-    """The one door to reference masks, opened by `evaluate` only.
-
-    A reference lies on the whole grid of its image's file. Versions up to 0.1.0 kept it cropped to the
-    brain, as the stored image is; its seal does not name the grid then.
-    """
-
-    store: Store
-
-    def read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
-        """The (Z, Y, X) reference mask on the grid of the case's file, 0 or 1.
-
-        Of one that was kept cropped, nothing is known outside the crop: it is 0 there.
-        """
-        mask = self._read(case)
-        if self.is_whole(case):
-            return mask
-        from clisc_engine.imaging.preprocess import Placement, restore
-
-        whole: npt.NDArray[np.uint8] = restore(mask, Placement.from_dict(case.placement))
-        return whole
-
-    def read_cropped(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
-        """The same on the stored image's (Z, Y, X) grid, to be drawn over it."""
-        mask = self._read(case)
-        if not self.is_whole(case):
-            return mask
-        from clisc_engine.imaging.geometry import Volume
-        from clisc_engine.imaging.preprocess import Placement, to_canonical_grid
-
-        placement = Placement.from_dict(case.placement)
-        return to_canonical_grid(Volume(mask, placement.source, case.reference_source), placement)
-
-    def is_whole(self, case: CaseInfo) -> bool:
-        """Whether the reference lies on the whole grid of the case's file."""
-        return is_on_source_grid(self.store.seal(f"cases/{case.name}/{REFERENCE}"))
-
-    def _read(self, case: CaseInfo) -> npt.NDArray[np.uint8]:
-        return self.store.read(f"cases/{case.name}/{REFERENCE}").astype(np.uint8)
-
-    def fingerprint(self, case: CaseInfo) -> str:
-        """Fingerprint of the case's reference, empty when it has none."""
-        seal = self.store.seal(f"cases/{case.name}/{REFERENCE}")
-        return seal.fingerprint if seal else ""
 
 
 class Project:

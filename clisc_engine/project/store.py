@@ -216,7 +216,6 @@ def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> N
     """
     import zarr
     from zarr.codecs import Crc32cCodec, ZstdCodec
-    from zarr.core.array_spec import ArrayConfig
 
     sharded = data.ndim == 3
     array = zarr.create_array(
@@ -227,7 +226,7 @@ def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> N
         shards=data.shape if sharded else None,
         compressors=[ZstdCodec(level=3), Crc32cCodec()],
         fill_value=0,
-        config=ArrayConfig(order="C", write_empty_chunks=True),
+        config={"order": "C", "write_empty_chunks": True},
     )
     array[...] = data
     for path in folder.rglob("*"):

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.report.svg import Chart, number
 
-TUMOUR, NORMAL = 1, 0
 BINS = 20
 """Bars of a histogram, about."""
 MOST_LABELS_IN_A_LINE = 6

@@ -29,7 +29,7 @@ class Ranking:
         return f"{self.quantity} {self.values[name]:.{self.decimals}f}{self.unit}"
 
 
-def spread(ranked: Sequence[str], count: int) -> list[str]:
+def evenly(ranked: Sequence[str], count: int) -> list[str]:
     """At most ``count`` of the ranked, evenly spread from end to end; one alone is the middle one."""
     last = len(ranked) - 1
     if count >= len(ranked):

@@ -1,4 +1,4 @@
-"""From a project to the plain facts of its report; no voxel is read here, and no reference."""
+"""The words and numbers of a report, without its pictures; no volume and no reference is read here."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
 from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.running import journal
 from clisc_engine.settings.help import explain
@@ -25,7 +27,7 @@ from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
-from clisc_engine.upkeep.status import next_stage
+from clisc_engine.upkeep.status import StageStatus, next_stage
 from clisc_engine.upkeep.survey import survey
 
 TRAININGS = tuple(name for name in NETWORKS if MADE_BY[name] in STAGES)
@@ -180,7 +182,7 @@ def _ascending(values: dict[str, float]) -> dict[str, float]:
     return dict(sorted(values.items(), key=lambda item: (item[1], item[0])))
 
 
-def _stages(project: Project, statuses: Sequence[Any]) -> list[StageLine]:
+def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine]:
     last = {entry.stage: entry for entry in journal.entries(project)}
     lines: list[StageLine] = []
     for status in statuses:
@@ -232,7 +234,8 @@ def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
         if case.seal(LABELS) is not None:
             with suppress(BadInput):
                 counts.update(case.read(LABELS).tolist())
-    return {"tumour": counts[1], "normal": counts[0], "uncertain": counts[255]} if counts else {}
+    names = {"tumour": TUMOUR, "normal": NORMAL, "uncertain": UNCERTAIN}
+    return {name: counts[label] for name, label in names.items()} if counts else {}
 
 
 def _curve(project: Project, name: str) -> dict[str, list[float]]:

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from clisc_engine.results.layers import HEAT_COLOURS, heat_alpha
+
 LONGEST = 192
 """Pixels of a slice's longer side, at most; most brains have fewer at 1 mm."""
 
@@ -76,7 +78,7 @@ def outline(mask: Mask) -> str:
 def heat(grey: Grey) -> str:
     """A (Y, X) uint8 map, 255 standing for 1, as a coloured picture that is clear where the map is 0."""
     colours = np.array(heat_colours(), np.uint8)[grey]
-    alpha = np.rint(255 * 0.75 * np.sqrt(grey / 255)).astype(np.uint8)
+    alpha = np.rint(255 * heat_alpha(grey / 255)).astype(np.uint8)
     return picture(np.dstack([colours, alpha]), quality=60)
 
 
@@ -85,7 +87,7 @@ def heat_colours() -> list[list[int]]:
     """The 256 colours of a map, (R, G, B) in 0 to 255."""
     from matplotlib import colormaps
 
-    table = np.rint(colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(int)
+    table = np.rint(colormaps[HEAT_COLOURS](np.arange(256))[:, :3] * 255).astype(int)
     found: list[list[int]] = table.tolist()
     return found
 

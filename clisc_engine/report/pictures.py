@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline, picture
-from clisc_engine.report.layers import LAYERS, PROMPTS, Layer
-from clisc_engine.results.show import CasePicture
+from clisc_engine.results.case_picture import CasePicture
+from clisc_engine.results.layers import LAYERS, PROMPTS_LAYER, REFERENCE_LAYER, SAM_LAYER, Layer
 
 Points = list[tuple[float, float]]
 
@@ -56,8 +56,9 @@ class Row:
 def rows_of(case: CasePicture) -> tuple[Grid, list[Row]]:
     """The chosen slices of a case, one row each."""
     grid = Grid.of(case.slices.shape[1:], case.aspect)
+    columns = (None, *case.steps)
     return grid, [
-        Row(z, picture(grid.grey(case.slices[z])), [_cell(case, grid, z, layer) for layer in _steps(case)])
+        Row(z, picture(grid.grey(case.slices[z])), [_cell(case, grid, z, layer) for layer in columns])
         for z in case.chosen
     ]
 
@@ -77,7 +78,7 @@ def viewer_case(case: CasePicture, first_axial: int) -> dict[str, Any]:
         elif layer.kind == "mask" and (mask := _mask(case, layer)) is not None:
             layers[layer.id] = mask_sheet([grid.mask(slice_) for slice_ in mask])
     if case.prompts:
-        layers[PROMPTS.id] = {
+        layers[PROMPTS_LAYER.id] = {
             z: [_plain(drawn(prompt, grid)) for prompt in prompts] for z, prompts in case.prompts.items()
         }
     return {
@@ -107,29 +108,18 @@ def drawn(prompt: Prompt, grid: Grid) -> DrawnPrompt:
     )
 
 
-def _steps(case: CasePicture) -> list[Layer | None]:
-    """The layers that have something to show, after the bare slice; prompts are drawn with SAM's mask."""
-    found = [
-        layer
-        for layer in LAYERS
-        if layer.id not in ("prompts", "reference")
-        and (layer.array in case.maps or layer.array in case.masks)
-    ]
-    return [None, *found]
-
-
 def _cell(case: CasePicture, grid: Grid, z: int, layer: Layer | None) -> Cell:
+    """The cell of a step's layer, or of the bare slice with its reference."""
+    title = case.column_title(layer)
     if layer is None:
-        reference = [found for found in LAYERS if found.id == "reference" and case.reference is not None]
-        title = "FLAIR, reference" if reference else "FLAIR"
+        reference = [REFERENCE_LAYER] if case.reference is not None else []
         return Cell(title, None, "", [_outlined(case, grid, z, found) for found in reference], [])
     score = case.scores.get(layer.array)
     if layer.kind == "map":
-        return Cell(layer.title, score, heat(grid.grey(case.maps[layer.array][z])), [], [])
-    sam = layer.id == "sam"
-    prompts = [drawn(prompt, grid) for prompt in case.prompts.get(z, [])] if sam else []
-    title = "prompts, SAM's mask" if sam else layer.title
-    return Cell(title, score, "", [_outlined(case, grid, z, layer)], prompts)
+        return Cell(title, score, heat(grid.grey(case.maps[layer.array][z])), [], [])
+    prompts = case.prompts.get(z, []) if layer is SAM_LAYER else []
+    shown = [drawn(prompt, grid) for prompt in prompts]
+    return Cell(title, score, "", [_outlined(case, grid, z, layer)], shown)
 
 
 def _outlined(case: CasePicture, grid: Grid, z: int, layer: Layer) -> tuple[Layer, str]:
@@ -138,7 +128,7 @@ def _outlined(case: CasePicture, grid: Grid, z: int, layer: Layer) -> tuple[Laye
 
 
 def _mask(case: CasePicture, layer: Layer) -> npt.NDArray[np.bool_] | None:
-    return case.reference if layer.id == "reference" else case.masks.get(layer.array)
+    return case.reference if layer is REFERENCE_LAYER else case.masks.get(layer.array)
 
 
 def _labelled(prompt: Prompt) -> list[tuple[npt.NDArray[np.float32], int]]:

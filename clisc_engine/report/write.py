@@ -20,12 +20,12 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import STEPS
 from clisc_engine.project.project import Project
 from clisc_engine.report import charts, tables
-from clisc_engine.report.choose import first_of, place_in_words, spread
+from clisc_engine.report.choose import evenly, first_of, place_in_words
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
-from clisc_engine.report.layers import LAYERS
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
-from clisc_engine.results.show import case_picture
+from clisc_engine.results.case_picture import case_picture
+from clisc_engine.results.layers import LAYERS
 from clisc_engine.running.control import Control
 
 PAGES = (".html", ".htm")
@@ -115,10 +115,10 @@ def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[s
     if choice.cases:
         return list(choice.cases)[: choice.pictures], list(dict.fromkeys(choice.cases))
     ranked = list(story.ranking.values)
-    pictured = spread(ranked or names, choice.pictures)
+    pictured = evenly(ranked or names, choice.pictures)
     worst, best = tables.extremes(ranked)
     dropped = sorted(story.dropped, key=lambda name: story.dropped[name])[: tables.EXTREMES]
-    viewed = first_of(choice.viewers, pictured, worst, best, dropped, spread(names, choice.viewers), names)
+    viewed = first_of(choice.viewers, pictured, worst, best, dropped, evenly(names, choice.viewers), names)
     return pictured, viewed
 
 

@@ -1,35 +1,30 @@
-"""Results for other tools: masks on the source's grid, and tables."""
+"""Masks for other tools, on the grids of the files that `init` read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.files.tables import table_bytes
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.imaging.volume import write_mask
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
-from clisc_engine.products.kinds import LABELS, PROBABILITY, UNET_ROUND1, UNET_ROUND2
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.products.kinds import UNET_ROUND1, UNET_ROUND2
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
-from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.unet.prediction import predict_cases
 from clisc_engine.upkeep.survey import survey
 
-NETWORKS = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
+PREDICTED = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
 """Masks that a network predicts: they are made where they are lacking."""
 
 WAY_OUT = "Choose another folder with -o, or replace masks that are no inputs or references with --force."
-TABLES_WAY_OUT = "Choose another folder with -o, or move them away."
 
 
 def export_masks(
@@ -72,12 +67,12 @@ def cases_with_masks(
     """
     array = f"masks/{masks}"
     everyone = project.cases(splits)
-    if masks in NETWORKS:
-        predict_cases(project, NETWORKS[masks], array, "evaluate", splits, control)
+    if masks in PREDICTED:
+        predict_cases(project, PREDICTED[masks], array, "evaluate", splits, control)
     names = {case.info.name for case in everyone}
     if unknown := [name for name in control.cases if name not in names]:
         raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(splits)}.")
-    chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
+    chosen = _chosen(everyone, control)
     having = [case for case in chosen if case.seal(array) is not None]
     if not having:
         known = sorted(
@@ -104,9 +99,13 @@ def cases_to_come(
     project: Project, masks: str, control: Control, splits: tuple[str, ...] = SPLITS
 ) -> list[CaseArrays]:
     """The cases whose masks `cases_with_masks` will give, told before any is made."""
-    everyone = project.cases(splits)
-    chosen = [case for case in everyone if not control.cases or case.info.name in control.cases]
-    return [case for case in chosen if masks in NETWORKS or case.seal(f"masks/{masks}") is not None]
+    chosen = _chosen(project.cases(splits), control)
+    return [case for case in chosen if masks in PREDICTED or case.seal(f"masks/{masks}") is not None]
+
+
+def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
+    """Those of the cases that the control names; all when it names none."""
+    return [case for case in cases if not control.cases or case.info.name in control.cases]
 
 
 def _file_name(case: CaseArrays) -> str:
@@ -120,82 +119,3 @@ def stale_steps(project: Project, masks: str) -> list[str]:
     return [
         status.stage for status in survey(project) if status.state == "stale" and status.stage in behind
     ]
-
-
-def export_tables(project: Project, out: Path) -> list[Path]:
-    """Write slices.csv and cases.csv, and copies of the evaluation's tables, where they exist.
-
-    Returns:
-        The files.
-
-    Raises:
-        MissingStage: when nothing has been labelled yet.
-        BadInput: naming the files in the way that clisc did not write.
-    """
-    labelled = [case for case in project.cases() if case.seal(LABELS) is not None]
-    if not labelled:
-        raise MissingStage(f"No case has {LABELS} yet; run `clisc {MADE_BY[LABELS]}` first.")
-    copied = {
-        out / f"evaluation-{name}": project.results / name
-        for name in ("rows.csv", "groups.csv", "cases.csv")
-        if (project.results / name).is_file()
-    }
-    outputs = Outputs(Inputs.of_project(project), TABLES_WAY_OUT)
-    outputs.check([out / "slices.csv", out / "cases.csv", *copied])
-    slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
-    tables = {
-        out / "slices.csv": table_bytes(list(slices[0]), slices),
-        out / "cases.csv": table_bytes(list(cases[0]), cases),
-        **{path: source.read_bytes() for path, source in copied.items()},
-    }
-    for path, data in tables.items():
-        outputs.put_bytes(path, data, Made("table", {"project": str(project.root.absolute())}))
-    return list(tables)
-
-
-def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:
-    """One row a slice: z counts from the brain's first slice, axial_slice from the volume's."""
-    first = case.info.placement["crop"][0][0]
-    pairs = zip(case.read(PROBABILITY), case.read(LABELS), strict=True)
-    for z, (probability, label) in enumerate(pairs):
-        yield {
-            "case": case.info.name,
-            "split": case.info.split,
-            "z": z,
-            "axial_slice": first + z,
-            "probability": f"{probability:.6f}",
-            "label": {0: "normal", 1: "tumour"}.get(int(label), "uncertain"),
-        }
-
-
-def _cases(project: Project) -> list[dict[str, Any]]:
-    """One row a case: where it comes from, the volume of each mask, and what S3F said."""
-    scores = s3f_table.recorded(project)
-    kept = s3f_table.kept(project)
-    cases = project.cases()
-    found = {case.info.name: project.store.children(f"cases/{case.info.name}/masks") for case in cases}
-    names = sorted({name for masks in found.values() for name in masks})
-    rows: list[dict[str, Any]] = []
-    for case in cases:
-        name = case.info.name
-        voxel = float(np.prod(case.info.spacing)) / 1000
-        volumes = {
-            f"{mask}_ml": f"{int((case.read(f'masks/{mask}') != 0).sum()) * voxel:.3f}"
-            if mask in found[name]
-            else ""
-            for mask in names
-        }
-        rows.append(
-            {
-                "case": name,
-                "split": case.info.split,
-                "source": case.info.source,
-                "spacing_z_mm": case.info.spacing[0],
-                "spacing_y_mm": case.info.spacing[1],
-                "spacing_x_mm": case.info.spacing[2],
-                **volumes,
-                "s3f_similarity": scores.get(name, ""),
-                "s3f_kept": int(name in kept) if name in scores else "",
-            }
-        )
-    return rows

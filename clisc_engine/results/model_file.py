@@ -1,4 +1,4 @@
-"""An exported model: one safetensors file with a network and all that a new volume needs."""
+"""An exported model: one safetensors file with a network and how to prepare new volumes for it."""
 
 from __future__ import annotations
 

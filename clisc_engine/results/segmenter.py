@@ -17,6 +17,7 @@ from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
@@ -48,7 +49,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class FileSegmenter:
-    """A trained network that segments image files, with what it says of itself."""
+    """A trained network that segments image files.
+
+    Attributes:
+        segmenter: the network, ready to run.
+        card: its preprocessing, settings and provenance.
+    """
 
     segmenter: Segmenter
     card: ModelCard
@@ -82,7 +88,7 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
         MissingStage: when there is no project, or it has not trained the network.
         BadInput: when the file is no model.
     """
-    if source.suffix == ENDING or source.is_file():
+    if _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")
         card, tensors = read_card(source), read_tensors(source)
@@ -102,34 +108,33 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
     return FileSegmenter(Segmenter(module.eval().to(device), card.unet, device, windows), card)
 
 
+def _is_model_file(source: Path) -> bool:
+    """Whether this names a model file, there or not, rather than a project."""
+    return source.suffix == ENDING or source.is_file()
+
+
 def inputs_behind(source: Path) -> Inputs:
-    """What no prediction may take the place of: a model file, or what a project was made from.
+    """What no prediction may replace: a model file, or what a project was made from.
 
     Raises:
         MissingStage: when there is neither.
     """
-    if source.suffix == ENDING or source.is_file():
+    if _is_model_file(source):
         return Inputs([source])
     return Inputs.of_project(open_project(source))
 
 
 def card_of(project: Project, network: str) -> ModelCard:
-    """What a project's network would say of itself.
+    """The card of a network that is still in its project.
 
     Raises:
         MissingStage: when it is not trained.
     """
     checkpoint = Checkpoint(project.checkpoints, network)
-    origin = checkpoint.made_from()
-    if origin is None:
-        raise MissingStage(
-            f"{network} is not trained yet; run `clisc run` first"
-            + (
-                ", or take the first round's with --network unet-round1."
-                if network != "unet-round1"
-                else "."
-            )
-        )
+    made_from = checkpoint.made_from()
+    if made_from is None:
+        other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
+        raise MissingStage(f"{network} is not trained yet; run `clisc run` first{other}.")
     settings = project.settings
     trained = datetime.fromtimestamp(checkpoint.weights.stat().st_mtime, timezone.utc)
     return ModelCard(
@@ -138,9 +143,9 @@ def card_of(project: Project, network: str) -> ModelCard:
         unet=settings.unet,
         weights=settings.weights,
         trained=trained.isoformat(timespec="seconds"),
-        training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in origin),
-        origin={key: value for key, value in origin.items() if "/" not in key},
-        fingerprint=fingerprint(origin),
+        training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in made_from),
+        origin={key: value for key, value in made_from.items() if "/" not in key},
+        fingerprint=fingerprint(made_from),
     )
 
 

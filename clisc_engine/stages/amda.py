@@ -12,7 +12,8 @@ from clisc_engine.core.masking import discriminative_region, mask_out, random_re
 from clisc_engine.core.seeds import case_generator
 from clisc_engine.imaging.window import square
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.cam import train_and_map

@@ -16,8 +16,9 @@ from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
+from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device

@@ -7,7 +7,8 @@ import numpy as np
 from clisc_engine.core.labelling import Vote, slice_labels
 from clisc_engine.models.clip import load_clip
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device

@@ -7,7 +7,8 @@ from typing import Any
 from clisc_engine.errors import BadInput
 from clisc_engine.products.graph import EVALUATE, STEPS
 from clisc_engine.products.kinds import Stage
-from clisc_engine.project.project import SPLITS, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import Project
 from clisc_engine.running import journal
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
-from clisc_engine.project.project import SPLITS, CaseArrays, Project
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes

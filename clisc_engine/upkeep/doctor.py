@@ -142,7 +142,7 @@ def _memory() -> Check:
     usable = min(total, int(text)) if text.isdigit() else total
     found = f"{usable / GIGABYTE:.0f} GB"
     if usable < LITTLE_MEMORY * GIGABYTE:
-        return Check("memory", "note", found, "Enough for the tiny models; full-size ones want 16 GB.")
+        return Check("memory", "note", found, "Enough for the tiny models; full-size ones need 16 GB.")
     return Check("memory", "good", found)
 
 
@@ -155,7 +155,7 @@ def _disk(name: str, folder: Path) -> Check:
             name, "problem", f"{there} cannot be written", "Take another folder, or ask for access."
         )
     if free < LITTLE_DISK:
-        return Check(name, "note", found, "A BraTS-sized project wants about 10 GB; make room.")
+        return Check(name, "note", found, "A BraTS-sized project needs about 10 GB; make room.")
     return Check(name, "good", found)
 
 

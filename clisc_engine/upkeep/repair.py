@@ -1,4 +1,4 @@
-"""`verify --repair`: take away what is damaged, and only that, so that it can be made again."""
+"""`verify --repair`: remove or restore what is damaged, and only that."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.cases import import_again, settings_of_import
+from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.project import RECORD, SETTINGS_FILE, STORE, CaseInfo, Project
+from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
 from clisc_engine.project.store import Store
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.settings.schema import Settings
-from clisc_engine.upkeep.verify import Finding, Verified
+from clisc_engine.upkeep.findings import Finding, Verified
 
 
 def repair(root: Path, found: Verified, control: Control) -> None:
-    """See to every finding that can be seen to, and note in it what was done.
+    """Repair every finding that can be repaired, and note in it what was done.
 
     Damaged arrays lose their seal and their data, images and references are imported again from
     their source files, records of cases are restored, damaged checkpoints and leftovers are removed.
-    Records come first, since they tell the sources of the images. What cannot be read now is left as it
-    is: it may be whole.
+    Records come first, since they name the sources of the images. What cannot be read now may be whole and
+    is left as it is.
 
     Raises:
         DiskFault: when the disk does not take it.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clisc_engine.project.project import REFERENCE, CaseArrays, Project
+from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
 
 State = Literal["fresh", "stale", "missing"]

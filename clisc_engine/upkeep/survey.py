@@ -1,4 +1,4 @@
-"""The survey of a project: the stages' recipes held against the seals, without a voxel or a network."""
+"""How far a project is, found by comparing recipes with seals; no voxel and no weights are read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ def survey(project: Project) -> list[StageStatus]:
 
 
 class _Survey:
-    """Goes through the steps once, remembering what is not fresh."""
+    """Goes through the steps once, in order.
+
+    Attributes:
+        project: the one surveyed.
+        all: its cases.
+        behind: what is stale or missing so far, by product and case (empty for a network).
+        stages: the result, by step.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project

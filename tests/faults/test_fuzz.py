@@ -14,13 +14,13 @@ from clisc_engine.errors import BadInput
 from clisc_engine.importing.discover import find_cases
 from clisc_engine.importing.splits import read_split
 from clisc_engine.products.declared import ROWS
+from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.lock import LOCK, Lock, Owner
-from clisc_engine.project.project import RECORD, CaseInfo
 from clisc_engine.project.store import SEAL, Seal, Store
 from clisc_engine.results.model_file import FORMAT, ModelCard, model_bytes, read_card
-from clisc_engine.results.predict import RECORD as PREDICTIONS
-from clisc_engine.results.predict import recorded
+from clisc_engine.results.predict_record import RECORD as PREDICTIONS
+from clisc_engine.results.predict_record import recorded
 from clisc_engine.running import journal
 from clisc_engine.settings.file import read_settings, write_changes, write_settings
 from clisc_engine.settings.keys import known_keys, parse_assignment, with_changes

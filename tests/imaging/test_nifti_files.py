@@ -23,7 +23,7 @@ from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.cases import hash_of
 from clisc_engine.importing.discover import find_cases
-from clisc_engine.project.project import CaseInfo
+from clisc_engine.project.case_record import CaseInfo
 from tests.support.niftis import AFFINE, affine, nifti, placed_alike
 from tests.support.volumes import ball, write
 

@@ -9,6 +9,7 @@ from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
 from tests.support.documents import Document
+from tests.support.small import left_as_it_is
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,8 @@ def evaluated(finished, tmp_path_factory):
     shutil.copytree(finished.root, root)
     project = open_project(root)
     evaluate(project, Control(device="cpu"))
-    return project
+    with left_as_it_is(project):
+        yield project
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.report.charts import box_chart, curve_chart, probability_chart, similarity_chart
-from clisc_engine.report.choose import Ranking, first_of, place_in_words, spread
+from clisc_engine.report.choose import Ranking, evenly, first_of, place_in_words
 from clisc_engine.report.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, ticks
 
 BASE = HEIGHT - BOTTOM
@@ -103,9 +103,9 @@ def test_a_name_full_of_markup_stays_a_name():
 
 def test_cases_are_spread_over_their_ranking():
     ranked = list("abcdefghi")
-    assert spread(ranked, 3) == ["a", "e", "i"]
-    assert spread(ranked, 1) == ["e"] and spread(ranked, 0) == [] and spread([], 3) == []
-    assert spread(ranked, 20) == ranked
+    assert evenly(ranked, 3) == ["a", "e", "i"]
+    assert evenly(ranked, 1) == ["e"] and evenly(ranked, 0) == [] and evenly([], 3) == []
+    assert evenly(ranked, 20) == ranked
     assert first_of(3, "ab", "bc", "de") == ["a", "b", "c"]
     ranking = Ranking("DSC", {name: float(place) for place, name in enumerate(ranked)}, unit=" %")
     assert [place_in_words(n, ranking) for n in "aei"] == ["worst", "median", "best"]

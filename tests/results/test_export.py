@@ -13,9 +13,11 @@ import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput, MissingStage, Stopped
 from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.results.export import export_masks, export_tables
+from clisc_engine.results.export import export_masks
 from clisc_engine.results.export_nnunet import export_nnunet
-from clisc_engine.results.predict import find_images, predict_files
+from clisc_engine.results.export_tables import export_tables
+from clisc_engine.results.predict import predict_files
+from clisc_engine.results.predict_inputs import find_images
 from clisc_engine.results.segmenter import export_model, open_segmenter
 from clisc_engine.running.control import Control
 from tests.support.oriented import AXES, imported

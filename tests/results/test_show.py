@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from clisc_engine.errors import BadInput
-from clisc_engine.results.show import case_picture, chosen_slices, draw_case, show_case
+from clisc_engine.results.case_picture import case_picture, chosen_slices
+from clisc_engine.results.show import draw_case, show_case
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
 from tests.support.small import run_stages, small_project
@@ -33,7 +34,7 @@ def test_the_reference_is_drawn_once_the_case_is_evaluated(copied):
     np.testing.assert_array_equal(picture.reference, reference)
     assert case_picture(copied, "p0", 3).reference is None, "a train case was not measured"
     drawn = draw_case(picture, "tiny")
-    assert titles(drawn)[0] == "FLAIR, reference" and titles(drawn)[-1] == "final"
+    assert titles(drawn)[0] == "FLAIR, reference" and titles(drawn)[-1] == "final mask"
     assert any("DSC" in axes.get_title() for axes in drawn.axes)
 
 

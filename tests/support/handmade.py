@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
+from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.project import CaseInfo, create
+from clisc_engine.project.project import create
 from clisc_engine.project.store import Seal
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset

@@ -1,5 +1,6 @@
 """A small data set and a small project on which every stage really runs, in seconds."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +99,21 @@ def contents(project, skip=("reference",)):
     for weights in sorted(project.checkpoints.glob("*.safetensors")):
         found |= {f"{weights.stem}/{key}": value for key, value in load_file(weights).items()}
     return found
+
+
+@contextmanager
+def left_as_it_is(project):
+    """Fails in the end if a project that many tests share is no longer what it was, to the bit."""
+    before = contents(project, skip=())
+    yield
+    changed = differing(before, contents(project, skip=()))
+    assert not changed, f"a test changed the shared project {project.root}: {changed[:5]}; copy it instead"
+
+
+def stamps(project):
+    """Size and time of each file of a project's settings, store and checkpoints, by path."""
+    files = [project.root / "clisc.toml", *project.store.root.rglob("*"), *project.checkpoints.rglob("*")]
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()}
 
 
 def differing(one, other):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, DiskFault
 from clisc_engine.importing.cases import settings_of_import, source_problem, store_reference
-from clisc_engine.project.project import REFERENCE, CaseArrays, Project
+from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 
 

@@ -1,140 +1,31 @@
-"""The public Python surface: what ``import clisc_engine`` offers to scripts and notebooks.
-
-Everything else in this package is internal and may change with any version.
-"""
+"""A project, as scripts open and run it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from clisc_engine.api.case import Case
 from clisc_engine.errors import BadInput
+from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
-from clisc_engine.project.project import CaseArrays, clear_staging
+from clisc_engine.project.project import clear_staging
 from clisc_engine.project.project import open_project as open_stored
 from clisc_engine.running.control import Control, Progress, Silent, StopFlag
 from clisc_engine.running.runner import Report
-from clisc_engine.running.spec import missing_message
 from clisc_engine.settings.schema import Settings
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from clisc_engine.upkeep.status import StageStatus
 
 Step = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train"]
-MAPS = {"cam": "cams/raw", "amda": "cams/amda"}
-"""The maps that `Case.map` gives, by the step that makes them."""
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """What `predict` found in one volume, on the grid of its file.
-
-    Attributes:
-        mask: (Z, Y, X) uint8, 1 in the tumour.
-        probability: (Z, Y, X) float32 in [0, 1], 0 outside the brain.
-        volume_ml: of the mask.
-        notes: sentences about the file, e.g. what of it was left out.
-        image: the mask as a SimpleITK image on the file's grid, origin and directions included.
-    """
-
-    mask: npt.NDArray[np.uint8]
-    probability: npt.NDArray[np.float32]
-    volume_ml: float
-    notes: tuple[str, ...]
-    image: sitk.Image
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case of a project: its stored volume and what the steps made of it.
-
-    Arrays are (Z, Y, X) on the stored grid, which is the axial, brain-cropped part of the source's;
-    `on_source_grid` brings them back. Reference masks are not here: `Project.evaluate` alone reads them.
-    """
-
-    _arrays: CaseArrays
-
-    @property
-    def name(self) -> str:
-        """The case's name."""
-        return self._arrays.info.name
-
-    @property
-    def split(self) -> str:
-        """Train, valid or test."""
-        return self._arrays.info.split
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        """(z, y, x) in mm of the stored grid."""
-        return self._arrays.info.spacing
-
-    @property
-    def source(self) -> Path:
-        """The file or DICOM folder that was imported."""
-        return Path(self._arrays.info.source)
-
-    @property
-    def image(self) -> npt.NDArray[np.float32]:
-        """The normalised volume: brain with mean 0 and deviation 1, background exactly 0."""
-        return self._read("image").astype(np.float32)
-
-    @property
-    def probabilities(self) -> npt.NDArray[np.float32]:
-        """(Z,) CLIP's probability that a slice shows a tumour, in [0, 1]."""
-        return self._read("labels/probability").astype(np.float32)
-
-    @property
-    def labels(self) -> npt.NDArray[np.uint8]:
-        """(Z,) the slices' labels: 0 normal, 1 tumour, 255 uncertain."""
-        return self._read("labels/tumour").astype(np.uint8)
-
-    def map(self, step: Literal["cam", "amda"] = "amda") -> npt.NDArray[np.float32]:
-        """The class activation map of a step, in [0, 1].
-
-        Raises:
-            MissingStage: when the step has not run.
-        """
-        return self._read(MAPS[step]).astype(np.float32) / np.float32(255)
-
-    def mask(self, which: str = "round2") -> npt.NDArray[np.uint8]:
-        """A mask, 0 or 1: ``sam``, ``round1``, ``sam-round1``, or ``round2``, which is the result.
-
-        Raises:
-            MissingStage: when it is not made yet.
-        """
-        return (self._read(f"masks/{which}") != 0).astype(np.uint8)
-
-    def volume_ml(self, which: str = "round2") -> float:
-        """Volume of a mask in millilitres."""
-        return float(self.mask(which).sum() * np.prod(self.spacing) / 1000)
-
-    def on_source_grid(self, array: npt.NDArray[Any]) -> sitk.Image:
-        """A stored (Z, Y, X) array as an image on the source's own grid; 0 outside the stored box."""
-        from clisc_engine.imaging.geometry import to_sitk
-        from clisc_engine.imaging.preprocess import Placement, restore
-
-        placement = Placement.from_dict(self._arrays.info.placement)
-        return to_sitk(restore(array, placement), placement.source)
-
-    def _read(self, array: str) -> npt.NDArray[Any]:
-        from clisc_engine.errors import MissingStage
-
-        if self._arrays.seal(array) is None:
-            raise MissingStage(missing_message(self._arrays, array))
-        return self._arrays.read(array)
 
 
 class Project:
-    """A project folder made by ``clisc init``; `open` gives one.
+    """A project folder made by ``clisc init``; `open_project` gives one.
 
     Iterating gives its cases by name. Steps hold the project's lock while they run, so that no other
     process writes at the same time.
@@ -195,7 +86,7 @@ class Project:
             device: auto, cpu, cuda, cuda:N or mps.
             cases: restrict per-case steps to these.
             force: remake what is fresh.
-            progress: hears how far it is; nobody by default.
+            progress: called with how far it is; nothing is called by default.
 
         Returns:
             A report a step: what was done, fresh, and failed with its reason, by case.
@@ -215,7 +106,7 @@ class Project:
     def segment(
         self,
         *,
-        splits: Sequence[str] = ("train", "valid", "test"),
+        splits: Sequence[str] = SPLITS,
         device: str = "auto",
         progress: Progress | None = None,
     ) -> Report:
@@ -251,8 +142,6 @@ class Project:
     @contextmanager
     def _held(self, control: Control, progress: Progress | None) -> Iterator[Control]:
         """The control of one call that holds the project's lock."""
-        from dataclasses import replace
-
         stop, listener = StopFlag(), progress or Silent()
         held = hold(self.path, "a script", say=listener.say, lost=lambda why: setattr(stop, "reason", why))
         with held:
@@ -269,34 +158,3 @@ def open_project(path: Path | str | None = None) -> Project:
         BadInput: when its clisc.toml is not valid.
     """
     return Project(path)
-
-
-def predict(
-    model: Path | str,
-    image: Path | str,
-    *,
-    network: Literal["unet-round1", "unet-round2"] = "unet-round2",
-    channel: int | None = None,
-    device: str = "auto",
-) -> Segmentation:
-    """Segment one volume with a project's network or with a file by ``clisc export model``.
-
-    Args:
-        model: project folder, or ``*.clisc`` file.
-        image: skull-stripped FLAIR: an image file or a DICOM folder.
-        network: which of a project's networks.
-        channel: which volume of a 4-D file, counted from 0.
-        device: auto, cpu, cuda, cuda:N or mps.
-
-    Raises:
-        MissingStage: when the project has not trained the network.
-        BadInput: when the volume cannot be used.
-    """
-    from clisc_engine.imaging.geometry import to_sitk
-    from clisc_engine.results.segmenter import open_segmenter
-
-    segmenter = open_segmenter(Path(model), network, Control(device))
-    found = segmenter.predict(Path(image), channel)
-    return Segmentation(
-        found.mask, found.probability, found.volume_ml, found.notes, to_sitk(found.mask, found.geometry)
-    )

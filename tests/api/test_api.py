@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 import clisc_engine as clisc
 
-PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 def examples():

@@ -1,0 +1,104 @@
+"""What `init` records of a case, kept with its group in the store and checked when it is read."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from clisc_engine.files.case_names import is_case_name
+
+SPLITS = ("train", "valid", "test")
+RECORD = "case"
+"""The attribute of a case's group that holds its record."""
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+_Code = Annotated[int, Field(ge=-(2**15), lt=2**15)]
+
+
+@dataclass(frozen=True)
+class CaseInfo:
+    """What `init` recorded of a case.
+
+    Attributes:
+        name: the case's name, unique in the project.
+        split: train, valid or test.
+        spacing: (z, y, x) in mm of the stored image.
+        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
+        source: the image file that was given.
+        sha256: hash of its content.
+        has_reference: whether a reference mask was given.
+        reference_source: the mask file that was given, empty without one.
+        reference_sha256: hash of its content.
+        channel: which volume of a 4-D image file was taken, counted from 0.
+    """
+
+    name: str
+    split: str
+    spacing: tuple[_Positive, _Positive, _Positive]
+    placement: dict[str, Any]
+    source: str
+    sha256: str
+    has_reference: bool
+    reference_source: str = ""
+    reference_sha256: str = ""
+    channel: int | None = None
+
+    @classmethod
+    def parse(cls, found: object) -> CaseInfo | None:
+        """A case's record as the store holds it; None when it is not whole."""
+        try:
+            info = _case_adapter().validate_python(found)
+            _Place.model_validate(info.placement)
+        except ValidationError:
+            return None
+        return info if is_case_name(info.name) and info.split in SPLITS else None
+
+
+class _Forms(BaseModel):
+    """The plain values of an `imaging.forms.Forms`."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1, 2]
+    units: Annotated[int, Field(ge=0, le=255)]
+    pixdim: Annotated[list[_Finite], Field(min_length=4, max_length=4)]
+    qform_code: _Code
+    sform_code: _Code
+    quatern: tuple[_Finite, _Finite, _Finite]
+    qoffset: tuple[_Finite, _Finite, _Finite]
+    srow: Annotated[list[_Finite], Field(min_length=12, max_length=12)]
+
+
+class _Grid(BaseModel):
+    """The plain values of an `imaging.geometry.Geometry`."""
+
+    size: tuple[_Count, _Count, _Count]
+    spacing: tuple[_Positive, _Positive, _Positive]
+    origin: tuple[_Finite, _Finite, _Finite]
+    direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
+    forms: _Forms | None = None
+
+
+class _Place(BaseModel):
+    """The plain values of an `imaging.preprocess.Placement`."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: _Grid
+    grid: _Grid
+    crop: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+    @model_validator(mode="after")
+    def _crop_lies_in_the_grid(self) -> _Place:
+        for (start, stop), size in zip(self.crop, reversed(self.grid.size), strict=True):
+            if not 0 <= start < stop <= size:
+                raise ValueError("the crop does not lie in the grid")
+        return self
+
+
+@functools.cache
+def _case_adapter() -> TypeAdapter[CaseInfo]:
+    return TypeAdapter(CaseInfo)

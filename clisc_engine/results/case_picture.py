@@ -1,0 +1,132 @@
+"""What can be drawn of one case: its slices, maps, masks and prompts, and the slices worth drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.core.prompts import Prompt
+from clisc_engine.core.seeds import case_seed
+from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.layers import SAM_LAYER, STEPS, Layer
+from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.evaluation.measured import measured
+from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
+from clisc_engine.stages.prompting.sam_masks import slice_prompts
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CasePicture:
+    """What is drawn of a case.
+
+    Attributes:
+        name: of the case.
+        split: train, valid or test.
+        slices: (Z, Y, X) uint8, windowed.
+        aspect: height of a pixel over its width.
+        chosen: the slices to draw, in order.
+        probability: (Z,) CLIP's, empty when not labelled.
+        labels: (Z,) 0, 1, 255.
+        maps: (Z, Y, X) class activation maps by array name.
+        masks: (Z, Y, X) masks by array name.
+        prompts: SAM's prompts, of the slices that have any.
+        reference: (Z, Y, X), None unless the project was evaluated on this case.
+        scores: DSC in percent by array, where it was evaluated.
+    """
+
+    name: str
+    split: str
+    slices: npt.NDArray[np.uint8]
+    aspect: float
+    chosen: list[int]
+    probability: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    maps: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    masks: dict[str, Mask] = field(default_factory=dict)
+    prompts: dict[int, list[Prompt]] = field(default_factory=dict)
+    reference: Mask | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> list[Layer]:
+        """The steps' layers that have something to show, in order."""
+        return [layer for layer in STEPS if layer.array in self.maps or layer.array in self.masks]
+
+    def column_title(self, layer: Layer | None) -> str:
+        """The title of a step's column of slices; None stands for the first column, the bare slices."""
+        if layer is None:
+            return "FLAIR" if self.reference is None else "FLAIR, reference"
+        return "prompts, SAM's mask" if layer is SAM_LAYER else layer.title
+
+
+def case_picture(project: Project, name: str, rows: int) -> CasePicture:
+    """Gather what there is of a case; ``rows`` slices, spread over the lesion that was found.
+
+    Raises:
+        BadInput: when there is no such case.
+    """
+    case = project.case(name)
+    image = case.read(IMAGE)
+    maps = {s.array: case.read(s.array) for s in STEPS if s.kind == "map" and case.seal(s.array)}
+    masks = {s.array: case.read(s.array) != 0 for s in STEPS if s.kind == "mask" and case.seal(s.array)}
+    slices = windowed(image, project.settings.window)
+    labelled = case.seal(PROBABILITY) is not None
+    regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
+    chosen = chosen_slices(image != 0, regions, rows)
+    reference, scores = measured(project, case)
+    return CasePicture(
+        name=name,
+        split=case.info.split,
+        slices=slices,
+        aspect=case.info.spacing[1] / case.info.spacing[2],
+        chosen=chosen,
+        probability=case.read(PROBABILITY) if labelled else np.zeros(0, np.float32),
+        labels=case.read(LABELS) if labelled else np.zeros(0, np.uint8),
+        maps=maps,
+        masks=masks,
+        prompts=_prompts(project, case, image, slices, maps),
+        reference=reference,
+        scores=scores,
+    )
+
+
+def chosen_slices(brain: Mask, regions: Sequence[Mask], count: int) -> list[int]:
+    """Slices spread over where the regions lie, denser where more of them do; else over the brain.
+
+    Args:
+        brain: (Z, Y, X).
+        regions: (Z, Y, X) masks; each counts the same, however large it is.
+        count: how many slices at most.
+    """
+    areas = [mask.sum(axis=(1, 2)) for mask in regions if mask.any()] or [brain.any(axis=(1, 2))]
+    share = np.sum([area / area.sum() for area in areas], axis=0)
+    cumulative = np.cumsum(share) / share.sum()
+    targets = (np.arange(count) + 0.5) / count
+    return sorted({int(z) for z in np.searchsorted(cumulative, targets)})
+
+
+def _prompts(
+    project: Project,
+    case: CaseArrays,
+    image: npt.NDArray[Any],
+    slices: npt.NDArray[np.uint8],
+    maps: dict[str, npt.NDArray[np.uint8]],
+) -> dict[int, list[Prompt]]:
+    """The prompts of the maps. SAM is not asked, so ``roi.threshold = "sam"`` is drawn as otsu."""
+    settings = project.settings
+    if AMDA_MAPS not in maps:
+        return {}
+    chosen = without_sam(settings.roi)
+    roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)
+    seed = case_seed(settings.seed, case.info.name)
+    return {
+        z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))
+        for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
+    }

@@ -1,0 +1,57 @@
+"""The volumes that `predict` was given, each under a case name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.case_names import Names, why_no_case_name
+from clisc_engine.importing.casefiles import CaseFiles, case_name
+from clisc_engine.importing.channels import flair_channel
+from clisc_engine.importing.discover import find_cases
+
+
+def find_images(
+    paths: Sequence[Path], channel: str | None = None, unnamed: dict[Path, str] | None = None
+) -> list[CaseFiles]:
+    """The volumes that were named, and those in the folders that were named, by case name.
+
+    Args:
+        paths: files and folders.
+        channel: the number or name of the FLAIR channel, as for `find_cases`.
+        unnamed: gets the files whose names cannot be case names, each with the reason.
+
+    Raises:
+        BadInput: when there is none, or two have the same case name; without ``unnamed``, also for a name
+            that cannot be a case name.
+    """
+    names = Names()
+    found: list[CaseFiles] = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist.")
+        cases = _cases_at(path, channel, unnamed)
+        found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
+    return found
+
+
+def find_the_image(paths: Sequence[Path], channel: str | None = None) -> list[CaseFiles]:
+    """The same when the mask's file name was given: the image's name need not be a case name then."""
+    unnamed: dict[Path, str] = {}
+    named = find_images(paths, channel, unnamed)
+    return [
+        *named,
+        *(CaseFiles(path.name, path, channel=flair_channel(path.parent, channel)) for path in unnamed),
+    ]
+
+
+def _cases_at(path: Path, channel: str | None, unnamed: dict[Path, str] | None) -> list[CaseFiles]:
+    if path.is_dir():
+        return find_cases(str(path), None, channel, unnamed)
+    name = case_name(path)
+    if unnamed is not None and (why := why_no_case_name(name, str(path))):
+        unnamed[path] = why
+        return []
+    return [CaseFiles(name, path, channel=flair_channel(path.parent, channel))]

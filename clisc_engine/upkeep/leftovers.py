@@ -1,0 +1,39 @@
+"""What writers that were killed left in a project; nothing reads it, and `verify --repair` removes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from clisc_engine.project.checkpoints import ASIDE
+from clisc_engine.project.project import ADDING, STAGING
+from clisc_engine.upkeep.findings import Finding
+
+OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
+"""Unfinished files and folders of `project.store` and `files.atomic`."""
+ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
+"""Unfinished files of zarr."""
+
+
+def leftovers(root: Path) -> Iterator[Finding]:
+    """All that was left in the project at ``root``; of nested ones the outermost."""
+    found = {path for path in root.rglob("*.partial*") if _is_partial(path)}
+    outermost = [path for path in found if not found.intersection(path.parents)]
+    for path in sorted(outermost):
+        yield _leftover(root, path, "a writer that was killed left it")
+    for path in sorted((root / "checkpoints").glob(f"*{ASIDE}")):
+        yield _leftover(root, path, "a damaged training state that was put aside")
+    if (root / STAGING).exists():
+        yield _leftover(root, root / STAGING, "an import that was killed at its end left it")
+    if (root / ADDING).exists():
+        why = "a second `clisc init` that was interrupted left it; the same command goes on"
+        yield _leftover(root, root / ADDING, why)
+
+
+def _leftover(root: Path, path: Path, why: str) -> Finding:
+    return Finding(path.relative_to(root).as_posix(), "leftover", "left over", why)
+
+
+def _is_partial(path: Path) -> bool:
+    return bool(OUR_PARTIAL.fullmatch(path.name)) or bool(ZARR_PARTIAL.search(path.name) and path.is_file())
