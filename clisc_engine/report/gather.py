@@ -8,12 +8,11 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
@@ -230,8 +229,12 @@ def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
     counts: Counter[int] = Counter()
     for case in cases:
         if case.seal(LABELS) is not None:
-            with suppress(BadInput):
+            try:
                 counts.update(case.read(LABELS).tolist())
+            except Unreadable:
+                raise
+            except BadInput:
+                continue
     return {"tumour": counts[1], "normal": counts[0], "uncertain": counts[255]} if counts else {}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.files.reading import is_there, reading
+from clisc_engine.files.reading import inside, is_there, reading, walk
 from clisc_engine.products.graph import ARRAYS, GROUPS, IMPORTED, MADE_BY, NETWORKS, command_for, outdated
 from clisc_engine.products.kinds import REFERENCE, SIMILARITIES
 from clisc_engine.project.checkpoints import ASIDE, Checkpoint
@@ -115,24 +115,32 @@ def verify(root: Path, control: Control) -> Verified:
         result.findings += [_unreadable(root, error, "record")]
     seals: dict[str, Seal] = {}
     for name in names:
-        try:
-            result.findings += _case(store, name, claims.get(name, []), control, result, seals)
-        except Unreadable as error:
-            result.findings += [_unreadable(root, error, "case")]
+        _take(_case(store, name, claims.get(name, []), control, result, seals), root, "case", result)
         control.progress.advance(name)
     control.progress.end()
     if not control.cases:
-        result.findings += _groups(store)
-        result.findings += _checkpoints(root, control, result)
-        try:
-            result.findings += list(_lost_checkpoints(root, seals))
-        except Unreadable as error:
-            again = _unreadable(root, error, "record")
-            result.findings += [again] if again not in result.findings else []
-        result.findings += _tables(root)
-        result.findings += _leftovers(root)
+        _take(_groups(store), root, "group", result)
+        _take(_checkpoints(root, control, result), root, "weights", result)
+        _take(_lost_checkpoints(root, seals), root, "record", result)
+        _take(_tables(root), root, "table", result)
+        _take(_leftovers(root), root, "leftover", result)
     result.seconds = round(time.monotonic() - started, 3)
     return result
+
+
+def _take(found: Iterator[Finding], root: Path, what: What, result: Verified) -> None:
+    """Add findings; what cannot be read on the way is one too, and nothing in it is named again."""
+    known = [Path(one.path) for one in result.findings if one.state == "unreadable"]
+
+    def add(one: Finding) -> None:
+        if one.state != "unreadable" or not any(Path(one.path).is_relative_to(path) for path in known):
+            result.findings.append(one)
+
+    try:
+        for one in found:
+            add(one)
+    except Unreadable as error:
+        add(_unreadable(root, error, what))
 
 
 def _unreadable(root: Path, error: Unreadable, what: What) -> Finding:
@@ -251,23 +259,31 @@ def _arrays_there(case: Path) -> list[str]:
 
 def _groups(store: Store) -> Iterator[Finding]:
     """Groups that no longer say that they are; the cases' own are looked at with the cases."""
-    cases = sorted(p for p in (store.root / "cases").glob("*") if p.is_dir())
-    folders = [store.root, store.root / "cases", *(store.root / "metrics").rglob("*")]
+    away: list[Unreadable] = []
+    cases = [path for path in inside(store.root / "cases") if path.is_dir()]
+    folders = [store.root, store.root / "cases", *walk(store.root / "metrics", away.append)]
     folders += [case / group for case in cases for group in GROUPS]
     for folder in folders:
         try:
             if is_there(folder) and folder.is_dir() and (problem := metadata_problem(folder)):
-                path = (Path(STORE) / folder.relative_to(store.root)).as_posix()
+                place = (Path(STORE) / folder.relative_to(store.root)).as_posix()
                 # A writer that was killed, or whose disk failed, had made the folder and no more.
-                begun = all(inside.name.startswith(".") for inside in folder.iterdir())
-                yield Finding(path, "group", "left over" if begun else "damaged", problem)
+                begun = all(path.name.startswith(".") for path in inside(folder))
+                yield Finding(place, "group", "left over" if begun else "damaged", problem)
         except Unreadable as error:
-            yield _unreadable(store.root.parent, error, "group")
+            away.append(error)
+    for error in away:
+        yield _unreadable(store.root.parent, error, "group")
 
 
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
     folder = root / "checkpoints"
-    for path in sorted(folder.glob("*.safetensors")):
+    try:
+        there = inside(folder)
+    except Unreadable as error:
+        yield _unreadable(root, error, "weights")
+        return
+    for path in (path for path in there if path.match("*.safetensors")):
         control.check_stop()
         result.checkpoints += 1
         try:
@@ -281,7 +297,7 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
         elif earlier := outdated(path.stem, Checkpoint(folder, path.stem).made_from() or {}):
             remedy = _remedy_of_network(path.stem)
             yield Finding(f"checkpoints/{path.name}", "weights", "to be made", earlier, remedy)
-    for path in sorted(folder.glob("*.training*.pt")):
+    for path in (path for path in there if path.match("*.training*.pt")):
         control.check_stop()
         try:
             problem = state_problem(path)
@@ -314,13 +330,17 @@ def _tables(root: Path) -> Iterator[Finding]:
 
 
 def _leftovers(root: Path) -> Iterator[Finding]:
-    """What writers that were killed have begun; nothing reads it."""
-    found = {path for path in root.rglob("*.partial*") if _is_partial(path)}
+    """What writers that were killed have begun, which nothing reads; and folders that cannot be listed."""
+    away: list[Unreadable] = []
+    there = list(walk(root, away.append))
+    found = {path for path in there if _is_partial(path)}
+    for error in away:
+        yield _unreadable(root, error, "leftover")
     outermost = [path for path in found if not found.intersection(path.parents)]
     for path in sorted(outermost):
         place = path.relative_to(root).as_posix()
         yield Finding(place, "leftover", "left over", "a writer that was killed left it")
-    for path in sorted((root / "checkpoints").glob(f"*{ASIDE}")):
+    for path in (path for path in there if path.parent == root / "checkpoints" and path.match(f"*{ASIDE}")):
         place = path.relative_to(root).as_posix()
         yield Finding(place, "leftover", "left over", "a damaged training state that was put aside")
     if (root / STAGING).exists():

@@ -16,6 +16,7 @@ from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 
 CASES = "store.zarr/cases"
+LISTINGS = ((os, "listdir"), (os, "scandir"))
 CODES = [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT]
 
 
@@ -36,7 +37,7 @@ def away(path, error):
         return call
 
     with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((builtins, "open"), (io, "open"), (os, "open"), (os, "scandir")):
+        for owner, name in ((builtins, "open"), (io, "open"), (os, "open"), *LISTINGS):
             patch.setattr(owner, name, failing(getattr(owner, name)))
         patch.setattr(safetensors, "safe_open", failing(safetensors.safe_open))
         yield
@@ -67,6 +68,10 @@ THINGS = {
     "training state": ("checkpoints/unet-round2.training.pt", "checkpoints/unet-round2.training.pt"),
     "settings": ("clisc.toml", "clisc.toml"),
     "journal": ("logs/runs.jsonl", "logs/runs.jsonl"),
+    "similarities": ("results/similarities.json", "results/similarities.json"),
+    "evaluation": ("store.zarr/metrics/evaluation/zarr.json", "store.zarr/metrics/evaluation"),
+    "checkpoints, all": ("checkpoints", "checkpoints"),
+    "arrays of a kind": (f"{CASES}/p1/masks", f"{CASES}/p1"),
 }
 
 
@@ -75,6 +80,7 @@ THINGS = {
 def test_repair_leaves_alone_what_cannot_be_read(clisc, root, what, error):
     torch.save({"fingerprint": "x"}, root / "checkpoints/unet-round2.training.pt")
     (root / "logs/runs.jsonl").touch()
+    open_project(root).store.write_group("metrics/evaluation", {})
     inside, named = THINGS[what]
     before = files(root)
     for options in ([], ["--repair"]):
