@@ -49,7 +49,7 @@ def test_memory_that_one_case_lacks_leaves_the_others(clisc, fresh, monkeypatch,
     assert ended.code == 5 and "p1" in ended.message and "memory" in ended.message
     assert labelled(fresh) == ["p0", "p2", "p3", "p4"]
     (log,) = (fresh / "logs").glob("*-label-*.log")
-    assert "in happens" in log.read_text(encoding="utf-8"), "the log has the traceback"
+    assert "Traceback" in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("error", WANT_OF_MEMORY.values(), ids=WANT_OF_MEMORY)
