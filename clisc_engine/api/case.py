@@ -12,7 +12,7 @@ import numpy.typing as npt
 from clisc_engine.errors import MissingStage
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY, RAW_MAPS
 from clisc_engine.project.project import CaseArrays
-from clisc_engine.running.runner import missing_message
+from clisc_engine.running.spec import missing_message
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

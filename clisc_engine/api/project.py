@@ -93,13 +93,17 @@ class Project:
 
         Raises:
             MissingStage: when a step lacks what an earlier one makes.
-            BadInput: when another process holds the project.
+            BadInput: when another process holds the project; or when cases are chosen for a training.
         """
         from clisc_engine.products.graph import STAGES
         from clisc_engine.stages.pipeline import run_stage
+        from clisc_engine.stages.requirements import refuse_a_choice
 
         if unknown := set(steps) - set(STAGES):
             raise BadInput(f"There is no step {sorted(unknown)[0]!r}; the steps are {', '.join(STAGES)}.")
+        for training in ("train", "self-train"):
+            if not steps or training in steps:
+                refuse_a_choice(Control(cases=tuple(cases)), training)
         with self._held(Control(device, cases=tuple(cases), force=force), progress) as control:
             return [run_stage(s, self._stored, control) for s in STAGES if not steps or s in steps]
 
@@ -147,7 +151,9 @@ class Project:
         with held:
             clear_staging(self.path)
             self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings
-            yield replace(control, progress=listener, stop=stop)
+            control = replace(control, progress=listener, stop=stop)
+            self._stored.store.check_may_write = control.check_may_write
+            yield control
 
 
 def open_project(path: Path | str | None = None) -> Project:

@@ -7,7 +7,7 @@ no: only the system's word that there is no such file is one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,33 @@ def read_if_there(path: Path) -> bytes | None:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+
+def inside(folder: Path) -> list[Path]:
+    """What lies right in ``folder``, sorted; nothing when there is no such folder.
+
+    Raises:
+        Unreadable: when it cannot be listed.
+    """
+    with reading(folder):
+        try:
+            return sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def walk(folder: Path, away: Callable[[Unreadable], None]) -> Iterator[Path]:
+    """All below ``folder``, no link followed; ``away`` hears of each folder that cannot be listed."""
+    try:
+        with reading(folder):
+            found = [(path, path.is_dir() and not path.is_symlink()) for path in inside(folder)]
+    except Unreadable as error:
+        away(error)
+        return
+    for path, is_folder in found:
+        yield path
+        if is_folder:
+            yield from walk(path, away)
 
 
 def holds_files(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clisc_engine.errors import BadInput, DiskFault, Stopped
+from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.cases import import_case, import_reference
@@ -70,7 +70,7 @@ def add(
             raise BadInput(refusal(list(bad.values()), len(wanted)))
         good = [case.name for case in additions.cases if case.name not in bad]
         _move_in(project, staged, good, made)
-    except (Stopped, DiskFault):
+    except (Stopped, DiskFault, Unreadable, OSError, KeyboardInterrupt):
         raise
     except BaseException:
         shutil.rmtree(staged.root, ignore_errors=True)

@@ -13,8 +13,9 @@ from open_clip.model import CLIP
 from torch import Tensor
 from torch.nn import functional
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.digest import sha256_of
+from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.imaging.window import square
 from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
 from clisc_engine.models.tiny import build_clip
@@ -104,6 +105,8 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
             weights_only=True,
         )
     except Exception as error:
+        if isinstance(error, OSError) or is_want_of_memory(error):
+            raise Unreadable(path, error if isinstance(error, OSError) else MemoryError()) from error
         raise BadInput(
             f"{path} does not hold weights of {model} that can be read safely "
             f"({type(error).__name__}); take a safetensors file or a plain state dict, since "

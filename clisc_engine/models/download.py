@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.partial import own_partial
 from clisc_engine.models.weights import Known
@@ -126,17 +127,22 @@ def _fetch(url: str, partial: Path, control: Control) -> None:
     with answer:
         goes_on = answer.status == 206
         expected = answer.headers.get("Content-Length")
-        with partial.open("ab" if goes_on else "wb") as file:
-            count = _copy(answer, file, control)
+        with disk_faults(partial):
+            file = partial.open("ab" if goes_on else "wb")
+        with file:
+            count = _copy(answer, file, partial, control)
     if expected is not None and count < int(expected):
         raise http.client.IncompleteRead(b"", int(expected) - count)
 
 
-def _copy(answer: http.client.HTTPResponse, file: BinaryIO, control: Control) -> int:
+def _copy(answer: http.client.HTTPResponse, file: BinaryIO, path: Path, control: Control) -> int:
+    """Copy what comes; an error of the network is one to try again after, one of the disk is not."""
     count = 0
     while block := answer.read(BLOCK):
         control.check_stop()
-        file.write(block)
+        with disk_faults(path):
+            file.write(block)
+            file.flush()  # nothing is left for the end, when an error would be taken for the network's
         count += len(block)
         control.progress.advance()
     return count

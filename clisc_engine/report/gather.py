@@ -8,13 +8,12 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
@@ -232,8 +231,12 @@ def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
     counts: Counter[int] = Counter()
     for case in cases:
         if case.seal(LABELS) is not None:
-            with suppress(BadInput):
+            try:
                 counts.update(case.read(LABELS).tolist())
+            except Unreadable:
+                raise
+            except BadInput:
+                continue
     names = {"tumour": TUMOUR, "normal": NORMAL, "uncertain": UNCERTAIN}
     return {name: counts[label] for name, label in names.items()} if counts else {}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.reading import reading
 from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import ImageSettings, UnetSettings
 from clisc_engine.version import VERSION
@@ -66,15 +67,18 @@ def read_card(path: Path) -> ModelCard:
     """What a model file says of itself; its tensors are not read.
 
     Raises:
+        Unreadable: when it cannot be read now.
         BadInput: when it is damaged, no model of clisc, or of a later format.
     """
     import safetensors
 
     try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
+        with reading(path), path.open("rb") as beginning:  # safetensors calls what it cannot open missing
+            beginning.read(1)
+        with reading(path), safetensors.safe_open(str(path), framework="numpy") as file:
             entry = (file.metadata() or {}).get(_ENTRY)
         values: Any = None if entry is None else json.loads(entry)
-    except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
+    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise BadInput(f"{path} is damaged or no model file ({error}); export it again.") from error
     if not isinstance(values, dict) or not {"format", "image", "unet"} <= values.keys():
         raise BadInput(f"{path} is a safetensors file, but no model that `clisc export model` wrote.")
@@ -100,11 +104,13 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The network's weights.
 
     Raises:
+        Unreadable: when it cannot be read now.
         BadInput: when the file is damaged.
     """
     import safetensors.torch
 
     try:
-        return dict(safetensors.torch.load_file(str(path)))
-    except (OSError, safetensors.SafetensorError) as error:
+        with reading(path):
+            return dict(safetensors.torch.load(path.read_bytes()))
+    except safetensors.SafetensorError as error:
         raise BadInput(f"{path} is damaged ({error}); export it again.") from error

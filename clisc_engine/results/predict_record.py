@@ -40,8 +40,8 @@ def check_record(path: Path) -> None:
 
 def _is_record(path: Path) -> bool:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(read_if_there(path) or b"")
+    except (ValueError, RecursionError):
         return False
     return found == {} or bool(_whole(path))
 

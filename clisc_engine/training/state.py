@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.running.control import Control
 from clisc_engine.training.training import Training
@@ -47,6 +48,8 @@ def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -
         training.module.load_state_dict(saved.pop("module"))
         training.optimiser.load_state_dict(saved.pop("optimiser"))
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        if is_want_of_memory(error):
+            raise Unreadable(checkpoint.state, MemoryError()) from error
         raise BadInput(
             f"{checkpoint.state} does not fit the network; remove it, and the training starts anew."
         ) from error

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.files.reading import inside, read_if_there, reading
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS, STAGES
 from clisc_engine.products.kinds import IMAGE, REFERENCE, ROUND1, SAM_ROUND1, SIMILARITIES
@@ -104,7 +105,10 @@ def needed_networks(root: Path, seals: Iterable[tuple[str, Seal]]) -> dict[str, 
 def _by_trainings(root: Path) -> Iterator[tuple[str, Evidence]]:
     from clisc_engine.project.checkpoints import Checkpoint
 
-    for path in sorted((root / "checkpoints").glob("*.safetensors")):
+    there: list[Path] = []
+    with suppress(Unreadable):  # `verify` names the folder, and below the file, when it comes to them
+        there = inside(root / "checkpoints")
+    for path in (path for path in there if path.match("*.safetensors")):
         with suppress(BadInput):
             for source in Checkpoint(path.parent, path.stem).made_from() or {}:
                 split, _, rest = source.partition("/")
@@ -128,12 +132,19 @@ def _by_evaluation(store: Store) -> Iterator[tuple[str, Evidence]]:
 
 def _by_similarities(root: Path) -> Iterator[tuple[str, Evidence]]:
     path = root / SIMILARITIES
-    with suppress(OSError, ValueError):
-        when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for case in found if isinstance(found, dict) else ():
-            for array in (ROUND1, SAM_ROUND1):
-                yield case, Evidence(array, "S3F compared it", when)
+    text = read_if_there(path)
+    if text is None:
+        return
+    with reading(path):
+        modified = path.stat().st_mtime
+    when = datetime.fromtimestamp(modified, timezone.utc).isoformat(timespec="seconds")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # `self-train` writes it anew
+        return
+    for case in found if isinstance(found, dict) else ():
+        for array in (ROUND1, SAM_ROUND1):
+            yield case, Evidence(array, "S3F compared it", when)
 
 
 def _end(entry: journal.Entry) -> str:

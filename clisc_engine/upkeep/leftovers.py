@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from clisc_engine.errors import Unreadable
+from clisc_engine.files.reading import walk
 from clisc_engine.project.checkpoints import ASIDE
 from clisc_engine.project.project import ADDING, STAGING
-from clisc_engine.upkeep.findings import Finding
+from clisc_engine.upkeep.findings import Finding, unreadable
 
 OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
 """Unfinished files and folders of `project.store` and `files.atomic`."""
@@ -17,12 +19,16 @@ ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
 
 def leftovers(root: Path) -> Iterator[Finding]:
-    """All that was left in the project at ``root``; of nested ones the outermost."""
-    found = {path for path in root.rglob("*.partial*") if _is_partial(path)}
+    """All that was left in the project at ``root``, of nested ones the outermost; and unreadable folders."""
+    away: list[Unreadable] = []
+    there = list(walk(root, away.append))
+    found = {path for path in there if _is_partial(path)}
+    for error in away:
+        yield unreadable(root, error, "leftover")
     outermost = [path for path in found if not found.intersection(path.parents)]
     for path in sorted(outermost):
         yield _leftover(root, path, "a writer that was killed left it")
-    for path in sorted((root / "checkpoints").glob(f"*{ASIDE}")):
+    for path in (path for path in there if path.parent == root / "checkpoints" and path.match(f"*{ASIDE}")):
         yield _leftover(root, path, "a damaged training state that was put aside")
     if (root / STAGING).exists():
         yield _leftover(root, root / STAGING, "an import that was killed at its end left it")

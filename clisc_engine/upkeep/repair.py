@@ -77,7 +77,7 @@ def _import_again(root: Path, store: Store, path: str, finding: Finding) -> None
     settings = default or Settings()
     try:
         import_again(Project(root, settings), info, array, settings_of_import(seal, settings.image))
-    except DiskFault:
+    except (DiskFault, Unreadable):
         raise
     except BadInput as error:
         source = info.source if array == "image" else info.reference_source
@@ -113,5 +113,7 @@ def _restore_group(store: Store, folder: Path, finding: Finding) -> None:
 def _settings(root: Path) -> Settings | None:
     try:
         return read_settings(root / SETTINGS_FILE)
+    except Unreadable:
+        raise
     except BadInput:
         return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.files.reading import is_there, reading
+from clisc_engine.files.reading import inside, is_there, reading, walk
 from clisc_engine.products.graph import GROUPS, MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project.integrity import metadata_problem
@@ -17,7 +17,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.stages.s3f.similarity import outdated_similarities
 from clisc_engine.upkeep.expected import Evidence, evidence_by_case
-from clisc_engine.upkeep.findings import Finding, Verified, unreadable
+from clisc_engine.upkeep.findings import Finding, Verified, What, unreadable
 from clisc_engine.upkeep.leftovers import leftovers
 from clisc_engine.upkeep.verify_case import CaseReader
 from clisc_engine.upkeep.verify_networks import lost_networks, state_findings, weight_findings
@@ -42,20 +42,28 @@ def verify(root: Path, control: Control) -> Verified:
     seals = _cases(root, store, control, result)
     result.arrays = len(seals)
     if not control.cases:
-        result.findings += _groups(store)
-        weights = sorted((root / "checkpoints").glob("*.safetensors"))
-        result.checkpoints = len(weights)
-        result.findings += weight_findings(root, weights, control.check_stop)
-        result.findings += state_findings(root, control.check_stop)
-        try:
-            result.findings += list(lost_networks(root, seals))
-        except Unreadable as error:  # the cases' evidence may have met the same file
-            again = unreadable(root, error, "record")
-            result.findings += [again] if again not in result.findings else []
-        result.findings += _tables(root)
-        result.findings += leftovers(root)
+        _take(_groups(store), root, "group", result)
+        _take(_checkpoints(root, control, result), root, "weights", result)
+        _take(lost_networks(root, seals), root, "record", result)
+        _take(_tables(root), root, "table", result)
+        _take(leftovers(root), root, "leftover", result)
     result.seconds = round(time.monotonic() - started, 3)
     return result
+
+
+def _take(found: Iterator[Finding], root: Path, what: What, result: Verified) -> None:
+    """Add findings; what cannot be read on the way is one too, and nothing in it is named again."""
+    known = [Path(one.path) for one in result.findings if one.state == "unreadable"]
+
+    def add(one: Finding) -> None:
+        if one.state != "unreadable" or not any(Path(one.path).is_relative_to(path) for path in known):
+            result.findings.append(one)
+
+    try:
+        for one in found:
+            add(one)
+    except Unreadable as error:
+        add(unreadable(root, error, what))
 
 
 def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict[str, Seal]:
@@ -70,15 +78,27 @@ def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict
     all_seals: dict[str, Seal] = {}
     for name in names:
         seals: dict[str, Seal] = {}
-        try:
-            reader = CaseReader.of(store, name)
-            result.findings += reader.findings(evidence.get(name, []), seals, control.check_stop)
-        except Unreadable as error:
-            result.findings += [unreadable(root, error, "case")]
+        _take(_case(store, name, evidence.get(name, []), seals, control), root, "case", result)
         all_seals |= {f"{name}/{array}": seal for array, seal in seals.items()}
         control.progress.advance(name)
     control.progress.end()
     return all_seals
+
+
+def _case(
+    store: Store, name: str, evidence: Sequence[Evidence], seals: dict[str, Seal], control: Control
+) -> Iterator[Finding]:
+    yield from CaseReader.of(store, name).findings(evidence, seals, control.check_stop)
+
+
+def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
+    """What is wrong with the weights, and with the states of trainings under way."""
+    there = inside(root / "checkpoints")
+    weights = [path for path in there if path.match("*.safetensors")]
+    result.checkpoints = len(weights)
+    yield from weight_findings(root, weights, control.check_stop)
+    states = [path for path in there if path.match("*.training*.pt")]
+    yield from state_findings(root, states, control.check_stop)
 
 
 def _case_names(store: Store, control: Control) -> list[str]:
@@ -107,18 +127,21 @@ def _settings(root: Path) -> Iterator[Finding]:
 
 def _groups(store: Store) -> Iterator[Finding]:
     """Groups that no longer say that they are; the cases' own are looked at with the cases."""
-    cases = sorted(p for p in (store.root / "cases").glob("*") if p.is_dir())
-    folders = [store.root, store.root / "cases", *(store.root / "metrics").rglob("*")]
+    away: list[Unreadable] = []
+    cases = [path for path in inside(store.root / "cases") if path.is_dir()]
+    folders = [store.root, store.root / "cases", *walk(store.root / "metrics", away.append)]
     folders += [case / group for case in cases for group in GROUPS]
     for folder in folders:
         try:
             if is_there(folder) and folder.is_dir() and (problem := metadata_problem(folder)):
-                path = (Path(STORE) / folder.relative_to(store.root)).as_posix()
+                place = (Path(STORE) / folder.relative_to(store.root)).as_posix()
                 # A writer that was killed, or whose disk failed, had made the folder and no more.
-                begun = all(inside.name.startswith(".") for inside in folder.iterdir())
-                yield Finding(path, "group", "left over" if begun else "damaged", problem)
+                begun = all(path.name.startswith(".") for path in inside(folder))
+                yield Finding(place, "group", "left over" if begun else "damaged", problem)
         except Unreadable as error:
-            yield unreadable(store.root.parent, error, "group")
+            away.append(error)
+    for missed in away:
+        yield unreadable(store.root.parent, missed, "group")
 
 
 def _tables(root: Path) -> Iterator[Finding]:

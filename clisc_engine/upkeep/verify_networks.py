@@ -31,9 +31,9 @@ def weight_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], 
             yield Finding(place, "weights", state, problem or earlier, remedy)
 
 
-def state_findings(root: Path, check_stop: Callable[[], None]) -> Iterator[Finding]:
-    """What is wrong with the states that trainings under way have saved."""
-    for path in sorted((root / "checkpoints").glob("*.training*.pt")):
+def state_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], None]) -> Iterator[Finding]:
+    """What is wrong with these states that trainings under way have saved."""
+    for path in files:
         check_stop()
         try:
             problem = state_problem(path)

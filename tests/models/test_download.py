@@ -1,18 +1,25 @@
 """Pulling a weight file from a real server that breaks off, forbids, lies, or cannot go on."""
 
+import errno
 import hashlib
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from clisc_engine.errors import BadInput, Stopped
+from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.models import download
 from clisc_engine.models.download import pull
 from clisc_engine.models.weights import KNOWN, present
+from clisc_engine.project.lock import Owner
 from clisc_engine.running.control import Control, StopFlag
+from tests.support import ENVIRONMENT
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 5 * 2**20 + 321).astype(np.uint8).tobytes()
 ENTRY = replace(
@@ -29,6 +36,8 @@ class Server(ThreadingHTTPServer):
     ranges = True
     status = 200
     content = CONTENT
+    half_way = threading.Barrier(1)
+    """Where answers wait for each other."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -54,7 +63,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
+        body = body[: server.breaks.pop(0)] if server.breaks else body
+        with suppress(ConnectionError):  # a client that was stopped hangs up
+            self.wfile.write(body[: len(body) // 2])
+            server.half_way.wait(60)
+            self.wfile.write(body[len(body) // 2 :])
         self.close_connection = True
 
     def log_message(self, *_):
@@ -70,6 +83,9 @@ def server(monkeypatch):
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
+
+
+FULL = Path("/dev/full")
 
 
 def partial(folder):
@@ -189,3 +205,77 @@ def test_known_files_are_found_in_the_models_folder(tmp_path, monkeypatch):
     (tmp_path / "resnet50-0676ba61.pth").touch()
     assert present(KNOWN["resnet50"]).name == "resnet50-0676ba61.pth"
     assert KNOWN["resnet50"].digest_of("resnet50-0676ba61.pth") == "0676ba61"
+
+
+PULL = """
+import hashlib, sys
+from dataclasses import replace
+from pathlib import Path
+from clisc_engine.models.download import pull
+from clisc_engine.models.weights import KNOWN
+from clisc_engine.running.control import Control
+
+folder, url, size, digest = sys.argv[1:]
+entry = replace(KNOWN["vit_b"], size=int(size), sha256=digest, files=("sam.pth",))
+pull(entry, Path(folder), Control(), mirror=url)
+"""
+
+
+def test_two_calls_at_once_into_one_folder_do_not_disturb_each_other(server, tmp_path):
+    """Both have half of the file when either goes on."""
+    server.half_way = threading.Barrier(2)
+    given = [str(tmp_path), server.url, str(len(CONTENT)), ENTRY.sha256]
+    command = [sys.executable, "-c", PULL, *given]
+    both = [subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert server.asked == [("/sam.pth", None)] * 2, "neither had to begin again"
+    assert [path.name for path in tmp_path.iterdir()] == ["sam.pth"]
+    assert (tmp_path / "sam.pth").read_bytes() == CONTENT
+
+
+@contextmanager
+def process_of_another():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        owner = replace(Owner.this_process(""), pid=process.pid)
+        from clisc_engine.project.lock import _started
+
+        yield replace(owner, started=_started(process.pid))
+        process.communicate(b"\n")
+
+
+def begun_by(owner, folder, size):
+    from clisc_engine.models.partial import _mark
+
+    path = folder / f"sam.pth.{_mark(owner)}-{owner.pid}-{owner.started}.partial"
+    path.write_bytes(CONTENT[:size])
+    return path
+
+
+def test_what_a_living_process_has_begun_is_its_own(server, tmp_path):
+    with process_of_another() as owner:
+        begun = begun_by(owner, tmp_path, 2**20)
+        assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+        assert begun.read_bytes() == CONTENT[: 2**20]
+    assert server.asked == [("/sam.pth", None)]
+
+
+def test_what_a_dead_process_has_begun_is_gone_on_with(server, tmp_path):
+    with process_of_another() as owner:
+        begun_by(owner, tmp_path, 2**20)
+    assert pull(ENTRY, tmp_path, Control(), mirror=server.url).read_bytes() == CONTENT
+    assert server.asked == [("/sam.pth", f"bytes={2**20}-")]
+    assert [path.name for path in tmp_path.iterdir()] == ["sam.pth"]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_no_fault_of_the_network(server, tmp_path, monkeypatch):
+    @contextmanager
+    def full(_):
+        yield FULL
+
+    monkeypatch.setattr(download, "own_partial", full)
+    with pytest.raises(DiskFault, match=r"No space left on device\. Free some space") as raised:
+        pull(replace(ENTRY, size=0), tmp_path, Control(), mirror=server.url)
+    assert "proxy" not in str(raised.value) and raised.value.__cause__.errno == errno.ENOSPC
+    assert len(server.asked) == 1, "it is not tried again"

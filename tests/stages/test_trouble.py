@@ -14,6 +14,7 @@ from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.running.control import Control, Silent
 from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages.amda import masked_copies
 from tests.support.small import SPLITS, STAGES, contents, run_stages
 
 TRAIN = sorted(name for name, split in SPLITS.items() if split == "train")
@@ -244,3 +245,23 @@ def test_a_cramped_accelerator_gets_smaller_batches(copied, monkeypatch, stage, 
     after = contents(copied)
     changed = [key for key in before if np.mean(~np.isclose(before[key], after[key], atol=1e-3)) > 1e-3]
     assert changed == []
+
+
+@pytest.mark.parametrize("t", [10.0, 0.0])
+def test_copies_that_amda_cannot_mask_are_counted(copied, t):
+    """A tumour slice with an empty map loses nothing; by amda.t = 0 none is to lose anything."""
+    empty = ["p0", "p2"]
+    overwrite(copied, "cams/raw", np.zeros_like, cases=empty)
+    change(copied, amda__t=t)
+    tumours = {}
+    for name in TRAIN:
+        case = copied.case(name)
+        brain = (case.read("image") != 0).any(axis=(1, 2))
+        tumours[name] = int(((case.read("labels/tumour") == 1) & brain).sum())
+    bare, total = sum(tumours[name] for name in empty), sum(tumours.values())
+    assert 0 < bare < total
+    heard = RecordingProgress()
+    copies = masked_copies(copied, copied.cases(("train",)), Control(device="cpu", progress=heard))
+    assert len(copies.labels) >= total
+    said = f"amda: {bare} of {total} tumour slices have no map to mask by; their copies are not masked"
+    assert heard.lines == ([said] if t else [])

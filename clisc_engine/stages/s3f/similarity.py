@@ -90,6 +90,6 @@ def _read(path: Path) -> dict[str, list[str | float]]:
     text = read_if_there(path)
     try:
         found = json.loads(text or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
