@@ -1,4 +1,4 @@
-"""docs/settings.md, written from the declarations: ``python -m clisc_engine.settings_page FILE``."""
+"""docs/settings.md, written from the declarations: ``python -m clisc_engine.settings.page FILE``."""
 
 from __future__ import annotations
 
