@@ -75,14 +75,13 @@ class LabelSettings(Section):
     )
     vote_reach: Annotated[int, Field(ge=0, le=100)] = Field(
         5,
-        description="confident neighbours on each side that vote on a slice, if slices are 1 mm; "
-        "0: no vote (code: 5)",
+        description="confident neighbours that vote on each side, for slices of 1 mm; 0: no vote (code: 5)",
     )
     vote_window: Annotated[int, Field(ge=1, le=100)] = Field(
-        6, description="how far away a voting neighbour may lie, in slices of 1 mm (code: 6)"
+        6, description="how many slices of 1 mm away a voter may lie (code: 6)"
     )
     vote_quorum: Annotated[int, Field(ge=0, le=200)] = Field(
-        8, description="the vote counts with more voters than this, if slices are 1 mm (code: 8)"
+        8, description="the vote holds with more voters than this, for slices of 1 mm (code: 8)"
     )
 
 
