@@ -78,7 +78,7 @@ def check_reference(project, name, path):
     """What is stored is what both readers see in the file, voxel for voxel."""
     case = project.case(name)
     assert case.info.has_reference and case.info.reference_source == str(path)
-    stored = restore(project.references.read(case.info), Placement.from_dict(case.info.placement))
+    stored = project.references.read(case.info)
     np.testing.assert_array_equal(stored, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
     seen = np.asarray(nibabel.load(path).dataobj).transpose(2, 1, 0)
     np.testing.assert_array_equal(stored, seen)

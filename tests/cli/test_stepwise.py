@@ -125,7 +125,7 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
     document = json.loads(shown.out)
     assert document["weights"] == "tiny" and "tiny models" in document["note"]
     assert [row["name"] for row in document["rows"]][-1] == "full"
-    assert len(list((tmp_path / "demo" / "data" / "images").iterdir())) == 5
+    assert len(list((tmp_path / "demo" / "data" / "images").glob("*.nii.gz"))) == 5
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
