@@ -19,7 +19,7 @@ ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
 
 def leftovers(root: Path) -> Iterator[Finding]:
-    """All that was left in the project at ``root``, of nested ones the outermost, and what is unreadable."""
+    """All that was left below ``root`` (of nested ones the outermost), and what is unreadable."""
     away: list[Unreadable] = []
     there = list(walk(root, away.append))
     found = {path for path in there if _is_partial(path)}
