@@ -171,7 +171,7 @@ class Lock:
                 return first
 
     def _take_over(self, first: Owner, last: Owner) -> bool:
-        """Replace the dead ``first``; ``last`` ends the chain, and is ``first`` where nobody died midway."""
+        """Replace the dead ``first``; ``last`` ends the chain (``first`` if nobody died midway)."""
         marker = self._takeover_marker(last)
         if not self._create(marker):
             return False
