@@ -19,13 +19,13 @@ from clisc_engine.settings.schema import UnetSettings
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A U-Net in evaluation mode, and how it is asked.
+    """A U-Net in evaluation mode: volumes (Z, Y, X) in, probabilities or masks (Z, Y, X) out.
 
     Attributes:
         module: from `models.unet.build_unet`, on ``device``.
         settings: the network's grid, patch and inference.
         device: where the network is.
-        windows: how many windows it gets at once; shared by all volumes, so that memory runs out once.
+        windows: how many windows it gets at once; all volumes share it, so that memory runs out only once.
     """
 
     module: nn.Module
@@ -64,7 +64,7 @@ class Segmenter:
     def mask_of(
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
     ) -> npt.NDArray[np.uint8]:
-        """The mask that a probability stands for: above 0.5, inside the brain (``image`` is not 0)."""
+        """Mask (Z, Y, X), 0 or 1: probability above 0.5, inside the brain (where ``image`` is not 0)."""
         mask = (probability > 0.5) & (image != 0)
         if self.settings.largest_component and mask.any():
             mask = largest_component(mask)

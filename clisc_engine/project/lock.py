@@ -3,6 +3,15 @@
 The lock appears whole and at once (a hard link, else an exclusive create), so it needs no help of the
 file system such as flock. An owner on this machine is alive while its process is; one elsewhere while
 it touches the lock. Times are compared as the file system gives them, so clocks may differ.
+
+Taking over from a dead owner. The invariant: of all who find the same owner dead, one alone goes on.
+1. Whoever would follow the owner with token T must first create ``.clisc-lock.after-T``, its marker,
+   which the file system gives to one process only. The marker names that process as T's successor.
+2. A successor replaces the lock by its own, and then removes its marker.
+3. A successor may die before that. It is then the dead owner that the next one follows, so markers form
+   a chain that starts at the lock. Only its last member needs to be judged, alive or dead.
+4. A successor looks at the lock again once it has its marker: if the lock is no longer that of the owner
+   it found dead, somebody else has finished meanwhile, and it starts from the beginning.
 """
 
 from __future__ import annotations
@@ -90,7 +99,7 @@ class Lock:
         self.owner = owner
         self._candidate = folder / f"{LOCK}.{owner.token}"
 
-    def take(self) -> Owner | None:
+    def acquire(self) -> Owner | None:
         """Take the lock.
 
         Returns:
@@ -110,7 +119,7 @@ class Lock:
                 "project keeps its lock there. See what is up to date with --dry-run."
             ) from None
         try:
-            return self._take()
+            return self._acquire()
         except OSError as error:
             raise BadInput(
                 f"Cannot take the lock {self.path}: {error.strerror or error}. Look at the disk, then run "
@@ -121,8 +130,8 @@ class Lock:
                 self._candidate.unlink(missing_ok=True)
                 self._clear_leftovers()
 
-    def beat(self) -> bool:
-        """Give a sign of life; False when the lock is no longer this owner's."""
+    def renew(self) -> bool:
+        """Touch the lock, as a sign of life; False when it is no longer this owner's."""
         found = _read(self.path)
         if found is None or found.token != self.owner.token:
             return False
@@ -135,18 +144,18 @@ class Lock:
         if found is not None and found.token == self.owner.token:
             self.path.unlink(missing_ok=True)
 
-    def _take(self) -> Owner | None:
+    def _acquire(self) -> Owner | None:
         while True:
-            if self._place(self.path):
+            if self._create(self.path):
                 return None
             first = _read(self.path)
             if first is None:
                 continue
             chain = [self.path]
             last = first
-            while (heir := _read(self._heir_of(last))) is not None:
-                chain.append(self._heir_of(last))
-                last = heir
+            while (successor := _read(self._takeover_marker(last))) is not None:
+                chain.append(self._takeover_marker(last))
+                last = successor
             age = self._age(chain[-1])
             if age is None:
                 continue
@@ -156,15 +165,15 @@ class Lock:
                     f"{max(age, 0):.0f} s old. Wait until it is done, or stop it. A dead owner's "
                     f"lock is taken over by itself, after {DEAD_AFTER_SECONDS:.0f} s at most."
                 )
-            if self._succeed(first, last):
+            if self._take_over(first, last):
                 for marker in chain[1:]:
                     marker.unlink(missing_ok=True)
                 return first
 
-    def _succeed(self, first: Owner, last: Owner) -> bool:
-        """Replace a dead owner; only one process can be the heir of each."""
-        marker = self._heir_of(last)
-        if not self._place(marker):
+    def _take_over(self, first: Owner, last: Owner) -> bool:
+        """Replace the dead ``first``; ``last`` ends the chain (``first`` if nobody died midway)."""
+        marker = self._takeover_marker(last)
+        if not self._create(marker):
             return False
         try:
             now = _read(self.path)
@@ -175,10 +184,11 @@ class Lock:
         finally:
             marker.unlink(missing_ok=True)
 
-    def _heir_of(self, owner: Owner) -> Path:
+    def _takeover_marker(self, owner: Owner) -> Path:
+        """The file that names who may follow this owner."""
         return self.path.with_name(f"{LOCK}.after-{owner.token}")
 
-    def _place(self, path: Path) -> bool:
+    def _create(self, path: Path) -> bool:
         """Make ``path`` say that this owner holds it, unless it exists."""
         try:
             path.hardlink_to(self._candidate)
@@ -187,10 +197,10 @@ class Lock:
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            return self._place_exclusively(path)
+            return self._create_exclusively(path)
         return True
 
-    def _place_exclusively(self, path: Path) -> bool:
+    def _create_exclusively(self, path: Path) -> bool:
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(self.owner)))
@@ -240,11 +250,11 @@ def hold(
     except OSError as error:
         raise BadInput(f"Cannot write the project folder {folder}: {error.strerror}.") from None
     lock = Lock(folder, Owner.this_process(command))
-    if (dead := lock.take()) is not None:
+    if (dead := lock.acquire()) is not None:
         say(f"Took over the lock of {dead}, which is no longer running.")
         _clear_half_written(folder)
     over = threading.Event()
-    thread = threading.Thread(target=_beat_until, args=(over, lock, lost), daemon=True)
+    thread = threading.Thread(target=_renew_until, args=(over, lock, lost), daemon=True)
     thread.start()
     try:
         yield
@@ -266,10 +276,10 @@ def _clear_half_written(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _beat_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) -> None:
+def _renew_until(over: threading.Event, lock: Lock, lost: Callable[[str], None]) -> None:
     while not over.wait(HEARTBEAT_SECONDS):
         try:
-            if not lock.beat():
+            if not lock.renew():
                 lost(LOST_LOCK)
                 return
         except OSError:

@@ -3,6 +3,10 @@
 An array is written beside its place, its seal last, after the voxels have reached the disk; then it
 takes its place whole. A writer that is killed or meets a full disk therefore leaves the old array, or
 none; what it had begun counts for nothing.
+
+A *seal* is the record in an array's attributes that makes it count: the step that made it, what it was
+made from (its provenance), a fingerprint of that, the time and clisc's version. An array without a seal
+is missing; one whose fingerprint differs from the one it would get now is stale.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Memory that is freed stays with the process, so that the next step finds its pages ready.
+"""Keep freed memory in the process, so that the next training step need not get it from the kernel again.
 
 The C library of Linux (glibc) gives every freed block of more than 32 MB back to the kernel. A network's
 step asks for the same blocks again, and the kernel clears page after page of them: on a CPU this can take
@@ -16,17 +16,17 @@ _LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to keep up to 2 GB of what is freed, and large blocks among the small ones.
+    """Have the C library keep up to 2 GB of freed memory, blocks of any size included.
 
-    It holds for the whole process from here on, so it is for a program to call, not for a library.
+    It changes the whole process, so a program calls it, not a library.
 
     Returns:
-        Whether the C library was told; others than glibc have no such wish to hear.
+        Whether it was set; only glibc has these options.
     """
-    told = _mallopt()
-    if told is None:
+    mallopt = _mallopt()
+    if mallopt is None:
         return False
-    return bool(told(_MMAP_MAX, 0) and told(_TRIM_THRESHOLD, _LARGEST))
+    return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _LARGEST))
 
 
 def _mallopt() -> Callable[[int, int], int] | None:

@@ -16,12 +16,12 @@ Result = TypeVar("Result")
 
 @dataclass
 class BatchSize:
-    """How much a network gets at once; shared by all cases, so that memory runs out once.
+    """How many units a network gets at once. All cases share it, so that memory runs out only once.
 
     Attributes:
-        size: at most so many units at once; shrinks.
+        size: the largest number of units at once; halved when memory runs out.
         unit: what is counted, e.g. ``slices``.
-        control: hears of a smaller size, and says when to stop.
+        control: its progress is told of a smaller size; it also says when to stop.
     """
 
     size: int
@@ -33,7 +33,7 @@ class BatchSize:
 
         Raises:
             BadInput: when not even one unit fits the memory.
-            Stopped: when asked to stop; the case is left.
+            Stopped: when asked to stop; the case is not finished.
         """
         start = 0
         while start < count:

@@ -1,4 +1,4 @@
-"""How a run is steered from outside: options of this call, progress, and the wish to stop."""
+"""How a run is controlled from outside: the options of a call, progress, and requests to stop."""
 
 from __future__ import annotations
 
@@ -45,22 +45,23 @@ class Silent:
 
 
 class StopFlag:
-    """A wish to stop, set by a signal or the lock's watch; looked at between cases, steps and epochs.
+    """A request to stop, set by a signal or by the thread that renews the lock.
 
-    Other ranks hear the reason word by word, so that they too know of a lost lock.
+    It is looked at between cases, steps and epochs. Other ranks get the same reason, so that they too
+    know when the lock was lost.
 
     Attributes:
-        may_write: False, for good, once the reason was `LOST_LOCK`: the project is another command's.
+        may_write: becomes False for good when the reason is `LOST_LOCK`: another command has the project.
     """
 
     def __init__(self) -> None:
-        """Nobody wants it to stop."""
+        """No stop is requested."""
         self._reason = ""
         self.may_write = True
 
     @property
     def reason(self) -> str:
-        """Who or what wants it to stop; empty when nobody does."""
+        """Who or what requested the stop; empty while nobody has."""
         return self._reason
 
     @reason.setter
@@ -72,7 +73,7 @@ class StopFlag:
 
 @dataclass(frozen=True)
 class Control:
-    """Options of one call. None of them is part of a fingerprint: they change speed, not method.
+    """Options of one call. None is part of a fingerprint: they change speed or which cases, not the method.
 
     Attributes:
         device: auto, cpu, cuda, cuda:N or mps.
@@ -97,13 +98,13 @@ class Control:
     ranks: Ranks = field(default_factory=Ranks)
 
     def check_stop(self) -> None:
-        """Raise `Stopped` if somebody asked the run to stop; or if another rank ended, how it did."""
+        """Raise `Stopped` if a stop was requested, or the error by which another rank has ended."""
         self.ranks.check()
         if self.stop.reason:
             raise self.stopped()
 
     def check_may_write(self) -> None:
-        """Raise `Stopped` if this run knows that the project is no longer its own to write to."""
+        """Raise `Stopped` if this run has lost the project's lock, so that it may not write any more."""
         if not self.stop.may_write:
             raise self.stopped()
 

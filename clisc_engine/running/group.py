@@ -27,9 +27,9 @@ from clisc_engine.running.ranks import Ending, Ranks
 Value = TypeVar("Value")
 
 MEETING, FOREVER = timedelta(minutes=5), timedelta(days=30)
-"""So long the ranks wait for each other at the start, and later: then a broken connection ends a wait."""
+"""How long ranks wait for each other: at the start; later, when only a broken connection ends a wait."""
 ERROR_GRACE_SECONDS, STOP_GRACE_SECONDS = 5.0, 60.0
-"""A rank that failed, or was stopped, waits so long for those that are busy to come to the end too."""
+"""How long a rank that failed, or was stopped, waits for busy ranks to end too."""
 LOST = Ending(
     RankLost.exit_code,
     "A process of this command has died without a word, or cannot be reached. Its launcher says which; the "
@@ -48,7 +48,7 @@ class ProcessGroup(Ranks):
     all_left = False
 
     def __init__(self, info: RankInfo, stop: StopFlag) -> None:
-        """Meet the other ranks; from now on they share every wish to stop.
+        """Connect to the other ranks; from now on they share every request to stop.
 
         Raises:
             BadInput: when they cannot be met.
@@ -129,7 +129,7 @@ class ProcessGroup(Ranks):
         return Ending(*json.loads(self._store.get(key))) if key else Ending()
 
     def _listen(self) -> None:
-        """Hear of the others' stops and ends, also while this rank waits inside torch."""
+        """Watch for stops and ends of the other ranks, also while this rank waits inside torch."""
         while self._heard.code in (0, Stopped.exit_code):
             time.sleep(0.2)
             try:
@@ -144,12 +144,12 @@ class ProcessGroup(Ranks):
 
 
 def _barrier(group: Any) -> Any:
-    """A barrier to look at: it is completed when all ranks have come, or a connection broke."""
+    """A barrier that can be polled: complete when all ranks have reached it, or a connection broke."""
     return dist.all_reduce(torch.zeros(1), group=group, async_op=True)
 
 
 def _until(condition: Callable[[], bool], seconds: float = math.inf) -> bool:
-    """Wait for a condition, at most so long; whether it came true."""
+    """Wait for a condition, for at most ``seconds``; whether it came true."""
     until, pause = time.monotonic() + seconds, 0.001
     while not condition():
         if time.monotonic() > until:

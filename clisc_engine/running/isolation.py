@@ -1,4 +1,4 @@
-"""The one rule of which errors concern a single case: then the others go on; any other ends the command."""
+"""The one rule that tells errors of a single case, after which the others go on, from all others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from clisc_engine.errors import CliscError, DiskFault, EndedElsewhere, RankLost,
 from clisc_engine.files.limits import is_want_of_memory
 
 _OF_THE_COMMAND = (Stopped, DiskFault, RankLost, EndedElsewhere)
-"""What no other case would fare better with."""
+"""Errors that every other case would meet too."""
 
 
 def concerns_one_case(error: Exception) -> bool:

@@ -66,7 +66,7 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
         yield note
     except BaseException as error:
         note.outcome = f"{type(error).__name__}: {error}"[:300]
-        with suppress(DiskFault):  # the error that ends the run is the one to hear of
+        with suppress(DiskFault):  # the error that ends the run is the one to report
             _append(project.logs / FILE, note, started, control)
         raise
     _append(project.logs / FILE, note, started, control)

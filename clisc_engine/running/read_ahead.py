@@ -1,4 +1,4 @@
-"""Inputs read ahead of their turn by `--workers` threads; their order and every result stay as they are."""
+"""Read inputs ahead of their turn in `--workers` threads; order and results do not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Ahead(Generic[Item]):
 
     Attributes:
         item: what to read.
-        waits: it may wait for those before it; otherwise no further item is asked for before its turn.
+        waits: whether further items may be taken and read before this one is worked on.
     """
 
     item: Item

@@ -57,7 +57,7 @@ def run_log(folder: Path, command: str, about: Sequence[str], loggers: Sequence[
 
 
 class _LogFile(logging.FileHandler):
-    """A log that a disk which takes no more cuts short: no run has to end for want of it."""
+    """A log file that is cut short when the disk is full; the run goes on without it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing: what the run itself cannot write, it says."""
+        """Ignore it: the run reports what it cannot write itself."""

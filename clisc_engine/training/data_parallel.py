@@ -17,22 +17,22 @@ from clisc_engine.running.ranks import Ranks
 
 
 class DataParallel:
-    """The ranks that train a network, of which each runs its share of every batch.
+    """Data-parallel training with the exact full-batch loss: each rank runs its share of every batch.
 
-    Any loss of the outputs has the whole batch's gradient, also one that is no mean over samples (Dice over
-    a batch): each rank takes it over all ranks' outputs, torch's `all_gather` sums the gradient of a rank's
-    own outputs over the ranks, and DistributedDataParallel takes the mean of what comes of it.
+    The outputs are gathered, and each rank computes the loss of all of them. So the loss need not be a mean
+    over samples (Dice over a batch is none). torch's `all_gather` sums the gradient of a rank's own outputs
+    over the ranks, and DistributedDataParallel then takes the mean over the ranks.
 
-    torch shares batch normalisation on CUDA alone; elsewhere rank 0 trains a network that has it.
+    torch synchronises batch normalisation on CUDA only; elsewhere rank 0 alone trains a network with it.
 
     Attributes:
-        rank: this one.
-        count: how many train, not more than a batch has samples.
-        takes_part: whether this one does; otherwise it waits.
+        rank: this process's.
+        count: how many ranks train, at most as many as a batch has samples.
+        takes_part: whether this rank trains; otherwise it waits.
     """
 
     def __init__(self, module: nn.Module, ranks: Ranks, batch_size: int) -> None:
-        """All ranks of the command come here, with the module on its device; all get rank 0's weights."""
+        """All ranks of the command call this, with the module on its device; all get rank 0's weights."""
         device = next(module.parameters()).device
         normed = any(isinstance(part, _BatchNorm) for part in module.modules())
         self.by_one = normed and device.type != "cuda"
@@ -52,10 +52,10 @@ class DataParallel:
             self._network = DistributedDataParallel(module, devices, process_group=self._group)
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """The network's outputs for the whole batch (N, ...), which every rank gives whole.
+        """The network's outputs for the whole batch (N, ...), which every rank passes in full.
 
-        Shares are equal: a batch that cannot be divided is filled up with its first samples. Their further
-        outputs are dropped, but batch normalisation counts them once more.
+        All shares have the same size: a batch that cannot be divided is filled up with its first samples.
+        The outputs of these copies are dropped, but batch normalisation counts them.
         """
         if self.count == 1:
             return self._network(inputs)  # type: ignore[no-any-return]

@@ -1,10 +1,10 @@
 """One training loop for all networks, resumable at any step.
 
 Every random draw of an epoch (order, crops, augmentation, dropout) comes from generators seeded by
-(seed, epoch) alone. A training resumed from a whole epoch therefore takes the same steps as an
-undisturbed one. Within an epoch the state holds how many batches were used and torch's generators:
-the batches before are drawn again and passed over, so that every generator stands where it stood. On a
-CPU the weights end the same to the bit.
+(seed, epoch) alone. A training resumed after a whole epoch therefore takes the same steps as one that was
+not interrupted. Within an epoch the state holds the number of batches used and torch's generators: on
+resume those batches are drawn again and skipped, which brings every generator to where it was. On a CPU
+the final weights are the same to the bit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from clisc_engine.training.events import Events
 from clisc_engine.training.training import Batch, Training
 
 STEPS_BETWEEN_CHECKS = 20
-"""Looking at a loss makes a GPU wait, so not every step's is looked at."""
+"""Reading a loss makes a GPU wait, so only every so many steps one is checked."""
 
 
 def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
@@ -41,7 +41,7 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
     """
     if training.ranks.takes_part:
         _fit(training, checkpoint, curve, control)
-    control.ranks.gather(None)  # the others wait
+    control.ranks.gather(None)  # ranks that do not train wait here
 
 
 def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
@@ -90,7 +90,7 @@ def _check_stop(training: Training[Any], control: Control) -> None:
 
 
 def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
-    """What the first epoch lets expect, in words; empty later, and where it is not worth a line."""
+    """The time left, in words, estimated after the first epoch; empty later, and when under a minute."""
     left = training.epochs - state["epoch"]
     minutes = left * float(state["history"][0]["seconds"]) / 60
     if state["epoch"] > 1 or minutes < 1:
@@ -220,7 +220,7 @@ class _Epoch(Generic[Batch]):
         self.saved = time.monotonic()
 
     def _go_on(self, batches: Iterator[Batch]) -> None:
-        """Pass over the batches that were used before the epoch was left."""
+        """Skip the batches that were used before the epoch was interrupted."""
         within = self.state["within"]
         if not within:
             return

@@ -30,11 +30,11 @@ def _why_train(
 
 
 def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any]:
-    """The state to go on from, with network and optimiser put back; that of a beginning if there is none.
+    """The state to go on from, with network and optimiser restored; a new one if none is saved.
 
     Raises:
-        Unreadable: when a state is there that cannot be read now.
-        BadInput: when it is not this network's, or the ranks do not see the same.
+        Unreadable: when a state exists but cannot be read now.
+        BadInput: when it does not fit the network, or the ranks see different states.
     """
     say = control.progress.say
     saved = _load(training, checkpoint, control)
@@ -62,8 +62,8 @@ def save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any],
     """Write ``state`` with the network and the optimiser as they are.
 
     Raises:
-        Stopped: when this run knows that the project is another's by now.
-        DiskFault: when the disk does not take it.
+        Stopped: when this run has lost the project's lock.
+        DiskFault: when it cannot be written.
     """
     control.check_may_write()
     checkpoint.save_state(
@@ -105,12 +105,12 @@ def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> 
 
 
 def _is_finished(training: Training[Any], saved: dict[str, Any], control: Control) -> bool:
-    """``--force`` goes on with what was interrupted, and anew with what was finished."""
+    """With ``--force`` an interrupted training goes on, and a finished one starts anew."""
     return control.force and saved["epoch"] == training.epochs
 
 
 def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:
-    """A change of nothing but the number of epochs may look as if the training could go on."""
+    """Say why it starts anew though only the number of epochs changed, where one expects it to go on."""
     key = f"{training.schedule_section}.epochs"
     before, after = checkpoint.made_from() or {}, training.made_from
     if {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} != {key}:

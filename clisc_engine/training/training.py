@@ -1,4 +1,4 @@
-"""What a training is: network, data, loss, schedule, and all that its outcome rests on."""
+"""What a training is: network, data, loss, schedule, and all that determines its outcome."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Training(Generic[Batch]):
-    """A training, complete but for where and how fast it runs.
+    """A training, without the options that only change where and how fast it runs.
 
     Attributes:
         name: of the network, e.g. ``unet-round1``.
-        settings: section of the settings, e.g. ``unet``, named when something goes wrong.
+        settings: section of the settings, e.g. ``unet``, that errors name.
         schedule_section: the section with its epochs and learning rate: ``settings``, but ``s3f`` for a
             round 2 that goes on from round 1.
         made_from: all that determines the outcome, for the fingerprint.
@@ -31,11 +31,11 @@ class Training(Generic[Batch]):
         extensible: the schedule's values do not depend on ``epochs``, so that a finished training can
             go on to more of them and end as if it had been asked for them at once.
         epochs: how many to run in all.
-        batches: the batches of an epoch, drawn from generators seeded by the epoch.
-        loss: the loss of one batch.
+        batches: the batches of an epoch, on the network's device; each draw is seeded by the epoch.
+        loss: the loss of one batch, a scalar tensor with gradient.
         score: quality on the valid split, higher is better; None keeps the last epoch.
         save_every: seconds between saves within an epoch; 0 saves whole epochs only.
-        ranks: those that train it.
+        ranks: the ranks that train it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Training(Generic[Batch]):
 
     @property
     def identity(self) -> str:
-        """Fingerprint of the trainings that share their steps as far as they go."""
+        """Fingerprint for resuming. An extensible training has the same one for any number of epochs."""
         epochs = f"{self.schedule_section}.epochs"
         shared = {k: v for k, v in self.made_from.items() if not (self.extensible and k == epochs)}
         return fingerprint(shared)

@@ -13,7 +13,7 @@ def held(data, tmp_path):
     """A project that another command, still running, holds."""
     root = small_project(tmp_path / "p", data).root
     lock = Lock(root, Owner.this_process("clisc busy"))
-    lock.take()
+    lock.acquire()
     yield root
     lock.release()
 
@@ -51,7 +51,7 @@ def test_what_only_looks_takes_no_lock(clisc, held):
 
 def test_a_dead_owner_s_lock_is_taken_over_and_given_back(clisc, data, tmp_path):
     root = small_project(tmp_path / "p", data).root
-    Lock(root, replace(Owner.this_process("clisc amda"), started="1")).take()
+    Lock(root, replace(Owner.this_process("clisc amda"), started="1")).acquire()
     shown = clisc("label", root, "--device", "cpu")
     assert shown.code == 0 and "Took over the lock of `clisc amda`" in " ".join(shown.err.split())
     assert not (root / LOCK).exists()

@@ -149,7 +149,7 @@ def test_a_lock_names_a_living_owner_or_is_taken_over(folder, data):
     (folder / LOCK).write_bytes(data)
     lock = Lock(folder, Owner.this_process("clisc label"))
     try:
-        lock.take()
+        lock.acquire()
     except BadInput as error:
         assert "is at work in" in str(error)
         (folder / LOCK).unlink()

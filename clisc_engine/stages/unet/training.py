@@ -182,7 +182,7 @@ class SegmentationTask:
         return np.concatenate([rng.permutation(len(self.volumes)) for _ in range(rounds)])[:volumes]
 
     def loss(self, batch: PatchBatch) -> Tensor:
-        """Of one batch."""
+        """The loss of one batch: patches (B, 1, Z, Y, X) and labels of the same shape; a scalar."""
         patches, labels = batch
         loss: Tensor = self.criterion(self.ranks.outputs(patches).float(), labels)
         return loss

@@ -1,4 +1,4 @@
-"""The volumes that a U-Net learns from: held decoded as far as memory allows, the others read ahead."""
+"""The volumes that a U-Net learns from: in memory up to a limit, the others read ahead of their turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Volume: TypeAlias = dict[str, Tensor]
 
 
 class Volumes:
-    """Images and pseudo-labels of some cases, as often and in which order a training wants them."""
+    """Images and pseudo-labels of some cases, each a `Volume`, in any order and any number of times."""
 
     def __init__(
         self,
@@ -29,11 +29,11 @@ class Volumes:
         limit: float,
         control: Control,
     ) -> None:
-        """Decode the cases, in their order, until the limit is reached.
+        """Load the first cases into memory, until the limit is reached.
 
         Args:
             cases: in their order.
-            labels: the array that is learned, e.g. ``masks/sam``.
+            labels: the array of pseudo-labels, e.g. ``masks/sam``.
             spacing: (z, y, x) in mm of the network's grid; empty is each volume's own.
             limit: bytes of decoded volumes to hold.
             control: says when to stop, and how many threads read ahead.

@@ -129,7 +129,7 @@ def test_a_case_that_fails_is_named_once(cluster, copied):
 
 def test_a_lock_that_is_held_ends_all_ranks(cluster, copied):
     lock = Lock(copied.root, Owner.this_process("clisc amda"))
-    lock.take()
+    lock.acquire()
     ended = cluster.run("label", copied.root, *CPU)
     assert ended.codes == [3, 3]
     assert ended.message.count("`clisc amda`") == 1 and ended.outputs[1] == ""
