@@ -272,8 +272,8 @@ def _groups(store: Store) -> Iterator[Finding]:
                 yield Finding(place, "group", "left over" if begun else "damaged", problem)
         except Unreadable as error:
             away.append(error)
-    for error in away:
-        yield _unreadable(store.root.parent, error, "group")
+    for unlisted in away:
+        yield _unreadable(store.root.parent, unlisted, "group")
 
 
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
