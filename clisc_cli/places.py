@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def not_an_input(out: Path, inputs: Iterable[Path]) -> Path:
     """
     for path in inputs:
         same = out.exists() and path.exists() and out.samefile(path)
-        if same or out.resolve() == path.resolve():
+        if same or os.path.realpath(out) == os.path.realpath(path):
             raise _wrong(f"{out} is the input {path}; name another file")
     return out
 

@@ -172,7 +172,8 @@ def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions)
         return
     files = [path for path in (directory, *further) if path.is_file() or len(further) > 1]
     hint = (
-        "; quote a pattern, or the shell puts all files that match in its place: --images 'folder/*.nii.gz'"
+        "; quote a pattern, or the shell puts all files that match in its place: --images "
+        "'folder/*.nii.gz', --references 'folder/*_seg.nii.gz'"
         if files
         else ""
     )

@@ -89,7 +89,10 @@ def command(
         _predict_one(ask, images, channel, out)
         return
     unnamed: dict[Path, str] = {}
-    found = find_images(images, channel, unnamed)
+    remarks: list[str] = []
+    found = find_images(images, channel, unnamed, remarks)
+    for remark in remarks:
+        options.terminal().warn(remark)
     if not found:
         raise BadInput(" ".join(unnamed.values()))
     report, entries = predict_files(
@@ -102,7 +105,7 @@ def command(
     )
     report.failed |= {str(path): why for path, why in unnamed.items()}
     if json_:
-        print_json({**asdict(report), "out": str(out), "cases": entries})
+        print_json({**asdict(report), "out": str(out), "remarks": remarks, "cases": entries})
     else:
         for name, entry in entries.items():
             _line(out / entry["mask"], entry["volume_ml"], name)

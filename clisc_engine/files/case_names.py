@@ -13,6 +13,8 @@ _ALLOWED = re.compile(r"[^\W_][\w.-]*")
 _LONGEST = 200
 """Bytes; a file's name may have 255, and endings follow the case's name."""
 
+_APART = "upper and lower case do not count"
+
 Thing = TypeVar("Thing")
 
 
@@ -69,21 +71,21 @@ class Names:
             raise BadInput(why)
         key = normal(name.casefold())
         if key in self._taken:
-            raise BadInput(
-                f"{self._taken[key]} and {where} have the same case name {name!r}; upper and lower "
-                "case do not count."
-            )
+            raise BadInput(f"{self._taken[key]} and {where} have the same case name {name!r}; {_APART}.")
         self._taken[key] = where
         return name
 
 
-def sift(found: Iterable[tuple[str, str, Thing]]) -> tuple[dict[str, Thing], dict[str, str]]:
+def sift(
+    found: Iterable[tuple[str, str, Thing]], way_out: str = ""
+) -> tuple[dict[str, Thing], dict[str, str]]:
     """The things by case name, and by name the reasons why others cannot have theirs.
 
     Of several with one name none is taken, since nobody can tell which of them is meant.
 
     Args:
         found: the name as it was found, where (for messages), and what has it.
+        way_out: a sentence for those of one name.
     """
     taken: dict[str, list[tuple[str, str, Thing]]] = {}
     bad: dict[str, str] = {}
@@ -97,6 +99,6 @@ def sift(found: Iterable[tuple[str, str, Thing]]) -> tuple[dict[str, Thing], dic
         if len(same) > 1:
             places = " and ".join(where for _, where, _ in same)
             bad[same[0][0]] = (
-                f"{places} have the same case name {same[-1][0]!r}; upper and lower case do not count."
+                f"{places} have the same case name {same[-1][0]!r}; {_APART}. {way_out}".strip()
             )
     return {same[0][0]: same[0][2] for same in taken.values() if len(same) == 1}, bad

@@ -78,7 +78,7 @@ def read_table(path: Path, required: Sequence[str], columns: str) -> list[Row]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a byte order mark, as spreadsheets write it.
+    """The text of a file in UTF-8 or in UTF-16, as spreadsheets write it.
 
     Raises:
         BadInput: naming the file, and the line where it is neither.
@@ -89,7 +89,7 @@ def read_text(path: Path) -> str:
         raise BadInput(f"Cannot read the table {path}: {error}.") from None
     if data.startswith(b"PK\x03\x04"):
         raise BadInput(f"Cannot read the table {path}: it is a spreadsheet; save it as CSV in UTF-8.")
-    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    encoding = _encoding(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -98,6 +98,16 @@ def read_text(path: Path) -> str:
             f"Cannot read the table {path}: line {line} is not {encoding.removesuffix('-sig').upper()}; "
             "save it as 'CSV UTF-8', or turn it with `iconv -f WINDOWS-1252 -t UTF-8`."
         ) from None
+
+
+def _encoding(data: bytes) -> str:
+    """UTF-16 by its mark, or by the zero in every letter of the first column's name; else UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    first = [byte != 0 for byte in data[:4]]
+    if first == [True, False, True, False]:
+        return "utf-16-le"
+    return "utf-16-be" if first == [False, True, False, True] else "utf-8-sig"
 
 
 def _without_sep(text: str) -> tuple[str, str, int]:

@@ -87,15 +87,19 @@ def forget(project: Project) -> None:
             shutil.rmtree(folder)
 
 
-def refusal(reasons: Sequence[str], of: int) -> str:
-    """What `init` says when it imports nothing for these bad files."""
-    others = " --skip-bad imports the others." if len(reasons) < of else ""
+def refusal(reasons: Sequence[str], of: int, bad: int = 0) -> str:
+    """What `init` says when it imports nothing for these bad files.
+
+    ``bad`` is how many they are, where a reason may speak of several.
+    """
+    bad = bad or len(reasons)
+    others = " --skip-bad imports the others." if bad < of else ""
     if len(reasons) == 1:
         return reasons[0] + others
     shown = [f"  {reason}" for reason in reasons[:NAMED]]
     if len(reasons) > NAMED:
         shown.append(f"  and {len(reasons) - NAMED} more.")
-    return "\n".join([f"{len(reasons)} of {of} images cannot be used.{others}", *shown])
+    return "\n".join([f"{bad} of {of} images cannot be used.{others}", *shown])
 
 
 def _prepare(

@@ -125,17 +125,19 @@ def other_settings(
         words = listed([f"{key} = {as_text(value)}" for key, value in changed.items()], NAMED)
         remarks.append(f"Changed since the project was made, and left so: {words}.")
     open_ = {key: value for key, value in differing.items() if key not in changed}
+    differences = []
     if "weights" in open_:
-        asked_for = f"and weights = {open_['weights']} were asked for"
-        return [f"The project has weights = {now['weights']}, {asked_for}; {ELSEWHERE}."], remarks
+        asked_for = f"and weights = {open_.pop('weights')} were asked for"
+        differences.append(f"The project has weights = {now['weights']}, {asked_for}; {ELSEWHERE}.")
     if not open_:
-        return [], remarks
+        return differences, remarks
     pairs = [f"{key} = {as_text(now[key])} (not {as_text(value)})" for key, value in open_.items()]
     words = " ".join(f"{key}={as_text(value)}" for key, value in open_.items())
     imported = any(key.startswith("image.") for key in open_)
     note = " (image.* then holds for cases that are added; the others stay as imported)" if imported else ""
     command = f"clisc config set {shlex.quote(str(root))} {words}"
-    return [f"The project has {listed(pairs, NAMED)}; change that with `{command}`{note}."], remarks
+    differences.append(f"The project has {listed(pairs, NAMED)}; change that with `{command}`{note}.")
+    return differences, remarks
 
 
 def unknown_cases(root: Path, names: Sequence[str]) -> list[str]:

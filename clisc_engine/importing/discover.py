@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
 from clisc_engine.importing.leftovers import (
     MASK_BY_NAME,
     OF_ANOTHER_CHANNEL,
+    account,
     beside_images,
     beside_series,
     of_another_name,
@@ -24,6 +26,8 @@ from clisc_engine.importing.leftovers import (
 from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import pair
+
+OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 
 
 @dataclass
@@ -54,10 +58,12 @@ def find_cases(
     references: str | None,
     channel: str | None = None,
     unnamed: dict[Path, str] | None = None,
+    remarks: list[str] | None = None,
 ) -> list[CaseFiles]:
     """All cases, by name; see `search`.
 
-    ``unnamed`` gets the images whose names are not safe for a folder, each with the reason.
+    ``unnamed`` gets the images whose names are not safe for a folder, each with the reason, ``remarks``
+    what is to be said of images that were taken, or may be missed among those that were not.
 
     Raises:
         BadInput: like `search`, and when two cases have one name, or without ``unnamed`` an unsafe one.
@@ -70,6 +76,12 @@ def find_cases(
         raise BadInput(bad[0])
     if unnamed is not None:
         unnamed |= found.unnamed
+    if remarks is not None:
+        remarks += found.notes
+        if any(one.missed for one in found.left_out):
+            remarks.append(
+                account(images, len(found.cases), 0, found.left_out, "name the files themselves")
+            )
     return found.cases
 
 
@@ -158,7 +170,7 @@ def _no_images(given: str, left_out: Sequence[LeftOut]) -> str:
 
 def _named(named: Mapping[Path, str], left_out: list[LeftOut]) -> Found:
     """The files as cases of these names, where those can be."""
-    cases, bad = sift((name, str(path), path) for path, name in named.items())
+    cases, bad = sift(((name, str(path), path) for path, name in named.items()), OWN_NAMES)
     unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
     files = [CaseFiles(name, path) for name, path in cases.items()]
     return Found(files, bad, left_out, len(named), unnamed=unnamed)
@@ -226,7 +238,7 @@ def _with_channel(cases: Iterable[CaseFiles], wanted: str | None) -> list[CaseFi
 
 def _is_inside(path: Path, folder: Path) -> bool:
     """Whether the path, its links followed, lies in the folder."""
-    return path.resolve().is_relative_to(folder.resolve())
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _is_mask(path: Path) -> bool:

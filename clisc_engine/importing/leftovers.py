@@ -72,7 +72,14 @@ def beside_series(left_out: Iterable[LeftOut], series: Collection[Path]) -> list
     return [replace(one, reason=OTHER_SERIES) if one.reason == NO_IMAGE else one for one in others]
 
 
-def account(given: str, images: int, references: int, left_out: Sequence[LeftOut]) -> str:
+def account(
+    given: str,
+    images: int,
+    references: int,
+    left_out: Sequence[LeftOut],
+    way_out: str = "",
+    skipped: int = 0,
+) -> str:
     """One line on what was taken of the images there and what not; empty when nothing was left out.
 
     Args:
@@ -80,23 +87,28 @@ def account(given: str, images: int, references: int, left_out: Sequence[LeftOut
         images: how many were taken.
         references: how many masks were taken.
         left_out: all that was not taken.
+        way_out: how to take those that may be missed; by default, that of ``init``.
+        skipped: how many images could not be taken for their names.
     """
     if not left_out:
         return ""
     of_images = [one for one in left_out if one.image]
     others = [one for one in left_out if not one.image]
-    took = f"{images} of {images + references + len(of_images)} image files"
+    took = f"{images} of {images + references + skipped + len(of_images)} image files"
     if references:
         took += f" as images and {references} as references"
     text = f"Took {took} of {given}"
     if of_images:
         text += f"; left out {len(of_images)}: {', '.join(_counted(of_images))}"
+    if skipped:
+        text += f"; skipped {skipped}"
     if others:
         text += f"; and {len(others)} other files: {', '.join(_counted(others))}"
     if any(one.missed for one in of_images):
-        text += (
-            f". To take those, list them in a CSV with the columns case,image, or name the images with "
-            f"a quoted glob, e.g. --images {quoted_glob(given)}"
+        text += ". To take those, " + (
+            way_out
+            or "list them in a CSV with the columns case,image, or name the images with a quoted glob, "
+            f"e.g. --images {quoted_glob(given)}"
         )
     return f"{text}."
 

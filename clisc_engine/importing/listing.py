@@ -12,9 +12,13 @@ from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.endings import ENDINGS
 from clisc_engine.imaging.pairs import is_second_half
+from clisc_engine.outputs.inputs import OWN
+from clisc_engine.project.lock import LOCK
+from clisc_engine.project.project import SETTINGS_FILE
 
 HIDDEN = "hidden"
 LINK = "a link that leads out of the folder"
+BROKEN_LINK = "a link to nothing"
 NO_IMAGE = "no image by its ending"
 NOT_NAMED = "beside the folder {} of the data set"
 
@@ -101,6 +105,8 @@ def _in_folder(folder: Path, part: str) -> Listing:
     within = folder / part if (folder / part).is_dir() else folder
     found = Listing([], folder=folder)
     for path in _walk(folder, found.left_out):
+        if is_second_half(path):
+            continue
         if not _is_image(path):
             found.left_out.append(LeftOut(path, NO_IMAGE, image=False))
         elif not path.is_relative_to(within):
@@ -113,15 +119,26 @@ def _in_folder(folder: Path, part: str) -> Listing:
 
 
 def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    """Files below a folder; hidden ones and links that leave it are noted as left out."""
-    root = folder.resolve()
+    """Files below a folder; hidden ones and links that leave it are noted as left out.
+
+    What belongs to a project that lies there, and clisc's own records, are nobody's scans.
+    """
+    root = os.path.realpath(folder)
     for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".clisc-"))
+        if SETTINGS_FILE in files:
+            files = [name for name in files if name != SETTINGS_FILE and not name.startswith(LOCK)]
+            folders[:] = [name for name in folders if name not in OWN]
         for name in sorted([*folders, *files]):
             path = Path(here, name)
+            if name.startswith(".clisc-"):
+                continue
             if name.startswith("."):
                 left_out.append(LeftOut(path, HIDDEN, image=False))
-            elif path.is_symlink() and not path.resolve().is_relative_to(root):
+            elif path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 left_out.append(LeftOut(path, LINK, missed=True))
+            elif path.is_symlink() and not path.exists():
+                left_out.append(LeftOut(path, BROKEN_LINK, missed=True))
             elif path.is_file():
                 yield path
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.project.lock import LOCK
 from clisc_engine.project.project import SETTINGS_FILE, STAGING, STORE, Project
 
@@ -22,20 +24,22 @@ class Inputs:
     What cannot be looked at, such as a source on a disk that is away, still counts by its path.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        """These files and folders."""
-        self.paths = frozenset(path.resolve() for path in paths)
+    def __init__(self, paths: Iterable[Path], contents: Iterable[str] = ()) -> None:
+        """These files and folders, and files of these SHA-256, wherever they lie by now."""
+        self.paths = frozenset(Path(os.path.realpath(path)) for path in paths)
+        self.contents = frozenset(contents)
 
     @classmethod
     def of_project(cls, project: Project) -> Inputs:
         """Images and references that a project's cases were imported from."""
         infos = [case.info for case in project.cases()]
         named = [path for info in infos for path in (info.source, info.reference_source) if path]
-        return cls(map(Path, named))
+        digests = [digest for info in infos for digest in (info.sha256, info.reference_sha256) if digest]
+        return cls(map(Path, named), digests)
 
     def __or__(self, others: Inputs) -> Inputs:
         """Both."""
-        return Inputs(self.paths | others.paths)
+        return Inputs(self.paths | others.paths, self.contents | others.contents)
 
     def holds(self, place: Path) -> str:
         """Why a resolved path is not to be written, empty when nothing speaks against it."""
@@ -43,6 +47,16 @@ class Inputs:
             return "is an input or a reference"
         if folder := next((path for path in place.parents if path in self._folders), None):
             return f"lies in {folder}, which a scan is read from"
+        return ""
+
+    def why_not_replaced(self, place: Path) -> str:
+        """Why a file that is there must stay: it is an input that was moved or copied; or nothing.
+
+        Raises:
+            OSError: when it cannot be read.
+        """
+        if self.contents and sha256_of(place) in self.contents:
+            return "has the bytes of an input or a reference"
         return ""
 
     @cached_property

@@ -89,9 +89,17 @@ class Outputs:
             return f"is a link to {place.readlink()}"
         if not is_regular(place):
             return "is no file" if not place.is_dir() else "is a folder"
-        if self.force or self.is_ours(path):
+        if self.is_ours(path):
             return ""
+        if self.force:
+            return self._why_not_by_force(place)
         return "was changed since clisc wrote it" if self.is_changed(path) else "was not written by clisc"
+
+    def _why_not_by_force(self, place: Path) -> str:
+        try:
+            return self.inputs.why_not_replaced(place)
+        except OSError as error:
+            raise BadInput(f"Cannot read {place}: {error.strerror}.") from error
 
     def is_ours(self, path: Path) -> bool:
         """Whether the file that is there is just as clisc wrote it there."""
@@ -201,7 +209,7 @@ def _parts(path: Path) -> list[Path]:
 
 def _place(path: Path) -> Path:
     """The path with the links of its folder followed, its own not."""
-    return path.parent.resolve() / path.name
+    return Path(os.path.realpath(path.parent), path.name)
 
 
 def _appears(file: Path, path: Path) -> bool:

@@ -14,7 +14,10 @@ from clisc_engine.importing.discover import find_cases
 
 
 def find_images(
-    paths: Sequence[Path], channel: str | None = None, unnamed: dict[Path, str] | None = None
+    paths: Sequence[Path],
+    channel: str | None = None,
+    unnamed: dict[Path, str] | None = None,
+    remarks: list[str] | None = None,
 ) -> list[CaseFiles]:
     """The volumes that were named, and those in the folders that were named, by case name.
 
@@ -22,6 +25,7 @@ def find_images(
         paths: files and folders.
         channel: the number or name of the FLAIR channel, as for `find_cases`.
         unnamed: gets the files whose names cannot be case names, each with the reason.
+        remarks: gets what is to be said of folders of which not all images are taken.
 
     Raises:
         BadInput: when there is none, or two have the same case name; without ``unnamed``, also for a name
@@ -32,7 +36,7 @@ def find_images(
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
-        cases = _cases_at(path, channel, unnamed)
+        cases = _cases_at(path, channel, unnamed, remarks)
         found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
     return found
 
@@ -47,9 +51,11 @@ def find_the_image(paths: Sequence[Path], channel: str | None = None) -> list[Ca
     ]
 
 
-def _cases_at(path: Path, channel: str | None, unnamed: dict[Path, str] | None) -> list[CaseFiles]:
+def _cases_at(
+    path: Path, channel: str | None, unnamed: dict[Path, str] | None, remarks: list[str] | None
+) -> list[CaseFiles]:
     if path.is_dir():
-        return find_cases(str(path), None, channel, unnamed)
+        return find_cases(str(path), None, channel, unnamed, remarks)
     name = case_name(path)
     if unnamed is not None and (why := why_no_case_name(name, str(path))):
         unnamed[path] = why

@@ -54,7 +54,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     started = time.monotonic()
     found = search(request.images, request.references, request.channel, skip_bad=request.skip_bad)
     if found.bad and not (request.skip_bad and found.cases):
-        raise BadInput(refusal(list(found.bad.values()), len(found.cases) + len(found.bad)))
+        raise BadInput(refusal(list(found.bad.values()), found.images, found.images - len(found.cases)))
     if (request.root / SETTINGS_FILE).exists():
         result = second_init(request, found, settings, control)
     else:
@@ -103,8 +103,8 @@ def _account_for_files(request: Request, found: Found, result: Imported) -> None
     """Say what was not taken of the files there, and which cases have no reference."""
     result.left_out = found.left_out
     result.remarks[:0] = found.notes
-    images = found.images - len(found.bad)
-    if line := account(request.images, images, found.references, found.left_out):
+    images, skipped = len(found.cases), found.images - len(found.cases)
+    if line := account(request.images, images, found.references, found.left_out, skipped=skipped):
         missed = any(one.missed for one in found.left_out)
         (result.warnings if missed else result.remarks).append(line)
     without = [case.name for case in found.cases if case.reference is None]

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -436,3 +437,45 @@ def test_a_split_that_names_files_is_told_the_cases(init, tmp_path, written, for
     refused = init("--split", tmp_path / f"s.{form}", images=tmp_path / "im")
     assert refused.code == 3 and f"there is no case {written!r}" in refused.message
     assert f"did you mean {MEANT[written]!r}" in refused.message
+
+
+def test_a_project_among_its_images_is_none_of_them(clisc, tmp_path):
+    scan(tmp_path / "a_flair.nii.gz", 0)
+    command = ("init", tmp_path, "--images", tmp_path, "--weights", "tiny", "--split-ratio", "1:0:0")
+    first = clisc(*command)
+    again = clisc(*command, "--dry-run", "--json")
+    assert first.code == 0 and again.code == 0 and "other files" not in first.message + again.message
+    assert json.loads(again.out)["left_out"] == []
+
+
+def test_links_to_nothing_are_told(init, tmp_path):
+    folder = tmp_path / "data"
+    scan(folder / "a_flair.nii.gz", 0)
+    (folder / "b_flair.nii.gz").symlink_to("gone.nii.gz")
+    (folder / "c_flair.nii.gz").symlink_to("c_flair.nii.gz")
+    (folder / "d_flair.nii.gz").symlink_to(tmp_path / "elsewhere.nii.gz")
+    reasons, message = left_out(init, images=folder)
+    assert reasons == {
+        "b_flair.nii.gz": "a link to nothing",
+        "c_flair.nii.gz": "a link to nothing",
+        "d_flair.nii.gz": "a link that leads out of the folder",
+    }
+    assert "Took 1 of 4 image files" in message
+
+
+def test_images_are_counted_not_the_reasons_against_them(init, tmp_path):
+    for seed, name in enumerate(("A_flair", "a_flair", "-b_flair", "c_flair", "d")):
+        scan(tmp_path / "data" / f"{name}.nii.gz", seed)
+    refused = init(images=tmp_path / "data")
+    assert refused.code == 3 and "3 of 4 images cannot be used. --skip-bad" in refused.message
+    assert "CSV with the columns case,image" in refused.message
+    made = init("--skip-bad", images=tmp_path / "data")
+    assert made.code == 0 and "Took 1 of 5 image files" in made.message and "skipped 3" in made.message
+
+
+def test_the_other_half_of_a_pair_is_not_left_out(init, tmp_path):
+    image = nibabel.Nifti1Pair(ball(seed=0).astype(np.float32).T, np.diag([2, 2, 4, 1]))
+    (tmp_path / "data").mkdir()
+    nibabel.save(image, tmp_path / "data" / "a_flair.img")
+    made = init(images=tmp_path / "data")
+    assert made.code == 0 and "other files" not in made.message

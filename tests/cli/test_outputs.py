@@ -199,6 +199,36 @@ def test_sources_and_references_of_a_project_survive_force(clisc, copied, data, 
     assert "is an input or a reference" in refused(clisc, sources.parent, 3, *command)
 
 
+def test_references_that_were_moved_survive_force(clisc, copied, tmp_path):
+    moved = tmp_path / "moved"
+    sources = Path(copied.case("p0").info.source).parent
+    shutil.copytree(sources.parent / "references", moved)
+    for image in sources.iterdir():
+        shutil.copy(image, moved)
+    export = ("export", "masks", copied.root, "-o", moved, "--masks", "sam", "--force")
+    message = refused(clisc, moved, 3, *export)
+    assert "5 files are in the way" in message and "bytes of an input or a reference" in message
+    predict = ("predict", copied.root, moved, "-o", moved, "--force", *CPU)
+    assert "p4_seg.nii.gz has the bytes" in refused(clisc, moved, 3, *predict)
+    (moved / "p4_seg.nii.gz").write_bytes(b"another mask")
+    assert clisc(*export, "--cases", "p4").code == 0
+
+
+def test_images_of_a_folder_that_are_not_predicted_are_said(clisc, model, images, tmp_path):
+    shutil.copy(images / "p0_flair.nii.gz", images / "b c.nii.gz")
+    made = clisc("predict", model, images, "-o", tmp_path / "out", "--json", *CPU)
+    assert made.code == 0, made.message
+    assert "left out 1: 1 no FLAIR by its name" in made.err and "b c.nii.gz" in made.err
+    assert "name the files themselves" in made.err and "CSV" not in made.err
+    assert "b c.nii.gz" in json.loads(made.out)["remarks"][0]
+
+
+def test_an_output_that_is_a_link_to_itself(clisc, model, images, tmp_path):
+    (tmp_path / "loop.nii.gz").symlink_to("loop.nii.gz")
+    command = ("predict", model, images / "p0_flair.nii.gz", "-o", tmp_path / "loop.nii.gz", *CPU)
+    assert "is a link to loop.nii.gz" in refused(clisc, tmp_path, 3, *command)
+
+
 def test_exported_masks_replace_only_clisc_s_own(clisc, copied, tmp_path):
     out = tmp_path / "out"
     command = ("export", "masks", copied.root, "-o", out, "--masks", "sam")

@@ -69,3 +69,10 @@ def test_rows_carry_their_lines_and_lack_nothing(tmp_path):
         (3, {"a": "1", "b": "x y"}),
         (4, {"a": "2", "b": ""}),
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_tables_of_spreadsheets_are_read_with_and_without_their_mark(tmp_path, encoding):
+    path = tmp_path / "t.csv"
+    path.write_bytes("case,image\nä,b.nii.gz\n".encode(encoding))
+    assert read_table(path, ("case",), "case,image")[0].values == {"case": "ä", "image": "b.nii.gz"}
