@@ -12,8 +12,10 @@ from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import BRAIN_MASK, FLAIR, MASK, case_name
 from clisc_engine.importing.leftovers import quoted_glob
 from clisc_engine.importing.listing import LeftOut, listing
+from clisc_engine.outputs.record import is_own_mask
 
 NOT_A_MASK = "no mask by its name"
+OWN_MASK = "a mask that clisc made itself, which is no reference"
 NO_IMAGE_OF_IT = "a reference without an image"
 
 
@@ -59,18 +61,25 @@ def pair(images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut]) -
 def _masks(given: str, images: set[Path]) -> tuple[list[Path], list[LeftOut]]:
     """The masks there, and the files that are none."""
     listed = listing(given, "--references", "labelsTr")
-    files = [path for path in listed.files if path not in images]
+    own = {path for path in listed.files if is_own_mask(path)}
+    files = [path for path in listed.files if path not in images and path not in own]
     found = files
     if listed.folder is not None:
         masks = [path for path in files if _is_mask(path) and not BRAIN_MASK.search(without_ending(path))]
         found = masks or [path for path in files if not FLAIR.search(without_ending(path))]
     if not found:
         table = given.lower().endswith((".csv", ".tsv"))
+        if own:
+            raise BadInput(
+                f"--references {given}: the {len(own)} masks there are clisc's own, e.g. {min(own)}; a "
+                "reference is drawn by somebody else. Name the folder of those."
+            )
         hint = "a CSV goes with --images, with a column `reference`" if table else _way_out(given)
         raise BadInput(f"--references {given}: no masks there; {hint}.")
     taken = set(found)
     others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]
-    return found, [*listed.left_out, *others]
+    made = [LeftOut(path, OWN_MASK, missed=True) for path in sorted(own)]
+    return found, [*listed.left_out, *others, *made]
 
 
 def _only_image_beside(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.version import VERSION
 
 RECORD = ".clisc-outputs.jsonl"
@@ -35,7 +36,7 @@ class Record:
     def __init__(self, folder: Path) -> None:
         """Read what is there; lines that are not whole tell nothing."""
         self.path = folder / RECORD
-        self._known: dict[str, set[str]] = {}
+        self._known: dict[str, dict[str, str]] = {}
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
             raise BadInput(f"{self.path} is no file of clisc's; move it away, or choose another folder.")
         try:
@@ -53,11 +54,15 @@ class Record:
 
     def knows(self, name: str, digest: str) -> bool:
         """Whether clisc wrote a file of this name and SHA-256."""
-        return digest in self._known.get(name, ())
+        return digest in self._known.get(name, {})
 
-    def adopt(self, name: str, digest: str) -> None:
+    def what(self, name: str, digest: str) -> str:
+        """What a file of this name and SHA-256 is, e.g. ``mask``; empty when clisc did not write it."""
+        return self._known.get(name, {}).get(digest, "")
+
+    def adopt(self, name: str, digest: str, what: str = "") -> None:
         """Take this for a file of clisc's, and write nothing."""
-        self._known.setdefault(name, set()).add(digest)
+        self._known.setdefault(name, {})[digest] = what
 
     def note(self, name: str, digest: str, made: Made) -> None:
         """Add a line, and see it reach the disk.
@@ -79,7 +84,7 @@ class Record:
                 start = b"" if _ends_a_line(file.fileno()) else b"\n"  # or a kill cut the last line
                 file.write(start + json.dumps(entry).encode() + b"\n")
                 os.fsync(file.fileno())
-        self.adopt(name, digest)
+        self.adopt(name, digest, made.what)
 
     def _take(self, line: str) -> None:
         try:
@@ -87,9 +92,18 @@ class Record:
         except (ValueError, RecursionError):
             return
         if isinstance(entry, dict):
-            name, digest = entry.get("file"), entry.get("sha256")
+            name, digest, what = (entry.get(key) for key in ("file", "sha256", "what"))
             if isinstance(name, str) and isinstance(digest, str):
-                self.adopt(name, digest)
+                self.adopt(name, digest, what if isinstance(what, str) else "")
+
+
+def is_own_mask(path: Path) -> bool:
+    """Whether clisc itself made the mask, or probability map, that lies there unchanged."""
+    if not (path.parent / RECORD).is_file() or not path.is_file():
+        return False
+    record = Record(path.parent)
+    named = path.name in record.names()
+    return named and record.what(path.name, sha256_of(path)) in ("mask", "probability")
 
 
 def _ends_a_line(descriptor: int) -> bool:

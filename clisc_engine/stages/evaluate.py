@@ -226,4 +226,8 @@ def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequ
             f"No case of the {' or '.join(splits)} split has a reference mask; there are some in "
             f"{', '.join(elsewhere)}: try `clisc evaluate --splits {elsewhere[0]}`."
         )
-    return "No case has a reference mask to evaluate against; give `clisc init` --references."
+    return (
+        "No case has a reference mask to evaluate against; add them with "
+        f"`clisc init {project.root} --images IMAGES --references MASKS`, IMAGES being those that the "
+        "project was made from."
+    )

@@ -1,5 +1,6 @@
 """Names and paths: what is taken, what is left out and why, and what else a path may have meant."""
 
+import hashlib
 import json
 import shutil
 
@@ -479,3 +480,32 @@ def test_the_other_half_of_a_pair_is_not_left_out(init, tmp_path):
     nibabel.save(image, tmp_path / "data" / "a_flair.img")
     made = init(images=tmp_path / "data")
     assert made.code == 0 and "other files" not in made.message
+
+
+def test_masks_that_clisc_made_itself_are_no_references(init, tmp_path):
+    """They lie beside the scans after `clisc predict SCANS -o SCANS`; `evaluate` would measure clisc by clisc."""
+    folder = tmp_path / "data"
+    for seed, name in enumerate(("a", "b")):
+        scan(folder / f"{name}_flair.nii.gz", seed)
+    made = mask(folder / "a_seg.nii.gz", 0)
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    entry = {"file": made.name, "sha256": digest, "what": "mask", "made_from": {}}
+    (folder / ".clisc-outputs.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+    refused = init("--references", folder, images=folder)
+    assert refused.code == 3 and "clisc's own" in refused.message and str(made) in refused.message
+    drawn = mask(folder / "b_seg.nii.gz", 1)
+    reasons, _ = left_out(init, "--references", folder, images=folder)
+    assert "clisc made itself" in reasons["a_seg.nii.gz"]
+    assert init("--references", folder, images=folder).code == 0
+    given = {case.info.name: case.info.reference_source for case in open_project(tmp_path / "p").cases()}
+    assert given == {"a": "", "b": str(drawn)}
+
+
+def test_a_mask_of_clisc_s_that_was_corrected_is_a_reference(init, tmp_path):
+    folder = tmp_path / "data"
+    scan(folder / "a_flair.nii.gz", 0)
+    entry = {"file": "a_seg.nii.gz", "sha256": "0" * 64, "what": "mask", "made_from": {}}
+    mask(folder / "a_seg.nii.gz", 0)
+    (folder / ".clisc-outputs.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+    assert init("--references", folder, images=folder).code == 0
+    assert open_project(tmp_path / "p").case("a").info.has_reference

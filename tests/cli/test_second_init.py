@@ -126,7 +126,7 @@ def test_the_advice_of_evaluate_works_as_written(clisc, finished, data, tmp_path
         project.store.write_group(f"cases/{case.info.name}", {"case": info})
         project.store.remove(f"cases/{case.info.name}/reference")
     advice = clisc("evaluate", root, "--device", "cpu")
-    assert advice.code == 3 and "give `clisc init` --references" in advice.message
+    assert advice.code == 3 and f"`clisc init {root} --images" in advice.message
     given = ("--images", data / "images", "--references", data / "references")
     assert clisc("init", root, *given).code == 0
     assert clisc("status", root).code == 0
