@@ -126,7 +126,7 @@ def _decided(volume: Volume) -> tuple[Mask, tuple[str, ...]]:
     mask: Mask = volume.array > BORDER
     if not found.size:
         return mask, ()
-    if found[0] < 0:
+    if found[0] < -ROUNDING:
         raise BadInput(
             f"{volume.source} holds negative values, down to {found[0]:g}, so it is no mask: a mask holds "
             "0, and whole numbers above it for tumour. A mask that was resampled needs nearest-neighbour "

@@ -101,6 +101,8 @@ def _in_folder(folder: Path, part: str) -> Listing:
     within = folder / part if (folder / part).is_dir() else folder
     found = Listing([], folder=folder)
     for path in _walk(folder, found.left_out):
+        if is_second_half(path):
+            continue  # it is read with its first half
         if not _is_image(path):
             found.left_out.append(LeftOut(path, NO_IMAGE, image=False))
         elif not path.is_relative_to(within):
