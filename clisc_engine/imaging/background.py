@@ -15,8 +15,11 @@ Array = npt.NDArray[np.float32]
 OF_VOLUME, OF_FACES = 0.25, 0.8
 """More than these shares of a skull-stripped volume, and of its faces, are background."""
 
-NOISE = 1e-5
-"""Of the range of intensities: a background that was interpolated may differ by this from its value."""
+NOISE = (1e-5, 1e-4)
+"""Of the range of 99.8 % of the intensities: a background that was interpolated may differ by this from its
+value, by the first if that will do."""
+
+_SAMPLE = 200_000
 
 PADDING, SOLID = 0.02, 0.9
 """A padding's share of the faces, at least, and how often a neighbour there has the same value."""
@@ -64,13 +67,15 @@ def find_background(array: Array, source: str) -> Background:
     """
     zero = Background(0.0, 0.0, True)
     if _surrounds(array, zero):
+        _refuse_constant_slices(array, zero, source)
         return zero
     value = _middle(array)
-    low, high = float(array.min()), float(array.max())
-    for tolerance in (0.0, NOISE * (high - low)):
+    for noise in (0.0, *NOISE):
+        tolerance = noise * _range(array) if noise else 0.0
         found = Background(value, tolerance, True)
         if _surrounds(array, found):
             _refuse_a_second(array, found, source)
+            _refuse_constant_slices(array, found, source)
             return found
     return _padding(array, source)
 
@@ -92,6 +97,27 @@ def _middle(array: Array) -> float:
     sides = _sides(array)
     middle = sides.size // 2
     return float(np.partition(sides, middle)[middle])
+
+
+def _range(array: Array) -> float:
+    """Of all intensities but the lowest and highest 0.1 %, which a few spoilt voxels may be."""
+    sample = array.ravel()[:: max(1, array.size // _SAMPLE)]
+    low, high = np.percentile(sample, (0.1, 99.9))
+    return float(high - low)
+
+
+def _refuse_constant_slices(array: Array, found: Background, source: str) -> None:
+    """Refuse slices in any direction that hold one value alone, which is not the background."""
+    for axis, name in enumerate(("third", "second", "first")):
+        planes = np.moveaxis(array, axis, 0)
+        for index in np.flatnonzero(~found.is_in(planes[:, 0, 0]) & (planes[:, 0, 0] == planes[:, -1, -1])):
+            value = planes[index, 0, 0]
+            if (planes[index] == value).all():
+                raise BadInput(
+                    f"{source} holds the value {value:g} and nothing else in slice {index + 1} along its "
+                    f"{name} axis, where {found.value:g} is the background elsewhere; repair it, or "
+                    "leave it out."
+                )
 
 
 def _refuse_a_second(array: Array, found: Background, source: str) -> None:

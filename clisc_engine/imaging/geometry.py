@@ -13,7 +13,10 @@ import SimpleITK as sitk
 from clisc_engine.imaging.forms import Affine, Forms
 
 GEOMETRY_TOLERANCE = 1e-3
-"""Millimetres, or units of a direction cosine."""
+"""Millimetres, or units of a direction cosine; of numbers above 1, that part of the largest."""
+
+SAME_PLACE = 0.25
+"""Voxels: origins that are further apart are never the same, however far from 0 they lie."""
 
 ROUNDING = 1e-5
 """Relative difference of a spacing and an affine that come of the same number."""
@@ -155,6 +158,8 @@ def _difference(a: Geometry, b: Geometry) -> str:
     for name in ("spacing", "origin", "direction"):
         first, second = np.array(getattr(a, name)), np.array(getattr(b, name))
         limit = GEOMETRY_TOLERANCE * max(1.0, float(np.abs(first).max()))
+        if name == "origin":
+            limit = min(limit, SAME_PLACE * min(a.spacing))
         if not np.abs(first - second).max() <= limit:
             return f"{name} {words(first)} against {words(second)}"
     return ""

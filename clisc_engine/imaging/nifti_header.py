@@ -36,9 +36,16 @@ _OTHERS = {
     b"\xfd7zXZ": "compressed with xz; unpack it with `unxz`, or compress it with gzip",
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard; unpack it with `unzstd`, or compress it with gzip",
     b"PK\x03\x04": "a ZIP archive; unpack it with `unzip`, or compress it with gzip",
+    b"version ht": "a pointer of Git LFS and not the file itself; fetch it with `git lfs pull`",
+    b"<!DOCTYPE": "a web page, perhaps of a download that failed; download it again",
+    b"<!doctype": "a web page, perhaps of a download that failed; download it again",
+    b"<html": "a web page, perhaps of a download that failed; download it again",
     b"NRRD": "NRRD; give it the ending .nrrd",
     b"ObjectType": "MetaImage; give it the ending .mha",
 }
+_CODES = range(6)
+"""What NIfTI knows as codes of forms."""
+
 _NO_IMAGE = "it does not begin as NIfTI does"
 
 
@@ -173,6 +180,8 @@ def _parsed(path: Path, head: Path) -> Any:
                     f"{path} is ANALYZE 7.5, which does not say left from right. Export it as NIfTI from "
                     "where it came, or convert it with a tool that knows its orientation, e.g. SPM."
                 )
+    if block.startswith(b"\x1f\x8b"):
+        raise BadInput(f"{path} was gzipped twice; unpack it once with `gunzip`.")
     raise BadInput(f"{path} cannot be read as an image: {_NO_IMAGE}.")
 
 
@@ -216,6 +225,12 @@ def _placed(path: Path, forms: Forms, size: tuple[int, ...]) -> tuple[Geometry, 
     check_spacing(path, [float(f"{value:.6g}") for value in forms.spacing], unit)
     affines = forms.affines(size)
     for name, affine in affines.items():
+        if name in ("sform", "qform") and forms.code(name) not in _CODES:
+            raise BadInput(
+                f"{path} has the {name} code {forms.code(name)} in its header, which NIfTI does not "
+                f"know: some programs would use its {name} and others not. Set it to 1 if the {name} "
+                "is right, else to 0."
+            )
         if name in ("sform", "qform"):
             _check_form(path, f"{name} (code {forms.code(name)})", affine)
     name, affine = next(iter(affines.items()))

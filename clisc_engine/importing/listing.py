@@ -106,7 +106,7 @@ def _in_folder(folder: Path, part: str) -> Listing:
     found = Listing([], folder=folder)
     for path in _walk(folder, found.left_out):
         if is_second_half(path):
-            continue
+            continue  # it is read with its first half
         if not _is_image(path):
             found.left_out.append(LeftOut(path, NO_IMAGE, image=False))
         elif not path.is_relative_to(within):

@@ -483,7 +483,7 @@ def test_the_other_half_of_a_pair_is_not_left_out(init, tmp_path):
 
 
 def test_masks_that_clisc_made_itself_are_no_references(init, tmp_path):
-    """They lie beside the scans after `clisc predict SCANS -o SCANS`; `evaluate` would measure clisc by clisc."""
+    """They lie beside the scans after `clisc predict SCANS -o SCANS`, and would measure clisc by itself."""
     folder = tmp_path / "data"
     for seed, name in enumerate(("a", "b")):
         scan(folder / f"{name}_flair.nii.gz", seed)

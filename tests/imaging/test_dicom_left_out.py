@@ -121,7 +121,7 @@ def test_what_is_beyond_doubt_is_read_with_a_line(tmp_path, kind):
     volume = read_volume(tmp_path / "case")
     assert volume.geometry.size[2] == count and volume.geometry.spacing == pytest.approx((0.5, 0.75, GAP))
     np.testing.assert_array_equal(volume.array, head(count))
-    (note,) = volume.notes
+    note = "; ".join(volume.notes)
     assert all(part in note for part in [str(tmp_path / "case"), *said]), note
     assert read_header(tmp_path / "case").size == volume.geometry.size
 

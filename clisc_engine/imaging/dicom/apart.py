@@ -81,6 +81,34 @@ def refuse_shifted(source: Path, frames: Sequence[Frame], spacing: float) -> Non
     )
 
 
+def refuse_repeated(source: Path, frames: Sequence[Frame]) -> None:
+    """Refuse a stack whose slices' numbers begin anew along it: one image upon another."""
+    numbers = [frame.number for frame in frames if frame.number is not None and frame.of == 1]
+    different = len(set(numbers))
+    if len(numbers) < len(frames) or not 2 < different < len(numbers):
+        return
+    blocks = [set(numbers[start : start + different]) for start in range(0, len(numbers), different)]
+    if all(block == blocks[0] for block in blocks):
+        raise BadInput(
+            f"{source}: {len(blocks)} images under one series UID ({frames[0].series}), one upon the "
+            f"other: along the stack the slices' numbers, {min(numbers)} to {max(numbers)}, begin anew. "
+            f"{REMEDY}"
+        )
+
+
+def told_of_acquisitions(source: Path, frames: Sequence[Frame]) -> list[str]:
+    """A sentence where each acquisition is a part of the stack of its own: they may be several images."""
+    values = [frame.passing.get("acquisition number", "") for frame in frames]
+    runs = [value for index, value in enumerate(values) if not index or value != values[index - 1]]
+    counts = Counter(values)
+    if "" in counts or not 1 < len(runs) <= 4 or len(counts) < len(runs) or min(counts.values()) < 2:
+        return []
+    return [
+        f"{source}: {len(runs)} acquisitions lie one upon the other ({_listed(counts)}); they were taken "
+        "as one image. See that they are."
+    ]
+
+
 def _in_order(frames: Sequence[Frame]) -> bool:
     """Whether the slices' numbers, if all have one, go up or down along the stack."""
     numbers = [frame.number for frame in frames if frame.number is not None]

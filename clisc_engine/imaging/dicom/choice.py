@@ -84,7 +84,12 @@ def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, l
         return chosen, [text] if aside else []
     flair = [name for name, frames in volumes.items() if _says_flair(frames)]
     if len(flair) == 1:
-        return flair[0], []
+        beside = [
+            f"{_title(frames)} ({len(frames)})" for name, frames in series.items() if name != flair[0]
+        ]
+        return flair[0], [
+            f"{path}: took the series {_title(series[flair[0]])}; left out {', '.join(beside)}."
+        ]
     listed = ", ".join(f"{name} ({_title(frames)})" for name, frames in list(volumes.items())[:4])
     raise BadInput(
         f"{path} holds {len(volumes)} DICOM series and {'several say' if flair else 'none says'} that it "

@@ -19,6 +19,9 @@ Memo: TypeAlias = dict[tuple[BaseTag, bytes], Any]
 """Values met in other files by their tag and bytes: most are the same in all slices of a series."""
 
 SINGULAR = {
+    "SeriesNumber": "series number",
+    "SeriesDescription": "series description",
+    "ProtocolName": "protocol",
     "EchoTime": "echo time",
     "EchoNumbers": "echo number",
     "ContrastBolusAgent": "contrast agent",
@@ -60,7 +63,7 @@ GROUPS = {
 }
 KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "StudyInstanceUID", "PatientID"),
-    *("SeriesDescription", "FrameOfReferenceUID", "InstanceNumber", "ImagesInAcquisition"),
+    *("FrameOfReferenceUID", "InstanceNumber", "ImagesInAcquisition"),
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated"),
     *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness"),
     *("RescaleSlope", "RescaleIntercept", "DimensionIndexSequence"),
@@ -163,6 +166,9 @@ def frames_of(path: Path, header: Header) -> Iterator[Frame]:
         Exception: of many kinds, when the header holds values that are none.
     """
     count = int(header.get("NumberOfFrames") or 1)
+    placed = len(header.get("PerFrameFunctionalGroupsSequence") or [])
+    if placed and placed != count:
+        raise ValueError(f"it counts {count} frames and describes {placed}")
     for index in range(count):
         yield _frame(path, header, index, count)
 

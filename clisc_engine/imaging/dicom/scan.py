@@ -164,6 +164,8 @@ def _cut(stream: BinaryIO, header: Header, size: int, implicit: bool | None, lit
     needed = (int(header["Rows"]) * int(header["Columns"]) * frames * bits + 7) // 8
     if str(header.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
         needed = needed * 2 // 3
+    if frames > 1 and length > needed + 1 and bits in (8, 16, 32):
+        return f"it has {length} bytes of pixels, but {frames} frames of its size are {needed}"
     if there < length or min(there, length) < needed:
         return f"it is cut: {min(there, length)} of {max(length, needed)} bytes of its pixels are there"
     return ""

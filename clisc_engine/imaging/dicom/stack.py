@@ -11,7 +11,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.dicom.apart import doubt_of, one_at_each_place, refuse_several, refuse_shifted
+from clisc_engine.imaging.dicom.apart import (
+    doubt_of,
+    one_at_each_place,
+    refuse_repeated,
+    refuse_several,
+    refuse_shifted,
+    told_of_acquisitions,
+)
 from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.grid import AXES_TOLERANCE, Array, axes_of, spacing_of
 from clisc_engine.imaging.dicom.pixels import values_of
@@ -87,7 +94,8 @@ def stack_of(source: Path, frames: Sequence[Frame]) -> Stack:
     )
     spacing = spacing_of(source, slices, axes, doubt_of(slices))
     refuse_shifted(source, slices, spacing)
-    notes += [*others, *copies, *_of_ends(source, slices)]
+    refuse_repeated(source, slices)
+    notes += [*others, *copies, *told_of_acquisitions(source, slices), *_of_ends(source, slices)]
     if slices[0].inverted:
         notes.append(f"{source}: low values are white there (MONOCHROME1); they were turned.")
     size, spacings = (columns, rows, len(slices)), (across, down, spacing)
