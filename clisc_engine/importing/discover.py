@@ -25,7 +25,7 @@ from clisc_engine.importing.leftovers import (
 )
 from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
-from clisc_engine.importing.pairing import pair
+from clisc_engine.importing.pairing import OWN_MASK, pair
 
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 
@@ -193,7 +193,8 @@ def _add_references(found: Found, references: str, skip_bad: bool) -> None:
     found.cases = [replace(case, reference=paired.masks.get(case.name)) for case in found.cases]
     found.references = len(paired.masks)
     taken = {*images.values(), *paired.masks.values()}
-    by_path = {one.path: one for one in (*paired.left_out, *found.left_out) if one.path not in taken}
+    own = [one for one in paired.left_out if one.reason == OWN_MASK]  # says more than that it is a mask
+    by_path = {one.path: one for one in (*paired.left_out, *found.left_out, *own) if one.path not in taken}
     found.left_out = sorted(by_path.values(), key=lambda one: one.path)
 
 
