@@ -19,6 +19,7 @@ from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.upkeep.status import seals_of
 from clisc_engine.upkeep.survey import survey
@@ -242,12 +243,15 @@ def as_version_0_1_0_kept_it(project):
         project.add_reference(case.info.name, mask, Seal.now("init", fingerprint(made_from), made_from))
 
 
-def as_version_0_1_0_measured_it(document):
-    """The document without what version 0.1.0 did not know."""
+def as_version_0_1_0_measured_it(document, project):
+    """The document without what version 0.1.0 did not know, made from what it was made from."""
+    cases = project.cases(EVERYWHERE)
+    provenance = recipes.evaluation_provenance(project, cases, recipes.present_rows(cases))
+    known = {key: value for key, value in provenance.items() if not key.startswith("revision of ")}
     left = {
         key: value for key, value in document.items() if key not in ("without_tumour", "notes", "revision")
     }
-    return {**left, "fingerprint": "0123456789abcdef"}
+    return {**left, "fingerprint": fingerprint(known)}
 
 
 def test_references_of_version_0_1_0_are_read_again_from_their_files(evaluated, spoilt):
@@ -287,11 +291,12 @@ def test_a_file_that_never_was_a_mask_fails_its_case(spoilt, data, tmp_path):
 
 
 def test_an_evaluation_of_version_0_1_0_is_stale_with_the_reason(evaluated, spoilt):
-    old = as_version_0_1_0_measured_it(evaluated[1])
+    old = as_version_0_1_0_measured_it(evaluated[1], spoilt)
     spoilt.store.write_group("metrics/evaluation", {"evaluation": old})
     (status,) = (status for status in survey(spoilt) if status.stage == "evaluate")
     (table,) = (item for item in status.items if item.product == "results/rows.csv")
-    assert (table.state, table.why) == ("stale", "measured by an older version, on the brain's crop alone")
+    assert table.state == "stale" and "earlier revision of evaluate" in table.why
+    assert "on the brain's crop" in table.why
     assert evaluate(spoilt, CPU, splits=EVERYWHERE)["cases"] == evaluated[1]["cases"]
 
 
