@@ -21,8 +21,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes of one thread each, a file of tests to one of them: they share what is made for a file.
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=85 --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=85 --durations=15
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

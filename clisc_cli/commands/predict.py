@@ -168,4 +168,4 @@ def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path
 
 def _line(mask: Path, volume: float, name: str) -> None:
     size = f"{volume:.1f} ml" if volume else "empty: no tumour found"
-    result_console().print(f"{name}: {mask} ({size})", markup=False)
+    result_console().print(f"{name}: {mask} ({size})", markup=False, soft_wrap=True)

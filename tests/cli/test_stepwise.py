@@ -89,9 +89,9 @@ def test_references_outside_the_test_split_are_pointed_at(clisc, data, tmp_path)
     files = ("--images", data / "images", "--references", tmp_path / "refs")
     made = clisc("init", tmp_path / "p", *files, "--split", tmp_path / "split.csv", "--weights", "tiny")
     assert made.code == 0
-    assert (
-        "no test case has a reference mask (evaluate --splits train)" in clisc("status", tmp_path / "p").out
-    )
+    shown = json.loads(clisc("status", tmp_path / "p", "--json").out)
+    (evaluate,) = (step for step in shown["stages"] if step["stage"] == "evaluate")
+    assert "no test case has a reference mask (evaluate --splits train)" in evaluate["why"]
 
 
 def test_init_says_which_weights_it_takes_for_good(clisc, data, tmp_path):

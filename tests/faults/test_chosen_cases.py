@@ -2,7 +2,7 @@
 
 import pytest
 
-from clisc_engine import api
+import clisc_engine
 from clisc_engine.errors import BadInput
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import open_project
@@ -50,7 +50,7 @@ def test_the_engine_refuses_too(copied, stage):
 
 def test_a_script_is_refused_before_anything_is_done(fresh):
     with pytest.raises(BadInput, match="the whole train split"):
-        api.open_project(fresh).run(cases=["p0"], device="cpu")
+        clisc_engine.open_project(fresh).run(cases=["p0"], device="cpu")
     assert not open_project(fresh).case("p0").seal("labels/tumour")
 
 

@@ -172,10 +172,7 @@ def test_init_and_export_return_a_reference_to_its_very_voxels(clisc, tmp_path, 
         assert "a_flair.nii.gz says in two ways where it lies" in shown.message
     project = open_project(root)
     case = project.case("a")
-    stored = project.store.read("cases/a/reference")
-    case.write(
-        "masks/sam", stored[tuple(slice(0, n) for n in case.read("image").shape)], Seal.now("s", "0", {})
-    )
+    case.write("masks/sam", project.references.read_cropped(case.info), Seal.now("s", "0", {}))
     shown = clisc("export", "masks", root, "--masks", "sam", "-o", tmp_path / "out")
     assert shown.code == 0, shown.err
     placed_alike(tmp_path / "out/a_seg.nii.gz", source)

@@ -22,13 +22,15 @@ def project(real_data, tmp_path_factory):
     (root / "images").mkdir()
     for name in CASES:
         (root / "images" / f"{name}_flair.nii.gz").symlink_to(real_data / f"{name}_flair.nii.gz")
+        if (mask := real_data / f"{name}_seg.nii.gz").exists():
+            (root / mask.name).symlink_to(mask)
     (root / "split.csv").write_text(
         "case,split\n" + "".join(f"{n},{s}\n" for n, s in CASES.items()), encoding="utf-8"
     )
     request = Request(
         root=root / "project",
         images=str(root / "images" / "*"),
-        references=str(real_data / "*_seg.nii.gz"),
+        references=str(root / "*_seg.nii.gz"),
         split_file=root / "split.csv",
         split_ratio="7:1:2",
         skip_bad=False,
