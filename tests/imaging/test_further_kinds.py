@@ -72,6 +72,7 @@ def test_a_multi_frame_file_that_counts_too_few_frames_is_refused(tmp_path):
         (b"<!DOCTYPE html><html></html>", "web page"),
         (gzip.compress(gzip.compress(b"\0" * 400)), "gzipped twice"),
     ],
+    ids=["pointer", "page", "twice"],
 )
 def test_what_is_no_nifti_is_told_for_what_it_is(tmp_path, data, said):
     (tmp_path / "a.nii.gz").write_bytes(data)
