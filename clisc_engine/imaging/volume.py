@@ -50,7 +50,8 @@ def read_volume(path: Path, channel: int | None = None) -> Volume:
             infinite voxels, or the same value everywhere.
     """
     read = read_voxels(path, channel)
-    array = read.array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite then, and refused by name
+        array = read.array.astype(np.float32, copy=False)
     check_intensities(path, array)
     return Volume(array, read.geometry, read.source, read.notes)
 
