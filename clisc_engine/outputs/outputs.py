@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.atomic import disk_faults, sync
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.imaging.endings import BARE_HEADERS, ending_of
 from clisc_engine.outputs.inputs import Inputs, own_of_a_project
@@ -169,7 +169,7 @@ class Outputs:
 
     def _put_in_place(self, file: Path, path: Path, made: Made) -> None:
         with disk_faults(path):
-            _reach_the_disk(file)
+            sync(file)
             digest = sha256_of(file)
         if why := self.why_not(path):
             raise BadInput(self._refusal({path: why}))
@@ -179,7 +179,7 @@ class Outputs:
                 file.replace(path)
             elif not _appears(file, path):
                 raise BadInput(f"{path} was written by somebody else meanwhile; it is left as it is.")
-            _reach_the_disk(path.parent)
+            sync(path.parent)
 
     def _record(self, path: Path) -> Record:
         folder = self.home or path.parent
@@ -226,11 +226,3 @@ def _appears(file: Path, path: Path) -> bool:
         with suppress(FileExistsError):
             file.rename(path)
     return True
-
-
-def _reach_the_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
