@@ -17,8 +17,8 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "sam-reference", "supervised"]
-Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
+Method = Literal["otsu", "amcons", "gradcamcons", "sam-reference", "supervised"]
+Baseline = Literal["otsu", "amcons", "gradcamcons", "sam-reference", "supervised", "all"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -178,6 +178,8 @@ def _supervised() -> tuple[Product, ...]:
 
 RIVALS: tuple[Product, ...] = (
     *_otsu(),
+    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons",)),
+    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons",)),
     *_sam_reference(),
     *_supervised(),
 )

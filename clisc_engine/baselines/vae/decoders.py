@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,7 +21,7 @@ class ResidualDecoder(nn.Module):
         self.stages = nn.Sequential(
             *(
                 nn.Sequential(_Residual(inputs, outputs, larger=True), _Residual(outputs, outputs))
-                for inputs, outputs in zip(channels, channels[1:], strict=False)
+                for inputs, outputs in pairwise(channels)
             )
         )
         self.out = nn.Conv2d(channels[-1], 1, 3, padding=1)
@@ -40,7 +42,7 @@ class PlainDecoder(nn.Module):
         self.shape = (latent, side, side)
         self.dense = nn.Linear(latent, latent * side**2)
         self.stages = nn.Sequential(
-            *(_Upsampling(inputs, outputs) for inputs, outputs in zip(channels, channels[1:], strict=False))
+            *(_Upsampling(inputs, outputs) for inputs, outputs in pairwise(channels))
         )
         self.out = nn.Conv2d(channels[-1], 1, 3, padding=1)
 
@@ -72,8 +74,7 @@ class _Residual(nn.Module):
 
 
 class _Upsampling(nn.Module):
-    """Twice the sides, then two 3 x 3 convolutions, each rectified before it is normalised, and a third
-    beside them."""
+    """Twice the sides, then two 3 x 3 convolutions, rectified before normalised, and a third beside."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

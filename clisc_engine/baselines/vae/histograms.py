@@ -1,4 +1,4 @@
-"""Grey values matched to a pooled histogram, background kept (Gonzalez & Woods; AMCons does it by slice)."""
+"""Grey values matched to a pooled histogram, background kept."""
 
 from __future__ import annotations
 

@@ -60,7 +60,9 @@ class AttentionMapper:
         self.histogram = self.module.histogram.cpu().numpy()
         self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
 
-    def map(self, image: npt.NDArray[Any], _spacing: Sequence[float], _name: str) -> npt.NDArray[np.float32]:
+    def map(
+        self, image: npt.NDArray[Any], _spacing: Sequence[float], _name: str
+    ) -> npt.NDArray[np.float32]:
         """The map (Z, Y, X) of a stored image, 0 outside each slice's eroded brain; nothing is drawn."""
         brain = image != 0
         shown = np.flatnonzero(brain.any(axis=(1, 2)))

@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         self.log_variance = nn.Linear(8 * width * self.side**2, latent)
 
     def first(self, slices: Tensor) -> Tensor:
-        """Stage 1's features (B, 64, 112, 112), or (B, 64, 56, 56) if pooled, of slices (B, 1, 224, 224)."""
+        """Stage 1's features (B, 64, 112, 112), pooled (B, 64, 56, 56), of slices (B, 1, 224, 224)."""
         features: Tensor = self.layer1(self.pool(self.conv1(slices)))
         return features
 
