@@ -21,8 +21,9 @@ def log_barrier(z: Tensor, t: float) -> Tensor:
     Small where z is well under 0, steep where it is over 0, and smooth between.
     """
     corner = -1 / t**2
-    inside = -torch.log(-z.clamp_max(corner)) / t
-    return torch.where(z <= corner, inside, t * z + 2 * math.log(t) / t + 1 / t)
+    far = z <= corner
+    inside = -torch.log(-torch.where(far, z, corner)) / t
+    return torch.where(far, inside, t * z + 2 * math.log(t) / t + 1 / t)
 
 
 def uncovered(attention: Tensor, region: Tensor) -> Tensor:
