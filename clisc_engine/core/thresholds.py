@@ -22,8 +22,8 @@ def agreeing(
 
     A slice has one when, after an opening by 3 x 3 pixels, at least ``least_area`` mm2 lie over the
     threshold. Agreement is the balanced accuracy, the mean of sensitivity and specificity. The candidates
-    are quantiles of the slices' maxima after a grey-scale opening of the same shape, so that a hot pixel
-    counts for nothing; of equally good ones the lowest wins.
+    lie between quantiles of the slices' maxima after a grey-scale opening of the same shape, so that a hot
+    pixel counts for nothing; of equally good ones the lowest wins.
 
     Args:
         maps: (N, Y, X) of each case, N its labelled slices.
@@ -38,7 +38,8 @@ def agreeing(
     if labels.all() or not labels.any():
         raise ValueError("all slices have the same label")
     peaks = np.concatenate([_peaks(one) for one in maps])
-    candidates = np.unique(np.quantile(peaks, np.linspace(0, 1, CANDIDATES, endpoint=False)))
+    levels = np.unique(np.quantile(peaks, np.linspace(0, 1, CANDIDATES)))
+    candidates = np.concatenate([[np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2])
     scores = [
         _balanced_accuracy(
             np.concatenate(

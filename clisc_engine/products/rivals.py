@@ -134,7 +134,9 @@ def _mask(
 
 
 def _otsu() -> tuple[Product, ...]:
-    return (_mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,)),)
+    return (
+        _mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,), ("window",)),
+    )
 
 
 def _sam_reference() -> tuple[Product, ...]:
