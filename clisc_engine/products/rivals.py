@@ -18,7 +18,6 @@ from clisc_engine.products.kinds import (
 )
 
 Method = Literal["otsu", "sam-reference", "supervised"]
-Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -70,6 +69,11 @@ _SAM = (
     "window",
     "seed",
 )
+
+
+def own_masks(row: str) -> str:
+    """The array of a row that a user's own file makes, such as ``own-threshold``."""
+    return f"masks/{row}"
 
 
 def map_of(row: str) -> str:
