@@ -42,6 +42,16 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             from clisc_engine.baselines.otsu import otsu
 
             return otsu(project, control, splits)
+        case "amcons":
+            from clisc_engine.baselines.amcons.method import AMCONS
+            from clisc_engine.baselines.learned import run_row
+
+            return run_row(AMCONS, project, control, splits)
+        case "gradcamcons":
+            from clisc_engine.baselines.gradcamcons.method import GRADCAMCONS
+            from clisc_engine.baselines.learned import run_row
+
+            return run_row(GRADCAMCONS, project, control, splits)
         case "sam-reference":
             from clisc_engine.baselines.sam_reference import sam_reference
 

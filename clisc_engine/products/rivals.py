@@ -17,7 +17,7 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "sam-reference", "supervised"]
+Method = Literal["otsu", "amcons", "gradcamcons", "sam-reference", "supervised"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -184,6 +184,8 @@ def _supervised() -> tuple[Product, ...]:
 
 RIVALS: tuple[Product, ...] = (
     *_otsu(),
+    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons",)),
+    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons",)),
     *_sam_reference(),
     *_supervised(),
 )

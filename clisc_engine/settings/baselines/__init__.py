@@ -7,6 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from clisc_engine.settings.baselines.amcons import TINY as TINY_AMCONS
+from clisc_engine.settings.baselines.amcons import AmconsSettings
+from clisc_engine.settings.baselines.gradcamcons import TINY as TINY_GRADCAMCONS
+from clisc_engine.settings.baselines.gradcamcons import GradcamconsSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -45,9 +49,11 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
+    amcons: AmconsSettings = AmconsSettings()
+    gradcamcons: GradcamconsSettings = GradcamconsSettings()
 
 
-TINY: Mapping[str, Any] = {}
+TINY: Mapping[str, Any] = {"amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS}
 """What the tiny preset changes."""
 
 
