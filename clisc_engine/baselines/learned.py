@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from clisc_engine.baselines import thresholds
+from clisc_engine.baselines import recipes, thresholds
 from clisc_engine.baselines.method import MapRow
-from clisc_engine.baselines.normal import check_enough, normal_slices, parts
+from clisc_engine.baselines.normal import check_enough, normal_slices
 from clisc_engine.core.labelling import NORMAL
 from clisc_engine.errors import BadInput
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.products.rivals import TABLE1_ROWS, map_of, network_of
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases
-from clisc_engine.running.spec import CaseSpec
-from clisc_engine.stages import recipes
+from clisc_engine.stages import recipes as stage_recipes
 from clisc_engine.stages.train import training_report
 from clisc_engine.training.state import why_train
 
@@ -38,12 +36,12 @@ def run_row(method: MapRow, project: Project, control: Control, splits: tuple[st
     """
     started = time.monotonic()
     network = network_of(method.row)
-    train = parts(project)
+    train = recipes.parts(project)
     everyone = replace(control, cases=())
     reason = _train(method, project, train.learnt, everyone)
     report = training_report(f"baseline {method.row}", network, reason, control, started)
     maps = Maps(method, project, control, retrain=reason)
-    calibrating = thresholds.needs_cases(project, method.threshold)
+    calibrating = recipes.held_out_choose(project, method.row)
     if calibrating:
         _add(report, run_cases(maps, train.held_out, everyone), masks=False)
     cases = project.cases(splits)
@@ -55,22 +53,10 @@ def run_row(method: MapRow, project: Project, control: Control, splits: tuple[st
     return report
 
 
-def provenance(method: MapRow, project: Project, learnt: Sequence[CaseArrays]) -> dict[str, str]:
-    """What determines a row's network."""
-    made_from = recipes.network(project, network_of(method.row), learnt)
-    if project.settings.baselines.normal == "reference":
-        prints = {c.info.name: project.references.fingerprint(c.info) for c in learnt}
-        made_from |= {f"train/{name}/reference": mark for name, mark in prints.items()}
-    if method.before:
-        before = Checkpoint(project.checkpoints, network_of(method.before))
-        made_from[before.name] = fingerprint(before.made_from() or {})
-    return made_from
-
-
 def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], control: Control) -> str:
     """Train the network if it is not what it would become; why it was trained, else empty."""
     network = network_of(method.row)
-    made_from = provenance(method, project, learnt)
+    made_from = recipes.network(project, method.row, learnt)
     reason = why_train(Checkpoint(project.checkpoints, network), made_from, control, extensible=False)
     if reason and not control.dry_run:
         normal = normal_slices(project, learnt, control, purpose=network)
@@ -81,11 +67,11 @@ def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], contr
 
 def _threshold(
     method: MapRow, project: Project, held_out: Sequence[CaseArrays], control: Control
-) -> thresholds.Threshold:
+) -> recipes.Threshold:
     having = [case for case in held_out if case.seal(map_of(method.row)) is not None]
     if not having:
         raise BadInput(f"{method.row}: no held-out case could be mapped, so its maps have no threshold.")
-    found: thresholds.Threshold = control.ranks.share(
+    found: recipes.Threshold = control.ranks.share(
         lambda: thresholds.choose(project, method.row, having, control)
     )
     return found
@@ -109,7 +95,7 @@ class Maps:
         checkpoint = Checkpoint(project.checkpoints, network_of(method.row))
         untrained = control.dry_run and retrain
         trained = f"untrained: {retrain}" if untrained else checkpoint.fingerprint()
-        self.spec = recipes.array(project.settings, map_of(method.row), trained=trained)
+        self.spec = stage_recipes.array(project.settings, map_of(method.row), trained=trained)
 
     def load(self) -> None:
         """Load the network."""
@@ -128,11 +114,11 @@ class Maps:
 class Masks:
     """A row's masks (Z, Y, X) uint8: where the map is over the threshold."""
 
-    def __init__(self, method: MapRow, project: Project, threshold: thresholds.Threshold | None) -> None:
+    def __init__(self, method: MapRow, project: Project, threshold: recipes.Threshold | None) -> None:
         """``threshold`` is None when it is a constant, or each volume's own."""
         self.method, self.project = method, project
-        self.spec = masks_spec(method, project, threshold)
-        self.value = _value(method, project, threshold)
+        self.spec = recipes.masks(project, method.row, threshold)
+        self.value = recipes.threshold_value(project, method.row, threshold)
 
     def load(self) -> None:
         """Nothing is needed."""
@@ -145,21 +131,3 @@ class Masks:
         if self.project.settings.baselines.gate:
             mask[arrays[LABELS] == NORMAL] = False
         return {TABLE1_ROWS[self.method.row]: mask.astype(np.uint8)}
-
-
-def masks_spec(method: MapRow, project: Project, threshold: thresholds.Threshold | None) -> CaseSpec:
-    """What the masks are made from: the maps, and the threshold's value itself."""
-    spec = recipes.array(project.settings, TABLE1_ROWS[method.row])
-    value = _value(method, project, threshold)
-    used: Mapping[str, str] = {"threshold": "otsu" if value is None else repr(value)}
-    return replace(spec, made_from={**spec.made_from, **used})
-
-
-def _value(method: MapRow, project: Project, threshold: thresholds.Threshold | None) -> float | None:
-    """The threshold; None for each volume's own."""
-    if method.threshold is not None:
-        return method.threshold
-    if threshold is not None:
-        return threshold.value
-    setting = project.settings.baselines.threshold
-    return None if isinstance(setting, str) else float(setting)

@@ -57,12 +57,8 @@ class MapRow:
         row: its name, e.g. ``amcons``.
         train: trains its network.
         mapper: makes its maps.
-        threshold: a constant of the method; None has the settings choose.
-        before: the row whose network this one goes on from, if any.
     """
 
     row: str
     train: Train
     mapper: MapperOf
-    threshold: float | None = None
-    before: str = ""

@@ -4,70 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.baselines import recipes
 from clisc_engine.baselines.normal import normal_slices
+from clisc_engine.baselines.recipes import Threshold
 from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.roi import otsu_threshold
 from clisc_engine.core.thresholds import agreeing
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.reading import read_if_there
-from clisc_engine.products.graph import TABLES, revisions
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.products.rivals import map_of, threshold_of
-from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.stages.classifier.slices import arrays_of
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A row's threshold as it is kept.
-
-    Attributes:
-        value: a voxel over it is marked.
-        rule: how it was chosen.
-        slices: how many slices chose it.
-        cases: how many cases they are of.
-        fingerprint: of all that it was made from.
-    """
-
-    value: float
-    rule: str
-    slices: int
-    cases: int
-    fingerprint: str
-
-
-def kept(project: Project, row: str) -> Threshold | None:
-    """The threshold of a row's maps; None when there is none, or none that is whole."""
-    text = read_if_there(project.root / threshold_of(row))
-    try:
-        found = Threshold(**json.loads(text or b""))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return found if isinstance(found.value, float) and np.isfinite(found.value) else None
-
-
-def needs_cases(project: Project, constant: float | None) -> bool:
-    """Whether held-out cases choose the threshold: it is neither a number nor each volume's own."""
-    return constant is None and project.settings.baselines.threshold in ("normal", "agree")
-
-
-def provenance(project: Project, row: str, held_out: Sequence[CaseArrays]) -> dict[str, str]:
-    """What determines the threshold: the settings, and the held-out cases' maps and labels."""
-    name = threshold_of(row)
-    used = settings_used(project.settings, *TABLES[name].settings)
-    for case in held_out:
-        for array in (map_of(row), LABELS):
-            if seal := case.seal(array):
-                used[f"{case.info.name}/{array}"] = seal.fingerprint
-    return used | revisions(name)
 
 
 def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: Control) -> Threshold:
@@ -76,8 +31,8 @@ def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: 
     Raises:
         BadInput: when the held-out cases cannot choose one.
     """
-    mark = fingerprint(provenance(project, row, held_out))
-    before = kept(project, row)
+    mark = fingerprint(recipes.threshold_provenance(project, row, held_out))
+    before = recipes.kept_threshold(project, row)
     if before is not None and before.fingerprint == mark:
         return before
     rule = str(project.settings.baselines.threshold)

@@ -45,6 +45,12 @@ TABLE1_ROWS: Mapping[str, str] = {
 """The rows of Table 1 and the array that each one measures. Two are not in the paper: ``sim2real-stage1``,
 Sim2Real as it was released, and ``otsu``, a floor."""
 
+CONSTANT_THRESHOLDS: Mapping[str, float] = {"sim2real-stage1": 0.5, "sim2real": 0.5}
+"""Rows whose maps are probabilities, cut where the mask is likelier than not."""
+
+GOES_ON_FROM: Mapping[str, str] = {"sim2real": "sim2real-stage1"}
+"""Rows whose network goes on from another row's."""
+
 _COMMON = (
     "baselines.normal",
     "baselines.normal_cases",
