@@ -17,8 +17,8 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "sam-reference", "supervised"]
-Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
+Method = Literal["if3d", "otsu", "sam-reference", "supervised"]
+Baseline = Literal["if3d", "otsu", "sam-reference", "supervised", "all"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -177,6 +177,7 @@ def _supervised() -> tuple[Product, ...]:
 
 
 RIVALS: tuple[Product, ...] = (
+    *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
     *_otsu(),
     *_sam_reference(),
     *_supervised(),

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from clisc_engine.settings.baselines import if3d
+from clisc_engine.settings.baselines.if3d import If3dSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -45,9 +47,10 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
+    if3d: If3dSettings = If3dSettings()
 
 
-TINY: Mapping[str, Any] = {}
+TINY: Mapping[str, Any] = {"if3d": if3d.TINY}
 """What the tiny preset changes."""
 
 
