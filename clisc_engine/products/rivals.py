@@ -17,7 +17,7 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "amcons", "gradcamcons", "sam-reference", "supervised"]
+Method = Literal["otsu", "amcons", "gradcamcons", "if3d", "sam-reference", "supervised"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -183,6 +183,7 @@ def _supervised() -> tuple[Product, ...]:
 
 
 RIVALS: tuple[Product, ...] = (
+    *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
     *_otsu(),
     *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons",)),
     *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons",)),

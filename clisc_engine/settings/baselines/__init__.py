@@ -11,6 +11,8 @@ from clisc_engine.settings.baselines.amcons import TINY as TINY_AMCONS
 from clisc_engine.settings.baselines.amcons import AmconsSettings
 from clisc_engine.settings.baselines.gradcamcons import TINY as TINY_GRADCAMCONS
 from clisc_engine.settings.baselines.gradcamcons import GradcamconsSettings
+from clisc_engine.settings.baselines.if3d import TINY as TINY_IF3D
+from clisc_engine.settings.baselines.if3d import If3dSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -51,9 +53,10 @@ class BaselineSettings(Section):
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
     amcons: AmconsSettings = AmconsSettings()
     gradcamcons: GradcamconsSettings = GradcamconsSettings()
+    if3d: If3dSettings = If3dSettings()
 
 
-TINY: Mapping[str, Any] = {"amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS}
+TINY: Mapping[str, Any] = {"amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS, "if3d": TINY_IF3D}
 """What the tiny preset changes."""
 
 
