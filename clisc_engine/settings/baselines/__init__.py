@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from clisc_engine.settings.baselines import sim2real
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -45,9 +46,10 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
+    sim2real: sim2real.Sim2RealSettings = sim2real.Sim2RealSettings()
 
 
-TINY: Mapping[str, Any] = {}
+TINY: Mapping[str, Any] = {"sim2real": sim2real.TINY}
 """What the tiny preset changes."""
 
 
