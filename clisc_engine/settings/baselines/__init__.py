@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from clisc_engine.settings.baselines import sim2real
+from clisc_engine.settings.baselines.sim2real import TINY as SIM2REAL_TINY
+from clisc_engine.settings.baselines.sim2real import Sim2RealSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -46,10 +47,10 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
-    sim2real: sim2real.Sim2RealSettings = sim2real.Sim2RealSettings()
+    sim2real: Sim2RealSettings = Sim2RealSettings()
 
 
-TINY: Mapping[str, Any] = {"sim2real": sim2real.TINY}
+TINY: Mapping[str, Any] = {"sim2real": SIM2REAL_TINY}
 """What the tiny preset changes."""
 
 
