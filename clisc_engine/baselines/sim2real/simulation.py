@@ -112,11 +112,13 @@ def _tumour(
     place: npt.NDArray[np.float64],
 ) -> tuple[Mask, Array]:
     """Mask and texture (Z, Y, X) of a shape, cut at the ground's brain; both are 0 elsewhere."""
-    window, inside = rasterised(shape, ground.image.shape, ground.spacing)
     mask = np.zeros(ground.image.shape, bool)
     texture = np.zeros(ground.image.shape, np.float32)
-    if inside.any():
-        around = positions(window, ground.spacing) - shape.centre[:, None, None, None]
-        mask[window] = inside & (ground.image[window] != 0)
-        texture[window] = draw_texture(rng, source, place, around, ground.spacing)
+    reached, inside = rasterised(shape, ground.image.shape, ground.spacing)
+    mask[reached] = inside
+    mask &= ground.image != 0
+    if mask.any():
+        z, y, x = bounding_box(mask)
+        around = positions((z, y, x), ground.spacing) - shape.centre[:, None, None, None]
+        texture[z, y, x] = draw_texture(rng, source, place, around, ground.spacing)
     return mask, np.where(mask, texture, 0).astype(np.float32)
