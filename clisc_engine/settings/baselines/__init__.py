@@ -13,6 +13,8 @@ from clisc_engine.settings.baselines.gradcamcons import TINY as TINY_GRADCAMCONS
 from clisc_engine.settings.baselines.gradcamcons import GradcamconsSettings
 from clisc_engine.settings.baselines.if3d import TINY as TINY_IF3D
 from clisc_engine.settings.baselines.if3d import If3dSettings
+from clisc_engine.settings.baselines.sim2real import TINY as TINY_SIM2REAL
+from clisc_engine.settings.baselines.sim2real import Sim2RealSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -54,9 +56,10 @@ class BaselineSettings(Section):
     amcons: AmconsSettings = AmconsSettings()
     gradcamcons: GradcamconsSettings = GradcamconsSettings()
     if3d: If3dSettings = If3dSettings()
+    sim2real: Sim2RealSettings = Sim2RealSettings()
 
 
-TINY: Mapping[str, Any] = {"amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS, "if3d": TINY_IF3D}
+TINY: Mapping[str, Any] = {"amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS, "if3d": TINY_IF3D, "sim2real": TINY_SIM2REAL}
 """What the tiny preset changes."""
 
 
