@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from clisc_engine.settings.baselines import salip
+from clisc_engine.settings.baselines.salip import SalipSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
 
@@ -45,9 +47,10 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
+    salip: SalipSettings = SalipSettings()
 
 
-TINY: Mapping[str, Any] = {}
+TINY: Mapping[str, Any] = {"salip": salip.TINY}
 """What the tiny preset changes."""
 
 
