@@ -60,7 +60,11 @@ def _network(
             if network.name == SUPERVISED
             else recipes.network(project, row, learnt)
         )
-        needs = [(array, case.info.name) for array in graph.needs(network.name) for case in learnt]
+        needs = [
+            (name, "" if name in graph.NETWORKS else case.info.name)
+            for name in graph.needs(network.name)
+            for case in learnt
+        ]
         why = _first_late(needs, late) or why_not_trained(checkpoint, made_from)
     except (BadInput, MissingStage) as error:
         why = str(error)

@@ -25,7 +25,7 @@ def targets(rng, size=(2, 4, 6, 5), weight=None):
 
 
 def test_the_original_network_has_its_size_and_learns_a_step():
-    """19.07 million parameters, by hand: 7 023 456 down, 2 752 512 + 896 up, 9 289 728 merging, head, biases."""
+    """19.07 million, by hand: 7 023 456 down, 2 752 512 + 896 up, 9 289 728 merging, head, biases."""
     torch.manual_seed(0)
     network = build_network(PAPER.network, PAPER.channels)
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -109,7 +109,7 @@ def test_a_batch_without_any_weight_costs_no_nan():
 
 
 def test_a_step_goes_no_farther_for_a_longer_gradient():
-    """Clipped, gradients that differ in length alone make the same first step; Adam's own scale is undone."""
+    """Clipped, gradients that differ in length alone make the same first step; Adam's scale is undone."""
     steps = []
     for length in (10.0, 1e6):
         module = torch.nn.Linear(4, 1, bias=False)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clisc_engine.baselines.method import NormalCase
+from clisc_engine.baselines.method import MapRow, NormalCase
 from clisc_engine.baselines.sim2real.brain_store import BrainStore
 from clisc_engine.baselines.sim2real.brains import Brain
 from clisc_engine.baselines.sim2real.decomposer import Decomposer
@@ -31,9 +31,6 @@ STAGE1, STAGE2 = "baseline-sim2real-stage1", "baseline-sim2real"
 SECTION = "baselines.sim2real"
 NOWHERE: npt.NDArray[np.bool_] = np.zeros(1, np.bool_)
 """Flags of a case whose slices' being normal does not matter."""
-
-THRESHOLD = 0.5
-"""A map's values over it are tumour: a map is the mask's probability."""
 
 
 def train_stage1(
@@ -102,7 +99,7 @@ def train_stage2(
 
 
 def mapper(project: Project, network: str, control: Control) -> LayerMapper:
-    """The maps of either network: its mask's probability. `THRESHOLD` makes the mask of it."""
+    """The maps of either network: its mask's probability."""
     return LayerMapper(project, network, control)
 
 
@@ -242,3 +239,9 @@ def clipped_adam(
 
     optimiser.register_step_pre_hook(clip)
     return optimiser
+
+
+STAGE1_ROW = MapRow("sim2real-stage1", train_stage1, mapper)
+"""The method as it was released."""
+STAGE2_ROW = MapRow("sim2real", train_stage2, mapper)
+"""With self-training on real volumes, which was not released."""
