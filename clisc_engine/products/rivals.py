@@ -241,7 +241,11 @@ RIVALS: tuple[Product, ...] = (
         ("stage2_epochs", "stage2_learning_rate", "stage2_min_ml", "stage2_drop"),
         "baselines.sim2real.select",
     ),
-    *_sim2real("sim2real", "the same, gone on with its own answers on real volumes", ("select", "warm_up")),
+    *_sim2real(
+        "sim2real",
+        "the same, gone on with its own answers on real volumes",
+        ("select", "warm_up", "epochs", "learning_rate"),
+    ),
     *_salip(),
     *_sam_reference(),
     *_supervised(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -119,9 +120,7 @@ class LayerMapper:
         module = module.to(device).to(memory_format=torch.channels_last_3d).eval()
         self._decomposer = Decomposer(module, settings.grid, self._control)
 
-    def map(
-        self, image: npt.NDArray[np.float32], spacing: Sequence[float], name: str
-    ) -> npt.NDArray[np.float32]:
+    def map(self, image: npt.NDArray[Any], spacing: Sequence[float], name: str) -> npt.NDArray[np.float32]:
         """The map of a stored image of that spacing (z, y, x) in mm; no draw depends on the name."""
         return self._decomposer.probability(image, spacing)
 
