@@ -1,0 +1,53 @@
+"""Which products a setting changes: a sweep shares all others, and refuses a setting that changes nothing."""
+
+from __future__ import annotations
+
+from clisc_engine.products.declared import GOING_ON, ROWS
+from clisc_engine.products.graph import PRODUCTS, TABLES, needs
+from clisc_engine.products.kinds import EVALUATION, Array, Network, Product
+
+START = "s3f.start"
+"""The setting by which a network may go on from another's weights."""
+
+
+def changed_by(key: str, *, going_on: bool = True) -> frozenset[str]:
+    """All products that come out otherwise when the setting of this dotted key changes.
+
+    Args:
+        key: e.g. ``amda.t``.
+        going_on: whether the networks that may go on from others' weights do; else the settings of going
+            on change nothing.
+    """
+    found: set[str] = set()
+    for name, product in PRODUCTS.items():  # in the order of making, so each comes after what it needs
+        if _reads(product, key, going_on) or found.intersection(needs(name)):
+            found.add(name)
+    return frozenset(found)
+
+
+def row_is_changed_by(row: str, key: str, *, going_on: bool = True) -> bool:
+    """Whether a row of Table 2 is another when the setting changes: its array, or how that is measured."""
+    return ROWS[row] in changed_by(key, going_on=going_on) or is_measured_by(row, key)
+
+
+def is_measured_by(row: str, key: str) -> bool:
+    """Whether the setting changes what `evaluate` makes of the row's array: maps are cut to a region."""
+    return ROWS[row].startswith("cams/") and _names(TABLES[EVALUATION].settings, key)
+
+
+def _reads(product: Product, key: str, going_on: bool) -> bool:
+    settings, left_out = list(product.settings), set[str]()
+    if isinstance(product, Array):
+        left_out |= product.instead.keys()
+        settings += ["sam.checkpoint"] if product.weights == "sam" else []
+    if isinstance(product, Network):
+        left_out |= set(product.without)
+        settings += product.choice
+        if product.goes_on_from:
+            settings += [START, *(GOING_ON.values() if going_on else ())]
+    return key not in left_out and _names(settings, key)
+
+
+def _names(settings: tuple[str, ...] | list[str], key: str) -> bool:
+    """Whether the key is one of these settings or in one of these sections."""
+    return any(key == name or key.startswith(f"{name}.") for name in settings)
