@@ -13,6 +13,7 @@ import typer
 
 from clisc_cli.commands import (
     amda,
+    baseline,
     cam,
     config,
     demo,
@@ -59,6 +60,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "self-train": self_train.command,
         "evaluate": evaluate.command,
     },
+    "Compare": {"baseline": baseline.command},
     "All at once": {"run": run.command, "demo": demo.command},
     "See and steer": {
         "status": status.command,

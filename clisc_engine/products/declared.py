@@ -33,6 +33,7 @@ from clisc_engine.products.kinds import (
     Product,
     Table,
 )
+from clisc_engine.products.rivals import RIVALS
 
 BINARY = (0, 1)
 INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
@@ -89,7 +90,7 @@ def _sam_masks(name: str, command: Command, meaning: str, kind: str = "") -> Arr
         instead={"prompts.kind": kind} if kind else {},
         unquoted=("prompts.kind",),
         values=BINARY,
-        weights="sam",
+        weights=("sam",),
         cases="measured" if kind else "all",
     )
 
@@ -154,7 +155,7 @@ ALL: tuple[Product, ...] = (
         settings=("label", "window"),
         shape=("Z",),
         values=(0, 1, 255),
-        weights="clip",
+        weights=("clip",),
     ),
     Network(
         name=CLASSIFIER_RAW,
@@ -197,7 +198,7 @@ ALL: tuple[Product, ...] = (
         inputs=(IMAGE, ROUND1),
         settings=("prompts.kind", "prompts.dilation_self_training", *_SAM),
         values=BINARY,
-        weights="sam",
+        weights=("sam",),
         cases="train",
     ),
     Table(
@@ -262,4 +263,5 @@ ALL: tuple[Product, ...] = (
             ("cases", "every case in every row"),
         )
     ),
+    *RIVALS,
 )

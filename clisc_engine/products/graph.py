@@ -57,7 +57,7 @@ def command_for(name: str, split: str = "") -> str:
     command: str = product.command
     if isinstance(product, Array) and split and product.cases not in ("all", "measured", split):
         command = EVALUATE  # which predicts the cases that it measures, of whatever split
-    if command.startswith(EVALUATE) and split not in ("", "test"):
+    if command.startswith((EVALUATE, "baseline")) and split not in ("", "test"):
         command += f" --splits {split}"
     return command
 

@@ -8,10 +8,27 @@ from typing import Literal
 
 Stage = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"]
 Command = Literal[
-    "init", "label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate", "evaluate --ablation"
+    "init",
+    "label",
+    "cam",
+    "amda",
+    "prompt-sam",
+    "train",
+    "self-train",
+    "evaluate",
+    "evaluate --ablation",
+    "evaluate --table1",
+    "baseline salip",
+    "baseline amcons",
+    "baseline gradcamcons",
+    "baseline if3d",
+    "baseline sim2real",
+    "baseline sam-reference",
+    "baseline supervised",
+    "baseline otsu",
 ]
 Cases = Literal["all", "train", "measured"]
-Weights = Literal["", "clip", "sam"]
+Weights = Literal["clip", "sam"]
 
 IMAGE = "image"
 REFERENCE = "reference"
@@ -83,7 +100,7 @@ class Array(Product):
         bounds: the least and the largest value allowed.
         cases: whose arrays the command makes: all, train, or those that `evaluate` measures.
         network: the network that makes it, if one does.
-        weights: the foundation model that makes it, if one does.
+        weights: the foundation models that make it, if any do.
         instead: settings that have another value here than in the project.
         unquoted: settings whose text stands without JSON's quotes in seals, as 0.1.0 wrote it.
         along_with: the array that is made in the same go, which tells what this one is made from.
@@ -95,7 +112,7 @@ class Array(Product):
     bounds: tuple[float, float] | None = None
     cases: Cases = "all"
     network: str = ""
-    weights: Weights = ""
+    weights: tuple[Weights, ...] = ()
     instead: Mapping[str, str] = field(default_factory=dict)
     unquoted: tuple[str, ...] = ()
     along_with: str = ""

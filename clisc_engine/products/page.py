@@ -43,7 +43,7 @@ def _array(array: Array) -> tuple[str, ...]:
         values = f"{array.bounds[0]:g} to {array.bounds[1]:g}"
     kind = f"{shape} {array.dtype}{f': {values}' if values else ''}"
     maker = f"{_step(array)}, along with `{array.along_with}`" if array.along_with else _step(array)
-    model = {"clip": ", CLIP", "sam": ", SAM"}.get(array.weights, "")
+    model = "".join(f", {name.upper()}" for name in array.weights)
     return f"`{array.name}`", array.meaning, kind, maker, _needs(array) + model, _settings(array)
 
 

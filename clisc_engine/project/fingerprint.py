@@ -9,7 +9,8 @@ from typing import Any
 
 from clisc_engine.products import graph
 from clisc_engine.settings.keys import value_of
-from clisc_engine.settings.schema import Section, Settings
+from clisc_engine.settings.schema import Settings
+from clisc_engine.settings.section import Section
 
 _SINCE_0_1_0: Mapping[str, Any] = {"cam.slices": "tumour-or-uncertain"}
 """Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left

@@ -75,6 +75,17 @@ class CaseArrays:
             )
 
 
+@dataclass(frozen=True)
+class CaseWithReference(CaseArrays):
+    """A case whose reference may be read like its other arrays, on the stored image's grid."""
+
+    references: References
+
+    def read(self, array: str) -> npt.NDArray[Any]:
+        """The array; the reference is (Z, Y, X) uint8, 0 or 1."""
+        return self.references.read_cropped(self.info) if array == REFERENCE else super().read(array)
+
+
 class Project:
     """A folder made by `clisc init`, or a variant of one (`project.variants`).
 
@@ -153,6 +164,10 @@ class Project:
                 "`clisc verify --repair` restores it."
             )
         return CaseArrays(info, self.store)
+
+    def with_reference(self, case: CaseArrays) -> CaseWithReference:
+        """The case with its reference within reach, for the rows of Table 1 that read it by design."""
+        return CaseWithReference(case.info, case.store, self.references)
 
     def add_case(self, info: CaseInfo, image: npt.NDArray[Any], seal: Seal) -> None:
         """Import a case: its image first, its record last; the image keeps a copy of the record."""

@@ -14,7 +14,8 @@ from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.reading import reading
 from clisc_engine.settings.help import explain
 from clisc_engine.settings.keys import validate
-from clisc_engine.settings.schema import Section, Settings
+from clisc_engine.settings.schema import Settings
+from clisc_engine.settings.section import Section
 
 
 def write_settings(path: Path, settings: Settings) -> None:
@@ -65,9 +66,13 @@ def _parse(path: Path) -> tomlkit.TOMLDocument:
 
 def _table(section: str, values: Section) -> tomlkit.items.Table:
     table = tomlkit.table()
-    for name, value in values.model_dump().items():
-        table.add(tomlkit.comment(_comment(f"{section}.{name}")))
-        table.add(name, value)
+    for name in type(values).model_fields:
+        value = getattr(values, name)
+        if isinstance(value, Section):
+            table.add(name, _table(f"{section}.{name}", value))
+        else:
+            table.add(tomlkit.comment(_comment(f"{section}.{name}")))
+            table.add(name, value)
     return table
 
 

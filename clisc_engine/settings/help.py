@@ -41,8 +41,7 @@ def explain(key: str) -> Explanation:
     if key not in known_keys():
         raise BadInput(f"There is no setting {key!r}{suggestion(key)}; `clisc config show` lists them.")
     table, _, name = key.rpartition(".")
-    schema, definitions = _schema(), _schema()["$defs"]
-    section = _followed(schema["properties"][table], definitions) if table else schema
+    section, definitions = _table(table), _schema()["$defs"]
     field = section["properties"][name]
     return Explanation(
         key,
@@ -61,8 +60,7 @@ def choices(key: str) -> list[str]:
     """
     explain(key)
     table, _, name = key.rpartition(".")
-    section = _followed(_schema()["properties"][table], _schema()["$defs"]) if table else _schema()
-    return _named_values(_followed(section["properties"][name], _schema()["$defs"]))
+    return _named_values(_followed(_table(table)["properties"][name], _schema()["$defs"]))
 
 
 def _named_values(schema: dict[str, Any]) -> list[str]:
@@ -119,6 +117,14 @@ def _length(schema: dict[str, Any]) -> str:
 def _followed(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     reference = schema.get("$ref")
     return {**definitions[reference.rsplit("/", 1)[-1]], **schema} if reference else schema
+
+
+def _table(table: str) -> dict[str, Any]:
+    """The schema of a table such as ``baselines.if3d``; empty names the whole."""
+    found = _schema()
+    for name in table.split(".") if table else ():
+        found = _followed(found["properties"][name], _schema()["$defs"])
+    return found
 
 
 @functools.cache

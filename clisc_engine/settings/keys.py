@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -74,10 +74,15 @@ def differences(settings: Settings, other: Settings) -> dict[str, tuple[Any, Any
 
 def known_keys() -> list[str]:
     """Every dotted key, in the order of clisc.toml."""
-    keys: list[str] = []
-    for name, value in Settings().model_dump().items():
-        keys += [f"{name}.{key}" for key in value] if isinstance(value, dict) else [name]
-    return keys
+    return list(_keys(Settings().model_dump()))
+
+
+def _keys(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _keys(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
 
 
 def suggestion(key: str) -> str:
@@ -95,4 +100,4 @@ def _explain(error: Any) -> str:
     return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}"
 
 
-_UNION_TAGS = frozenset({"literal['otsu','sam']", "constrained-float"})
+_UNION_TAGS = frozenset({"literal['otsu','sam']", "literal['normal','agree','otsu']", "constrained-float"})

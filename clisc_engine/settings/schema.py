@@ -7,9 +7,13 @@ its projects lack the key. What the presets change stands in presets.py.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from clisc_engine.settings.baselines import BaselineSettings, with_tiny
+from clisc_engine.settings.section import Fraction, Percent, Section, Text
 
 NORMAL_PROMPT = (
     "an image of brain tissue showing typical signal intensity "
@@ -21,17 +25,8 @@ TUMOUR_PROMPT = (
 )
 
 Preset = Literal["tiny", "paper"]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Percent = Annotated[float, Field(ge=0.0, le=100.0)]
-Text = Annotated[str, Field(min_length=1)]
 CamLayer = Literal["layer1", "layer2", "layer3", "layer4"]
 Augmentation = Literal["paper", "wide", "none"]
-
-
-class Section(BaseModel):
-    """A table of clisc.toml; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSettings(Section):
@@ -302,3 +297,13 @@ class Settings(Section):
     unet: UnetSettings = UnetSettings()
     s3f: S3fSettings = S3fSettings()
     training: TrainingSettings = TrainingSettings()
+    baselines: BaselineSettings = BaselineSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tiny_rivals(cls, values: Any) -> Any:
+        """A project that was made before the rivals were there gets them in its own size."""
+        if isinstance(values, Mapping) and values.get("weights") == "tiny":
+            given = values.get("baselines", {})
+            return {**values, "baselines": with_tiny(given)} if isinstance(given, Mapping) else values
+        return values

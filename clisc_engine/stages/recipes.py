@@ -41,13 +41,13 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
     used |= declared.instead
     if declared.network:
         used[declared.network] = trained
-    if declared.weights == "clip":
+    if "clip" in declared.weights:
         used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
-    if declared.weights == "sam":
+    if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     outputs = graph.outputs(name)
     return CaseSpec(
-        name=step or declared.command.partition(" ")[0],
+        name=step or declared.command.removesuffix(" --ablation"),
         inputs=declared.inputs,
         outputs=outputs,
         made_from=used | graph.revisions(*outputs),

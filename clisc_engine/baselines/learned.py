@@ -1,0 +1,133 @@
+"""A rival that learns what is normal: its network, its maps, their threshold, and the masks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from clisc_engine.baselines import recipes, thresholds
+from clisc_engine.baselines.method import MapRow
+from clisc_engine.baselines.normal import check_enough, normal_slices
+from clisc_engine.core.labelling import NORMAL
+from clisc_engine.errors import BadInput
+from clisc_engine.products.kinds import IMAGE, LABELS
+from clisc_engine.products.rivals import TABLE1_ROWS, map_of, network_of
+from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Arrays, Report, run_cases
+from clisc_engine.stages import recipes as stage_recipes
+from clisc_engine.stages.train import training_report
+from clisc_engine.training.state import why_train
+
+
+def run_row(method: MapRow, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+    """Train the row's network if it is not fresh, map the cases of the splits, and cut the maps.
+
+    Returns:
+        What became of the masks and of the network, which stands in the place of a case.
+
+    Raises:
+        BadInput: when there is too little that is normal to learn from.
+        MissingStage: when CLIP's labels are lacking.
+    """
+    started = time.monotonic()
+    network = network_of(method.row)
+    train = recipes.parts(project)
+    everyone = replace(control, cases=())
+    reason = _train(method, project, train.learnt, everyone)
+    report = training_report(f"baseline {method.row}", network, reason, control, started)
+    maps = Maps(method, project, control, retrain=reason)
+    calibrating = recipes.held_out_choose(project, method.row)
+    if calibrating:
+        _add(report, run_cases(maps, train.held_out, everyone), masks=False)
+    cases = project.cases(splits)
+    _add(report, run_cases(maps, cases, control), masks=False)
+    if not (control.dry_run and report.planned):
+        threshold = _threshold(method, project, train.held_out, everyone) if calibrating else None
+        _add(report, run_cases(Masks(method, project, threshold), cases, control), masks=True)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], control: Control) -> str:
+    """Train the network if it is not what it would become; why it was trained, else empty."""
+    network = network_of(method.row)
+    made_from = recipes.network(project, method.row, learnt)
+    reason = why_train(Checkpoint(project.checkpoints, network), made_from, control, extensible=False)
+    if reason and not control.dry_run:
+        normal = normal_slices(project, learnt, control, purpose=network)
+        check_enough(normal, project, network)
+        method.train(project, network, normal, made_from, control)
+    return reason
+
+
+def _threshold(
+    method: MapRow, project: Project, held_out: Sequence[CaseArrays], control: Control
+) -> recipes.Threshold:
+    having = [case for case in held_out if case.seal(map_of(method.row)) is not None]
+    if not having:
+        raise BadInput(f"{method.row}: no held-out case could be mapped, so its maps have no threshold.")
+    found: recipes.Threshold = control.ranks.share(
+        lambda: thresholds.choose(project, method.row, having, control)
+    )
+    return found
+
+
+def _add(report: Report, part: Report, *, masks: bool) -> None:
+    """Add what became of some cases; of maps only what failed or is planned counts."""
+    report.failed |= part.failed
+    report.planned |= part.planned
+    if masks:
+        report.done += part.done
+        report.fresh += part.fresh
+
+
+class Maps:
+    """A row's maps (Z, Y, X) float16 of one case after the other."""
+
+    def __init__(self, method: MapRow, project: Project, control: Control, *, retrain: str = "") -> None:
+        """Look at the checkpoint, but load nothing yet; ``retrain`` is why a dry run would train first."""
+        self.method, self.project, self.control = method, project, control
+        checkpoint = Checkpoint(project.checkpoints, network_of(method.row))
+        untrained = control.dry_run and retrain
+        trained = f"untrained: {retrain}" if untrained else checkpoint.fingerprint()
+        self.spec = stage_recipes.array(project.settings, map_of(method.row), trained=trained)
+
+    def load(self) -> None:
+        """Load the network."""
+        self.mapper = self.method.mapper(self.project, network_of(self.method.row), self.control)
+        self.mapper.load()
+
+    def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The map of an image (Z, Y, X)."""
+        image = arrays[IMAGE]
+        found = self.mapper.map(image, case.info.spacing, case.info.name)
+        largest = float(np.finfo(np.float16).max)
+        limited = np.clip(found, -largest, largest).astype(np.float16)
+        return {map_of(self.method.row): np.where(image != 0, limited, np.float16(0))}
+
+
+class Masks:
+    """A row's masks (Z, Y, X) uint8: where the map is over the threshold."""
+
+    def __init__(self, method: MapRow, project: Project, threshold: recipes.Threshold | None) -> None:
+        """``threshold`` is None when it is a constant, or each volume's own."""
+        self.method, self.project = method, project
+        self.spec = recipes.masks(project, method.row, threshold)
+        self.value = recipes.threshold_value(project, method.row, threshold)
+
+    def load(self) -> None:
+        """Nothing is needed."""
+
+    def run_case(self, _case: CaseArrays, arrays: Arrays) -> Arrays:
+        """The mask of a map (Z, Y, X)."""
+        found, brain = arrays[map_of(self.method.row)], arrays[IMAGE] != 0
+        value = thresholds.of_volume(found, brain) if self.value is None else self.value
+        mask = brain & (found.astype(np.float32) > value)
+        if self.project.settings.baselines.gate:
+            mask[arrays[LABELS] == NORMAL] = False
+        return {TABLE1_ROWS[self.method.row]: mask.astype(np.uint8)}

@@ -1,0 +1,53 @@
+"""The rivals by name, and how each is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clisc_engine.errors import BadInput
+from clisc_engine.products.rivals import METHODS, Method
+from clisc_engine.project.project import Project
+from clisc_engine.running import journal
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
+
+
+def run_baseline(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+    """Run one of the `METHODS` and note it in the journal; what is fresh is skipped.
+
+    Raises:
+        BadInput: when it lacks what it learns from.
+        MissingStage: when a step that it needs has not been run.
+    """
+    with journal.entry(project, f"baseline {name}", control) as note:
+        report = _run(name, project, control, splits)
+        note.worked = bool(report.done or report.failed)
+        note.made = [*report.done, *report.fresh]
+    return report
+
+
+def impossible(name: Method, project: Project, splits: Sequence[str]) -> str:
+    """Why this project cannot have a method at all; empty where it can."""
+    needed = {"sam-reference": set(splits), "supervised": {"train"}}.get(name)
+    having = {case.info.split for case in project.cases() if case.info.has_reference}
+    if needed is None or needed & having:
+        return ""
+    return f"it reads reference masks, and no {' or '.join(sorted(needed))} case has one"
+
+
+def _run(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+    """Each method is imported when it runs."""
+    match name:
+        case "otsu":
+            from clisc_engine.baselines.otsu import otsu
+
+            return otsu(project, control, splits)
+        case "sam-reference":
+            from clisc_engine.baselines.sam_reference import sam_reference
+
+            return sam_reference(project, control, splits)
+        case "supervised":
+            from clisc_engine.baselines.supervised import supervised
+
+            return supervised(project, control, splits)
+    raise BadInput(f"There is no method {name!r}; there are {', '.join(METHODS)}.")

@@ -1,0 +1,63 @@
+"""Thresholds of anomaly maps that no pixel's label is needed for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+CANDIDATES = 64
+"""How many thresholds `agreeing` tries."""
+
+
+def agreeing(
+    maps: Sequence[npt.NDArray[np.floating]],
+    tumour: Sequence[npt.NDArray[np.bool_]],
+    pixel_areas: Sequence[float],
+    least_area: float = 20.0,
+) -> float:
+    """The threshold at which "this slice has a lesion" agrees best with slice labels.
+
+    A slice has one when, after an opening by 3 x 3 pixels, at least ``least_area`` mm2 lie over the
+    threshold. Agreement is the balanced accuracy, the mean of sensitivity and specificity. The candidates
+    are quantiles of the slices' maxima; of equally good ones the lowest wins.
+
+    Args:
+        maps: (N, Y, X) of each case, N its labelled slices.
+        tumour: (N,) of each case, whether a slice is labelled tumour.
+        pixel_areas: of each case, in mm2.
+        least_area: in mm2.
+
+    Raises:
+        ValueError: when the labels are all the same, so that nothing can agree.
+    """
+    labels = np.concatenate([np.zeros(0, bool), *tumour])
+    if labels.all() or not labels.any():
+        raise ValueError("all slices have the same label")
+    peaks = np.concatenate([one.reshape(len(one), -1).max(axis=1) for one in maps]).astype(np.float64)
+    candidates = np.unique(np.quantile(peaks, np.linspace(0, 1, CANDIDATES, endpoint=False)))
+    scores = [
+        _balanced_accuracy(
+            np.concatenate(
+                [
+                    _opened_area(one > candidate) * area >= least_area
+                    for one, area in zip(maps, pixel_areas, strict=True)
+                ]
+            ),
+            labels,
+        )
+        for candidate in candidates
+    ]
+    return float(candidates[int(np.argmax(scores))])
+
+
+def _opened_area(over: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Pixels that are left of each slice (N, Y, X) after an opening by 3 x 3."""
+    opened = ndimage.binary_opening(over, np.ones((1, 3, 3), bool))
+    return np.count_nonzero(opened, axis=(1, 2))
+
+
+def _balanced_accuracy(found: npt.NDArray[np.bool_], labels: npt.NDArray[np.bool_]) -> float:
+    return float(found[labels].mean() + (~found[~labels]).mean()) / 2

@@ -1,0 +1,183 @@
+"""The products of the paper's Table 1: what `clisc baseline` makes, method by method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from clisc_engine.products.kinds import (
+    IMAGE,
+    LABELS,
+    REFERENCE,
+    ROUND2,
+    Array,
+    Command,
+    Network,
+    Product,
+    Table,
+)
+
+Method = Literal["otsu", "sam-reference", "supervised"]
+Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""The methods of `clisc baseline`, in the order in which it runs them all."""
+
+BINARY = (0, 1)
+TABLE1 = "results/table1.json"
+OTSU_MASKS = "masks/baseline-otsu"
+SALIP_MASKS = "masks/baseline-salip"
+SAM_REFERENCE_MASKS = "masks/baseline-sam-reference"
+SUPERVISED_MASKS = "masks/baseline-supervised"
+SUPERVISED = "baseline-supervised"
+
+TABLE1_ROWS: Mapping[str, str] = {
+    "salip": SALIP_MASKS,
+    "amcons": "masks/baseline-amcons",
+    "gradcamcons": "masks/baseline-gradcamcons",
+    "if3d": "masks/baseline-if3d",
+    "sim2real-stage1": "masks/baseline-sim2real-stage1",
+    "sim2real": "masks/baseline-sim2real",
+    "otsu": OTSU_MASKS,
+    "full": ROUND2,
+    "sam-reference": SAM_REFERENCE_MASKS,
+    "supervised": SUPERVISED_MASKS,
+}
+"""The rows of Table 1 and the array that each one measures. Two are not in the paper: ``sim2real-stage1``,
+Sim2Real as it was released, and ``otsu``, a floor."""
+
+CONSTANT_THRESHOLDS: Mapping[str, float] = {"sim2real-stage1": 0.5, "sim2real": 0.5}
+"""Rows whose maps are probabilities, cut where the mask is likelier than not."""
+
+GOES_ON_FROM: Mapping[str, str] = {"sim2real": "sim2real-stage1"}
+"""Rows whose network goes on from another row's."""
+
+_COMMON = (
+    "baselines.normal",
+    "baselines.normal_cases",
+    "baselines.min_area",
+    "baselines.min_slices",
+    "baselines.held_out",
+)
+_UNET = ("unet", "seed")
+_SAM = (
+    "prompts.kind",
+    "prompts.per_component",
+    "prompts.foreground",
+    "sam.model",
+    "sam.image_size",
+    "sam.equalise",
+    "sam.inside_brain",
+    "window",
+    "seed",
+)
+
+
+def map_of(row: str) -> str:
+    """The array of a row's maps, for the rows that have one."""
+    return f"baselines/{row}"
+
+
+def network_of(row: str) -> str:
+    """The network of a row, for the rows that train one."""
+    return f"baseline-{row}"
+
+
+def threshold_of(row: str) -> str:
+    """The table that holds the threshold of a row's maps."""
+    return f"results/threshold-{row}.json"
+
+
+def _anomaly(row: str, command: Command, title: str, settings: tuple[str, ...]) -> tuple[Product, ...]:
+    """What a method makes that learns what is normal: a network, maps, their threshold, and masks."""
+    network, maps, threshold = network_of(row), map_of(row), threshold_of(row)
+    return (
+        Network(
+            name=network,
+            command=command,
+            meaning=f"{title}, trained on normal slices",
+            inputs=(IMAGE, LABELS),
+            settings=(*settings, *_COMMON, "window", "seed"),
+        ),
+        Array(
+            name=maps,
+            command=command,
+            meaning=f"{title}'s anomaly map",
+            inputs=(IMAGE,),
+            settings=(*settings, "window", "seed"),
+            dtype="float16",
+            network=network,
+            cases="measured",
+        ),
+        Table(
+            name=threshold,
+            command=command,
+            meaning=f"the threshold of {title}'s maps, from held-out train cases",
+            inputs=(maps, LABELS),
+            settings=("baselines.threshold", "baselines.percentile", *_COMMON),
+        ),
+        _mask(row, command, f"{title}'s map over its threshold", (IMAGE, LABELS, maps)),
+    )
+
+
+def _mask(
+    row: str, command: Command, meaning: str, inputs: tuple[str, ...], settings: tuple[str, ...] = ()
+) -> Array:
+    return Array(
+        name=TABLE1_ROWS[row],
+        command=command,
+        meaning=meaning,
+        inputs=inputs,
+        settings=(*settings, "baselines.gate") if LABELS in inputs else settings,
+        values=BINARY,
+        cases="measured",
+    )
+
+
+def _otsu() -> tuple[Product, ...]:
+    return (_mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,)),)
+
+
+def _sam_reference() -> tuple[Product, ...]:
+    return (
+        Array(
+            name=SAM_REFERENCE_MASKS,
+            command="baseline sam-reference",
+            meaning="SAM's answer to prompts from the reference",
+            inputs=(IMAGE, REFERENCE),
+            settings=_SAM,
+            values=BINARY,
+            weights=("sam",),
+            cases="measured",
+        ),
+    )
+
+
+def _supervised() -> tuple[Product, ...]:
+    return (
+        Network(
+            name=SUPERVISED,
+            command="baseline supervised",
+            meaning="3-D U-Net, trained on the references",
+            inputs=(IMAGE, REFERENCE),
+            settings=_UNET,
+            without=("unet.inference", "unet.overlap", "unet.largest_component"),
+            select_setting="unet.select",
+        ),
+        Array(
+            name=SUPERVISED_MASKS,
+            command="baseline supervised",
+            meaning="the supervised network's prediction",
+            inputs=(IMAGE,),
+            settings=("unet.inference", "unet.overlap", "unet.largest_component"),
+            values=BINARY,
+            network=SUPERVISED,
+            cases="measured",
+        ),
+    )
+
+
+RIVALS: tuple[Product, ...] = (
+    *_otsu(),
+    *_sam_reference(),
+    *_supervised(),
+)
