@@ -1,9 +1,9 @@
 """Variants: a project with some settings changed, sharing all that does not depend on the change.
 
-A variant is a folder ``variants/NAME`` of its project with a store, checkpoints, logs and results of its own.
-What it lacks is read from what it lies over, its project or another variant; what is written goes only to its
-own folder. Freshness is by fingerprint, so what would come out the same is never made again nor copied.
-Only the settings changed are kept (``variant.json``): all others are the project's, as they are now.
+A variant is a folder ``variants/NAME`` of its project with a store, checkpoints, logs and results of its
+own. What it lacks is read from what it lies over, its project or another variant; what is written goes
+only to its own folder. Freshness is by fingerprint, so what would come out the same is neither made again nor
+copied. Only the settings changed are kept (``variant.json``): all others are the project's, as they are now.
 """
 
 from __future__ import annotations
