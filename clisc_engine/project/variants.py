@@ -2,8 +2,8 @@
 
 A variant is a folder ``variants/NAME`` of its project with a store, checkpoints, logs and results of its
 own. What it lacks is read from what it lies over, its project or another variant; what is written goes
-only to its own folder. Freshness is by fingerprint, so what would come out the same is neither made again nor
-copied. Only the settings changed are kept (``variant.json``): all others are the project's, as they are now.
+only to its own folder. Freshness is by fingerprint, so what would come out the same is neither made again
+nor copied. Only the settings changed are kept (``variant.json``): all others are the project's as they are.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import Project
 from clisc_engine.settings.keys import with_changes
 
-VARIANTS = "variants"
-"""Folder of a project's variants."""
 FILE = "variant.json"
 
 
