@@ -18,8 +18,8 @@ def other_value(key):
     tried = [not now] if isinstance(now, bool) else []
     if isinstance(now, int | float) and not isinstance(now, bool):
         tried += [now + 1, now / 2, now + 16, max(now - 0.1, 0.01)]
-    tried += ["otsu", "sam", "box", "bright5", "scratch", "last", "best", "gradcam", "none", "paper", "clip",
-              "sgd", "ce", "resize", "tumour", "mlp", "resnet18", "vit_b", "x", ["layer1"], ["x"],
+    tried += ["otsu", "sam", "box", "bright5", "scratch", "last", "best", "gradcam", "none", "paper",
+              "clip", "sgd", "ce", "resize", "tumour", "mlp", "resnet18", "vit_b", "x", ["layer1"], ["x"],
               [16, 16, 16], [16, 32], [1.0, 1.0, 1.0]]  # fmt: skip
     for value in tried:
         try:
