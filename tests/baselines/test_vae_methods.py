@@ -110,10 +110,10 @@ def test_the_entropy_of_unseen_normal_maps_rises_with_its_weight(project):
 
 
 def test_attention_comes_to_cover_unseen_normal_slices(project):
+    """By the statistics of their batch, as the constraint sees them."""
     learn(project, "gradcamcons", "covering")
-    attention = loaded("gradcamcons", project, "covering").attention(
-        unseen(project, project.settings.baselines.gradcamcons)
-    )
+    module = loaded("gradcamcons", project, "covering").train()
+    attention = module.unpacked(module(unseen(project, project.settings.baselines.gradcamcons))).attention
     assert torch.sigmoid(attention).mean() >= 1 - 0.2 - 0.05
 
 
@@ -143,11 +143,15 @@ def test_one_normal_slice_is_enough_for_a_step(project, tmp_path):
         single = replace(case, normal=np.arange(len(case.normal)) == len(case.normal) // 2)
         one = with_settings(project, **{f"baselines.{name}.epochs": 3})
         METHODS[name].train(one, f"single-{name}", [single], {}, CPU)
-        assert all(torch.isfinite(v).all() for v in loaded(name, one, f"single-{name}").state_dict().values())
+        assert all(
+            torch.isfinite(v).all() for v in loaded(name, one, f"single-{name}").state_dict().values()
+        )
 
 
 def test_the_last_short_batch_is_left_out_unless_it_is_the_only_one(project):
-    data = gather(normal_cases(project, {"h0"}), project.settings.baselines.amcons, project.settings.window, CPU)
+    data = gather(
+        normal_cases(project, {"h0"}), project.settings.baselines.amcons, project.settings.window, CPU
+    )
     rng = np.random.default_rng
     count = len(data)
     assert count > 6
