@@ -26,7 +26,6 @@ from clisc_engine.products.kinds import (
     UNET_WITHOUT_S3F,
     WITHOUT_S3F,
 )
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
@@ -78,7 +77,7 @@ def evaluate(
         BadInput: when no case of the splits has a reference, or all of them fail.
         MissingStage: when there is nothing to measure yet.
     """
-    cases = _chosen(project, control, splits)
+    cases = cases_to_measure(project, control, splits)
     renewed = control.ranks.share(lambda: renew_references(project, cases, control))
     first = ablate(project, control, splits) if ablation else {}
     predicted = _predict(project, control, splits)
@@ -112,7 +111,7 @@ def evaluate(
     return document
 
 
-def _chosen(project: Project, control: Control, splits: tuple[str, ...]) -> list[CaseArrays]:
+def cases_to_measure(project: Project, control: Control, splits: tuple[str, ...]) -> list[CaseArrays]:
     """The cases to measure: those of the splits with a reference, or those of them that are named."""
     everyone = project.cases(splits)
     if unknown := set(control.cases) - {case.info.name for case in everyone}:
@@ -133,7 +132,7 @@ def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dic
             (UNET_ROUND2, ROUND2),
             (UNET_WITHOUT_S3F, WITHOUT_S3F),
         )
-        if Checkpoint(project.checkpoints, network).made_from() is not None
+        if project.checkpoint(network).made_from() is not None
     }
 
 
@@ -148,7 +147,7 @@ def _measure(
     started = time.monotonic()
     by_name = {case.info.name: case for case in cases}
     by_case, errors = spread(
-        "evaluate", by_name, lambda case: _measure_case(project, case, rows), control, unit="case"
+        "evaluate", by_name, lambda case: measure_case(project, case, rows), control, unit="case"
     )
     failed |= errors
     measured = [value for values in by_case.values() for value in values]
@@ -173,7 +172,8 @@ def _measure(
     }
 
 
-def _measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+    """What a table's entries hold of one case, a row each; ``rows`` names the array of each row."""
     placement = Placement.from_dict(case.info.placement)
     reference = project.references.read(case.info) != 0
     return [
