@@ -38,10 +38,25 @@ def impossible(name: Method, project: Project, splits: Sequence[str]) -> str:
 def _run(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
     """Each method is imported when it runs."""
     match name:
+        case "if3d":
+            from clisc_engine.baselines.if3d.method import ROW
+            from clisc_engine.baselines.learned import run_row
+
+            return run_row(ROW, project, control, splits)
         case "otsu":
             from clisc_engine.baselines.otsu import otsu
 
             return otsu(project, control, splits)
+        case "amcons":
+            from clisc_engine.baselines.amcons.method import AMCONS
+            from clisc_engine.baselines.learned import run_row
+
+            return run_row(AMCONS, project, control, splits)
+        case "gradcamcons":
+            from clisc_engine.baselines.gradcamcons.method import GRADCAMCONS
+            from clisc_engine.baselines.learned import run_row
+
+            return run_row(GRADCAMCONS, project, control, splits)
         case "sam-reference":
             from clisc_engine.baselines.sam_reference import sam_reference
 

@@ -17,8 +17,7 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "sam-reference", "supervised"]
-Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
+Method = Literal["otsu", "amcons", "gradcamcons", "if3d", "sam-reference", "supervised"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -70,6 +69,11 @@ _SAM = (
     "window",
     "seed",
 )
+
+
+def own_masks(row: str) -> str:
+    """The array of a row that a user's own file makes, such as ``own-threshold``."""
+    return f"masks/{row}"
 
 
 def map_of(row: str) -> str:
@@ -134,7 +138,9 @@ def _mask(
 
 
 def _otsu() -> tuple[Product, ...]:
-    return (_mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,)),)
+    return (
+        _mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,), ("window",)),
+    )
 
 
 def _sam_reference() -> tuple[Product, ...]:
@@ -177,7 +183,10 @@ def _supervised() -> tuple[Product, ...]:
 
 
 RIVALS: tuple[Product, ...] = (
+    *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
     *_otsu(),
+    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons",)),
+    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons",)),
     *_sam_reference(),
     *_supervised(),
 )
