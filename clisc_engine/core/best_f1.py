@@ -63,7 +63,7 @@ class PooledCounts:
         inside = self._inside[present]
         if not inside.any():
             return None
-        # At place i all voxels of values from present[i] on are marked, so the threshold is the value before.
+        # At place i the values from present[i] on are marked, so the threshold is the value before.
         true = np.concatenate([np.cumsum(inside[::-1])[::-1], [0]])
         marked = np.concatenate([np.cumsum((inside + self._outside[present])[::-1])[::-1], [0]])
         scores = 2 * true / (marked + inside.sum())
