@@ -24,6 +24,26 @@ from clisc_engine.stages.train import training_report
 from clisc_engine.training.state import why_train
 
 
+def run_rows(
+    command: str, rows: Sequence[MapRow], project: Project, control: Control, splits: tuple[str, ...]
+) -> Report:
+    """Run the rows of a method one after the other; each as `run_row` does, in one report."""
+    started = time.monotonic()
+    reports = [run_row(row, project, control, splits) for row in rows]
+    return Report(
+        command,
+        done=list(dict.fromkeys(name for one in reports for name in one.done)),
+        fresh=[
+            n
+            for n in dict.fromkeys(name for one in reports for name in one.fresh)
+            if not any(n in one.done for one in reports)
+        ],
+        failed={name: why for one in reports for name, why in one.failed.items()},
+        planned={name: why for one in reports for name, why in one.planned.items()},
+        seconds=time.monotonic() - started,
+    )
+
+
 def run_row(method: MapRow, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
     """Train the row's network if it is not fresh, map the cases of the splits, and cut the maps.
 

@@ -87,7 +87,8 @@ def parts(project: Project) -> Parts:
 
 def network(project: Project, row: str, learnt: Sequence[CaseArrays]) -> dict[str, str]:
     """What determines a row's network."""
-    made_from = recipes.network(project, network_of(row), learnt)
+    valid = project.cases(("valid",))  # which some trainings choose their epoch by
+    made_from = recipes.network(project, network_of(row), [*learnt, *valid])
     if project.settings.baselines.normal == "reference":
         made_from |= {
             f"train/{case.info.name}/reference": project.references.fingerprint(case.info)

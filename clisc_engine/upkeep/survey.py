@@ -24,12 +24,16 @@ from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities
 from clisc_engine.upkeep.status import Item, StageStatus, State
+from clisc_engine.upkeep.survey_baselines import survey_baselines
 
 _ROWS_TABLE = "results/rows.csv"
 
 
 def survey(project: Project) -> list[StageStatus]:
-    """The state of every stage, in order. What is made from something stale is stale too."""
+    """The state of every stage, in order, then of the rivals that were run.
+
+    What is made from something stale is stale too.
+    """
     return _Survey(project).run()
 
 
@@ -57,7 +61,7 @@ class _Survey:
                 elif isinstance(product, Array) and not product.along_with:
                     self._arrays(step, product, self._cases(product))
         self._evaluate()
-        return list(self.stages.values())
+        return [*self.stages.values(), *survey_baselines(self.project, self.behind)]
 
     def _cases(self, array: Array) -> list[CaseArrays]:
         """The cases whose array its step makes."""

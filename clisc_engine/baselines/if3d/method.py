@@ -140,5 +140,5 @@ def _learned_from(
     return found, centres
 
 
-ROW = MapRow(row="if3d", train=train, mapper=mapper)
+IF3D = MapRow(row="if3d", train=train, mapper=mapper)
 """3D IF as a row of Table 1."""
