@@ -101,14 +101,14 @@ def _anomaly(row: str, command: Command, title: str, settings: tuple[str, ...]) 
             command=command,
             meaning=f"{title}, trained on normal slices",
             inputs=(IMAGE, LABELS),
-            settings=(*settings, *_COMMON, "window", "seed"),
+            settings=(*settings, *_COMMON, "seed"),
         ),
         Array(
             name=maps,
             command=command,
             meaning=f"{title}'s anomaly map",
             inputs=(IMAGE,),
-            settings=(*settings, "window", "seed"),
+            settings=(*settings, "seed"),
             dtype="float16",
             network=network,
             cases="measured",
@@ -232,8 +232,8 @@ def _salip() -> tuple[Product, ...]:
 
 _ROWS: tuple[Product, ...] = (
     *_otsu(),
-    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons",)),
-    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons",)),
+    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons", "window")),
+    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons", "window")),
     *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
     *_sim2real(
         "sim2real-stage1",
