@@ -250,7 +250,7 @@ def _mean(point: dict[str, Any], metric: str) -> str:
 
 
 def _note(document: dict[str, Any]) -> str:
-    from clisc_engine.stages.evaluate import TINY_NOTE
+    from clisc_engine.stages.evaluation.comparing import TINY_NOTE
 
     return TINY_NOTE if document["weights"] == "tiny" else ""
 

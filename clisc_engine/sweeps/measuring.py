@@ -15,6 +15,7 @@ from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
 from clisc_engine.settings.keys import value_of
 from clisc_engine.stages import evaluate
+from clisc_engine.stages.evaluation import comparing
 from clisc_engine.stages.evaluation.tables import summarise_rows
 from clisc_engine.stages.recipes import evaluation_provenance
 from clisc_engine.sweeps import record
@@ -28,7 +29,7 @@ def cases_to_measure(project: Project, splits: tuple[str, ...]) -> list[CaseArra
     Raises:
         BadInput: when none has one.
     """
-    return evaluate.cases_to_measure(project, Control(), splits)
+    return comparing.to_measure(project, Control(), splits)
 
 
 def why_measure(

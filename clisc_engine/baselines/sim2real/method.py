@@ -19,7 +19,6 @@ from clisc_engine.baselines.sim2real.network import build_network
 from clisc_engine.baselines.sim2real.samples import Batch, Draw, LayerTask, closeness, simulated_from
 from clisc_engine.baselines.sim2real.selftraining import self_training_from, trusted_answers
 from clisc_engine.errors import BadInput
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -60,7 +59,7 @@ def train_stage1(
     brains = _brains(project, normal)
     draw = simulated_from(brains, settings, _grounds(normal))
     task = _task(project, module, network, draw, 1, control)
-    checkpoint = Checkpoint(project.checkpoints, network)
+    checkpoint = project.checkpoint(network)
     training = _training(project, module, network, provenance, task)
     fit(training, checkpoint, project.logs / f"{network}.csv", control)
 
@@ -88,13 +87,13 @@ def train_stage2(
     """
     settings = _settings(project)
     module = _network(settings, project.settings.seed, control)
-    Checkpoint(project.checkpoints, STAGE1).load(module)
+    project.checkpoint(STAGE1).load(module)
     brains = _brains(project, normal)
     decomposer = Decomposer(module.eval(), settings.grid, control)
     answers = trusted_answers(decomposer, brains, settings)
     draw = self_training_from(brains, settings, _grounds(normal), answers)
     task = _task(project, module, network, draw, 2, control)
-    checkpoint = Checkpoint(project.checkpoints, network)
+    checkpoint = project.checkpoint(network)
     training = _training(project, module, network, provenance, task)
     fit(training, checkpoint, project.logs / f"{network}.csv", control)
 
@@ -115,7 +114,7 @@ class LayerMapper:
         """Load the network."""
         settings = _settings(self._project)
         module = build_network(settings.network, settings.channels)
-        Checkpoint(self._project.checkpoints, self._network).load(module)
+        self._project.checkpoint(self._network).load(module)
         device = pick_device(self._control.device)
         module = module.to(device).to(memory_format=torch.channels_last_3d).eval()
         self._decomposer = Decomposer(module, settings.grid, self._control)
