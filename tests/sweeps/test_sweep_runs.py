@@ -144,11 +144,9 @@ def test_every_kind_of_row_is_made_as_far_as_it_depends(copied, sweep, row, word
 
 
 def test_a_value_that_cannot_be_made_does_not_stop_the_others(copied, sweep):
-    outcome = sweep(
-        copied, "unet.learning_rate=0.9999,0.008", "unet.optimiser=sgd", row="without-self-training"
-    )
-    assert list(outcome.failed) == ["unet.learning_rate=0.9999+unet.optimiser=sgd"]
-    assert [point["values"]["unet.learning_rate"] for point in outcome.result["points"]] == [0.008]
+    outcome = sweep(copied, "label.confidence=1,0.5", row="cam-raw")
+    assert list(outcome.failed) == outcome.waiting == ["label.confidence=1"]
+    assert [point["values"]["label.confidence"] for point in outcome.result["points"]] == [0.5]
 
 
 def test_tasks_of_an_array_write_their_own_variant_alone(copied, sweep):
