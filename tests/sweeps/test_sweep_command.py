@@ -115,8 +115,10 @@ def test_remove_takes_its_own_and_nothing_else(clisc, done):
 
 def test_verify_and_status_take_a_sweep_for_what_it_is(clisc, done):
     assert verify(done.root, Control()).findings == []
-    shown = clisc("status", done.root)
-    assert "variants" in shown.out and "up to date" in shown.out
+    document = json.loads(clisc("status", done.root, "--json").out)
+    assert document["disk"]["variants"] > document["disk"]["sweeps"] > 0
+    states = {stage["stage"]: stage["state"] for stage in document["stages"]}
+    assert states.pop("evaluate") != "fresh" and set(states.values()) == {"fresh"}
 
 
 def test_the_report_draws_each_sweep(swept, done, tmp_path):
