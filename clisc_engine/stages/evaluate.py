@@ -119,7 +119,7 @@ def _measure(
     started = time.monotonic()
     by_name = {case.info.name: case for case in cases}
     by_case, errors = spread(
-        "evaluate", by_name, lambda case: _measure_case(project, case, rows), control, unit="case"
+        "evaluate", by_name, lambda case: measure_case(project, case, rows), control, unit="case"
     )
     failed |= errors
     measured = [value for values in by_case.values() for value in values]
@@ -141,7 +141,8 @@ def _measure(
     }
 
 
-def _measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+    """What a table's entries hold of one case, a row each; ``rows`` names the array of each row."""
     placement = Placement.from_dict(case.info.placement)
     reference = project.references.read(case.info) != 0
     return [

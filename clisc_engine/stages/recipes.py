@@ -71,7 +71,7 @@ def start_of(project: Project, network: str) -> Checkpoint | None:
     """The network whose weights a training starts from; None when it starts from scratch."""
     before = NETWORKS[network].goes_on_from
     going_on = before and project.settings.s3f.start == "round1"
-    return Checkpoint(project.checkpoints, before) if going_on else None
+    return project.checkpoint(before) if going_on else None
 
 
 def schedule_section(project: Project, network: str) -> str:

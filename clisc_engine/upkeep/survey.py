@@ -15,7 +15,7 @@ from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
-from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
 from clisc_engine.running.spec import why_not_fresh
@@ -98,10 +98,10 @@ class _Survey:
             for case in cases
         ]
         provenance = recipes.network(self.project, name, self._training_cases(network))
-        checkpoint = Checkpoint(self.project.checkpoints, name)
+        checkpoint = self.project.checkpoint(name)
         reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
-            behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
+            behind = behind or outdated_similarities(self.project.file(SIMILARITIES))
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
             total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
@@ -110,7 +110,7 @@ class _Survey:
             item = Item(name, "", "missing", behind or reason)
         else:
             state: State = "stale" if reason or behind else "fresh"
-            when = _stamp(checkpoint.weights.stat().st_mtime)
+            when = _stamp(checkpoint.holder.weights.stat().st_mtime)
             item = Item(name, "", state, behind or reason, when, sum(epochs))
         self._add(step, item)
 
@@ -145,7 +145,7 @@ class _Survey:
             status.possible, status.note = False, f"no test case has a reference mask{hint}"
             return
         for array in (graph.ARRAYS[name] for name in ROWS.values()):
-            network = Checkpoint(self.project.checkpoints, array.network)
+            network = self.project.checkpoint(array.network)
             if array.inputs == (IMAGE,) and network.made_from() is not None:
                 self._arrays(EVALUATE, array, cases)
         status.items.append(self._measured(stored, cases))
@@ -160,7 +160,7 @@ class _Survey:
         stale: list[str] = []
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
-                checkpoint = Checkpoint(self.project.checkpoints, product.name)
+                checkpoint = self.project.checkpoint(product.name)
                 provenance = recipes.network(self.project, product.name, self._training_cases(product))
                 there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
@@ -225,7 +225,7 @@ class _Survey:
 
     def _trained(self, name: str) -> str:
         try:
-            return Checkpoint(self.project.checkpoints, name).fingerprint()
+            return self.project.checkpoint(name).fingerprint()
         except MissingStage:
             return ""
 

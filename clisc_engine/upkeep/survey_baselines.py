@@ -12,7 +12,7 @@ from clisc_engine.models.weights import MissingWeights
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import Array, Network
 from clisc_engine.products.rivals import METHODS, SUPERVISED, TABLE1_ROWS, map_of
-from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.spec import CaseSpec, why_not_fresh
 from clisc_engine.stages import recipes as stage_recipes
@@ -49,7 +49,7 @@ def survey_baselines(project: Project, behind: Mapping[tuple[str, str], State]) 
 def _network(
     project: Project, network: Network, cases: Sequence[CaseArrays], late: Mapping[tuple[str, str], State]
 ) -> Iterator[Item]:
-    checkpoint = Checkpoint(project.checkpoints, network.name)
+    checkpoint = project.checkpoint(network.name)
     if checkpoint.made_from() is None:
         return
     try:
@@ -60,7 +60,11 @@ def _network(
             if network.name == SUPERVISED
             else recipes.network(project, row, learnt)
         )
-        needs = [(array, case.info.name) for array in graph.needs(network.name) for case in learnt]
+        needs = [
+            (name, "" if name in graph.NETWORKS else case.info.name)
+            for name in graph.needs(network.name)
+            for case in learnt
+        ]
         why = _first_late(needs, late) or why_not_trained(checkpoint, made_from)
     except (BadInput, MissingStage) as error:
         why = str(error)
@@ -96,7 +100,7 @@ def _spec(project: Project, array: Array) -> CaseSpec:
     row = next((row for row, name in TABLE1_ROWS.items() if name == array.name), "")
     if row and map_of(row) in graph.ARRAYS:
         return recipes.masks(project, row, recipes.kept_threshold(project, row))
-    trained = Checkpoint(project.checkpoints, array.network).fingerprint() if array.network else ""
+    trained = project.checkpoint(array.network).fingerprint() if array.network else ""
     return stage_recipes.array(project.settings, array.name, trained=trained)
 
 

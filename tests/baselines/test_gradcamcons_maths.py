@@ -60,7 +60,9 @@ def test_full_attention_satisfies_the_constraint_and_half_of_it_misses_by_a_half
 
     def constraint(attention, constrained=True):
         outputs = Outputs(torch.zeros(1, 1, 8, 8), torch.zeros(1, 2), torch.zeros(1, 2), attention)
-        return loss(outputs, slices, version, kl_weight=1, constrain="slice", constrained=constrained).item()
+        return loss(
+            outputs, slices, version, kl_weight=1, constrain="slice", constrained=constrained
+        ).item()
 
     without = constraint(lit, constrained=False)
     assert constraint(lit) - without == pytest.approx(-math.log(0.2) / 10, abs=1e-4)

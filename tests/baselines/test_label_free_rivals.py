@@ -9,7 +9,7 @@ from clisc_engine.project.references import References
 from clisc_engine.project.store import Seal
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
-from tests.baselines.quick import QUICK
+from tests.support.rivals import QUICK
 from tests.support.small import contents, differing, run_stages, small_project
 
 LABEL_FREE = tuple(name for name in METHODS if name not in READ_REFERENCES)

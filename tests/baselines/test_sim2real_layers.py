@@ -25,7 +25,7 @@ def targets(rng, size=(2, 4, 6, 5), weight=None):
 
 
 def test_the_original_network_has_its_size_and_learns_a_step():
-    """19.07 million parameters, by hand: 7 023 456 down, 2 752 512 + 896 up, 9 289 728 merging, head, biases."""
+    """19.07 million parameters by hand: 7 023 456 down, 2 752 512 up, 9 289 728 merging, biases, head."""
     torch.manual_seed(0)
     network = build_network(PAPER.network, PAPER.channels)
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -108,18 +108,12 @@ def test_a_batch_without_any_weight_costs_no_nan():
     assert not layers.grad.any()
 
 
-def test_a_step_goes_no_farther_for_a_longer_gradient():
-    """Clipped, gradients that differ in length alone make the same first step; Adam's own scale is undone."""
-    steps = []
-    for length in (10.0, 1e6):
-        module = torch.nn.Linear(4, 1, bias=False)
-        torch.nn.init.zeros_(module.weight)
-        optimiser = clipped_adam(module, 0.1, 0.0, 1.0)
-        module.weight.grad = torch.tensor([[1.0, -1.0, 1.0, 1.0]]) * length / 2
-        optimiser.step()
-        assert float(module.weight.grad.norm()) == pytest.approx(1, rel=1e-4)
-        steps.append(module.weight.detach().clone())
-    torch.testing.assert_close(*steps)
+@pytest.mark.parametrize(("length", "left"), [(0.3, 0.3), (1e6, 1.0)])
+def test_long_gradients_are_cut_to_the_longest_and_short_ones_left(length, left):
+    module = torch.nn.Linear(4, 1, bias=False)
+    module.weight.grad = torch.tensor([[1.0, -1.0, 1.0, 1.0]]) * length / 2
+    clipped_adam(module, 0.1, 0.0, 1.0).step()
+    assert float(module.weight.grad.norm()) == pytest.approx(left, rel=1e-4)
 
 
 def test_a_brain_keeps_its_size_in_mm_and_its_border_its_brightness():
@@ -162,27 +156,27 @@ def test_certainty_is_the_distance_from_even_odds_where_tumour_is_suspected():
     assert certainty(np.array([[0.0, 0.05]], np.float32)) == 0
 
 
-def noisy_ball(seed, size=(16, 24, 24)):
+def noisy_ball(seed, size=(16, 16, 16)):
     grid = np.meshgrid(*((np.arange(n) - (n - 1) / 2) / (n / 2) for n in size), indexing="ij")
     inside = sum(axis**2 for axis in grid) < 0.95
     noise = np.random.default_rng(seed).normal(size=size)
     image = np.where(inside, np.maximum(4 + 0.5 * noise, 0.1), 0).astype(np.float32)
     normal = np.ones(size[0], bool)
     normal[seed % 8 : seed % 8 + 4] = False
-    return Brain(image, normal, (7.0, 5.0, 5.0))
+    return Brain(image, normal, (8.0, 8.0, 8.0))
 
 
 def test_simulated_tumours_of_brains_never_seen_are_found():
     """A small network learns within seconds: Dice over 0.7 with tumours that it was not trained on."""
     torch.manual_seed(0)
     settings = Sim2RealSettings(
-        grid=[16, 24, 24], network="residual", channels=[8, 16, 32], brightness=[2.0, 3.0], blend=[0.5, 0.8]
+        grid=[16, 16, 16], network="residual", channels=[8, 16, 32], brightness=[2.0, 3.0], blend=[0.5, 0.8]
     )
     network = build_network(settings.network, settings.channels)
     optimiser = clipped_adam(network, 0.01, 0.0, 1.0)
     brains = [noisy_ball(seed) for seed in range(8)]
     draw = simulated_from(brains, settings, range(8))
-    for step in range(120):
+    for step in range(80):
         samples = [draw(np.random.default_rng([step, i]), 0)[0] for i in range(2)]
         parts = [(s.mix, s.normal, s.tumour, s.mask, s.weight) for s in samples]
         goal = Targets(*(torch.from_numpy(np.stack(p)) for p in zip(*parts, strict=True)))
@@ -196,7 +190,7 @@ def test_simulated_tumours_of_brains_never_seen_are_found():
     scores = []
     for number in range(8):
         sample, _ = draw(np.random.default_rng([7, number]), 0)
-        whole = Brain(np.where(sample.mix != 0, sample.mix + 6, 0), np.ones(16, bool), (7.0, 5.0, 5.0))
+        whole = Brain(np.where(sample.mix != 0, sample.mix + 6, 0), np.ones(16, bool), (8.0, 8.0, 8.0))
         found, truth = decomposer.parts(whole).mask, sample.mask > 0
         scores.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
     assert np.mean(scores) > 0.7

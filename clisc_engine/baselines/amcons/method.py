@@ -14,7 +14,6 @@ from clisc_engine.baselines.vae.maths import enlarged
 from clisc_engine.baselines.vae.network import Outputs, Vae
 from clisc_engine.baselines.vae.slices import gather
 from clisc_engine.baselines.vae.training import Plan, train_vae
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -70,7 +69,7 @@ def mapper(project: Project, network: str, control: Control) -> Mapper:
     """The mean activation of the trained network's first stage, not normalised."""
     settings = project.settings.baselines.amcons
     return AttentionMapper(
-        Checkpoint(project.checkpoints, network),
+        project.checkpoint(network),
         lambda: build(settings, project.settings.seed, pick_device(control.device)),
         lambda attention, _brain: enlarged(attention, settings.image_size),
         settings,

@@ -16,7 +16,6 @@ from clisc_engine.baselines.vae.maps import AttentionMapper
 from clisc_engine.baselines.vae.network import Outputs, Vae
 from clisc_engine.baselines.vae.slices import gather
 from clisc_engine.baselines.vae.training import Plan, train_vae
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -85,7 +84,7 @@ def mapper(project: Project, network: str, control: Control) -> Mapper:
         return raw(attention, settings.weighting, settings.image_size)
 
     return AttentionMapper(
-        Checkpoint(project.checkpoints, network),
+        project.checkpoint(network),
         lambda: build(settings, project.settings.seed, pick_device(control.device)),
         finish,
         settings,

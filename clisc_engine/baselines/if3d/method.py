@@ -23,7 +23,6 @@ from clisc_engine.baselines.if3d.training import (
 from clisc_engine.baselines.method import MapRow, NormalCase
 from clisc_engine.core.seeds import case_generator
 from clisc_engine.products.kinds import IMAGE
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -78,7 +77,7 @@ def train(
         save_every=60 * project.settings.training.save_every_minutes,
         ranks=ranks,
     )
-    fit(training, Checkpoint(project.checkpoints, network), project.logs / f"{network}.csv", control)
+    fit(training, project.checkpoint(network), project.logs / f"{network}.csv", control)
 
 
 def mapper(project: Project, network: str, control: Control) -> FieldMapper:
@@ -92,7 +91,7 @@ class FieldMapper:
     def __init__(self, project: Project, network: str, control: Control) -> None:
         """Load nothing yet."""
         self.settings, self.seed = project.settings.baselines.if3d, project.settings.seed
-        self.checkpoint, self.control = Checkpoint(project.checkpoints, network), control
+        self.checkpoint, self.control = project.checkpoint(network), control
 
     def load(self) -> None:
         """Load the field and its centres; the codes of the train cases come with them.
@@ -140,5 +139,5 @@ def _learned_from(
     return found, centres
 
 
-ROW = MapRow(row="if3d", train=train, mapper=mapper)
+IF3D = MapRow(row="if3d", train=train, mapper=mapper)
 """3D IF as a row of Table 1."""

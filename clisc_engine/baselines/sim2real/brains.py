@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class Brain:
         return float(np.prod(self.spacing)) / 1000
 
 
-def on_grid(image: Array, normal: Mask, spacing: Sequence[float], grid: Sequence[int]) -> Brain:
+def on_grid(image: npt.NDArray[Any], normal: Mask, spacing: Sequence[float], grid: Sequence[int]) -> Brain:
     """A stored image (Z, Y, X), z-scored and 0 outside the brain, resized to ``grid`` (Z, Y, X) voxels.
 
     Interpolation is over the brain alone, so that its border does not darken. A slice of the grid is normal

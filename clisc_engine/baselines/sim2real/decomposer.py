@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,7 @@ class Decomposer:
         normal = np.where(inside, scale.undo(found[NORMAL].numpy()), 0)
         return Parts(probability.astype(np.float32), normal.astype(np.float32))
 
-    def probability(self, image: npt.NDArray[np.float32], spacing: Sequence[float]) -> Array:
+    def probability(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> Array:
         """Tumour probability (Z, Y, X) of a stored image of that spacing (z, y, x) in mm."""
         brain = on_grid(image, np.zeros(len(image), bool), spacing, self.grid)
         found = resized(self.parts(brain).probability, image.shape)

@@ -15,7 +15,6 @@ from clisc_engine.products.rivals import (
     network_of,
     own_masks,
 )
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import settings_used
 from clisc_engine.project.project import CaseArrays, Project
 
@@ -140,7 +139,7 @@ def _is_label_free(project: Project, name: str) -> bool:
     if array in ARRAYS and REFERENCE in ancestors(array):
         return False
     networks = [network_of(one) for one in (name, GOES_ON_FROM.get(name, "")) if one]
-    sources = [Checkpoint(project.checkpoints, network).made_from() or {} for network in networks]
+    sources = [project.checkpoint(network).made_from() or {} for network in networks]
     return not any(source.endswith(f"/{REFERENCE}") for made_from in sources for source in made_from)
 
 

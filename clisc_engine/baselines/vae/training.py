@@ -12,7 +12,6 @@ from torch import Tensor
 
 from clisc_engine.baselines.vae.network import Outputs, Vae
 from clisc_engine.baselines.vae.slices import NormalSlices, as_input
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.baselines.vae import VaeSettings
@@ -101,4 +100,4 @@ def train_vae(
         save_every=60 * project.settings.training.save_every_minutes,
         ranks=ranks,
     )
-    fit(training, Checkpoint(project.checkpoints, network), project.logs / f"{network}.csv", control)
+    fit(training, project.checkpoint(network), project.logs / f"{network}.csv", control)

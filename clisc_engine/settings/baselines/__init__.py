@@ -62,7 +62,13 @@ class BaselineSettings(Section):
     sim2real: Sim2RealSettings = Sim2RealSettings()
 
 
-TINY: Mapping[str, Any] = {"salip": TINY_SALIP, "amcons": TINY_AMCONS, "gradcamcons": TINY_GRADCAMCONS, "if3d": TINY_IF3D, "sim2real": TINY_SIM2REAL}
+TINY: Mapping[str, Any] = {
+    "salip": TINY_SALIP,
+    "amcons": TINY_AMCONS,
+    "gradcamcons": TINY_GRADCAMCONS,
+    "if3d": TINY_IF3D,
+    "sim2real": TINY_SIM2REAL,
+}
 """What the tiny preset changes."""
 
 

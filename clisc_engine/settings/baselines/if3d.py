@@ -99,21 +99,25 @@ class If3dSettings(Section):
 
 
 TINY: Mapping[str, Any] = {
-    "grid_mm": 4.0,
+    "grid_mm": 5.0,
     "grid_side": 48,
-    "frequencies": 5,
+    "clip_high": 100.0,
+    "frequencies": 4,
     "width": 128,
     "layers": 4,
-    "code_length": 48,
-    "epochs": 150,
-    "points": 2048,
+    "code_length": 32,
+    "dropout": 0.0,
+    "epochs": 90,
+    "points": 1024,
     "learning_rate": 2e-3,
     "code_learning_rate": 5e-3,
-    "halve_every": 50,
+    "halve_every": 30,
     "fit_steps": 150,
-    "fit_points": 4096,
-    "refine_steps": 30,
-    "refine_points": 16384,
+    "fit_points": 2048,
+    "refine_steps": 0,
     "fit_learning_rate": 1e-2,
+    "fit_share": 0.8,
+    "mean_pool_mm": 15.0,
 }
-"""What the tiny preset changes."""
+"""What the tiny preset changes. On phantoms a clip at 98 % makes a lesion as dark as the brightest healthy
+voxels: the lesions of the demo are 2 to 9 % of the brain. A stored image is clipped at 99.9 % already."""

@@ -128,5 +128,5 @@ TINY: Mapping[str, Any] = {
     "stage2_epochs": 12,
     "stage2_learning_rate": 0.001,
 }
-"""What the tiny preset changes. Its few steps do not suffice to tell faint tumours from normal brain, so that
-it simulates bright ones."""
+"""What the tiny preset changes. Its few steps do not suffice to tell faint tumours from normal brain, so it
+simulates bright ones."""

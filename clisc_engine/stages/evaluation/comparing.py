@@ -11,7 +11,6 @@ import numpy.typing as npt
 from clisc_engine.core.metrics import hd95, size_groups
 from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
@@ -61,7 +60,7 @@ def predict_lacking(
     return {
         array: predict_cases(project, network, array, "evaluate", splits, control)
         for network, array in networks.items()
-        if Checkpoint(project.checkpoints, network).made_from() is not None
+        if project.checkpoint(network).made_from() is not None
     }
 
 
