@@ -18,7 +18,7 @@ OTHER_KINDS = (
 
 
 def file_of_kind(out: Path, endings: Sequence[str], what: str, option: str = "--out") -> Path:
-    """The path again, named by ``option``, if a file of one of these endings (small letters) can be there.
+    """The path again, if a file of one of these endings can be there; ``option`` named it.
 
     Raises:
         BadParameter: for another ending, a folder, or a place below a file.

@@ -21,6 +21,7 @@ from clisc_engine.products.graph import STEPS
 from clisc_engine.project.project import Project
 from clisc_engine.report import charts, tables
 from clisc_engine.report.choose import evenly, first_of, place_in_words
+from clisc_engine.report.comparison import compared
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
@@ -104,7 +105,10 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
             failed[name] = str(error)
         control.progress.advance(name)
     control.progress.end()
-    page = render(story, splits, shown, failed)
+    comparison = compared(project)
+    if comparison:
+        failed |= comparison["figure"].failed
+    page = render(story, splits, shown, failed, comparison)
     outputs.put_bytes(path, page, Made("report", {"project": str(project.root.absolute())}))
     in_pictures = [case.name for case in shown if _is_pictured(case)]
     in_viewer = [case.name for case in shown if _is_viewed(case)]
@@ -123,7 +127,13 @@ def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[s
     return pictured, viewed
 
 
-def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed: dict[str, str]) -> bytes:
+def render(
+    story: Story,
+    splits: dict[str, str],
+    shown: list[ShownCase],
+    failed: dict[str, str],
+    comparison: dict[str, Any] | None = None,
+) -> bytes:
     """The page. All that comes from the project is escaped by the template, or by the charts' own XML."""
     environment = Environment(
         loader=PackageLoader("clisc_engine.report"),
@@ -148,6 +158,7 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
         similarities=_similarities(story),
         cut=min(story.kept.values(), default=None),
         evaluation=_evaluation(story),
+        table1=comparison,
         sweeps=shown_sweeps(story.sweeps),
         lines=tables.case_lines(story, splits),
         tiny=story.weights == "tiny",
