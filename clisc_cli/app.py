@@ -30,6 +30,7 @@ from clisc_cli.commands import (
     self_train,
     show,
     status,
+    sweep,
     train,
     verify,
 )
@@ -76,6 +77,7 @@ CONTEXTS = {"init": {"allow_extra_args": True}}
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel, context_settings=CONTEXTS.get(name))(command)
+app.add_typer(sweep.app, name="sweep", rich_help_panel="Compare")
 app.add_typer(models.app, name="models", rich_help_panel="This machine")
 app.add_typer(config.app, name="config", rich_help_panel="See and steer")
 app.add_typer(export.app, name="export", rich_help_panel="Take the results away")

@@ -29,6 +29,32 @@ def settings_and_values(incomplete: str) -> list[str]:
     return [f"{key}={value}" for value in values if value.startswith(start)]
 
 
+def project_or_settings(incomplete: str) -> list[str]:
+    """The same for the arguments of `sweep`; the value after the last comma is completed."""
+    typed, comma, start = incomplete.rpartition(",")
+    key = typed.partition("=")[0]
+    if not comma or "=" not in typed:
+        return settings_and_values(incomplete)
+    taken = typed.partition("=")[2].split(",")
+    values = [found.partition("=")[2] for found in settings_and_values(f"{key}={start}")]
+    return [f"{typed},{value}" for value in values if value not in taken]
+
+
+def rows(incomplete: str) -> list[str]:
+    """Rows of Tables 1 and 2."""
+    from clisc_engine.products.dependence import MEASURED
+
+    return [row for row in MEASURED if row.startswith(incomplete)]
+
+
+def sweep_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Sweeps of the project."""
+    root = _root(_directory(ctx))
+    folder = root / "sweeps" if root else None
+    found = [path.name for path in folder.iterdir()] if folder and folder.is_dir() else []
+    return sorted(name for name in found if name.startswith(incomplete) and not name.startswith("."))
+
+
 def setting_keys(incomplete: str) -> list[str]:
     """Keys of settings."""
     from clisc_engine.settings.keys import known_keys
@@ -95,13 +121,17 @@ def _cases(directory: Path | str | None) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder else []
 
 
-def _cases_folder(directory: Path | str | None) -> Path | None:
+def _root(directory: Path | str | None) -> Path | None:
     here = Path.cwd()
     named = directory or os.environ.get("CLISC_PROJECT")
     candidates = [here, *here.parents]
     if named and (Path(named) / "clisc.toml").is_file():
         candidates = [Path(named)]
-    root = next((path for path in candidates if (path / "clisc.toml").is_file()), None)
+    return next((path for path in candidates if (path / "clisc.toml").is_file()), None)
+
+
+def _cases_folder(directory: Path | str | None) -> Path | None:
+    root = _root(directory)
     folder = root / "store.zarr" / "cases" if root else None
     return folder if folder and folder.is_dir() else None
 

@@ -249,6 +249,16 @@ class RunOptions:
         self._log(project)
         return project
 
+    def open_shared(self, directory: Path | None) -> Project:
+        """The project for a command that writes into a variant of it alone: without the lock.
+
+        No log is kept in it either.
+        """
+        from clisc_engine.project.project import open_project
+
+        self.session().join()
+        return open_project(directory)
+
     def _changed(self, project: Project, changes: dict[str, Any], *, write: bool) -> None:
         from clisc_engine.settings.keys import with_changes
 
@@ -267,8 +277,8 @@ class RunOptions:
         return device_of_rank(self.device, info.local_rank)
 
 
-def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's ``options: RunOptions`` by the shared options themselves."""
+def with_run_options(command: Callable[..., None], without: Sequence[str] = ()) -> Callable[..., None]:
+    """Replace a command's ``options: RunOptions`` by the shared options, but for those it cannot heed."""
     own = inspect.signature(command, eval_str=True)
     shared = inspect.signature(RunOptions, eval_str=True)
     lists = {"assignments", "cases"}
@@ -278,6 +288,7 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
             default=[] if name in lists else parameter.default,
         )
         for name, parameter in shared.parameters.items()
+        if name not in without
     ]
     kept = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -287,7 +298,7 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
-        options = RunOptions(**{name: values.pop(name) for name in shared.parameters})
+        options = RunOptions(**{p.name: values.pop(p.name) for p in added})
         command(**values, options=options)
 
     parameters = [*kept, *added]

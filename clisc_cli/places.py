@@ -17,18 +17,18 @@ OTHER_KINDS = (
 """Endings of files that nobody gives to a folder."""
 
 
-def file_of_kind(out: Path, endings: Sequence[str], what: str) -> Path:
-    """The path again, if a file of one of these endings (in small letters) can be there.
+def file_of_kind(out: Path, endings: Sequence[str], what: str, option: str = "--out") -> Path:
+    """The path again, named by ``option``, if a file of one of these endings (small letters) can be there.
 
     Raises:
         BadParameter: for another ending, a folder, or a place below a file.
     """
     if not out.name.lower().endswith(tuple(endings)):
         named = " or ".join(endings) if len(endings) < 3 else f"one of {', '.join(endings)}"
-        raise _wrong(f"{what} is written here, so {out} must end in {named}")
+        raise _wrong(f"{what} is written here, so {out} must end in {named}", option)
     if out.is_dir():
-        raise _wrong(f"{out} is a folder; name a file")
-    _check_above(out)
+        raise _wrong(f"{out} is a folder; name a file", option)
+    _check_above(out, option)
     return out
 
 
@@ -62,11 +62,11 @@ def not_an_input(out: Path, inputs: Iterable[Path]) -> Path:
     return out
 
 
-def _check_above(out: Path) -> None:
+def _check_above(out: Path, option: str = "--out") -> None:
     above = next((path for path in out.absolute().parents if path.exists()), None)
     if above is not None and not above.is_dir():
-        raise _wrong(f"{above} is a file; nothing can be below it")
+        raise _wrong(f"{above} is a file; nothing can be below it", option)
 
 
-def _wrong(text: str) -> typer.BadParameter:
-    return typer.BadParameter(text, param_hint="--out")
+def _wrong(text: str, option: str = "--out") -> typer.BadParameter:
+    return typer.BadParameter(text, param_hint=option)

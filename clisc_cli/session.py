@@ -16,7 +16,7 @@ from clisc_engine.running.ranks import Ending, Ranks
 if TYPE_CHECKING:
     from clisc_engine.running.group import ProcessGroup
 
-SHARED = (*STEPS, "run", "predict", "baseline")
+SHARED = (*STEPS, "run", "predict", "baseline", "sweep")
 """Commands whose work several ranks share; any other is rank 0's alone, and the others wait."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -10,11 +11,22 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Ablation = Annotated[
     bool, typer.Option("--ablation", help="Add the rows that need more SAM passes or training.")
+]
+
+Table1 = Annotated[
+    bool,
+    typer.Option("--table1", help="Compare CLISC with the rivals instead (Table 1; `clisc baseline`)."),
+]
+Latex = Annotated[
+    Path | None,
+    typer.Option(
+        "--latex",
+        metavar="FILE",
+        help="With --table1: write the table for LaTeX, too (.tex).",
+        show_default=False,
+    ),
 ]
 
 
@@ -23,13 +35,18 @@ def command(
     directory: Directory = None,
     splits: Splits = None,
     ablation: Ablation = False,
+    table1: Table1 = False,
+    latex: Latex = None,
     *,
     options: RunOptions,
 ) -> None:
-    """Compare every stage's masks with the reference masks (Table 2 of the paper).
+    """Compare every stage's masks with the reference masks (the paper's Table 2), or the rivals' (Table 1).
 
     Example: clisc evaluate glioma --ablation --json
     """
+    if table1 or latex is not None:
+        _table1(directory, splits, latex, options, table1=table1, ablation=ablation)
+        return
     from clisc_engine.stages.pipeline import run_evaluation
 
     project = options.open_project(directory)
@@ -42,6 +59,45 @@ def command(
     fail_if_unmeasured(document, options)
 
 
+def _table1(
+    directory: Path | None,
+    splits: str | None,
+    latex: Path | None,
+    options: RunOptions,
+    *,
+    table1: bool,
+    ablation: bool,
+) -> None:
+    """Table 1; nothing is measured for a LaTeX file that may not be written."""
+    from clisc_cli.places import file_of_kind
+
+    if not table1:
+        raise typer.BadParameter("is a table of --table1; add it", param_hint="--latex")
+    if ablation:
+        raise typer.BadParameter("adds to Table 2; leave it out with --table1", param_hint="--ablation")
+    if latex is not None:
+        file_of_kind(latex, (".tex",), "a table for LaTeX", option="--latex")
+    from clisc_cli.table1 import show_table1
+    from clisc_engine.baselines.table1.evaluate import run_table1
+    from clisc_engine.baselines.table1.latex import outputs_for, write_latex
+
+    chosen = chosen_splits(splits, ("test",))
+    project = options.open_project(directory)
+    if latex is not None:
+        outputs_for(project, latex)
+    control = options.control()
+    document = run_table1(project, control, chosen)
+    if options.dry_run:
+        show_plan(document, options)
+        return
+    if latex is not None and control.ranks.rank == 0:
+        write_latex(project, document, latex)
+    show_table1(document, project.results, options)
+    if latex is not None:
+        options.terminal().say(f"For LaTeX: {latex}")
+    fail_if_unmeasured(document, options, "evaluate --table1")
+
+
 def show_plan(plan: dict[str, Any], options: RunOptions) -> None:
     """Print what a dry run found."""
     if options.json_:
@@ -50,9 +106,9 @@ def show_plan(plan: dict[str, Any], options: RunOptions) -> None:
     console = result_console()
     cases, rows = _count(len(plan["cases"]), "case"), _count(len(plan["rows"]), "row")
     if not plan["planned"]:
-        console.print(f"evaluate: {cases} in {rows} up to date, nothing to do", markup=False)
+        console.print(f"{plan['stage']}: {cases} in {rows} up to date, nothing to do", markup=False)
         return
-    console.print(f"evaluate: would measure {cases} in {rows}: {plan['planned']}", markup=False)
+    console.print(f"{plan['stage']}: would measure {cases} in {rows}: {plan['planned']}", markup=False)
     for product, reasons in plan["first"].items():
         of_cases = f" of {_count(len(reasons), 'case')}" if any(reasons) else ""
         console.print(f"  first {product}{of_cases}: {next(iter(reasons.values()))}", markup=False)
@@ -76,14 +132,14 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
     options.terminal().say(f"Tables are in {results}")
 
 
-def fail_if_unmeasured(document: dict[str, Any], options: RunOptions) -> None:
+def fail_if_unmeasured(document: dict[str, Any], options: RunOptions, command: str = "evaluate") -> None:
     """Fail with exit code 5 when some cases could not be measured.
 
     Raises:
         CasesFailed: naming them.
     """
-    measured = len({entry["case"] for entry in document["cases"]})
-    fail_if_cases_failed("evaluate", document["failed"], measured, "", options)
+    measured = len({entry["case"] for entry in document["cases"]} - set(document["failed"]))
+    fail_if_cases_failed(command, document["failed"], measured, "", options)
 
 
 def rows_table(document: dict[str, Any]) -> Any:

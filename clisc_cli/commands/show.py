@@ -27,6 +27,9 @@ def command(
         ),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, max=40, help="How many slices.")] = 5,
+    table1: Annotated[
+        bool, typer.Option("--table1", help="A column a method of Table 1, as `baseline` ran them.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
@@ -45,8 +48,8 @@ def command(
     project, name = project_and_case(directory, case)
     if name is None:
         raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
-    path = out or project.results / f"{name}.png"
-    picture = show_case(project, name, rows, path)
+    path = out or project.results / (f"{name}-table1.png" if table1 else f"{name}.png")
+    picture = show_case(project, name, rows, path, table1=table1)
     if json_:
         print_json({"file": str(path), "slices": picture.chosen})
         return
@@ -54,7 +57,11 @@ def command(
     if sys.stdout.isatty() and not quiet and path.suffix.lower() == ".png":
         columns = shutil.get_terminal_size().columns
         sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))
-    if picture.masks and "masks/round2" not in picture.masks:
+    if table1 and not picture.masks:
+        Terminal(quiet=quiet).say(
+            "No method of Table 1 was run on this case; `clisc baseline all` runs them."
+        )
+    elif picture.masks and "masks/round2" not in picture.masks:
         Terminal(quiet=quiet).say(
             "There is no final mask of this case yet; `clisc export masks` predicts and keeps it."
         )

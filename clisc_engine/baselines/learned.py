@@ -15,13 +15,31 @@ from clisc_engine.core.labelling import NORMAL
 from clisc_engine.errors import BadInput
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.products.rivals import TABLE1_ROWS, map_of, network_of
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Arrays, Report, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.stages import recipes as stage_recipes
-from clisc_engine.stages.train import training_report
 from clisc_engine.training.state import why_train
+
+
+def run_rows(
+    command: str, rows: Sequence[MapRow], project: Project, control: Control, splits: tuple[str, ...]
+) -> Report:
+    """Run the rows of a method one after the other; each as `run_row` does, in one report."""
+    started = time.monotonic()
+    reports = [run_row(row, project, control, splits) for row in rows]
+    return Report(
+        command,
+        done=list(dict.fromkeys(name for one in reports for name in one.done)),
+        fresh=[
+            n
+            for n in dict.fromkeys(name for one in reports for name in one.fresh)
+            if not any(n in one.done for one in reports)
+        ],
+        failed={name: why for one in reports for name, why in one.failed.items()},
+        planned={name: why for one in reports for name, why in one.planned.items()},
+        seconds=time.monotonic() - started,
+    )
 
 
 def run_row(method: MapRow, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
@@ -57,7 +75,7 @@ def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], contr
     """Train the network if it is not what it would become; why it was trained, else empty."""
     network = network_of(method.row)
     made_from = recipes.network(project, method.row, learnt)
-    reason = why_train(Checkpoint(project.checkpoints, network), made_from, control, extensible=False)
+    reason = why_train(project.checkpoint(network), made_from, control, extensible=False)
     if reason and not control.dry_run:
         normal = normal_slices(project, learnt, control, purpose=network)
         check_enough(normal, project, network)
@@ -92,7 +110,7 @@ class Maps:
     def __init__(self, method: MapRow, project: Project, control: Control, *, retrain: str = "") -> None:
         """Look at the checkpoint, but load nothing yet; ``retrain`` is why a dry run would train first."""
         self.method, self.project, self.control = method, project, control
-        checkpoint = Checkpoint(project.checkpoints, network_of(method.row))
+        checkpoint = project.checkpoint(network_of(method.row))
         untrained = control.dry_run and retrain
         trained = f"untrained: {retrain}" if untrained else checkpoint.fingerprint()
         self.spec = stage_recipes.array(project.settings, map_of(method.row), trained=trained)

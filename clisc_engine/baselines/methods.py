@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from clisc_engine.errors import BadInput
 from clisc_engine.products.rivals import METHODS, Method
@@ -10,6 +11,12 @@ from clisc_engine.project.project import Project
 from clisc_engine.running import journal
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
+
+if TYPE_CHECKING:
+    from clisc_engine.baselines.method import MapRow
+
+READ_REFERENCES: tuple[Method, ...] = ("sam-reference", "supervised")
+"""The methods that read reference masks, by design; the others are label-free."""
 
 
 def run_baseline(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
@@ -42,6 +49,10 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             from clisc_engine.baselines.otsu import otsu
 
             return otsu(project, control, splits)
+        case "salip":
+            from clisc_engine.baselines.salip.step import salip
+
+            return salip(project, control, splits)
         case "sam-reference":
             from clisc_engine.baselines.sam_reference import sam_reference
 
@@ -50,4 +61,28 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             from clisc_engine.baselines.supervised import supervised
 
             return supervised(project, control, splits)
+    from clisc_engine.baselines.learned import run_rows
+
+    return run_rows(f"baseline {name}", _rows(name), project, control, splits)
+
+
+def _rows(name: str) -> tuple[MapRow, ...]:
+    """The rows that a method of maps makes, one after the other."""
+    match name:
+        case "amcons":
+            from clisc_engine.baselines.amcons.method import AMCONS
+
+            return (AMCONS,)
+        case "gradcamcons":
+            from clisc_engine.baselines.gradcamcons.method import GRADCAMCONS
+
+            return (GRADCAMCONS,)
+        case "if3d":
+            from clisc_engine.baselines.if3d.method import IF3D
+
+            return (IF3D,)
+        case "sim2real":
+            from clisc_engine.baselines.sim2real.method import STAGE1_ROW, STAGE2_ROW
+
+            return (STAGE1_ROW, STAGE2_ROW)
     raise BadInput(f"There is no method {name!r}; there are {', '.join(METHODS)}.")

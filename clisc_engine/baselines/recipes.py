@@ -19,7 +19,6 @@ from clisc_engine.products.rivals import (
     network_of,
     threshold_of,
 )
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.spec import CaseSpec
@@ -87,14 +86,15 @@ def parts(project: Project) -> Parts:
 
 def network(project: Project, row: str, learnt: Sequence[CaseArrays]) -> dict[str, str]:
     """What determines a row's network."""
-    made_from = recipes.network(project, network_of(row), learnt)
+    valid = project.cases(("valid",))  # which some trainings choose their epoch by
+    made_from = recipes.network(project, network_of(row), [*learnt, *valid])
     if project.settings.baselines.normal == "reference":
         made_from |= {
             f"train/{case.info.name}/reference": project.references.fingerprint(case.info)
             for case in learnt
         }
     if row in GOES_ON_FROM:
-        before = Checkpoint(project.checkpoints, network_of(GOES_ON_FROM[row]))
+        before = project.checkpoint(network_of(GOES_ON_FROM[row]))
         made_from[before.name] = fingerprint(before.made_from() or {})
     return made_from
 
@@ -117,7 +117,7 @@ def threshold_provenance(project: Project, row: str, held_out: Sequence[CaseArra
 
 def kept_threshold(project: Project, row: str) -> Threshold | None:
     """The threshold that was chosen for a row's maps; None when there is none, or none that is whole."""
-    text = read_if_there(project.root / threshold_of(row))
+    text = read_if_there(project.file(threshold_of(row)))
     try:
         found = Threshold(**json.loads(text or b""))
     except (ValueError, TypeError, RecursionError):

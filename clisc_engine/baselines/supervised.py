@@ -14,9 +14,8 @@ from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.products.rivals import SUPERVISED, SUPERVISED_MASKS
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report, run_cases
+from clisc_engine.running.runner import Report, run_cases, training_report
 from clisc_engine.stages.requirements import require_validation
-from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet.prediction import Predictions
 from clisc_engine.stages.unet.training import train_unet
 

@@ -22,7 +22,8 @@ def agreeing(
 
     A slice has one when, after an opening by 3 x 3 pixels, at least ``least_area`` mm2 lie over the
     threshold. Agreement is the balanced accuracy, the mean of sensitivity and specificity. The candidates
-    are quantiles of the slices' maxima; of equally good ones the lowest wins.
+    lie between quantiles of the slices' maxima after a grey-scale opening of the same shape, so that a hot
+    pixel counts for nothing; of equally good ones the lowest wins.
 
     Args:
         maps: (N, Y, X) of each case, N its labelled slices.
@@ -36,8 +37,9 @@ def agreeing(
     labels = np.concatenate([np.zeros(0, bool), *tumour])
     if labels.all() or not labels.any():
         raise ValueError("all slices have the same label")
-    peaks = np.concatenate([one.reshape(len(one), -1).max(axis=1) for one in maps]).astype(np.float64)
-    candidates = np.unique(np.quantile(peaks, np.linspace(0, 1, CANDIDATES, endpoint=False)))
+    peaks = np.concatenate([_peaks(one) for one in maps])
+    levels = np.unique(np.quantile(peaks, np.linspace(0, 1, CANDIDATES)))
+    candidates = np.concatenate([[np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2])
     scores = [
         _balanced_accuracy(
             np.concatenate(
@@ -51,6 +53,12 @@ def agreeing(
         for candidate in candidates
     ]
     return float(candidates[int(np.argmax(scores))])
+
+
+def _peaks(maps: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The highest value of each slice (N, Y, X) that an area of 3 x 3 pixels reaches."""
+    opened = ndimage.grey_opening(maps.astype(np.float32), (1, 3, 3))
+    return opened.reshape(len(maps), -1).max(axis=1).astype(np.float64)
 
 
 def _opened_area(over: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

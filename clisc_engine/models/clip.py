@@ -65,10 +65,20 @@ class ClipModel:
 
         ``softmax(s * cosine(image, text))`` over the two classes, s being CLIP's learned scale.
         """
-        pixels = self.prepare(torch.from_numpy(square(slices, self.image_size)).to(self.device))
-        image = functional.normalize(self.network.encode_image(pixels).float(), dim=-1)
+        image = self._image_features(slices)
         logits = self.network.logit_scale.exp().float() * image @ text.to(image).T
         return logits.softmax(dim=-1)[:, 1].cpu().numpy().astype(np.float32)
+
+    @torch.inference_mode()
+    def cosines(self, slices: npt.NDArray[np.uint8], text: Tensor) -> npt.NDArray[np.float32]:
+        """Cosines (N, 2) of (N, Y, X) uint8 slices with the classes' text features."""
+        image = self._image_features(slices)
+        return (image @ text.to(image).T).float().cpu().numpy()
+
+    def _image_features(self, slices: npt.NDArray[np.uint8]) -> Tensor:
+        """Unit features (N, D)."""
+        pixels = self.prepare(torch.from_numpy(square(slices, self.image_size)).to(self.device))
+        return functional.normalize(self.network.encode_image(pixels).float(), dim=-1)
 
     def prepare(self, squared: Tensor) -> Tensor:
         """(N, S, S) uint8 slices as CLIP's (N, 3, S, S) input."""

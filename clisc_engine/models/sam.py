@@ -89,6 +89,47 @@ class SamModel:
             masks[rows] = self._decode_alike(embeddings[rows], [prompts[row] for row in rows], shape)
         return masks
 
+    @torch.inference_mode()
+    def candidates(
+        self,
+        embedding: npt.NDArray[np.float16],
+        points: npt.NDArray[np.floating],
+        shape: tuple[int, int],
+        *,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """What single points of one slice may show, as SAM's everything mode asks.
+
+        Args:
+            embedding: (C, h, w) of the slice.
+            points: (P, 2), each (x, y) in pixels.
+            shape: (Y, X) of the slice.
+            multimask: three masks a point (part, whole, something between) instead of one.
+
+        Returns:
+            Logits (P * M, 4h, 4w) for `enlarge`, M masks of a point side by side, and the IoU (P * M,)
+            that SAM expects of each.
+        """
+        mark = np.ones(1, np.int64)
+        prompts = [Prompt(None, point[None].astype(np.float32), mark) for point in points]
+        sparse, dense = self._encode_prompts(prompts, shape)
+        images = torch.from_numpy(embedding).to(self.device).float()[None]
+        attended, upscaled = _attend(self.network, images, sparse, dense)
+        every = range(len(self.network.mask_decoder.output_hypernetworks_mlps))
+        chosen = every[1:] if multimask else every[:1]
+        logits = torch.cat([_mask(self.network, attended, upscaled, n) for n in chosen], dim=1)
+        quality = self.network.mask_decoder.iou_prediction_head(attended[:, 0])
+        return logits.float().flatten(0, 1), quality[:, chosen.start : chosen.stop].float().flatten()
+
+    @torch.inference_mode()
+    def enlarge(self, logits: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Logits (N, Y, X) on a slice of this shape (Y, X), from those that the decoder gives."""
+        if not len(logits):
+            return logits.new_zeros((0, *shape))
+        height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
+        enlarged: Tensor = self.network.postprocess_masks(logits[:, None], (height, width), shape)
+        return enlarged[:, 0]
+
     def _decode_alike(
         self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
     ) -> npt.NDArray[np.bool_]:
@@ -137,6 +178,12 @@ def low_resolution_masks(
     Returns:
         Logits (P, 1, 4h, 4w) and IoU tokens (P, C).
     """
+    attended, upscaled = _attend(network, embeddings, sparse, dense)
+    return _mask(network, attended, upscaled, 0), attended[:, 0]
+
+
+def _attend(network: Sam, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+    """The decoder's tokens (P, 1 + masks + N, C), IoU first, and its image features (P, C / 8, 4h, 4w)."""
     decoder = network.mask_decoder
     tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight], dim=0)
     tokens = torch.cat([tokens[None].expand(len(sparse), -1, -1), sparse], dim=1)
@@ -145,10 +192,13 @@ def low_resolution_masks(
     attended, source_out = decoder.transformer(source, position, tokens)
     count, channels, height, width = source.shape
     image = source_out.transpose(1, 2).view(count, channels, height, width)
-    upscaled = decoder.output_upscaling(image)
-    weights = decoder.output_hypernetworks_mlps[0](attended[:, 1])
-    masks = torch.einsum("pc,pchw->phw", weights, upscaled)[:, None]
-    return masks, attended[:, 0]
+    return attended, decoder.output_upscaling(image)
+
+
+def _mask(network: Sam, attended: Tensor, upscaled: Tensor, number: int) -> Tensor:
+    """Logits (P, 1, 4h, 4w) of one of the decoder's masks; 0 is the one for a prompt without doubt."""
+    mlp = network.mask_decoder.output_hypernetworks_mlps[number]
+    return torch.einsum("pc,pchw->phw", mlp(attended[:, 1 + number]), upscaled)[:, None]
 
 
 def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int = 0) -> SamModel:

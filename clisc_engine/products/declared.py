@@ -118,6 +118,7 @@ def _second_unet(name: str, command: Command, meaning: str, chosen_by: tuple[str
         without=INFERENCE,
         select_setting="unet.select",
         chosen_by=chosen_by,
+        choice=("s3f.p",) if chosen_by else (),
         goes_on_from=UNET_ROUND1,
     )
 

@@ -89,7 +89,8 @@ def steps_behind(array: str) -> list[str]:
     makers = {MADE_BY[name] for name in ancestors(array)}
     if not ARRAYS[array].network:
         makers.add(MADE_BY[array])
-    return [step for step in STAGES if step in makers]
+    rivals = sorted(name for name in makers if name.startswith("baseline "))
+    return [*(step for step in STAGES if step in makers), *rivals]
 
 
 def revisions(*names: str) -> dict[str, str]:

@@ -126,12 +126,15 @@ class Network(Product):
         select_setting: the setting that has the valid split choose the epoch when it is "best".
         without: settings among `settings` that change its predictions alone, not its training.
         chosen_by: arrays that decide which train cases it learns from.
+        choice: settings that decide, with ``chosen_by``, which train cases those are; the cases it learnt
+            from tell what they were.
         goes_on_from: the network whose weights it starts from when ``s3f.start`` is "round1".
     """
 
     select_setting: str = ""
     without: tuple[str, ...] = ()
     chosen_by: tuple[str, ...] = ()
+    choice: tuple[str, ...] = ()
     goes_on_from: str = ""
 
 

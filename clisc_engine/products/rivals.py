@@ -17,8 +17,9 @@ from clisc_engine.products.kinds import (
     Table,
 )
 
-Method = Literal["otsu", "sam-reference", "supervised"]
-Baseline = Literal["otsu", "sam-reference", "supervised", "all"]
+Method = Literal[
+    "otsu", "amcons", "gradcamcons", "if3d", "sim2real", "salip", "sam-reference", "supervised"
+]
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
@@ -59,10 +60,8 @@ _COMMON = (
     "baselines.held_out",
 )
 _UNET = ("unet", "seed")
-_SAM = (
-    "prompts.kind",
-    "prompts.per_component",
-    "prompts.foreground",
+_CLIP = ("label.model", "label.pretrained", "label.normal_prompts", "label.tumour_prompts")
+_SAM_MODEL = (
     "sam.model",
     "sam.image_size",
     "sam.equalise",
@@ -70,6 +69,12 @@ _SAM = (
     "window",
     "seed",
 )
+_SAM = ("prompts.kind", "prompts.per_component", "prompts.foreground", *_SAM_MODEL)
+
+
+def own_masks(row: str) -> str:
+    """The array of a row that a user's own file makes, such as ``own-threshold``."""
+    return f"masks/{row}"
 
 
 def map_of(row: str) -> str:
@@ -96,14 +101,14 @@ def _anomaly(row: str, command: Command, title: str, settings: tuple[str, ...]) 
             command=command,
             meaning=f"{title}, trained on normal slices",
             inputs=(IMAGE, LABELS),
-            settings=(*settings, *_COMMON, "window", "seed"),
+            settings=(*settings, *_COMMON, "seed"),
         ),
         Array(
             name=maps,
             command=command,
             meaning=f"{title}'s anomaly map",
             inputs=(IMAGE,),
-            settings=(*settings, "window", "seed"),
+            settings=(*settings, "seed"),
             dtype="float16",
             network=network,
             cases="measured",
@@ -134,7 +139,9 @@ def _mask(
 
 
 def _otsu() -> tuple[Product, ...]:
-    return (_mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,)),)
+    return (
+        _mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,), ("window",)),
+    )
 
 
 def _sam_reference() -> tuple[Product, ...]:
@@ -176,8 +183,99 @@ def _supervised() -> tuple[Product, ...]:
     )
 
 
-RIVALS: tuple[Product, ...] = (
+def _sim2real(
+    row: str, meaning: str, leave_out: tuple[str, ...], select_setting: str = ""
+) -> tuple[Product, ...]:
+    """What one of the two networks of Sim2Real makes; its maps are probabilities of tumour."""
+    command: Command = "baseline sim2real"
+    before = (network_of(GOES_ON_FROM[row]),) if row in GOES_ON_FROM else ()
+    return (
+        Network(
+            name=network_of(row),
+            command=command,
+            meaning=meaning,
+            inputs=(IMAGE, LABELS),
+            settings=("baselines.sim2real", *_COMMON, "seed"),
+            without=tuple(f"baselines.sim2real.{key}" for key in leave_out),
+            select_setting=select_setting,
+            chosen_by=before,
+        ),
+        Array(
+            name=map_of(row),
+            command=command,
+            meaning=f"tumour probability by {network_of(row)}",
+            inputs=(IMAGE,),
+            settings=("baselines.sim2real.grid",),
+            dtype="float16",
+            bounds=(0.0, 1.0),
+            network=network_of(row),
+            cases="measured",
+        ),
+        _mask(row, command, f"where {map_of(row)} is over a half", (IMAGE, LABELS, map_of(row))),
+    )
+
+
+def _salip() -> tuple[Product, ...]:
+    return (
+        Array(
+            name=SALIP_MASKS,
+            command="baseline salip",
+            meaning="SaLIP: SAM's answer to the box of the part that CLIP prefers",
+            inputs=(IMAGE, LABELS),
+            settings=("baselines.salip", *_CLIP, *_SAM_MODEL),
+            values=BINARY,
+            weights=("clip", "sam"),
+            cases="measured",
+        ),
+    )
+
+
+_ROWS: tuple[Product, ...] = (
     *_otsu(),
+    *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons", "window")),
+    *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons", "window")),
+    *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
+    *_sim2real(
+        "sim2real-stage1",
+        "Sim2Real's network, trained on simulated tumours",
+        ("stage2_epochs", "stage2_learning_rate", "stage2_min_ml", "stage2_drop"),
+        "baselines.sim2real.select",
+    ),
+    *_sim2real(
+        "sim2real",
+        "the same, gone on with its own answers on real volumes",
+        ("select", "warm_up", "epochs", "learning_rate"),
+    ),
+    *_salip(),
     *_sam_reference(),
     *_supervised(),
 )
+
+
+def _table1(made: tuple[Product, ...]) -> tuple[Product, ...]:
+    """The tables of `evaluate --table1`, from what is measured: CLISC's masks, and those of the rivals."""
+    measured = {*TABLE1_ROWS.values(), *map(map_of, TABLE1_ROWS)}
+    return (
+        Table(
+            name=TABLE1,
+            command="evaluate --table1",
+            meaning="DSC and HD95 of every row of Table 1, each against CLISC",
+            inputs=(REFERENCE, LABELS, ROUND2, *(one.name for one in made if one.name in measured)),
+            settings=("baselines.gate",),
+        ),
+        Table(
+            name="results/table1.csv",
+            command="evaluate --table1",
+            meaning="the rows of Table 1 with size groups, p-values and the paper's figures",
+            inputs=(TABLE1,),
+        ),
+        Table(
+            name="results/table1-cases.csv",
+            command="evaluate --table1",
+            meaning="every case in every row of Table 1",
+            inputs=(TABLE1,),
+        ),
+    )
+
+
+RIVALS: tuple[Product, ...] = (*_ROWS, *_table1(_ROWS))

@@ -36,15 +36,27 @@ class Checkpoint:
     Weights are safetensors whose metadata tell what made them, and hold a digest of the tensors. The
     state of a training under way lies beside them, and the state before it too, in case the newest
     cannot be read.
+
+    Attributes:
+        folder: where all of it is written.
+        name: of the training.
+        below: the same training's checkpoint that is read while ``folder`` holds no finished weights, and
+            never written: a variant's is its project's. None without.
     """
 
     folder: Path
     name: str
+    below: Checkpoint | None = None
 
     @property
     def weights(self) -> Path:
         """The finished weights."""
         return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def holder(self) -> Checkpoint:
+        """The checkpoint whose finished weights count: this one, or one below."""
+        return self if self.below is None or is_there(self.weights) else self.below.holder
 
     @property
     def state(self) -> Path:
@@ -99,6 +111,8 @@ class Checkpoint:
         """
         import safetensors.torch
 
+        if (holder := self.holder) is not self:
+            return holder.tensors()
         metadata = self._metadata()
         with reading(self.weights):
             # Bytes first: a mapped file whose disk fails would end the process by a signal.
@@ -201,6 +215,8 @@ class Checkpoint:
 
     def _metadata(self) -> tuple[dict[str, str], str] | None:
         """What made the weights, and the digest of the tensors; None when there are none."""
+        if (holder := self.holder) is not self:
+            return holder._metadata()
         if not is_there(self.weights):
             return None
         with reading(self.weights):

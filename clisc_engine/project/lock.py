@@ -36,6 +36,8 @@ from pydantic import TypeAdapter
 from clisc_engine.errors import BadInput
 
 LOCK = ".clisc-lock"
+VARIANTS = "variants"
+"""Folder of a project's variants, each with a lock of its own."""
 LOST_LOCK = "the loss of its lock to another command"
 
 HEARTBEAT_SECONDS = 10.0
@@ -268,8 +270,9 @@ def hold(
 
 
 def _clear_half_written(folder: Path) -> None:
-    """Remove what the dead owner was writing."""
-    for leftover in list(folder.rglob(".*.partial")):
+    """Remove what the dead owner was writing; a variant below has a lock of its own."""
+    variants = folder / VARIANTS
+    for leftover in [path for path in folder.rglob(".*.partial") if variants not in path.parents]:
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:

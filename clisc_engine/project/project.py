@@ -18,8 +18,10 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.case_names import is_case_name
+from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
+from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.references import References
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.settings.file import read_settings, write_changes, write_settings
@@ -85,19 +87,38 @@ class CaseWithReference(CaseArrays):
 
 
 class Project:
-    """A folder made by `clisc init`."""
+    """A folder made by `clisc init`, or a variant of one (`project.variants`).
 
-    def __init__(self, root: Path, settings: Settings) -> None:
-        """Use `create` or `open_project` instead."""
+    Attributes:
+        root: its folder; all that is written goes there, but for the cache.
+        settings: its settings.
+        parent: the project that is read for what a variant lacks, and never written; None without.
+        store: its arrays.
+        references: the only door to its reference masks.
+    """
+
+    def __init__(self, root: Path, settings: Settings, parent: Project | None = None) -> None:
+        """Use `create`, `open_project` or `variants.open_variant` instead."""
         self.root = root
         self.settings = settings
-        self.store = Store(root / STORE)
+        self.parent = parent
+        self.store: Store = Store(root / STORE, parent.store if parent else None)
         self.references = References(self.store)
 
     @property
+    def base(self) -> Project:
+        """The project of which this is a variant, by however many steps; itself if it is none."""
+        return self.parent.base if self.parent else self
+
+    @property
     def checkpoints(self) -> Path:
-        """Folder of trained weights and of trainings under way."""
+        """Folder of trained weights and of trainings under way; read them through `checkpoint`."""
         return self.root / "checkpoints"
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """The checkpoint of one training; a variant that has not trained it reads its parent's."""
+        below = self.parent.checkpoint(name) if self.parent else None
+        return Checkpoint(self.checkpoints, name, below)
 
     @property
     def logs(self) -> Path:
@@ -106,13 +127,21 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """Folder of what only saves time and may be deleted."""
-        return self.root / "cache"
+        """Folder of what only saves time and may be deleted.
+
+        Its entries are found by all that made them, so a variant shares its parent's.
+        """
+        return self.parent.cache if self.parent else self.root / "cache"
 
     @property
     def results(self) -> Path:
         """Folder of the tables that `evaluate` writes."""
         return self.root / "results"
+
+    def file(self, name: str) -> Path:
+        """Where a table such as ``results/s3f.csv`` is read; a variant without one reads its parent's."""
+        own = self.root / name
+        return own if self.parent is None or is_there(own) else self.parent.file(name)
 
     def cases(self, splits: tuple[str, ...] = SPLITS) -> list[CaseArrays]:
         """The cases of these splits, by name."""
@@ -126,7 +155,7 @@ class Project:
             BadInput: when the project has no such case.
         """
         group = f"cases/{name}"
-        if not is_case_name(name) or not (self.store.root / group).is_dir():
+        if not is_case_name(name) or not self.store.has_folder(group):
             raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
         info = CaseInfo.parse(self.store.attributes(group).get(RECORD))
         if info is None or info.name != name:

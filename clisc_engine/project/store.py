@@ -4,6 +4,9 @@ An array is written beside its place, its seal last, after the voxels have reach
 takes its place whole. A writer that is killed or meets a full disk therefore leaves the old array, or
 none; what it had begun counts for nothing.
 
+A store may lie over another, as a variant's does over its project's: what it lacks is read from the one
+below, and all that is written goes into its own folder.
+
 A *seal* is the record in an array's attributes that makes it count: the step that made it, what it was
 made from (its provenance), a fingerprint of that, the time and clisc's version. An array without a seal
 is missing; one whose fingerprint differs from the one it would get now is stale.
@@ -75,14 +78,15 @@ class Store:
 
     Attributes:
         root: its folder.
+        below: the store that is read for what this one lacks, and never written; None without.
         check_may_write: called, by whichever thread writes, before anything changes and again before an
             array takes its place; raises when this process may write no more.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Use the store at ``root``; it is made on the first write."""
-        self.root = root
-        self.check_may_write: Callable[[], None] = _anybody
+    def __init__(self, root: Path, below: Store | None = None) -> None:
+        """Use the store at ``root``, over another one if it is given; it is made on the first write."""
+        self.root, self.below = root, below
+        self.check_may_write: Callable[[], None] = below.check_may_write if below else _anybody
 
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None
@@ -116,6 +120,8 @@ class Store:
         """
         import zarr
 
+        if self.below is not None and not _counts(self._own_attributes(path)):
+            return self.below.read(path)
         folder = self.root / path
         if self.seal(path) is None:
             raise BadInput(f"{folder} is missing or was never finished.")
@@ -150,9 +156,17 @@ class Store:
     def attributes(self, path: str) -> dict[str, Any]:
         """The attributes of a group or an array; empty when there is none, or none to be understood.
 
+        Those of a group that two stores have, one over the other, are taken together.
+
         Raises:
             Unreadable: when they cannot be read now, which does not mean that they are gone.
         """
+        own = self._own_attributes(path)
+        if self.below is None or _counts(own):
+            return own
+        return {**self.below.attributes(path), **own}
+
+    def _own_attributes(self, path: str) -> dict[str, Any]:
         text = read_if_there(self.root / path / "zarr.json")
         try:
             metadata = json.loads(text or b"")
@@ -190,7 +204,12 @@ class Store:
         folder = self.root / path
         with reading(folder):
             inside = sorted(folder.iterdir()) if is_there(folder) else []
-        return [p.name for p in inside if not p.name.startswith(".") and is_there(p / "zarr.json")]
+        own = [p.name for p in inside if not p.name.startswith(".") and is_there(p / "zarr.json")]
+        return own if self.below is None else sorted({*own, *self.below.children(path)})
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder for the group or array at ``path``."""
+        return (self.root / path).is_dir() or (self.below is not None and self.below.has_folder(path))
 
     def remove(self, path: str) -> None:
         """Remove an array or a group with all below it; nothing happens when there is none.
@@ -209,6 +228,11 @@ class Store:
             if not is_there(folder / "zarr.json"):  # never in the place of a record that is away
                 folder.mkdir(parents=True, exist_ok=True)
                 write_atomically(folder / "zarr.json", _group_metadata({}))
+
+
+def _counts(attributes: dict[str, Any]) -> bool:
+    """Whether these attributes are an array's that hides the one of the store below."""
+    return SEAL in attributes or UNSEALED in attributes
 
 
 def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> None:

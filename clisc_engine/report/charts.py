@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.report.svg import Chart, number
+
+
+@dataclass(frozen=True)
+class SweptPoint:
+    """A point of a sweep.
+
+    Attributes:
+        value: of the setting.
+        words: the same in words.
+        mean: over cases and seeds; None without a case.
+        deviation: the standard deviation over the same.
+        count: of cases and seeds.
+        seeds: the means of the seeds, where there are several.
+    """
+
+    value: Any
+    words: str
+    mean: float | None
+    deviation: float
+    count: int
+    seeds: Mapping[int, float]
+
 
 BINS = 20
 """Bars of a histogram, about."""
@@ -109,6 +133,44 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
         chart.text(name, "tick", chart.across(place), chart.up(0) + line)
         if not alike:
             chart.text(f"n = {len(values)}", "tick faint", chart.across(place), chart.up(0) + 13 + line)
+    return chart.markup()
+
+
+def sweep_chart(description: str, key: str, quantity: str, points: Sequence[SweptPoint]) -> str:
+    """Means over the values of a setting, joined by a line, with bars of one standard deviation each way.
+
+    Args:
+        description: what is shown.
+        key: the setting, the horizontal axis. Values that are no numbers stand side by side.
+        quantity: name of the vertical axis.
+        points: in the order asked; one without a mean is left out.
+    """
+    shown = [point for point in points if point.mean is not None]
+    numbers = [point.value for point in shown if isinstance(point.value, int | float)]
+    on_scale = len(numbers) == len(shown) and not any(isinstance(value, bool) for value in numbers)
+    across = [float(value) for value in numbers] if on_scale else [float(n) for n in range(len(shown))]
+    shown = [point for _, point in sorted(zip(across, shown, strict=True), key=lambda pair: pair[0])]
+    across = sorted(across)
+    margin = 0.06 * ((across[-1] - across[0]) or 1) if across else 1.0
+    edges = (across[0] - margin, across[-1] + margin) if across else (0.0, 1.0)
+    tops = [(point.mean or 0) + point.deviation for point in shown]
+    chart = Chart(description, edges, _padded(tops or [1.0]))
+    chart.axes(key, quantity, across if on_scale and len(across) <= MOST_LABELS_IN_A_LINE else [])
+    places = [(chart.across(x), chart.up(point.mean or 0)) for x, point in zip(across, shown, strict=True)]
+    if on_scale and len(places) > 1:
+        chart.add("polyline", "curve", points=" ".join(f"{x},{y}" for x, y in places))
+    for (x, y), point in zip(places, shown, strict=True):
+        mean = point.mean or 0
+        low = max(mean - point.deviation, chart.y[0])
+        hint = f"{key} = {point.words}: {mean:.2f} ± {point.deviation:.2f}, n = {point.count}"
+        chart.add(
+            "line", "whisker", hint, x1=x, x2=x, y1=chart.up(low), y2=chart.up(mean + point.deviation)
+        )
+        for seed, value in point.seeds.items():
+            chart.add("circle", "case", f"seed {seed}: {value:.2f}", cx=x, cy=chart.up(value), r=2.2)
+        chart.add("circle", "end", hint, cx=x, cy=y, r=3.5)
+        if not on_scale:
+            chart.text(point.words, "tick", x, chart.up(chart.y[0]) + 14)
     return chart.markup()
 
 

@@ -26,6 +26,8 @@ from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.sweeps import record as sweep_record
+from clisc_engine.sweeps.overview import outdated
 from clisc_engine.upkeep.status import StageStatus, next_stage
 from clisc_engine.upkeep.survey import survey
 
@@ -102,6 +104,7 @@ class Story:
         dropped: the same of each that it dropped.
         evaluation: the document of `evaluate`; None before it.
         ranking: the cases from worst to best.
+        sweeps: the result of each sweep that is measured at all its values, and what no longer holds of it.
         settings: every setting.
         preset: name of the preset that the settings are compared with.
     """
@@ -122,6 +125,7 @@ class Story:
     dropped: dict[str, float]
     evaluation: dict[str, Any] | None
     ranking: Ranking
+    sweeps: list[tuple[dict[str, Any], str]]
     settings: list[SettingLine]
     preset: str
 
@@ -150,6 +154,7 @@ def gather(project: Project) -> Story:
         dropped={name: score for name, score in scores.items() if name not in kept},
         evaluation=evaluation,
         ranking=ranking_of(evaluation, scores),
+        sweeps=_sweeps(project),
         settings=_settings(project),
         preset=project.settings.weights,
     )
@@ -175,6 +180,11 @@ def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]
     if similarities:
         return Ranking("S3F similarity", _ascending(similarities), decimals=3)
     return Ranking("", {})
+
+
+def _sweeps(project: Project) -> list[tuple[dict[str, Any], str]]:
+    found = (sweep_record.result(project, name) for name in sweep_record.sweep_names(project))
+    return [(result, outdated(project, result)) for result in found if result]
 
 
 def _ascending(values: dict[str, float]) -> dict[str, float]:

@@ -24,6 +24,7 @@ from clisc_engine.report.choose import evenly, first_of, place_in_words
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
+from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
 from clisc_engine.running.control import Control
@@ -147,6 +148,7 @@ def render(story: Story, splits: dict[str, str], shown: list[ShownCase], failed:
         similarities=_similarities(story),
         cut=min(story.kept.values(), default=None),
         evaluation=_evaluation(story),
+        sweeps=shown_sweeps(story.sweeps),
         lines=tables.case_lines(story, splits),
         tiny=story.weights == "tiny",
         region=next(line.value for line in story.settings if line.key == "roi.threshold"),

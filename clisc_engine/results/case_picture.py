@@ -39,6 +39,7 @@ class CasePicture:
         prompts: SAM's prompts, of the slices that have any.
         reference: (Z, Y, X), None unless the project was evaluated on this case.
         scores: DSC in percent by array, where it was evaluated.
+        layers: those that get a column if they have something to show, in order.
     """
 
     name: str
@@ -53,11 +54,12 @@ class CasePicture:
     prompts: dict[int, list[Prompt]] = field(default_factory=dict)
     reference: Mask | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    layers: tuple[Layer, ...] = STEPS
 
     @property
     def steps(self) -> list[Layer]:
-        """The steps' layers that have something to show, in order."""
-        return [layer for layer in STEPS if layer.array in self.maps or layer.array in self.masks]
+        """The layers that have something to show, in order."""
+        return [layer for layer in self.layers if layer.array in self.maps or layer.array in self.masks]
 
     def column_title(self, layer: Layer | None) -> str:
         """The title of a step's column of slices; None stands for the first column, the bare slices."""
@@ -66,16 +68,22 @@ class CasePicture:
         return "prompts, SAM's mask" if layer is SAM_LAYER else layer.title
 
 
-def case_picture(project: Project, name: str, rows: int) -> CasePicture:
+def case_picture(project: Project, name: str, rows: int, layers: tuple[Layer, ...] = STEPS) -> CasePicture:
     """Gather what there is of a case; ``rows`` slices, spread over the lesion that was found.
+
+    Args:
+        project: the project.
+        name: of the case.
+        rows: how many slices.
+        layers: what may get a column: the method's steps, or the rows of Table 1.
 
     Raises:
         BadInput: when there is no such case.
     """
     case = project.case(name)
     image = case.read(IMAGE)
-    maps = {s.array: case.read(s.array) for s in STEPS if s.kind == "map" and case.seal(s.array)}
-    masks = {s.array: case.read(s.array) != 0 for s in STEPS if s.kind == "mask" and case.seal(s.array)}
+    maps = {s.array: case.read(s.array) for s in layers if s.kind == "map" and case.seal(s.array)}
+    masks = {s.array: case.read(s.array) != 0 for s in layers if s.kind == "mask" and case.seal(s.array)}
     slices = windowed(image, project.settings.window)
     labelled = case.seal(PROBABILITY) is not None
     regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
@@ -94,6 +102,7 @@ def case_picture(project: Project, name: str, rows: int) -> CasePicture:
         prompts=_prompts(project, case, image, slices, maps),
         reference=reference,
         scores=scores,
+        layers=layers,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, REFERENCE, ROUND1, ROUND2, SAM_MASKS
+from clisc_engine.products.rivals import TABLE1_ROWS
 
 HEAT_COLOURS = "inferno"
 """Matplotlib's name of the colours of a map."""
@@ -51,6 +52,19 @@ REFERENCE_LAYER = Layer("reference", REFERENCE, "reference", "mask", "7", "#ffff
 
 STEPS = (RAW_LAYER, AMDA_LAYER, SAM_LAYER, ROUND1_LAYER, FINAL_LAYER)
 """Those with a column of their own in a picture; the prompts are drawn in SAM's."""
+
+RIVALS = tuple(
+    Layer(
+        row,
+        array,
+        FINAL_LAYER.title if array == ROUND2 else row,
+        "mask",
+        "",
+        "#ff4f8b" if array == ROUND2 else "#7ee081",
+    )
+    for row, array in TABLE1_ROWS.items()
+)
+"""The rows of Table 1, each a column of `clisc show --table1`."""
 
 LAYERS = (
     RAW_LAYER,

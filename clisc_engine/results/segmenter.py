@@ -18,7 +18,6 @@ from clisc_engine.models.unet import build_unet
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import UNET_ROUND1
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
 from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
@@ -95,7 +94,7 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
     else:
         project = open_project(source)
         card = card_of(project, network)
-        tensors = Checkpoint(project.checkpoints, network).tensors()
+        tensors = project.checkpoint(network).tensors()
     device = pick_device(control.device)
     module = build_unet(card.unet.channels, card.unet.spacing)
     try:
@@ -130,7 +129,7 @@ def card_of(project: Project, network: str) -> ModelCard:
     Raises:
         MissingStage: when it is not trained.
     """
-    checkpoint = Checkpoint(project.checkpoints, network)
+    checkpoint = project.checkpoint(network)
     made_from = checkpoint.made_from()
     if made_from is None:
         other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
@@ -158,7 +157,7 @@ def export_model(project: Project, network: str, path: Path) -> ModelCard:
     outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
     outputs.check([path])
     card = card_of(project, network)
-    data = model_bytes(card, Checkpoint(project.checkpoints, network).tensors())
+    data = model_bytes(card, project.checkpoint(network).tensors())
     made_from = {"project": str(project.root.absolute()), "network": card.fingerprint}
     outputs.put_bytes(path, data, Made("model", made_from))
     return card

@@ -18,7 +18,9 @@ from clisc_engine.results.layers import (
     HEAT_COLOURS,
     PROMPTS_LAYER,
     REFERENCE_LAYER,
+    RIVALS,
     SAM_LAYER,
+    STEPS,
     Layer,
     heat_alpha,
 )
@@ -74,8 +76,10 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     return figure
 
 
-def show_case(project: Project, name: str, rows: int, path: Path) -> CasePicture:
+def show_case(project: Project, name: str, rows: int, path: Path, *, table1: bool = False) -> CasePicture:
     """Draw a case into a file, whose ending says the format: one of `PICTURES`.
+
+    A column a step, or with ``table1`` a column a method of the paper's Table 1 that was run.
 
     Raises:
         BadInput: when there is no such case; or, before it is drawn, when there is a file that clisc did
@@ -83,7 +87,7 @@ def show_case(project: Project, name: str, rows: int, path: Path) -> CasePicture
     """
     outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
     outputs.check([path])
-    picture = case_picture(project, name, rows)
+    picture = case_picture(project, name, rows, RIVALS if table1 else STEPS)
     data = picture_bytes(draw_case(picture, project.settings.weights), path.suffix.lower())
     made_from = {"case": name, "image": project.case(name).info.sha256}
     outputs.put_bytes(path, data, Made("picture", made_from))

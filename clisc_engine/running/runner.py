@@ -85,6 +85,18 @@ def run_cases(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -
     return report
 
 
+def training_report(stage: str, network: str, reason: str, control: Control, started: float) -> Report:
+    """A report with the network in the place of a case."""
+    report = Report(stage, seconds=time.monotonic() - started)
+    if not reason:
+        report.fresh.append(network)
+    else:
+        report.planned[network] = reason
+        if not control.dry_run:
+            report.done.append(network)
+    return report
+
+
 def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
     names = {case.info.name for case in cases}
     if unknown := [name for name in control.cases if name not in names]:

@@ -26,9 +26,11 @@ from clisc_engine.stages.classifier.slices import (
 )
 
 
-def amda(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
-    """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda`` of the splits."""
-    return train_and_map(project, AMDA_MAPS, with_masked_copies, control, splits)
+def amda(
+    project: Project, control: Control, splits: tuple[str, ...] = SPLITS, until: str = AMDA_MAPS
+) -> Report:
+    """Train ``classifier-amda`` on originals and masked copies; make ``cams/amda``, as `cam` does."""
+    return train_and_map(project, AMDA_MAPS, with_masked_copies, control, splits, until)
 
 
 def with_masked_copies(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:

@@ -17,12 +17,11 @@ from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project.case_record import SPLITS
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
-from clisc_engine.running.runner import Arrays, Report, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
@@ -38,17 +37,24 @@ SlicesOf: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], Labelle
 """Gathers the labelled slices that a classifier learns from."""
 
 
-def cam(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
-    """Train ``classifier-raw`` on the train split; make ``cams/raw`` of the splits."""
-    return train_and_map(project, RAW_MAPS, labelled_slices, control, splits)
+def cam(
+    project: Project, control: Control, splits: tuple[str, ...] = SPLITS, until: str = RAW_MAPS
+) -> Report:
+    """Train ``classifier-raw`` on the train split; make ``cams/raw``, unless it ends before."""
+    return train_and_map(project, RAW_MAPS, labelled_slices, control, splits, until)
 
 
 def train_and_map(
-    project: Project, array: str, slices_of: SlicesOf, control: Control, splits: tuple[str, ...]
+    project: Project,
+    array: str,
+    slices_of: SlicesOf,
+    control: Control,
+    splits: tuple[str, ...],
+    until: str,
 ) -> Report:
     """Train the classifier of the maps ``array`` where it is not fresh, then make them.
 
-    The report's time is of both.
+    The report's time is of both; with the classifier's name for ``until``, no map is made.
     """
     started = time.monotonic()
     classifier = ARRAYS[array].network
@@ -61,6 +67,8 @@ def train_and_map(
         slices = slices_of(project, train, control)
         validation = labelled_slices(project, valid, control)
         train_classifier(project, classifier, provenance, slices, validation, control)
+    if until == classifier:
+        return training_report(ARRAYS[array].command, classifier, reason, control, started)
     report = run_cases(Maps(project, array, control, retrain=reason), project.cases(splits), control)
     report.seconds = time.monotonic() - started
     return report
@@ -83,7 +91,7 @@ class Maps:
             retrain: why a dry run would train the classifier first.
         """
         self.project, self.array, self.control = project, array, control
-        self.checkpoint = Checkpoint(project.checkpoints, ARRAYS[array].network)
+        self.checkpoint = project.checkpoint(ARRAYS[array].network)
         untrained = control.dry_run and retrain
         trained = f"untrained: {retrain}" if untrained else self.checkpoint.fingerprint()
         self.spec = recipes.array(project.settings, array, trained=trained)

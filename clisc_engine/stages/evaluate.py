@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from clisc_engine.core.metrics import hd95, size_groups
-from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.products.graph import TABLES
@@ -26,30 +23,29 @@ from clisc_engine.products.kinds import (
     UNET_WITHOUT_S3F,
     WITHOUT_S3F,
 )
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report
 from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.evaluation.ablation import ablate
+from clisc_engine.stages.evaluation.comparing import (
+    TINY_NOTE,
+    Mask,
+    add_groups,
+    compare,
+    predict_lacking,
+    to_measure,
+)
 from clisc_engine.stages.evaluation.plan import plan
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
-from clisc_engine.stages.unet.prediction import predict_cases
 
-Mask = npt.NDArray[np.bool_]
+NETWORKS_OF_ROWS = {UNET_ROUND1: ROUND1, UNET_ROUND2: ROUND2, UNET_WITHOUT_S3F: WITHOUT_S3F}
+"""The networks whose predictions are made if they are lacking, and the arrays of these."""
 
-WITHOUT_TUMOUR = "no tumour"
-"""Stands in the place of a size group where the reference is empty."""
-
-TINY_NOTE = (
-    "made with the bundled tiny models, which are for demos and tests; "
-    "not comparable with the paper's figures"
-)
 OTSU_NOTE = (
     'With roi.threshold = "sam", cam-raw and cam-amda are measured at Otsu\'s threshold: which threshold '
     "agreed best with SAM's answers is not kept."
@@ -78,10 +74,10 @@ def evaluate(
         BadInput: when no case of the splits has a reference, or all of them fail.
         MissingStage: when there is nothing to measure yet.
     """
-    cases = _chosen(project, control, splits)
+    cases = to_measure(project, control, splits)
     renewed = control.ranks.share(lambda: renew_references(project, cases, control))
     first = ablate(project, control, splits) if ablation else {}
-    predicted = _predict(project, control, splits)
+    predicted = predict_lacking(project, NETWORKS_OF_ROWS, control, splits)
     if control.dry_run:
         first |= {array: report.planned for array, report in predicted.items()}
         return plan(project, cases, first, control)
@@ -112,31 +108,6 @@ def evaluate(
     return document
 
 
-def _chosen(project: Project, control: Control, splits: tuple[str, ...]) -> list[CaseArrays]:
-    """The cases to measure: those of the splits with a reference, or those of them that are named."""
-    everyone = project.cases(splits)
-    if unknown := set(control.cases) - {case.info.name for case in everyone}:
-        raise BadInput(f"No case {', '.join(sorted(unknown))} in the {' or '.join(splits)} split.")
-    asked = [case for case in everyone if not control.cases or case.info.name in control.cases]
-    cases = [case for case in asked if case.info.has_reference]
-    if not cases:
-        raise BadInput(_no_reference_message(project, splits, control.cases))
-    return cases
-
-
-def _predict(project: Project, control: Control, splits: tuple[str, ...]) -> dict[str, Report]:
-    """Make the predictions that are lacking; what became of them, by array."""
-    return {
-        array: predict_cases(project, network, array, "evaluate", splits, control)
-        for network, array in (
-            (UNET_ROUND1, ROUND1),
-            (UNET_ROUND2, ROUND2),
-            (UNET_WITHOUT_S3F, WITHOUT_S3F),
-        )
-        if Checkpoint(project.checkpoints, network).made_from() is not None
-    }
-
-
 def _measure(
     project: Project,
     cases: Sequence[CaseArrays],
@@ -148,17 +119,14 @@ def _measure(
     started = time.monotonic()
     by_name = {case.info.name: case for case in cases}
     by_case, errors = spread(
-        "evaluate", by_name, lambda case: _measure_case(project, case, rows), control, unit="case"
+        "evaluate", by_name, lambda case: measure_case(project, case, rows), control, unit="case"
     )
     failed |= errors
     measured = [value for values in by_case.values() for value in values]
     if not measured:
         name, message = next(iter(failed.items()))
         raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
-    volumes = {value["case"]: value["volume_ml"] for value in measured if value["volume_ml"]}
-    groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
-    for value in measured:
-        value["group"] = groups.get(value["case"], WITHOUT_TUMOUR)
+    add_groups(measured)
     weights = project.settings.weights
     return {
         "revision": TABLES[EVALUATION].revision,
@@ -173,33 +141,16 @@ def _measure(
     }
 
 
-def _measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> list[dict[str, Any]]:
+    """What a table's entries hold of one case, a row each; ``rows`` names the array of each row."""
     placement = Placement.from_dict(case.info.placement)
     reference = project.references.read(case.info) != 0
     return [
-        _compare(case, row, _mask(project, case, array, placement), reference, placement.source.spacing)
+        compare(
+            case.info.name, row, _mask(project, case, array, placement), reference, placement.source.spacing
+        )
         for row, array in rows.items()
     ]
-
-
-def _compare(
-    case: CaseArrays, row: str, mask: Mask, reference: Mask, spacing: Sequence[float]
-) -> dict[str, Any]:
-    """One case in one row; ``spacing`` is (x, y, z) in mm.
-
-    Where there is no tumour, no overlap and no distance to it is defined: they are None.
-    """
-    ml = float(np.prod(spacing)) / 1000
-    tumour = bool(reference.any())
-    return {
-        "case": case.info.name,
-        "name": row,
-        "dsc": 100 * dice(mask, reference) if tumour else None,
-        "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
-        "empty": not mask.any(),
-        "volume_ml": float(reference.sum() * ml),
-        "predicted_ml": float(mask.sum() * ml),
-    }
 
 
 def _mask(project: Project, case: CaseArrays, array: str, placement: Placement) -> Mask:
@@ -215,19 +166,3 @@ def _mask(project: Project, case: CaseArrays, array: str, placement: Placement) 
 def _notes(project: Project, rows: dict[str, str]) -> list[str]:
     by_otsu = project.settings.roi.threshold == "sam" and any(a.startswith("cams/") for a in rows.values())
     return [OTSU_NOTE] if by_otsu else []
-
-
-def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequence[str]) -> str:
-    if named:
-        return f"No reference mask was given for {', '.join(named)}."
-    elsewhere = sorted({c.info.split for c in project.cases() if c.info.has_reference})
-    if elsewhere:
-        return (
-            f"No case of the {' or '.join(splits)} split has a reference mask; there are some in "
-            f"{', '.join(elsewhere)}: try `clisc evaluate --splits {elsewhere[0]}`."
-        )
-    return (
-        "No case has a reference mask to evaluate against; add them with "
-        f"`clisc init {project.root} --images IMAGES --references MASKS`, IMAGES being those that the "
-        "project was made from."
-    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.products.graph import EVALUATE, STEPS
-from clisc_engine.products.kinds import Stage
+from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, UNET_ROUND2, Stage
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import Project
 from clisc_engine.running import journal
@@ -28,19 +28,26 @@ def between(first: Stage | None, last: Stage | None) -> list[Stage]:
     return names[start : stop + 1]
 
 
-def run_stage(name: str, project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
+def run_stage(
+    name: str, project: Project, control: Control, splits: tuple[str, ...] = SPLITS, until: str = ""
+) -> Report:
     """Run one of the graph's `STAGES` and note it in the journal; what is fresh is skipped.
 
-    ``splits`` restricts the stages that work case by case; a training reads those that it needs.
+    Args:
+        name: the stage.
+        project: a project or a variant.
+        control: of the run.
+        splits: restricts the stages that work case by case; a training reads those that it needs.
+        until: the product of `cam`, `amda` or `self-train` with which the stage ends; the last, if empty.
     """
     with journal.entry(project, name, control) as note:
-        report = _run(name, project, control, splits)
+        report = _run(name, project, control, splits, until)
         note.worked = bool(report.done or report.failed)
         note.made = [*report.done, *report.fresh]
     return report
 
 
-def _run(name: str, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+def _run(name: str, project: Project, control: Control, splits: tuple[str, ...], until: str) -> Report:
     """Each stage is imported when it runs: the packages of the others take seconds to load."""
     match name:
         case "label":
@@ -50,11 +57,11 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
         case "cam":
             from clisc_engine.stages.cam import cam
 
-            return cam(project, control, splits)
+            return cam(project, control, splits, until or RAW_MAPS)
         case "amda":
             from clisc_engine.stages.amda import amda
 
-            return amda(project, control, splits)
+            return amda(project, control, splits, until or AMDA_MAPS)
         case "prompt-sam":
             from clisc_engine.stages.prompt_sam import prompt_sam
 
@@ -66,7 +73,7 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
         case "self-train":
             from clisc_engine.stages.self_train import self_train
 
-            return self_train(project, control)
+            return self_train(project, control, until or UNET_ROUND2)
     raise ValueError(f"{name!r} is not a stage")
 
 

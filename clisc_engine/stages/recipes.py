@@ -62,16 +62,16 @@ def prompts_of(settings: Settings, name: str) -> PromptSettings:
 
 def splits_of(settings: Settings, network: str) -> tuple[str, ...]:
     """The splits that a network's training reads: valid only where it chooses the epoch."""
-    return (
-        ("train", "valid") if value_of(settings, NETWORKS[network].select_setting) == "best" else ("train",)
-    )
+    setting = NETWORKS[network].select_setting
+    chooses = setting and value_of(settings, setting) == "best"
+    return ("train", "valid") if chooses else ("train",)
 
 
 def start_of(project: Project, network: str) -> Checkpoint | None:
     """The network whose weights a training starts from; None when it starts from scratch."""
     before = NETWORKS[network].goes_on_from
     going_on = before and project.settings.s3f.start == "round1"
-    return Checkpoint(project.checkpoints, before) if going_on else None
+    return project.checkpoint(before) if going_on else None
 
 
 def schedule_section(project: Project, network: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput
@@ -16,42 +17,44 @@ from clisc_engine.products.kinds import (
     UNET_ROUND1,
     UNET_ROUND2,
 )
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Arrays, Report, run_cases
+from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.stages import recipes
 from clisc_engine.stages.prompting.sam_masks import open_sam
 from clisc_engine.stages.requirements import refuse_a_choice, require_validation
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
-from clisc_engine.stages.train import training_report
 from clisc_engine.stages.unet.prediction import predict_cases
 from clisc_engine.stages.unet.training import train_unet
 
 
-def self_train(project: Project, control: Control) -> Report:
+def self_train(project: Project, control: Control, until: str = UNET_ROUND2) -> Report:
     """Drop the volumes where SAM and round 1 disagree; train round 2 on the others' predictions.
 
     Makes ``masks/round1``, ``masks/sam-round1`` and the similarity of each train case, then
-    ``unet-round2``.
+    ``unet-round2``; it ends with the one of these that ``until`` names.
     """
     refuse_a_choice(control, "self-train")
     started = time.monotonic()
-    Checkpoint(project.checkpoints, UNET_ROUND1).fingerprint()
+    project.checkpoint(UNET_ROUND1).fingerprint()
     failed: dict[str, str] = {}
-    for step in (_predict, _prompt):
+    for product, step in ((ROUND1, _predict), (SAM_ROUND1, _prompt)):
         report = step(project, control)
         failed |= report.failed
         if control.dry_run and report.planned:
             return report
         if not report.done and not report.fresh:
             raise BadInput(_none_left_message(failed))
+        if product == until:
+            return replace(report, failed=failed)
     cases = [c for c in project.cases(("train",)) if c.seal(SAM_ROUND1) and c.info.name not in failed]
-    kept_in = project.root / SIMILARITIES
-    outdated = control.ranks.share(lambda: outdated_similarities(kept_in))
-    scores, unread = control.ranks.share(lambda: similarities(cases, kept_in, control))
+    known, kept_in = project.file(SIMILARITIES), project.root / SIMILARITIES
+    outdated = control.ranks.share(lambda: outdated_similarities(known))
+    scores, unread = control.ranks.share(lambda: similarities(cases, known, kept_in, control))
     failed |= unread
+    if until == SIMILARITIES:
+        return replace(report, failed=failed)
     kept = s3f_keep(scores, project.settings.s3f.p)
     if not kept:
         raise BadInput(_none_left_message(failed))

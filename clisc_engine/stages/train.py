@@ -7,7 +7,7 @@ import time
 from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report
+from clisc_engine.running.runner import Report, training_report
 from clisc_engine.stages.requirements import refuse_a_choice, require, require_validation
 from clisc_engine.stages.unet.training import train_unet
 
@@ -21,15 +21,3 @@ def train(project: Project, control: Control) -> Report:
         require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
     reason = train_unet(project, UNET_ROUND1, cases, control)
     return training_report("train", UNET_ROUND1, reason, control, started)
-
-
-def training_report(stage: str, network: str, reason: str, control: Control, started: float) -> Report:
-    """A report with the network in the place of a case."""
-    report = Report(stage, seconds=time.monotonic() - started)
-    if not reason:
-        report.fresh.append(network)
-    else:
-        report.planned[network] = reason
-        if not control.dry_run:
-            report.done.append(network)
-    return report

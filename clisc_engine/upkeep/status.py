@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
 
@@ -115,8 +116,9 @@ def items_of(stages: Sequence[StageStatus], case: str) -> dict[str, Item]:
 
 
 def disk_use(project: Project) -> dict[str, int]:
-    """Bytes on disk of the store, the checkpoints, the logs, the results and the cache."""
-    folders = (project.store.root, project.checkpoints, project.logs, project.results, project.cache)
+    """Bytes on disk of the store, the checkpoints, the logs, the results, the cache, and any variants."""
+    folders = [project.store.root, project.checkpoints, project.logs, project.results, project.cache]
+    folders += [folder for name in (VARIANTS, "sweeps") if (folder := project.root / name).is_dir()]
     return {
         folder.name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         for folder in folders

@@ -15,7 +15,7 @@ from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
-from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
 from clisc_engine.running.spec import why_not_fresh
@@ -24,12 +24,16 @@ from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities
 from clisc_engine.upkeep.status import Item, StageStatus, State
+from clisc_engine.upkeep.survey_baselines import survey_baselines
 
 _ROWS_TABLE = "results/rows.csv"
 
 
 def survey(project: Project) -> list[StageStatus]:
-    """The state of every stage, in order. What is made from something stale is stale too."""
+    """The state of every stage, in order, then of the rivals that were run.
+
+    What is made from something stale is stale too.
+    """
     return _Survey(project).run()
 
 
@@ -57,7 +61,7 @@ class _Survey:
                 elif isinstance(product, Array) and not product.along_with:
                     self._arrays(step, product, self._cases(product))
         self._evaluate()
-        return list(self.stages.values())
+        return [*self.stages.values(), *survey_baselines(self.project, self.behind)]
 
     def _cases(self, array: Array) -> list[CaseArrays]:
         """The cases whose array its step makes."""
@@ -94,10 +98,10 @@ class _Survey:
             for case in cases
         ]
         provenance = recipes.network(self.project, name, self._training_cases(network))
-        checkpoint = Checkpoint(self.project.checkpoints, name)
+        checkpoint = self.project.checkpoint(name)
         reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
-            behind = behind or outdated_similarities(self.project.root / SIMILARITIES)
+            behind = behind or outdated_similarities(self.project.file(SIMILARITIES))
         epochs = _epochs(self.project, name)
         if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
             total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
@@ -106,7 +110,7 @@ class _Survey:
             item = Item(name, "", "missing", behind or reason)
         else:
             state: State = "stale" if reason or behind else "fresh"
-            when = _stamp(checkpoint.weights.stat().st_mtime)
+            when = _stamp(checkpoint.holder.weights.stat().st_mtime)
             item = Item(name, "", state, behind or reason, when, sum(epochs))
         self._add(step, item)
 
@@ -141,7 +145,7 @@ class _Survey:
             status.possible, status.note = False, f"no test case has a reference mask{hint}"
             return
         for array in (graph.ARRAYS[name] for name in ROWS.values()):
-            network = Checkpoint(self.project.checkpoints, array.network)
+            network = self.project.checkpoint(array.network)
             if array.inputs == (IMAGE,) and network.made_from() is not None:
                 self._arrays(EVALUATE, array, cases)
         status.items.append(self._measured(stored, cases))
@@ -156,7 +160,7 @@ class _Survey:
         stale: list[str] = []
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
-                checkpoint = Checkpoint(self.project.checkpoints, product.name)
+                checkpoint = self.project.checkpoint(product.name)
                 provenance = recipes.network(self.project, product.name, self._training_cases(product))
                 there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
@@ -221,7 +225,7 @@ class _Survey:
 
     def _trained(self, name: str) -> str:
         try:
-            return Checkpoint(self.project.checkpoints, name).fingerprint()
+            return self.project.checkpoint(name).fingerprint()
         except MissingStage:
             return ""
 

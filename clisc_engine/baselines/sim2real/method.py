@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clisc_engine.baselines.method import NormalCase
+from clisc_engine.baselines.method import MapRow, NormalCase
 from clisc_engine.baselines.sim2real.brain_store import BrainStore
 from clisc_engine.baselines.sim2real.brains import Brain
 from clisc_engine.baselines.sim2real.decomposer import Decomposer
@@ -19,7 +19,6 @@ from clisc_engine.baselines.sim2real.network import build_network
 from clisc_engine.baselines.sim2real.samples import Batch, Draw, LayerTask, closeness, simulated_from
 from clisc_engine.baselines.sim2real.selftraining import self_training_from, trusted_answers
 from clisc_engine.errors import BadInput
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -32,9 +31,6 @@ STAGE1, STAGE2 = "baseline-sim2real-stage1", "baseline-sim2real"
 SECTION = "baselines.sim2real"
 NOWHERE: npt.NDArray[np.bool_] = np.zeros(1, np.bool_)
 """Flags of a case whose slices' being normal does not matter."""
-
-THRESHOLD = 0.5
-"""A map's values over it are tumour: a map is the mask's probability."""
 
 
 def train_stage1(
@@ -63,7 +59,7 @@ def train_stage1(
     brains = _brains(project, normal)
     draw = simulated_from(brains, settings, _grounds(normal))
     task = _task(project, module, network, draw, 1, control)
-    checkpoint = Checkpoint(project.checkpoints, network)
+    checkpoint = project.checkpoint(network)
     training = _training(project, module, network, provenance, task)
     fit(training, checkpoint, project.logs / f"{network}.csv", control)
 
@@ -91,19 +87,19 @@ def train_stage2(
     """
     settings = _settings(project)
     module = _network(settings, project.settings.seed, control)
-    Checkpoint(project.checkpoints, STAGE1).load(module)
+    project.checkpoint(STAGE1).load(module)
     brains = _brains(project, normal)
     decomposer = Decomposer(module.eval(), settings.grid, control)
     answers = trusted_answers(decomposer, brains, settings)
     draw = self_training_from(brains, settings, _grounds(normal), answers)
     task = _task(project, module, network, draw, 2, control)
-    checkpoint = Checkpoint(project.checkpoints, network)
+    checkpoint = project.checkpoint(network)
     training = _training(project, module, network, provenance, task)
     fit(training, checkpoint, project.logs / f"{network}.csv", control)
 
 
 def mapper(project: Project, network: str, control: Control) -> LayerMapper:
-    """The maps of either network: its mask's probability. `THRESHOLD` makes the mask of it."""
+    """The maps of either network: its mask's probability."""
     return LayerMapper(project, network, control)
 
 
@@ -118,7 +114,7 @@ class LayerMapper:
         """Load the network."""
         settings = _settings(self._project)
         module = build_network(settings.network, settings.channels)
-        Checkpoint(self._project.checkpoints, self._network).load(module)
+        self._project.checkpoint(self._network).load(module)
         device = pick_device(self._control.device)
         module = module.to(device).to(memory_format=torch.channels_last_3d).eval()
         self._decomposer = Decomposer(module, settings.grid, self._control)
@@ -241,3 +237,9 @@ def clipped_adam(
 
     optimiser.register_step_pre_hook(clip)
     return optimiser
+
+
+STAGE1_ROW = MapRow("sim2real-stage1", train_stage1, mapper)
+"""The method as it was released."""
+STAGE2_ROW = MapRow("sim2real", train_stage2, mapper)
+"""With self-training on real volumes, which was not released."""

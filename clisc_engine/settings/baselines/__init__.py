@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from clisc_engine.settings.baselines.sim2real import TINY as SIM2REAL_TINY
+from clisc_engine.settings.baselines.amcons import TINY as TINY_AMCONS
+from clisc_engine.settings.baselines.amcons import AmconsSettings
+from clisc_engine.settings.baselines.gradcamcons import TINY as TINY_GRADCAMCONS
+from clisc_engine.settings.baselines.gradcamcons import GradcamconsSettings
+from clisc_engine.settings.baselines.if3d import TINY as TINY_IF3D
+from clisc_engine.settings.baselines.if3d import If3dSettings
+from clisc_engine.settings.baselines.salip import TINY as TINY_SALIP
+from clisc_engine.settings.baselines.salip import SalipSettings
+from clisc_engine.settings.baselines.sim2real import TINY as TINY_SIM2REAL
 from clisc_engine.settings.baselines.sim2real import Sim2RealSettings
 from clisc_engine.settings.section import Percent, Section, Text
 
@@ -47,10 +55,20 @@ class BaselineSettings(Section):
         description='percentile of the normal brain voxels, with threshold = "normal" (AMCons: 99, off)',
     )
     gate: bool = Field(False, description="leave slices empty that CLIP calls normal (originals: no)")
+    salip: SalipSettings = SalipSettings()
+    amcons: AmconsSettings = AmconsSettings()
+    gradcamcons: GradcamconsSettings = GradcamconsSettings()
+    if3d: If3dSettings = If3dSettings()
     sim2real: Sim2RealSettings = Sim2RealSettings()
 
 
-TINY: Mapping[str, Any] = {"sim2real": SIM2REAL_TINY}
+TINY: Mapping[str, Any] = {
+    "salip": TINY_SALIP,
+    "amcons": TINY_AMCONS,
+    "gradcamcons": TINY_GRADCAMCONS,
+    "if3d": TINY_IF3D,
+    "sim2real": TINY_SIM2REAL,
+}
 """What the tiny preset changes."""
 
 

@@ -14,7 +14,6 @@ from clisc_engine.errors import BadInput
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.products.graph import NETWORKS
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -100,13 +99,13 @@ def train_classifier(
         save_every=60 * project.settings.training.save_every_minutes,
         ranks=ranks,
     )
-    checkpoint = Checkpoint(project.checkpoints, name)
+    checkpoint = project.checkpoint(name)
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
 
 
 def needs_training(project: Project, name: str, provenance: dict[str, str], control: Control) -> str:
     """Why the classifier has to be trained; empty when it is fresh."""
-    return why_train(Checkpoint(project.checkpoints, name), provenance, control, extensible=True)
+    return why_train(project.checkpoint(name), provenance, control, extensible=True)
 
 
 @dataclass(frozen=True)

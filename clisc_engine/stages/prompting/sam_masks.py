@@ -121,6 +121,7 @@ class Prompter:
         sizes: how many slices and prompts SAM gets at once.
         embeddings: the volume's, kept between runs.
         seed: of the draw of bright foreground points.
+        slices: (Z, Y, X) uint8, windowed.
     """
 
     sam: SamModel
@@ -133,7 +134,7 @@ class Prompter:
 
     def __post_init__(self) -> None:
         """Window the slices; nothing is encoded yet."""
-        self._slices = windowed(self.image, self.settings.window)
+        self.slices = windowed(self.image, self.settings.window)
         self._encoded: dict[int, npt.NDArray[np.float16]] = {}
 
     def predict_mask(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
@@ -147,7 +148,7 @@ class Prompter:
         asked = [
             (z, prompt)
             for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()
-            for prompt in slice_prompts(roi[z], self._slices[z], prompts, dilation, (self.seed, z))
+            for prompt in slice_prompts(roi[z], self.slices[z], prompts, dilation, (self.seed, z))
         ]
         mask = np.zeros(roi.shape, bool)
         self._encode(sorted({z for z, _ in asked}))
@@ -162,6 +163,20 @@ class Prompter:
             mask &= self.image != 0
         return mask.astype(np.uint8)
 
+    def embed(self, wanted: list[int]) -> list[npt.NDArray[np.float16]]:
+        """The embeddings (C, h, w) of these slices."""
+        self._encode(wanted)
+        return [self._encoded[z] for z in wanted]
+
+    def seen(self, wanted: list[int]) -> npt.NDArray[np.uint8]:
+        """These slices (N, Y, X) as SAM sees them."""
+        slices = self.slices[wanted]
+        return np.stack([equalise(s) for s in slices]) if self.settings.sam.equalise else slices
+
+    def arithmetic(self) -> torch.autocast:
+        """The context in which SAM works, with the run's precision."""
+        return autocast(pick_device(self.control.device), self.control.precision)
+
     def _encode(self, wanted: list[int]) -> None:
         """Have the embeddings of these slices at hand: from the cache, else by the encoder."""
         lacking = [z for z in wanted if z not in self._encoded]
@@ -170,11 +185,8 @@ class Prompter:
         new = [z for z in lacking if z not in cached]
 
         def encode(part: slice) -> None:
-            slices = self._slices[new[part]]
-            if self.settings.sam.equalise:
-                slices = np.stack([equalise(s) for s in slices])
-            with torch.inference_mode(), self._autocast():
-                found = self.sam.encode(slices)
+            with torch.inference_mode(), self.arithmetic():
+                found = self.sam.encode(self.seen(new[part]))
             self._encoded.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
@@ -182,12 +194,9 @@ class Prompter:
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         """SAM's masks (B, Y, X) for prompts, each with its slice's number; ``shape`` is (Y, X)."""
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self.arithmetic():
             embeddings = np.stack([self._encoded[z] for z, _ in batch])
             return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
-
-    def _autocast(self) -> torch.autocast:
-        return autocast(pick_device(self.control.device), self.control.precision)
 
 
 def slice_prompts(

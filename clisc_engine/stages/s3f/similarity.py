@@ -23,14 +23,15 @@ COMPARED = TABLES[SIMILARITIES].inputs
 
 
 def similarities(
-    cases: Sequence[CaseArrays], kept: Path, control: Control
+    cases: Sequence[CaseArrays], known: Path, kept: Path, control: Control
 ) -> tuple[dict[str, float], dict[str, str]]:
     """S3F's similarity of round 1's mask and SAM's answer to it, by case name.
 
     Args:
         cases: those that have both masks.
-        kept: JSON file of earlier scores with the fingerprints of `COMPARED`. What is found there is
-            not compared again; what is not is added, except in a dry run.
+        known: JSON file of earlier scores with the fingerprints of `COMPARED`; those are not compared anew.
+        kept: where all of them are written if any is new, except in a dry run; the same file, unless this
+            is a variant that reads its project's.
         control: says when to stop.
 
     Returns:
@@ -39,7 +40,7 @@ def similarities(
     Raises:
         Unreadable: when the earlier scores are there and cannot be read now.
     """
-    before = _read(kept)
+    before = _read(known)
     entries: dict[str, list[str | float]] = {}
     failed: dict[str, str] = {}
     for case in cases:

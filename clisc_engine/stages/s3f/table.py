@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.tables import Row, read_table, write_table
+from clisc_engine.products.kinds import S3F_TABLE
 from clisc_engine.project.project import Project
 
-FILE = "s3f.csv"
 COLUMNS = ("case", "similarity", "kept")
 
 
@@ -19,7 +19,7 @@ def record(project: Project, scores: Mapping[str, float], names: Collection[str]
     rows = [
         {"case": name, "similarity": f"{score:.6f}", "kept": int(name in names)} for name, score in ranked
     ]
-    write_table(project.results / FILE, COLUMNS, rows)
+    write_table(project.root / S3F_TABLE, COLUMNS, rows)
 
 
 def recorded(project: Project) -> dict[str, float]:
@@ -41,11 +41,11 @@ def _similarity(project: Project, row: Row) -> float:
         return float(row.values["similarity"])
     except ValueError:
         raise BadInput(
-            f"{project.results / FILE}, line {row.line}: {row.values['similarity']!r} is no similarity; "
+            f"{project.file(S3F_TABLE)}, line {row.line}: {row.values['similarity']!r} is no similarity; "
             "remove that table and run `clisc self-train`, which writes it anew."
         ) from None
 
 
 def _rows(project: Project) -> list[Row]:
-    path = project.results / FILE
+    path = project.file(S3F_TABLE)
     return read_table(path, COLUMNS, ",".join(COLUMNS)) if path.is_file() else []

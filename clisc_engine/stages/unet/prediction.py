@@ -5,7 +5,6 @@ from __future__ import annotations
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.products.kinds import IMAGE
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -33,7 +32,7 @@ class Predictions:
     def __init__(self, project: Project, network: str, array: str, step: str, control: Control) -> None:
         """Look at the checkpoint, but load nothing yet."""
         self.settings, self.array, self.control = project.settings.unet, array, control
-        self.checkpoint = Checkpoint(project.checkpoints, network)
+        self.checkpoint = project.checkpoint(network)
         trained = self.checkpoint.fingerprint()
         self.spec = recipes.array(project.settings, array, trained=trained, step=step)
 

@@ -48,7 +48,7 @@ def train_unet(
     Returns:
         Why it was trained; empty when it was fresh.
     """
-    checkpoint = Checkpoint(project.checkpoints, name)
+    checkpoint = project.checkpoint(name)
     labels = NETWORKS[name].inputs[-1]
     start = recipes.start_of(project, name)
     provenance = recipes.network(project, name, cases)

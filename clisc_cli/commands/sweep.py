@@ -1,0 +1,290 @@
+"""``clisc sweep``: the plain form, which runs one, and ``sweep list`` and ``sweep remove``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from clisc_cli.completion import project_or_settings, rows, sweep_names
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import fail_if_cases_failed
+from clisc_cli.session import Session
+from clisc_cli.words import shortened
+
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
+    from clisc_engine.sweeps.running import Outcome
+
+RUN = "run"
+NOT_HEEDED = ("seed", "assignments", "cases", "force")
+"""Shared options that a sweep lacks: it sets settings and seeds itself, and measures whole splits."""
+
+
+class PlainFormRuns(TyperGroup):
+    """A group in which whatever names none of its commands is for `run`: ``clisc sweep amda.t=0,10``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `run` before the arguments of the plain form."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=PlainFormRuns,
+    help="Measure a row of the tables over the values of a setting: clisc sweep [DIR] KEY=V1,V2,...",
+    no_args_is_help=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
+
+
+def known_row(value: str) -> str:
+    """The value of ``--row`` again, if it is one.
+
+    Raises:
+        BadParameter: when it is none.
+    """
+    from clisc_engine.products.dependence import MEASURED
+
+    if value not in MEASURED:
+        close = get_close_matches(value, MEASURED, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(MEASURED)}"
+        raise typer.BadParameter(f"{value!r} is no row{meant}", param_hint="--row")
+    return value
+
+
+def run(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[DIR] KEY=V1,V2...",
+            help="Settings and their values; with several, every combination.",
+            autocompletion=project_or_settings,
+        ),
+    ],
+    row: Annotated[
+        str, typer.Option(help="Row of Table 1 or 2.", callback=known_row, autocompletion=rows)
+    ] = "full",
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="So many seeds for each value, from the project's on.", show_default=False
+        ),
+    ] = None,
+    splits: Splits = None,
+    only: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Make one value alone, by its number from 0: a task of an array job.",
+            show_default=False,
+        ),
+    ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Make only what several values share, before --only.")
+    ] = False,
+    *,
+    options: RunOptions,
+) -> None:
+    """Make a row of the tables at each value, sharing all that does not depend on it, and measure it.
+
+    `clisc sweep KEY=V1,V2` is short for `clisc sweep run KEY=V1,V2`.
+
+    Example: clisc sweep glioma amda.t=0,10,20,30 --row cam-amda --seeds 3
+    """
+    from clisc_engine.sweeps.sweep import sweep_of
+
+    directory = Path(words[0]) if "=" not in words[0] else None
+    typed = words if directory is None else words[1:]
+    if not typed or (wrong := [word for word in typed if not word.partition("=")[0] or "=" not in word]):
+        said = f"{wrong[0]!r} is not KEY=V1,V2,..." if typed else "name a setting and its values"
+        raise typer.BadParameter(f"{said}, e.g. amda.t=0,10,20,30", param_hint="KEY=V1,V2...")
+    if only is not None and prepare:
+        raise typer.BadParameter("--prepare comes before --only, in a command of its own")
+    project = options.open_shared(directory) if only is not None else options.open_project(directory)
+    sweep = sweep_of(project.settings, typed, row, chosen_splits(splits, ("test",)), seeds)
+    again = shlex.join([*words, *(["--row", row] if row != "full" else [])])
+    again += f" --seeds {seeds}" if seeds else ""
+    again += f" --splits {splits}" if splits else ""
+    from clisc_engine.sweeps.running import run_sweep  # torch, which no wrong setting waits for
+
+    outcome = run_sweep(project, sweep, options.control(), prepare=prepare, only=only, words=again)
+    _show(project, outcome, options, prepared=prepare)
+
+
+app.command(RUN)(with_run_options(run, without=NOT_HEEDED))
+
+
+@app.command("list")
+def list_(
+    context: typer.Context, directory: Directory = None, json_: Json = False, verbose: Verbose = False
+) -> None:
+    """List the sweeps of a project, how far each is, and whether it still holds.
+
+    Example: clisc sweep list glioma
+    """
+    if context.ensure_object(Session).is_left_to_rank_0("sweep list"):
+        return
+    from clisc_engine.project.project import open_project
+    from clisc_engine.sweeps.overview import overview
+
+    found = overview(open_project(directory))
+    if json_:
+        print_json({"sweeps": [asdict(one) for one in found]})
+        return
+    console = result_console()
+    for one in found:
+        state = f"{one.measured} of {one.points} values measured" + (f"; {one.why}" if one.why else "")
+        console.print(f"{one.name}: {one.values} ({state})", markup=False, soft_wrap=True)
+    if not found:
+        console.print("No sweeps.", markup=False)
+
+
+@app.command("remove")
+def remove(
+    context: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[DIR] NAME", help="Sweep as listed.", autocompletion=sweep_names),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Remove a sweep with its tables, and the variants that no other sweep needs; never the project's own.
+
+    Example: clisc sweep remove glioma amda.t@cam-amda
+    """
+    if context.ensure_object(Session).is_left_to_rank_0("sweep remove"):
+        return
+    from clisc_engine.project.project import open_project, project_root
+    from clisc_engine.sweeps import record
+
+    if len(words) > 2:
+        raise typer.BadParameter("name one sweep, after the project's folder", param_hint="NAME")
+    root = project_root(Path(words[0]) if len(words) == 2 else None)
+    RunOptions(context, quiet=quiet, dry_run=dry_run).hold(root)
+    project, name = open_project(root), words[-1]
+    gone = record.to_remove(project, name) if dry_run else record.remove(project, name)
+    if json_:
+        print_json({"sweep": name, "variants": gone, "dry_run": dry_run})
+        return
+    said = f", with {', '.join(gone)}" if gone else ""
+    verb = "would be removed" if dry_run else "removed"
+    result_console().print(f"{name}: {verb}{said}", markup=False, soft_wrap=True)
+
+
+def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: bool) -> None:
+    from clisc_engine.sweeps import record
+
+    name, document = outcome.sweep.name, outcome.result
+    if options.json_:
+        print_json({**asdict(outcome), "sweep": name, "dry_run": options.dry_run})
+    elif options.dry_run:
+        _show_plan(outcome)
+    else:
+        console = result_console()
+        if document is not None:
+            console.print(points_table(document))
+            if note := _note(document):
+                console.print(f"Note: {note}.", markup=False)
+        console.print(_summary(outcome, prepared), markup=False, soft_wrap=True)
+        if document is not None:
+            options.terminal().say(f"Tables are in {record.folder_of(project, name)}")
+    failed = {f"{point}, {case}": why for point, of in outcome.failed.items() for case, why in of.items()}
+    measured = sum(point["n"] for point in document["points"]) if document else 0
+    fail_if_cases_failed(f"sweep {name}", failed, measured, "", options)
+
+
+def points_table(document: dict[str, Any]) -> Any:
+    """One line a value."""
+    from rich.table import Table
+
+    from clisc_engine.sweeps.sweep import plain
+
+    seeds = len(document["seeds"])
+    over = f"over {seeds} seeds" if seeds > 1 else f"seed {document['seeds'][0]}"
+    title = (
+        f"{document['row']}, {', '.join(document['splits'])} cases, {over} ({document['weights']} weights)"
+    )
+    table = Table(title=title)
+    for key in document["keys"]:
+        table.add_column(key, justify="right")
+    for heading in ("DSC %", "HD95 mm", "n", "empty", *(["DSC's SD of seeds"] if seeds > 1 else [])):
+        table.add_column(heading, justify="right")
+    for point in document["points"]:
+        values = list(point["values"].values())
+        here = "*" if values == document["here"] else ""
+        cells = [plain(value) for value in values]
+        cells[-1] += here
+        spread = point["dsc_std_of_seeds"]
+        table.add_row(
+            *cells,
+            *(_mean(point, metric) for metric in ("dsc", "hd95")),
+            str(point["n"]),
+            str(point["empty"]),
+            *([f"{spread:.2f}" if spread is not None else ""] if seeds > 1 else []),
+        )
+    table.caption = (
+        "mean ± SD over cases" + (" and seeds" if seeds > 1 else "") + "; * as the project is set"
+    )
+    return table
+
+
+def _mean(point: dict[str, Any], metric: str) -> str:
+    mean, deviation = point[f"{metric}_mean"], point[f"{metric}_std"]
+    if mean is None:
+        return ""
+    return f"{mean:.2f} ± {deviation:.2f}" if point["n"] > 1 else f"{mean:.2f}"
+
+
+def _note(document: dict[str, Any]) -> str:
+    from clisc_engine.stages.evaluation.comparing import TINY_NOTE
+
+    return TINY_NOTE if document["weights"] == "tiny" else ""
+
+
+def _summary(outcome: Outcome, prepared: bool) -> str:
+    name, count = outcome.sweep.name, len(outcome.sweep.points())
+    if prepared:
+        where = ", ".join(outcome.made)
+        return f"sweep {name}: " + (f"made what is shared, in {where}" if where else "all shared is there")
+    if not outcome.made and not outcome.measured:
+        if outcome.waiting:
+            return (
+                f"sweep {name}: this value is up to date; {len(outcome.waiting)} of {count} are to follow"
+            )
+        return f"sweep {name}: all {count} values up to date, nothing made or measured"
+    made = f"made in {', '.join(outcome.made)}" if outcome.made else "nothing made"
+    rest = f"; {len(outcome.waiting)} of {count} are to follow" if outcome.waiting else ""
+    return f"sweep {name}: {made}; {len(outcome.measured)} of {count} values measured{rest}"
+
+
+def _show_plan(outcome: Outcome) -> None:
+    console = result_console()
+    count = len(outcome.sweep.points())
+    if not outcome.made and not outcome.measured:
+        console.print(f"sweep {outcome.sweep.name}: all {count} values up to date", markup=False)
+        return
+    said = f"{len(outcome.measured)} of {count} values to measure"
+    console.print(f"sweep {outcome.sweep.name}: {said}", markup=False)
+    for node in dict.fromkeys([*outcome.made, *outcome.shared]):
+        made = outcome.made.get(node, {})
+        for product, reasons in made.items():
+            cases = f" of {len(reasons)} cases" if any(reasons) else ""
+            why = shortened(next(iter(reasons.values())), 70)
+            console.print(f"  {node}: makes {product}{cases}: {why}", markup=False, soft_wrap=True)
+        if node in outcome.shared:
+            shared = len(outcome.shared[node])
+            console.print(f"  {node}: shares {shared} products", markup=False, soft_wrap=True)

@@ -1,0 +1,113 @@
+"""Rendering of Table 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from clisc_cli.commands.evaluate import without_tumour_table
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import RunOptions
+
+
+def show_table1(document: dict[str, Any], results: Path, options: RunOptions) -> None:
+    """Print Table 1 as tables, or as the JSON document."""
+    if options.json_:
+        print_json(document)
+        return
+    console = result_console()
+    console.print(rows_table(document))
+    if any(row["against_full"] for row in document["rows"]):
+        console.print(tests_table(document))
+    if document["groups"]:
+        console.print(groups_table(document))
+    if document["without_tumour"]["cases"]:
+        console.print(without_tumour_table(document["without_tumour"]))
+    for row in document["lacking"]:
+        there = f"{row['having']} of {row['cases']} cases have it" if row["having"] else "not there"
+        console.print(f"{row['title']}: {there}; `{row['command']}` makes it", markup=False, soft_wrap=True)
+    for note in ([f"{document['note']}."] if document["note"] else []) + document["notes"]:
+        console.print(f"Note: {note}", markup=False)
+    options.terminal().say(f"Tables are in {results}")
+
+
+def rows_table(document: dict[str, Any]) -> Any:
+    """One line a row; a star marks a significant difference from CLISC."""
+    from rich.table import Table
+
+    count = len({entry["case"] for entry in document["cases"] if entry["dsc"] is not None})
+    cases = f"{count} case{'' if count == 1 else 's'}"
+    table = Table(title=f"Table 1, measured on {cases} ({document['weights']} weights)")
+    table.add_column("method")
+    table.add_column("label-free")
+    for heading in ("DSC %", "HD95 mm", "n", "empty"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("DSC %", "HD95 mm"):
+        table.add_column(f"{document['paper_title']}: {heading}", justify="right")
+    for row in document["rows"]:
+        tests, paper = row["against_full"] or {}, row["paper"] or {}
+        table.add_row(
+            row["title"],
+            "yes" if row["label_free"] else "no",
+            *(_mean(row, m) + _star(tests.get(m)) for m in ("dsc", "hd95")),
+            str(row["n"]),
+            str(row["empty"]),
+            *(_mean(paper, m) for m in ("dsc", "hd95")),
+            style="bold" if row["name"] == "full" else None,
+        )
+    return table
+
+
+def tests_table(document: dict[str, Any]) -> Any:
+    """Each row against CLISC: the mean difference over the cases that both have, and p after Holm."""
+    from rich.table import Table
+
+    table = Table(title="Against CLISC: Wilcoxon signed-rank, Holm over the rows, * p < 0.05")
+    table.add_column("method")
+    for heading in ("pairs", "DSC %", "p", "HD95 mm", "p"):
+        table.add_column(heading, justify="right")
+    for row in document["rows"]:
+        if row["against_full"]:
+            dsc, hd95 = row["against_full"]["dsc"], row["against_full"]["hd95"]
+            cells = [cell for test in (dsc, hd95) for cell in (_difference(test), _p(test))]
+            table.add_row(row["title"], str(dsc["n"]), *cells)
+    return table
+
+
+def groups_table(document: dict[str, Any]) -> Any:
+    """Mean DSC by tumour size, one column a group."""
+    from rich.table import Table
+
+    there = {entry["group"] for entry in document["groups"]}
+    groups = [group for group in ("Tiny", "Small", "Medium", "Large", "Huge") if group in there]
+    means = {(e["name"], e["group"]): f"{e['dsc_mean']:.2f}" for e in document["groups"]}
+    table = Table(title="DSC % by tumour size (fifths of the measured volumes)")
+    table.add_column("method")
+    for group in groups:
+        table.add_column(group, justify="right")
+    for row in document["rows"]:
+        table.add_row(row["title"], *(means.get((row["name"], group), "") for group in groups))
+    return table
+
+
+def _mean(row: dict[str, Any], metric: str) -> str:
+    """One case has no deviation; none has no mean."""
+    mean, deviation = row.get(f"{metric}_mean"), row.get(f"{metric}_std")
+    if mean is None or deviation is None:
+        return ""
+    return f"{mean:.2f} ± {deviation:.2f}" if row.get("n", 2) > 1 else f"{mean:.2f}"
+
+
+def _star(test: dict[str, Any] | None) -> str:
+    return "*" if test and test["significant"] else ""
+
+
+def _difference(test: dict[str, Any]) -> str:
+    return "" if test["difference"] is None else f"{test['difference']:+.2f}"
+
+
+def _p(test: dict[str, Any]) -> str:
+    if test["p_holm"] is None:
+        return ""
+    value = "< 0.001" if test["p_holm"] < 0.001 else f"{test['p_holm']:.3f}"
+    return value + _star(test)

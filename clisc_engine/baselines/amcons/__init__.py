@@ -1,0 +1,1 @@
+"""AMCons: an autoencoder's mean activation, spread over normal slices by its entropy."""

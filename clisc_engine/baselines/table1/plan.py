@@ -1,0 +1,98 @@
+"""What `evaluate --table1` would do, for a dry run, and why: no voxel is read, and nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from clisc_engine.baselines.table1 import document as stored_document
+from clisc_engine.baselines.table1.rows import FULL, provenance, rows_of
+from clisc_engine.errors import MissingStage
+from clisc_engine.products.graph import TABLES, mark, revisions
+from clisc_engine.products.rivals import TABLE1
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.stages.evaluation.renewal import to_renew
+
+
+def plan(
+    project: Project,
+    cases: Sequence[CaseArrays],
+    first: Mapping[str, Mapping[str, str]],
+    control: Control,
+    splits: tuple[str, ...],
+) -> dict[str, Any]:
+    """The plan as plain values, in the form of Table 2's.
+
+    Args:
+        project: to be evaluated.
+        cases: to be measured.
+        first: what would be made first: the reason by case, by array.
+        control: whether the evaluation is forced.
+        splits: the cases' splits.
+
+    Returns:
+        ``cases`` and ``rows`` by name; ``lacking`` rows with their commands; ``first`` without what is up
+        to date; ``planned``, why it would be measured, empty when the stored table is up to date.
+
+    Raises:
+        MissingStage: when there would be nothing to measure.
+    """
+    made = {product: dict(reasons) for product, reasons in first.items() if reasons}
+    rows, lacking = rows_of(project, cases, splits)
+    names = [row.name for row in rows] + ([FULL] if made and all(r.name != FULL for r in rows) else [])
+    if not names:
+        raise MissingStage("There is no row of Table 1 to measure yet; run `clisc baseline otsu` first.")
+    return {
+        "stage": "evaluate --table1",
+        "cases": [case.info.name for case in cases],
+        "rows": names,
+        "lacking": [asdict(row) for row in lacking if row.name not in names],
+        "first": made,
+        "planned": _why(project, cases, made, control, splits),
+    }
+
+
+def why_stale(project: Project) -> str:
+    """Why the stored table would come out otherwise now; empty when it would not, or there is none."""
+    stored = stored_document.load(project.store)
+    if not stored:
+        return ""
+    named = {entry["case"] for entry in stored["cases"]} | set(stored["failed"])
+    cases = [case for case in project.cases() if case.info.name in named]
+    rows, _ = rows_of(project, cases, stored["splits"])
+    return why_not_measured(stored, provenance(project, cases, rows))
+
+
+def why_not_measured(stored: Mapping[str, Any], made_from: Mapping[str, str]) -> str:
+    """Why a stored table is not the one of ``made_from``; empty when it is."""
+    if stored["fingerprint"] == fingerprint(made_from):
+        return ""
+    without = {key: value for key, value in made_from.items() if key not in revisions(TABLE1)}
+    for earlier in range(1, TABLES[TABLE1].revision):
+        if stored["fingerprint"] == fingerprint({**without, **mark(TABLE1, earlier)}):
+            return TABLES[TABLE1].of_revision(earlier)
+    return "rows, masks or references changed"
+
+
+def _why(
+    project: Project,
+    cases: Sequence[CaseArrays],
+    made: Mapping[str, Mapping[str, str]],
+    control: Control,
+    splits: tuple[str, ...],
+) -> str:
+    if control.force:
+        return "forced"
+    if any(not problem for problem in to_renew(project, cases).values()):
+        return "references of an older version are read again from their files"
+    if made:
+        return f"{', '.join(made)} would be made first"
+    stored = stored_document.load(project.store)
+    if not stored:
+        return "not measured yet"
+    if stored["failed"]:
+        return f"{', '.join(stored['failed'])} could not be measured"
+    return why_not_measured(stored, provenance(project, cases, rows_of(project, cases, splits)[0]))

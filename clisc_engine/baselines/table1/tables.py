@@ -1,0 +1,99 @@
+"""The tables of Table 1: each row against CLISC, and the files in the project's results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clisc_engine.baselines.table1.document import GROUP_IN_STORE
+from clisc_engine.baselines.table1.rows import FULL
+from clisc_engine.core.metrics import SIZE_GROUPS
+from clisc_engine.core.significance import holm, paired_p
+from clisc_engine.files.atomic import write_atomically
+from clisc_engine.files.tables import write_table
+from clisc_engine.project.project import Project
+
+LEVEL = 0.05
+"""A row is marked with a star when its adjusted p-value is smaller (the paper's star)."""
+
+METRICS = ("dsc", "hd95")
+FILES = ("table1.csv", "table1-cases.csv")
+
+
+def against_full(
+    measured: Sequence[Mapping[str, Any]], rows: Sequence[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Wilcoxon's signed-rank test of each row against CLISC's, Holm-corrected over the rows.
+
+    Args:
+        measured: a case in a row each, with ``case``, ``name``, ``dsc`` and ``hd95``.
+        rows: by name.
+
+    Returns:
+        By row and metric: ``n`` cases that both rows have, the mean ``difference`` row minus CLISC, ``p``,
+        ``p_holm`` and whether it is ``significant``. Empty when CLISC is not among the rows.
+    """
+    if FULL not in rows:
+        return {}
+    others = [row for row in rows if row != FULL]
+    tests: dict[str, dict[str, dict[str, Any]]] = {row: {} for row in others}
+    for metric in METRICS:
+        values = {row: _values(measured, row, metric) for row in rows}
+        for row in others:
+            both = [case for case in values[row] if case in values[FULL]]
+            first, second = ([values[name][case] for case in both] for name in (row, FULL))
+            difference = float(np.mean(np.subtract(first, second))) if both else None
+            tests[row][metric] = {"n": len(both), "difference": difference, "p": paired_p(first, second)}
+        tested = [row for row in others if tests[row][metric]["p"] is not None]
+        adjusted = dict(zip(tested, holm([tests[row][metric]["p"] for row in tested]), strict=True))
+        for row in others:
+            corrected = adjusted.get(row)
+            significant = corrected is not None and corrected < LEVEL
+            tests[row][metric] |= {"p_holm": corrected, "significant": significant}
+    return tests
+
+
+def save(project: Project, document: dict[str, Any]) -> None:
+    """Store the document in the project: JSON, CSV tables, and the store's own copy."""
+    project.results.mkdir(parents=True, exist_ok=True)
+    for name, table in zip(FILES, (flat(document), document["cases"]), strict=True):
+        write_table(project.results / name, list(table[0]), map(_rounded, table))
+    write_atomically(project.results / "table1.json", json.dumps(document, indent=2).encode())
+    project.store.write_group(GROUP_IN_STORE, {"table1": document})
+
+
+def flat(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line for each row with all its figures."""
+    groups = {(entry["name"], entry["group"]): entry for entry in document["groups"]}
+    apart = {entry["name"]: entry for entry in document["without_tumour"]["rows"]}
+    lines: list[dict[str, Any]] = []
+    for row in document["rows"]:
+        keys = ("name", "title", "label_free", "threshold", "n", "empty")
+        line = {"row" if key == "name" else key: row[key] for key in keys}
+        for metric in METRICS:
+            line |= {f"{metric}_{part}": row[f"{metric}_{part}"] for part in ("mean", "std")}
+            test = (row["against_full"] or {}).get(metric, {})
+            line |= {f"{metric}_{key}": test.get(key) for key in ("p", "p_holm")}
+        for group in SIZE_GROUPS:
+            line[f"dsc_{group}"] = groups.get((row["name"], group), {}).get("dsc_mean")
+        line["without_tumour"] = apart.get(row["name"], {}).get("n", 0)
+        line["false_positives"] = apart.get(row["name"], {}).get("false_positives", 0)
+        for key in ("dsc_mean", "dsc_std", "hd95_mean", "hd95_std"):
+            line[f"paper_{key}"] = (row["paper"] or {}).get(key)
+        lines.append(line)
+    return lines
+
+
+def _values(measured: Sequence[Mapping[str, Any]], row: str, metric: str) -> dict[str, float]:
+    return {
+        value["case"]: value[metric]
+        for value in measured
+        if value["name"] == row and value[metric] is not None
+    }
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}

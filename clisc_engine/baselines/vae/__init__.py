@@ -1,0 +1,1 @@
+"""The variational autoencoder of AMCons and GradCAMCons, its data, its training and its maps."""

@@ -1,0 +1,106 @@
+"""What `evaluate` measures: which cases, by which figures, and what is predicted before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.core.metrics import hd95, size_groups
+from clisc_engine.core.overlap import dice
+from clisc_engine.errors import BadInput
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
+from clisc_engine.stages.unet.prediction import predict_cases
+
+Mask = npt.NDArray[np.bool_]
+
+WITHOUT_TUMOUR = "no tumour"
+"""Stands in the place of a size group where the reference is empty."""
+
+TINY_NOTE = (
+    "made with the bundled tiny models, which are for demos and tests; "
+    "not comparable with the paper's figures"
+)
+
+
+def to_measure(project: Project, control: Control, splits: tuple[str, ...]) -> list[CaseArrays]:
+    """The cases to measure: those of the splits with a reference, or those of them that are named.
+
+    Raises:
+        BadInput: when there is none.
+    """
+    everyone = project.cases(splits)
+    if unknown := set(control.cases) - {case.info.name for case in everyone}:
+        raise BadInput(f"No case {', '.join(sorted(unknown))} in the {' or '.join(splits)} split.")
+    asked = [case for case in everyone if not control.cases or case.info.name in control.cases]
+    cases = [case for case in asked if case.info.has_reference]
+    if not cases:
+        raise BadInput(_no_reference_message(project, splits, control.cases))
+    return cases
+
+
+def predict_lacking(
+    project: Project, networks: Mapping[str, str], control: Control, splits: tuple[str, ...]
+) -> dict[str, Report]:
+    """Make the predictions that are lacking, of those of the networks that are trained.
+
+    Args:
+        project: to be evaluated.
+        networks: the array of each network's predictions.
+        control: which cases.
+        splits: and of which splits.
+
+    Returns:
+        What became of them, by array.
+    """
+    return {
+        array: predict_cases(project, network, array, "evaluate", splits, control)
+        for network, array in networks.items()
+        if project.checkpoint(network).made_from() is not None
+    }
+
+
+def compare(case: str, row: str, mask: Mask, reference: Mask, spacing: Sequence[float]) -> dict[str, Any]:
+    """One case in one row; ``spacing`` is (x, y, z) in mm.
+
+    Where there is no tumour, no overlap and no distance to it is defined: they are None.
+    """
+    ml = float(np.prod(spacing)) / 1000
+    tumour = bool(reference.any())
+    return {
+        "case": case,
+        "name": row,
+        "dsc": 100 * dice(mask, reference) if tumour else None,
+        "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
+        "empty": not mask.any(),
+        "volume_ml": float(reference.sum() * ml),
+        "predicted_ml": float(mask.sum() * ml),
+    }
+
+
+def add_groups(measured: Sequence[dict[str, Any]]) -> None:
+    """Note under ``group`` the size group of each case among the cases measured, in every row of it."""
+    volumes = {value["case"]: value["volume_ml"] for value in measured if value["volume_ml"]}
+    groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
+    for value in measured:
+        value["group"] = groups.get(value["case"], WITHOUT_TUMOUR)
+
+
+def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequence[str]) -> str:
+    if named:
+        return f"No reference mask was given for {', '.join(named)}."
+    elsewhere = sorted({c.info.split for c in project.cases() if c.info.has_reference})
+    if elsewhere:
+        return (
+            f"No case of the {' or '.join(splits)} split has a reference mask; there are some in "
+            f"{', '.join(elsewhere)}: try `clisc evaluate --splits {elsewhere[0]}`."
+        )
+    return (
+        "No case has a reference mask to evaluate against; add them with "
+        f"`clisc init {project.root} --images IMAGES --references MASKS`, IMAGES being those that the "
+        "project was made from."
+    )

@@ -1,0 +1,317 @@
+"""Running a sweep: its points are variants in a tree, so that whatever some share is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.reading import is_there
+from clisc_engine.products.dependence import changed_by
+from clisc_engine.project import variants
+from clisc_engine.project.lock import hold
+from clisc_engine.project.project import Project
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
+from clisc_engine.settings.keys import value_of, with_changes
+from clisc_engine.stages.evaluation.renewal import renew_references, to_renew
+from clisc_engine.sweeps import record
+from clisc_engine.sweeps.making import Needed, bring_up, finish, lacking, lacking_last, needed
+from clisc_engine.sweeps.measuring import cases_to_measure, measure, together, why_measure
+from clisc_engine.sweeps.sweep import Axis, Sweep, folder_name, goes_on, in_words
+
+PROJECT = "project"
+"""Name of a point at which the project itself is."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A project or a variant in the tree, from which further settings may branch off.
+
+    Attributes:
+        project: it.
+        changes: what differs from the project at the root, by key.
+        values: the values of the settings that are settled here, by key.
+        later: settings that branch off below it; none at a point.
+    """
+
+    project: Project
+    changes: Mapping[str, Any]
+    values: Mapping[str, Any]
+    later: tuple[Axis, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its variant."""
+        return folder_name(self.changes) or PROJECT
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it has a folder of its own."""
+        return self.project.parent is not None
+
+    def children(self, *, own_folders: bool = False) -> Iterator[Node]:
+        """The nodes of the next setting's values.
+
+        One that sets what is set already is this node, unless it has a folder from before, or is to have
+        one because this node may not be written.
+        """
+        axis, *later = self.later
+        for value in axis.values:
+            changes = {**self.changes, axis.key: value}
+            name = folder_name(changes)
+            there = is_there(variants.folder_of(self.project, name) / variants.FILE)
+            same = value_of(self.project.settings, axis.key) == value
+            alone = same and not there and not (own_folders and not later)
+            child = self.project if alone else variants.lay_over(self.project, name, {axis.key: value})
+            yield Node(
+                child,
+                self.changes if alone else changes,
+                {**self.values, axis.key: value},
+                tuple(later),
+            )
+
+    def record(self) -> variants.Record:
+        """What makes its variant."""
+        key, value = list(self.changes.items())[-1]
+        below = folder_name(dict(list(self.changes.items())[:-1]))
+        return variants.Record(changes={key: value}, over=below, by_sweep=True)
+
+
+@dataclass
+class Outcome:
+    """What a sweep did.
+
+    Attributes:
+        sweep: it.
+        result: the table over all points; None when some are not measured yet.
+        made: what was made where, by node and product or case; of a dry run, what would be.
+        measured: names of the points that were measured, or would be.
+        shared: by node, how many products behind the row it takes from what it lies over.
+        failed: why cases failed, by point and case.
+        waiting: names of points that are not measured yet.
+    """
+
+    sweep: Sweep
+    result: dict[str, Any] | None = None
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: list[str] = field(default_factory=list)
+    shared: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)
+
+
+def run_sweep(
+    project: Project,
+    sweep: Sweep,
+    control: Control,
+    *,
+    prepare: bool = False,
+    only: int | None = None,
+    words: str = "",
+) -> Outcome:
+    """Make what each point needs and is not there, and measure its row.
+
+    What points have in common is made once: in the project what does not depend on the settings swept, in
+    a variant what depends on the first of them alone, and so on. So the project is brought up to date
+    first, as far as the row rests on it, rather than refused: one command is enough.
+
+    Args:
+        project: under the lock of this command, unless ``only`` is given.
+        sweep: what to do.
+        control: as for every step; a dry run makes nothing.
+        prepare: make what several points share, and no more.
+        only: number of the one point to make, from 0; nothing but its own variant is written, so that
+            tasks of an array job do not meet.
+        words: the arguments of the command, for messages.
+
+    Raises:
+        BadInput: when no case has a reference, or there is no such point.
+        MissingStage: with ``only``, when something that several points share is not there yet.
+    """
+    return _Run(project, sweep, control, only, words).run(prepare)
+
+
+class _Run:
+    """One call."""
+
+    def __init__(
+        self, project: Project, sweep: Sweep, control: Control, only: int | None, words: str
+    ) -> None:
+        self.project, self.sweep, self.control, self.only, self.words = project, sweep, control, only, words
+        settings = [with_changes(project.settings, point, "sweep") for point in sweep.points()]
+        self.wanted: Needed = needed(sweep.row, sweep.splits, settings)
+        self.cases = cases_to_measure(project, sweep.splits)
+        self.outcome = Outcome(sweep)
+
+    def run(self, prepare: bool) -> Outcome:
+        root = Node(self.project, {}, {}, self.sweep.levels)
+        points = self.sweep.points()
+        if self.only is not None and not 0 <= self.only < len(points):
+            raise BadInput(
+                f"sweep: there is no point {self.only}: there are {len(points)}, numbered from 0."
+            )
+        leaves = list(self._leaves(root))
+        if not self.control.dry_run and self.only is None:
+            used = {node.name for path in leaves for node in path if node.is_variant}
+            self._by_rank_0(lambda: record.note_asked(self.project, self.sweep, used))
+        self._old_references()
+        by_values = {_key(path[-1].values): path for path in leaves}
+        done: set[str] = set()
+        for number, values in enumerate(points):
+            if self.only not in (None, number):
+                continue
+            *above, leaf = by_values[_key(values)]
+            for node in above:
+                if (here := _key(node.values)) not in done:
+                    done.add(here)
+                    self._share(node)
+            if not prepare:
+                self._point(leaf, above)
+        if not prepare:
+            self._put_together(by_values, points)
+        return self.outcome
+
+    def _leaves(self, node: Node) -> Iterator[tuple[Node, ...]]:
+        """Every point, with the nodes above it."""
+        if not node.later:
+            yield (node,)
+            return
+        for child in node.children(own_folders=self.only is not None):
+            for path in self._leaves(child):
+                yield (node, *path)
+
+    def _share(self, node: Node) -> None:
+        """Make in a node what does not depend on the settings that branch off below it."""
+        products = self._not_changed_by(node.later)
+        if self.control.dry_run or self.only is not None:
+            todo = lacking(node.project, self.wanted, products)
+            if todo and not self.control.dry_run:
+                raise MissingStage(self._not_prepared(node, todo))
+            self._plan(node, todo)
+            return
+        with self._at_work(node):
+            self._add(node, bring_up(node.project, self.wanted, products, self.control))
+
+    def _point(self, leaf: Node, above: list[Node]) -> None:
+        name = point_name(leaf)
+        everything = self.wanted.products
+        if self.control.dry_run:
+            self._plan_point(leaf, above)
+            return
+        self.control.progress.say(f"sweep: {in_words(leaf.values)}")
+        with self._at_work(leaf):
+            reports = bring_up(leaf.project, self.wanted, everything, self.control)
+            last = finish(leaf.project, self.wanted, self.control)
+            self._add(leaf, [*reports, *([last] if last else [])])
+            failed = self.outcome.failed.get(leaf.name, {})
+            if measure(self.sweep, name, leaf.project, self.wanted, failed, self.control):
+                self.outcome.measured.append(name)
+
+    def _plan_point(self, leaf: Node, above: list[Node]) -> None:
+        first = {product for node in above for product in self.outcome.made.get(node.name, {})}
+        todo = lacking(leaf.project, self.wanted, self.wanted.products.difference(first))
+        todo |= lacking_last(leaf.project, self.wanted, [*first, *todo], self.control)
+        self._plan(leaf, todo)
+        before = record.measured(self.project, self.sweep, point_name(leaf))
+        if first or todo or why_measure(leaf.project, self.wanted, self.cases, before):
+            self.outcome.measured.append(point_name(leaf))
+
+    def _put_together(
+        self, by_values: Mapping[str, tuple[Node, ...]], points: list[dict[str, Any]]
+    ) -> None:
+        """The result over all points, if all are measured; kept unless this is one task of several."""
+        found: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        for values in points:
+            name = point_name(by_values[_key(values)][-1])
+            measured = record.measured(self.project, self.sweep, name)
+            if measured is None:
+                self.outcome.waiting.append(name)
+            else:
+                found.append((values, measured))
+                if measured["failed"]:
+                    self.outcome.failed[name] = measured["failed"]
+        if self.outcome.waiting or self.control.dry_run:
+            return
+        document = together(self.project, self.sweep, found)
+        self.outcome.result = document
+        if self.only is None:
+            self._by_rank_0(lambda: record.note_result(self.project, self.sweep, document))
+
+    def _not_changed_by(self, axes: tuple[Axis, ...]) -> set[str]:
+        going_on = goes_on(self.project.settings, self.sweep)
+        changed = [changed_by(axis.key, going_on=going_on) for axis in axes]
+        return self.wanted.products.difference(*changed)
+
+    def _old_references(self) -> None:
+        """References of 0.1.0 are read anew once, for all points."""
+        if self.only is not None and any(not why for why in to_renew(self.project, self.cases).values()):
+            raise MissingStage("The references are kept as clisc 0.1.0 did; run `clisc evaluate` first.")
+        if self.only is None:
+            self.control.ranks.share(lambda: renew_references(self.project, self.cases, self.control))
+
+    def _not_prepared(self, node: Node, todo: Mapping[str, Mapping[str, str]]) -> str:
+        product, reasons = next(iter(todo.items()))
+        return (
+            f"What several values share is not up to date in {node.project.root} ({product}: "
+            f"{next(iter(reasons.values()))}), and a task that makes one value leaves it alone; run "
+            f"`clisc sweep {self.words} --prepare` first."
+        )
+
+    @contextmanager
+    def _at_work(self, node: Node) -> Iterator[None]:
+        """Hold the node's folder, if it is a variant's, and keep what makes it."""
+        control = self.control
+        with ExitStack() as held:
+
+            def begin() -> None:
+                if not node.is_variant:
+                    return
+                held.enter_context(
+                    hold(
+                        node.project.root,
+                        "clisc sweep",
+                        say=control.progress.say,
+                        lost=lambda reason: setattr(control.stop, "reason", reason),
+                    )
+                )
+                variants.keep(node.project, node.record())
+
+            self._by_rank_0(begin)
+            node.project.store.check_may_write = control.check_may_write
+            yield
+            control.ranks.gather(None)
+
+    def _by_rank_0(self, work: Any) -> None:
+        def once() -> None:
+            self.control.check_may_write()
+            work()
+
+        self.control.ranks.share(once)
+
+    def _add(self, node: Node, reports: list[Report]) -> None:
+        """Note what was made in a node, and what failed."""
+        for report in reports:
+            if report.done:
+                self.outcome.made.setdefault(node.name, {})[report.stage] = report.done
+            if report.failed:
+                self.outcome.failed.setdefault(node.name, {}).update(report.failed)
+
+    def _plan(self, node: Node, todo: Mapping[str, Mapping[str, str]]) -> None:
+        if todo:
+            made = self.outcome.made.setdefault(node.name, {})
+            made |= {product: dict(reasons) for product, reasons in todo.items()}
+        if not node.later:
+            shared = [name for name in sorted(self.wanted.products) if name not in todo]
+            self.outcome.shared[node.name] = shared
+
+
+def point_name(leaf: Node) -> str:
+    """Name of a point: by its values, whether or not it has a folder of its own."""
+    return folder_name(leaf.values)
+
+
+def _key(values: Mapping[str, Any]) -> str:
+    return repr(sorted((key, repr(value)) for key, value in values.items()))
