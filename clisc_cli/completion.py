@@ -49,7 +49,8 @@ def rows(incomplete: str) -> list[str]:
 
 def sweep_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Sweeps of the project."""
-    root = _root(_directory(ctx))
+    typed = next(iter(ctx.params.get("words") or ()), None)
+    root = _root(typed or _directory(ctx))
     folder = root / "sweeps" if root else None
     found = [path.name for path in folder.iterdir()] if folder and folder.is_dir() else []
     return sorted(name for name in found if name.startswith(incomplete) and not name.startswith("."))

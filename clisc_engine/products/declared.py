@@ -134,7 +134,7 @@ ALL: tuple[Product, ...] = (
     Array(
         name=REFERENCE,
         command="init",
-        meaning="a human's mask, only if given; `evaluate` alone reads it",
+        meaning="a human's mask, only if given; `evaluate` and the marked rows of Table 1 read it",
         settings=("image",),
         values=BINARY,
     ),

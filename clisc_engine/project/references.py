@@ -22,7 +22,7 @@ def is_on_source_grid(seal: Seal | None) -> bool:
 
 @dataclass(frozen=True)
 class References:
-    """The one door to reference masks, opened by `evaluate` only.
+    """The one door to reference masks, opened by `evaluate` and by the rows of Table 1 that are marked so.
 
     A reference lies on the whole grid of its image's file. Versions up to 0.1.0 kept it cropped to the
     brain, as the stored image is; its seal does not name the grid then.

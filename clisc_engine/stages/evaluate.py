@@ -1,4 +1,4 @@
-"""Step 7: volume Dice and HD95 of every row of Table 2. The only stage that opens the references.
+"""Step 7: volume Dice and HD95 of every row of Table 2. The only step that opens the references.
 
 Masks and references are compared on the whole grid of each case's own file.
 """

@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, CliscError, MissingStage
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.dependence import changed_by
 from clisc_engine.project import variants
 from clisc_engine.project.lock import hold
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
+from clisc_engine.running.isolation import concerns_one_case
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.keys import value_of, with_changes
 from clisc_engine.stages.evaluation.renewal import renew_references, to_renew
@@ -22,6 +23,8 @@ from clisc_engine.sweeps.making import Needed, bring_up, finish, lacking, lackin
 from clisc_engine.sweeps.measuring import cases_to_measure, measure, together, why_measure
 from clisc_engine.sweeps.sweep import Axis, Sweep, folder_name, goes_on, in_words
 
+WHOLE = "the whole value"
+"""Stands in the place of a case where nothing of a point could be made."""
 PROJECT = "project"
 """Name of a point at which the project itself is."""
 
@@ -169,7 +172,7 @@ class _Run:
                     done.add(here)
                     self._share(node)
             if not prepare:
-                self._point(leaf, above)
+                self._try_point(leaf, above)
         if not prepare:
             self._put_together(by_values, points)
         return self.outcome
@@ -194,6 +197,16 @@ class _Run:
             return
         with self._at_work(node):
             self._add(node, bring_up(node.project, self.wanted, products, self.control))
+
+    def _try_point(self, leaf: Node, above: list[Node]) -> None:
+        """Make and measure a point; one that cannot be made does not stop the others."""
+        try:
+            self._point(leaf, above)
+        except CliscError as error:
+            if self.only is not None or self.control.ranks.count > 1 or not concerns_one_case(error):
+                raise
+            self.control.progress.say(f"sweep: {in_words(leaf.values)} cannot be made: {error}")
+            self.outcome.failed.setdefault(point_name(leaf), {})[WHOLE] = str(error)
 
     def _point(self, leaf: Node, above: list[Node]) -> None:
         name = point_name(leaf)
@@ -222,18 +235,19 @@ class _Run:
     def _put_together(
         self, by_values: Mapping[str, tuple[Node, ...]], points: list[dict[str, Any]]
     ) -> None:
-        """The result over all points, if all are measured; kept unless this is one task of several."""
+        """The result over all points that can be made, once all are measured; a task keeps none."""
         found: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for values in points:
             name = point_name(by_values[_key(values)][-1])
             measured = record.measured(self.project, self.sweep, name)
-            if measured is None:
+            if measured is None or WHOLE in self.outcome.failed.get(name, {}):
                 self.outcome.waiting.append(name)
             else:
                 found.append((values, measured))
                 if measured["failed"]:
                     self.outcome.failed[name] = measured["failed"]
-        if self.outcome.waiting or self.control.dry_run:
+        to_come = [name for name in self.outcome.waiting if name not in self.outcome.failed]
+        if to_come or not found or self.control.dry_run:
             return
         document = together(self.project, self.sweep, found)
         self.outcome.result = document

@@ -116,7 +116,7 @@ def items_of(stages: Sequence[StageStatus], case: str) -> dict[str, Item]:
 
 
 def disk_use(project: Project) -> dict[str, int]:
-    """Bytes on disk of the store, the checkpoints, the logs, the results, the cache, and any variants."""
+    """Bytes on disk of store, checkpoints, logs, results and cache, and of variants and sweeps if any."""
     folders = [project.store.root, project.checkpoints, project.logs, project.results, project.cache]
     folders += [folder for name in (VARIANTS, "sweeps") if (folder := project.root / name).is_dir()]
     return {

@@ -107,11 +107,13 @@ def test_parts_are_those_of_upstreams_generator(sam, slice_, settings):
     assert paired(found, expected)
 
 
-def test_what_crops_show_takes_the_place_of_what_the_whole_slice_shows(sam, slice_):
-    enlarged = np.kron(slice_, np.ones((2, 2), np.uint8))  # parts that end near a crop's edge do not count
-    rules = {"points_per_side": 8, "predicted_iou": 0.0, "stability": 0.5, "multimask": True}
-    whole, crops = (ours(decided(sam), enlarged, SalipSettings(crop_layers=n, **rules)) for n in (0, 1))
-    assert len(whole) and len(crops) and not paired(crops, whole)
+def test_what_crops_show_is_put_back_in_its_place_as_upstream_does(sam, slice_):
+    enlarged = np.kron(slice_, np.ones((4, 4), np.uint8))  # parts that end near a crop's edge do not count
+    rules = {"points_per_side": 8, "predicted_iou": 0.0, "stability": 0.3, "multimask": False, "nms": 0.9}
+    whole, crops = (SalipSettings(crop_layers=n, **rules) for n in (0, 1))
+    found = ours(sam, enlarged, crops)
+    assert not paired(found, ours(sam, enlarged, whole)), "crops add parts, or take others' places"
+    assert paired(found, upstreams(sam, enlarged, crops))
 
 
 def test_parts_do_not_depend_on_how_many_points_go_at_once(sam, slice_):

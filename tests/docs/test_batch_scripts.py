@@ -9,7 +9,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "batch.md"
 SCRIPTS = re.findall(r"```bash\n(#!.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-STEPS, JOB, ARRAY, PREDICT = SCRIPTS
+STEPS, JOB, ARRAY, SWEEP, PREDICT = SCRIPTS
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 
@@ -40,7 +40,7 @@ def run(folder, script, *arguments, code=0, **environment):
     return ended.returncode, (folder / "said").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=["steps", "job", "array", "predict"])
+@pytest.mark.parametrize("script", SCRIPTS, ids=["steps", "job", "array", "sweep", "predict"])
 def test_each_is_valid_bash(script):
     subprocess.run(["bash", "-n"], input=script, encoding="utf-8", check=True)
 
@@ -52,13 +52,18 @@ def test_the_steps_go_on_after_failed_cases_and_stop_at_all_else(cluster, code, 
     assert ended == (0 if code == 5 else code)
 
 
-@pytest.mark.parametrize("script", [JOB, ARRAY], ids=["job", "array"])
+@pytest.mark.parametrize("script", [JOB, ARRAY, SWEEP], ids=["job", "array", "sweep"])
 @pytest.mark.parametrize("code", [0, 3, 5, 75])
 def test_a_job_is_queued_again_on_75_and_on_nothing_else(cluster, script, code):
     (cluster / "glioma").mkdir(exist_ok=True)
     ended, said = run(cluster, script, code=code, SLURM_JOB_ID="42", SLURM_ARRAY_TASK_ID="1")
     assert ended == code
     assert said[1:] == (["scontrol requeue 42"] if code == 75 else [])
+
+
+def test_each_task_of_a_sweep_makes_one_value(cluster):
+    _, said = run(cluster, SWEEP, SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="2")
+    assert said == ["clisc sweep glioma amda.t=0,10,20,30 --row cam-amda --only 2 --device cuda"]
 
 
 def test_each_task_of_an_array_has_its_own_project(cluster):

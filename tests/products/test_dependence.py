@@ -10,6 +10,8 @@ from clisc_engine.settings.presets import preset
 from clisc_engine.stages import recipes
 
 TINY = preset("tiny")
+WORDS = ["otsu", "sam", "box", "bright5", "scratch", "last", "best", "gradcam", "none", "paper"]
+WORDS += ["clip", "sgd", "ce", "resize", "tumour", "mlp", "vit_b", "x"]
 
 
 def other_value(key):
@@ -18,9 +20,7 @@ def other_value(key):
     tried = [not now] if isinstance(now, bool) else []
     if isinstance(now, int | float) and not isinstance(now, bool):
         tried += [now + 1, now / 2, now + 16, max(now - 0.1, 0.01)]
-    tried += ["otsu", "sam", "box", "bright5", "scratch", "last", "best", "gradcam", "none", "paper",
-              "clip", "sgd", "ce", "resize", "tumour", "mlp", "resnet18", "vit_b", "x", ["layer1"], ["x"],
-              [16, 16, 16], [16, 32], [1.0, 1.0, 1.0]]  # fmt: skip
+    tried += [*WORDS, ["layer1"], ["x"], [16, 16, 16], [16, 32], [1.0, 1.0, 1.0]]
     for value in tried:
         try:
             changed = with_changes(TINY, {key: value}, "test")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,6 @@ from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.upkeep.verify import verify
 from tests.support.command import caller
-from tests.support.documents import Document
 from tests.support.small import small_project
 from tests.support.sweeping import digests
 
@@ -86,8 +86,6 @@ def plain(data, tmp_path_factory):
     )
     shutil.rmtree(project.store.root / "cases" / "p3" / "reference")
     info = project.case("p3").info
-    from dataclasses import replace
-
     project.change_record(replace(info, has_reference=False))
     return project
 
@@ -117,19 +115,19 @@ def test_remove_takes_its_own_and_nothing_else(clisc, done):
 
 def test_verify_and_status_take_a_sweep_for_what_it_is(clisc, done):
     assert verify(done.root, Control()).findings == []
-    shown = clisc("status", done.root)
-    assert "variants" in shown.out and "up to date" in shown.out
+    document = json.loads(clisc("status", done.root, "--json").out)
+    assert document["disk"]["variants"] > document["disk"]["sweeps"] > 0
+    states = {stage["stage"]: stage["state"] for stage in document["stages"]}
+    assert states.pop("evaluate") != "fresh" and set(states.values()) == {"fresh"}
 
 
 def test_the_report_draws_each_sweep(swept, done, tmp_path):
     path = tmp_path / "report.html"
     write_report(done, path, Choice(pictures=0, viewers=0), Control())
-    page = Document(path.read_text(encoding="utf-8"))
     text = path.read_text(encoding="utf-8")
     assert 'id="sweeps"' in text and "DSC of " in text
     for point in swept[1].result["points"]:
         assert f"amda.t = {point['values']['amda.t']:g}: {point['dsc_mean']:.2f}" in text
-    assert page is not None
     assert "No longer of these settings" not in text
     done.change_settings(done.settings, {"roi.opening": False})
     write_report(open_project(done.root), path, Choice(pictures=0, viewers=0), Control())

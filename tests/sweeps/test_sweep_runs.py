@@ -125,6 +125,30 @@ def test_every_combination_of_two_settings_is_a_point(copied, sweep):
     assert made_in(copied.root / "variants" / "amda.t=0+prompts.dilation=6") == {"masks/sam"}
 
 
+@pytest.mark.parametrize(
+    ("row", "word", "made"),
+    [
+        ("sam-box", "prompts.dilation=3,6", {"masks/sam-box"}),
+        ("without-self-training", "unet.overlap=0.25,0.5", {"masks/round1"}),
+        ("cam-raw", "roi.opening=true,false", set()),
+        ("cam-raw", "cam.method=layercam,gradcam", {"cams/raw"}),
+        ("otsu", "window.high=99,99.9", {"masks/baseline-otsu"}),
+    ],
+)
+def test_every_kind_of_row_is_made_as_far_as_it_depends(copied, sweep, row, word, made):
+    outcome = sweep(copied, word, row=row)
+    assert [point["n"] for point in outcome.result["points"]] == [1, 1]
+    [name] = variant_names(copied)
+    assert made_in(copied.root / "variants" / name) == made
+    assert sweep(copied, word, row=row).made == {}
+
+
+def test_a_value_that_cannot_be_made_does_not_stop_the_others(copied, sweep):
+    outcome = sweep(copied, "label.confidence=1,0.5", row="cam-raw")
+    assert list(outcome.failed) == outcome.waiting == ["label.confidence=1"]
+    assert [point["values"]["label.confidence"] for point in outcome.result["points"]] == [0.5]
+
+
 def test_tasks_of_an_array_write_their_own_variant_alone(copied, sweep):
     run = {"row": "cam-amda"}
     shutil.rmtree(copied.store.root / "cases" / "p0" / "cams" / "raw")

@@ -18,7 +18,7 @@ from clisc_engine.baselines.table1.notes import notes
 from clisc_engine.baselines.table1.oracle import cut, oracle_thresholds
 from clisc_engine.baselines.table1.paper import PAPER, TITLE
 from clisc_engine.baselines.table1.plan import plan, why_not_measured
-from clisc_engine.baselines.table1.rows import Row, provenance, rows_of
+from clisc_engine.baselines.table1.rows import Row, provenance, rows_of, seen_in_training
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.preprocess import Placement, restore
 from clisc_engine.products.graph import TABLES
@@ -94,7 +94,10 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     document |= {
         "splits": list(splits),
         "lacking": [asdict(row) for row in lacking],
-        "notes": [*notes(rows, document["thresholds"]), *renewed["notes"].values()],
+        "notes": [
+            *notes(rows, document["thresholds"], *seen_in_training(project, cases)),
+            *renewed["notes"].values(),
+        ],
         "fingerprint": fingerprint(made_from),
     }
     if control.ranks.rank == 0:

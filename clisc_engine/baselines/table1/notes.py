@@ -20,8 +20,17 @@ ORACLE = (
 NO_FULL = "CLISC's own masks are not there, so no row is tested against them."
 
 
-def notes(rows: Sequence[Row], thresholds: Mapping[str, float]) -> list[str]:
-    """All that applies to these rows; the note on tiny models is told apart."""
+def notes(
+    rows: Sequence[Row], thresholds: Mapping[str, float], seen: int = 0, seen_with_reference: int = 0
+) -> list[str]:
+    """All that applies to these rows; the note on tiny models is told apart.
+
+    Args:
+        rows: those shown.
+        thresholds: the oracle rows', by row.
+        seen: how many of the measured cases are of the train split.
+        seen_with_reference: how many of them the supervised network learned from, reference and all.
+    """
     names = {row.name for row in rows}
     by_label = [row.title for row in rows if not row.label_free and not row.is_oracle]
     found = [RERUN]
@@ -33,6 +42,16 @@ def notes(rows: Sequence[Row], thresholds: Mapping[str, float]) -> list[str]:
         found.append(f"No reference has a tumour within the brain, so there is no {', '.join(skipped)}.")
     if by_label:
         found.append(f"Not label-free, for references went into them: {', '.join(by_label)}.")
+    if seen:
+        found.append(
+            f"{seen} of the measured cases are of the train split: methods that learn have seen their "
+            "images (transductive), though no reference unless they are marked."
+        )
+    if "supervised" in names and seen_with_reference:
+        found.append(
+            f"The supervised network learned from the references of {seen_with_reference} of the measured "
+            "cases: on them its row says how well it fits, not how well it generalises."
+        )
     if FULL not in names:
         found.append(NO_FULL)
     return found

@@ -9,6 +9,7 @@ from clisc_engine.products.graph import ARRAYS, TABLES, ancestors, revisions
 from clisc_engine.products.kinds import LABELS, REFERENCE
 from clisc_engine.products.rivals import (
     GOES_ON_FROM,
+    SUPERVISED,
     TABLE1,
     TABLE1_ROWS,
     map_of,
@@ -107,6 +108,13 @@ def provenance(project: Project, cases: Sequence[CaseArrays], rows: Sequence[Row
             if seal := case.seal(array):
                 found[f"{case.info.name}/{array}"] = seal.fingerprint
     return found | revisions(TABLE1)
+
+
+def seen_in_training(project: Project, cases: Sequence[CaseArrays]) -> tuple[int, int]:
+    """How many of the cases are of the train split, and whose references the supervised network learned."""
+    learnt = project.checkpoint(SUPERVISED).made_from() or {}
+    train = [case.info.name for case in cases if case.info.split == "train"]
+    return len(train), sum(f"train/{name}/{REFERENCE}" in learnt for name in train)
 
 
 def _is_oracle(name: str) -> bool:

@@ -12,7 +12,7 @@ from clisc_engine.settings.section import Section
 class VaeSettings(Section):
     """The autoencoder, and the slices that it sees."""
 
-    image_size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)] = Field(
+    image_size: Annotated[int, Field(ge=64, le=1024, multiple_of=32)] = Field(
         224, description="side of the network's input in pixels (original: 224)"
     )
     width: Annotated[int, Field(ge=4, le=256, multiple_of=4)] = Field(
