@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from clisc_engine.project.lock import DEAD_AFTER_SECONDS, Owner
+from clisc_engine.project.lock_owner import DEAD_AFTER_SECONDS, Owner
 
 _NAME = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-(?P<started>\d*)\.partial")
 

@@ -17,23 +17,17 @@ Taking over from a dead owner. The invariant: of all who find the same owner dea
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import os
-import re
-import secrets
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from clisc_engine.errors import BadInput
+from clisc_engine.project.lock_owner import DEAD_AFTER_SECONDS, Owner, owner_of
 
 LOCK = ".clisc-lock"
 VARIANTS = "variants"
@@ -41,55 +35,7 @@ VARIANTS = "variants"
 LOST_LOCK = "the loss of its lock to another command"
 
 HEARTBEAT_SECONDS = 10.0
-DEAD_AFTER_SECONDS = 180.0
-"""Without a sign of life for so long, an owner that cannot be looked at counts as dead."""
-
-_TOKEN = re.compile(r"[\w-]{1,64}")
-"""It becomes part of file names."""
-
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who holds a lock.
-
-    Attributes:
-        token: unique to this taking of a lock.
-        command: what it runs, e.g. ``clisc cam``.
-        host: name of its machine, for people.
-        machine: boot and process namespace in which ``pid`` means something; empty when unknown.
-        pid: its process.
-        started: when that process started, in the kernel's ticks, since numbers are used again.
-        since: when it took the lock.
-    """
-
-    token: str
-    command: str
-    host: str
-    machine: str
-    pid: int
-    started: str
-    since: str
-
-    @classmethod
-    def this_process(cls, command: str) -> Owner:
-        """A new owner: this process, now."""
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        pid = os.getpid()
-        started = _started(pid)
-        # Who cannot tell its start is judged by its signs of life, as one elsewhere is.
-        machine = _machine() if started else ""
-        return cls(secrets.token_hex(8), command, socket.gethostname(), machine, pid, started or "", now)
-
-    def is_alive(self, age: float, dead_after: float = DEAD_AFTER_SECONDS) -> bool:
-        """Whether it lives, as far as can be told; its last sign of life is ``age`` seconds old."""
-        if self.machine and self.machine == _machine() and (found := _started(self.pid)) is not None:
-            return bool(self.started) and found == self.started
-        return age < dead_after
-
-    def __str__(self) -> str:
-        return f"`{self.command}` (process {self.pid} on {self.host}, since {self.since})"
 
 
 class Lock:
@@ -134,7 +80,7 @@ class Lock:
 
     def renew(self) -> bool:
         """Touch the lock, as a sign of life; False when it is no longer this owner's."""
-        found = _read(self.path)
+        found = owner_of(self.path)
         if found is None or found.token != self.owner.token:
             return False
         os.utime(self.path)
@@ -142,7 +88,7 @@ class Lock:
 
     def release(self) -> None:
         """Give the lock back, if it is still this owner's."""
-        found = _read(self.path)
+        found = owner_of(self.path)
         if found is not None and found.token == self.owner.token:
             self.path.unlink(missing_ok=True)
 
@@ -150,12 +96,12 @@ class Lock:
         while True:
             if self._create(self.path):
                 return None
-            first = _read(self.path)
+            first = owner_of(self.path)
             if first is None:
                 continue
             chain = [self.path]
             last = first
-            while (successor := _read(self._takeover_marker(last))) is not None:
+            while (successor := owner_of(self._takeover_marker(last))) is not None:
                 chain.append(self._takeover_marker(last))
                 last = successor
             age = self._age(chain[-1])
@@ -178,7 +124,7 @@ class Lock:
         if not self._create(marker):
             return False
         try:
-            now = _read(self.path)
+            now = owner_of(self.path)
             if now is None or now.token != first.token:
                 return False
             self._candidate.replace(self.path)
@@ -220,13 +166,13 @@ class Lock:
 
     def _clear_leftovers(self) -> None:
         """Remove what dead contenders left behind."""
-        holder = _read(self.path)
+        holder = owner_of(self.path)
         if holder is None or holder.token != self.owner.token:
             return
         now = self.path.stat().st_mtime
         for path in self.path.parent.glob(f"{LOCK}.*"):
             with suppress(FileNotFoundError):
-                owner, age = _read(path), now - path.stat().st_mtime
+                owner, age = owner_of(path), now - path.stat().st_mtime
                 if owner is not None and not owner.is_alive(age):
                     path.unlink()
 
@@ -287,50 +233,3 @@ def _renew_until(over: threading.Event, lock: Lock, lost: Callable[[str], None])
                 return
         except OSError:
             continue  # a file server that is away for a moment
-
-
-def _read(path: Path) -> Owner | None:
-    """The owner that a lock file names; None without the file.
-
-    A file that names none (its writer is at it, or died at it) has an owner of whom nothing is known.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    try:
-        found = _owner_adapter().validate_json(text)
-        if _TOKEN.fullmatch(found.token):
-            return found
-        raise ValueError(found.token)
-    except ValueError:  # pydantic's errors are ValueErrors
-        since = datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
-        token = f"unknown-{status.st_ino}"
-        return Owner(token, "an unknown command", "an unknown machine", "", 0, "", since)
-
-
-@functools.cache
-def _owner_adapter() -> TypeAdapter[Owner]:
-    return TypeAdapter(Owner)
-
-
-def _machine() -> str:
-    """This boot of this machine and the namespace of its process numbers; empty where unknown."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str | None:
-    """When a process of this machine started; empty when it is gone or a zombie, None when unknown."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return "" if Path("/proc/self").exists() else None
-    except OSError:
-        return None
-    state, *rest = fields.rsplit(")", 1)[-1].split()
-    return "" if state in "ZX" else rest[18]

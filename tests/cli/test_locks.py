@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from clisc_engine.project.lock import LOCK, Lock, Owner
+from clisc_engine.project.lock import LOCK, Lock
+from clisc_engine.project.lock_owner import Owner
 from tests.support.small import STAGES, small_project
 
 

@@ -16,7 +16,8 @@ from clisc_engine.importing.splits import read_split
 from clisc_engine.products.declared import ROWS
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
-from clisc_engine.project.lock import LOCK, Lock, Owner
+from clisc_engine.project.lock import LOCK, Lock
+from clisc_engine.project.lock_owner import Owner
 from clisc_engine.project.store import SEAL, Seal, Store
 from clisc_engine.results.model_file import FORMAT, ModelCard, model_bytes, read_card
 from clisc_engine.results.predict_record import RECORD as PREDICTIONS

@@ -17,7 +17,7 @@ from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.models import download
 from clisc_engine.models.download import pull
 from clisc_engine.models.weights import KNOWN, present
-from clisc_engine.project.lock import Owner
+from clisc_engine.project.lock_owner import Owner, start_of
 from clisc_engine.running.control import Control, StopFlag
 from tests.support import ENVIRONMENT
 
@@ -238,9 +238,8 @@ def test_two_calls_at_once_into_one_folder_do_not_disturb_each_other(server, tmp
 def process_of_another():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         owner = replace(Owner.this_process(""), pid=process.pid)
-        from clisc_engine.project.lock import _started
 
-        yield replace(owner, started=_started(process.pid))
+        yield replace(owner, started=start_of(process.pid))
         process.communicate(b"\n")
 
 

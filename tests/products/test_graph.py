@@ -46,6 +46,12 @@ BY = {
     "masks/sam-box": "evaluate --ablation --splits train",
     "masks/without-s3f": "evaluate --ablation --splits train",
     "masks/baseline-otsu": "baseline otsu --splits train",
+    **{
+        f"{group}{row}": f"baseline {row.removesuffix('-stage1')} --splits train"
+        for row in ("amcons", "gradcamcons", "if3d", "sim2real-stage1", "sim2real")
+        for group in ("baselines/", "masks/baseline-")
+    },
+    "masks/baseline-salip": "baseline salip --splits train",
     "masks/baseline-sam-reference": "baseline sam-reference --splits train",
     "masks/baseline-supervised": "baseline supervised --splits train",
 }
@@ -58,6 +64,11 @@ TRAINED_BY = {
     "unet-round2": "self-train",
     "unet-without-s3f": "evaluate --ablation",
     "baseline-supervised": "baseline supervised",
+    "baseline-amcons": "baseline amcons",
+    "baseline-gradcamcons": "baseline gradcamcons",
+    "baseline-if3d": "baseline if3d",
+    "baseline-sim2real-stage1": "baseline sim2real",
+    "baseline-sim2real": "baseline sim2real",
 }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from clisc_engine.errors import BadInput
-from clisc_engine.project.lock import DEAD_AFTER_SECONDS, LOCK, Lock, Owner, hold
+from clisc_engine.project.lock import LOCK, Lock, hold
+from clisc_engine.project.lock_owner import DEAD_AFTER_SECONDS, Owner
 
 ELSEWHERE = {"machine": "another boot", "host": "node7"}
 

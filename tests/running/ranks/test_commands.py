@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clisc_engine.project.lock import LOCK, Lock, Owner
+from clisc_engine.project.lock import LOCK, Lock
+from clisc_engine.project.lock_owner import Owner
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
