@@ -39,6 +39,10 @@ def export_tables(project: Project, out: Path) -> list[Path]:
         out / f"evaluation-{name}": project.results / name
         for name in ("rows.csv", "groups.csv", "cases.csv")
         if (project.results / name).is_file()
+    } | {
+        out / name: project.results / name
+        for name in ("table1.csv", "table1-cases.csv")
+        if (project.results / name).is_file()
     }
     outputs = Outputs(Inputs.of_project(project), WAY_OUT)
     outputs.check([out / "slices.csv", out / "cases.csv", *copied])
