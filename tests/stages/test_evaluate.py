@@ -359,7 +359,8 @@ def test_all_that_a_project_holds_is_declared_and_the_reverse(evaluated):
         name for name, by in graph.MADE_BY.items() if by.startswith("baseline") or by.endswith("--table1")
     }
     assert arrays == graph.ARRAYS.keys() - rivals
-    assert {path.stem for path in project.checkpoints.glob("*.safetensors")} == graph.NETWORKS.keys() - rivals
+    networks = {path.stem for path in project.checkpoints.glob("*.safetensors")}
+    assert networks == graph.NETWORKS.keys() - rivals
     assert {f"results/{path.name}" for path in project.results.iterdir()} == graph.TABLES.keys() - rivals
     for case in project.cases():
         for name, declared in graph.ARRAYS.items():
