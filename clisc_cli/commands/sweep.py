@@ -100,7 +100,7 @@ def run(
 
     `clisc sweep KEY=V1,V2` is short for `clisc sweep run KEY=V1,V2`.
 
-    Example: clisc sweep glioma amda.t=0,10,20,30 --row cam-amda --seeds 3
+    Example: clisc sweep run glioma amda.t=0,10,20,30 --row cam-amda --seeds 3
     """
     from clisc_engine.sweeps.sweep import sweep_of
 

@@ -17,6 +17,7 @@ from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.upkeep.survey import survey
 from tests.support.command import caller
+from tests.support.rivals import QUICK
 from tests.support.small import contents, differing, run_stages, small_project
 
 CPU = Control(device="cpu")
@@ -144,9 +145,9 @@ def test_without_references_both_refuse_and_say_how_to_add_them(data, tmp_path, 
 
 
 def test_all_leaves_out_what_needs_references_and_does_the_others(data, tmp_path, clisc):
-    project = small_project(tmp_path / "p", data, references=False)
+    project = small_project(tmp_path / "p", data, references=False, changes=QUICK)
     run_stages(project, "label")
-    told = clisc("baseline", "all", project.root, "--set", "baselines.min_slices=1")
+    told = clisc("baseline", "all", project.root)
     assert "baseline supervised: skipped" in told.message and "baseline otsu: 1 done" in told.out
 
 

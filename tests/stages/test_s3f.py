@@ -28,9 +28,8 @@ def project(tmp_path):
 
 
 def scores_of(project):
-    scores, failed = similarities(
-        project.cases(("train",)), project.root / SIMILARITIES, Control(device="cpu")
-    )
+    kept = project.root / SIMILARITIES
+    scores, failed = similarities(project.cases(("train",)), kept, kept, Control(device="cpu"))
     assert not failed
     return scores
 
