@@ -134,14 +134,26 @@ def evaluation_provenance(
     return provenance | graph.revisions(EVALUATION)
 
 
-def why_not_measured(stored: str, provenance: Mapping[str, str]) -> str:
-    """Why an evaluation with the fingerprint ``stored`` is not that of ``provenance``; empty when it is."""
+def why_not_measured(
+    stored: str,
+    provenance: Mapping[str, str],
+    table: str = EVALUATION,
+    otherwise: str = "masks, references or roi changed",
+) -> str:
+    """Why a table with the fingerprint ``stored`` is not that of ``provenance``; empty when it is.
+
+    Args:
+        stored: fingerprint of what is there.
+        provenance: what determines it now.
+        table: Table 2's, or another one that is measured.
+        otherwise: what to say when no earlier revision of the table explains it.
+    """
     if stored == fingerprint(provenance):
         return ""
-    declared = graph.TABLES[EVALUATION]
-    now = graph.revisions(EVALUATION)
+    declared = graph.TABLES[table]
+    now = graph.revisions(table)
     settings_and_masks = {key: value for key, value in provenance.items() if key not in now}
     for earlier in range(1, declared.revision):
-        if stored == fingerprint(settings_and_masks | graph.mark(EVALUATION, earlier)):
+        if stored == fingerprint(settings_and_masks | graph.mark(table, earlier)):
             return declared.of_revision(earlier)
-    return "masks, references or roi changed"
+    return otherwise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.project.store import Store
+from clisc_engine.stages.evaluation.document import stored
 
 GROUP_IN_STORE = "metrics/table1"
 
@@ -115,14 +115,4 @@ def load(store: Store) -> dict[str, Any] | None:
     Raises:
         Unreadable: when it is there and cannot be read now.
     """
-    try:
-        found = store.attributes(GROUP_IN_STORE).get("table1")
-    except Unreadable:
-        raise
-    except BadInput:
-        return None
-    try:
-        _Document.model_validate(found)
-    except ValidationError:
-        return None
-    return found if isinstance(found, dict) else None
+    return stored(store, GROUP_IN_STORE, "table1", _Document)

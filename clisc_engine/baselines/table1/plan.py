@@ -9,12 +9,11 @@ from typing import Any
 from clisc_engine.baselines.table1 import document as stored_document
 from clisc_engine.baselines.table1.rows import FULL, provenance, rows_of
 from clisc_engine.errors import MissingStage
-from clisc_engine.products.graph import TABLES, mark, revisions
 from clisc_engine.products.rivals import TABLE1
-from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.stages.evaluation.renewal import to_renew
+from clisc_engine.stages import recipes
+from clisc_engine.stages.evaluation.plan import why_measure
 
 
 def plan(
@@ -51,7 +50,14 @@ def plan(
         "rows": names,
         "lacking": [asdict(row) for row in lacking if row.name not in names],
         "first": made,
-        "planned": _why(project, cases, made, control, splits),
+        "planned": why_measure(
+            project,
+            cases,
+            made,
+            control,
+            stored_document.load(project.store),
+            lambda stored: why_not_measured(stored, provenance(project, cases, rows)),
+        ),
     }
 
 
@@ -68,31 +74,6 @@ def why_stale(project: Project) -> str:
 
 def why_not_measured(stored: Mapping[str, Any], made_from: Mapping[str, str]) -> str:
     """Why a stored table is not the one of ``made_from``; empty when it is."""
-    if stored["fingerprint"] == fingerprint(made_from):
-        return ""
-    without = {key: value for key, value in made_from.items() if key not in revisions(TABLE1)}
-    for earlier in range(1, TABLES[TABLE1].revision):
-        if stored["fingerprint"] == fingerprint({**without, **mark(TABLE1, earlier)}):
-            return TABLES[TABLE1].of_revision(earlier)
-    return "rows, masks or references changed"
-
-
-def _why(
-    project: Project,
-    cases: Sequence[CaseArrays],
-    made: Mapping[str, Mapping[str, str]],
-    control: Control,
-    splits: tuple[str, ...],
-) -> str:
-    if control.force:
-        return "forced"
-    if any(not problem for problem in to_renew(project, cases).values()):
-        return "references of an older version are read again from their files"
-    if made:
-        return f"{', '.join(made)} would be made first"
-    stored = stored_document.load(project.store)
-    if not stored:
-        return "not measured yet"
-    if stored["failed"]:
-        return f"{', '.join(stored['failed'])} could not be measured"
-    return why_not_measured(stored, provenance(project, cases, rows_of(project, cases, splits)[0]))
+    return recipes.why_not_measured(
+        stored["fingerprint"], made_from, TABLE1, "rows, masks or references changed"
+    )

@@ -85,15 +85,25 @@ def load(store: Store) -> dict[str, Any] | None:
     Raises:
         Unreadable: when it is there and cannot be read now.
     """
+    found = stored(store, GROUP_IN_STORE, "evaluation", _Document)
+    lacking = {"without_tumour": {"cases": [], "rows": []}, "notes": [], "revision": 1}
+    return {**lacking, **found} if found is not None else None
+
+
+def stored(store: Store, group: str, key: str, form: type[BaseModel]) -> dict[str, Any] | None:
+    """A document among a group's attributes as it is kept; None when there is none of this form.
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
     try:
-        found = store.attributes(GROUP_IN_STORE).get("evaluation")
+        found = store.attributes(group).get(key)
     except Unreadable:
         raise
     except BadInput:
         return None
     try:
-        _Document.model_validate(found)
+        form.model_validate(found)
     except ValidationError:
         return None
-    lacking = {"without_tumour": {"cases": [], "rows": []}, "notes": [], "revision": 1}
-    return {**lacking, **found} if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clisc_engine.errors import MissingStage
@@ -49,24 +49,45 @@ def plan(
         "cases": [case.info.name for case in cases],
         "rows": list(rows),
         "first": made,
-        "planned": _why(project, cases, made, control),
+        "planned": why_measure(
+            project,
+            cases,
+            made,
+            control,
+            evaluation_document.load(project.store),
+            lambda stored: why_not_measured(
+                stored["fingerprint"], evaluation_provenance(project, cases, present_rows(cases))
+            ),
+        ),
     }
 
 
-def _why(
-    project: Project, cases: Sequence[CaseArrays], made: Mapping[str, Mapping[str, str]], control: Control
+def why_measure(
+    project: Project,
+    cases: Sequence[CaseArrays],
+    made: Mapping[str, Mapping[str, str]],
+    control: Control,
+    stored: Mapping[str, Any] | None,
+    why_stale: Callable[[Mapping[str, Any]], str],
 ) -> str:
+    """Why a table would be measured; empty when the stored one is up to date.
+
+    Args:
+        project: to be measured.
+        cases: those it is measured on.
+        made: what would be made first.
+        control: whether it is forced.
+        stored: the document that is there.
+        why_stale: why a stored document is not what would come out now.
+    """
     if control.force:
         return "forced"
     if any(not problem for problem in to_renew(project, cases).values()):
         return "references of an older version are read again from their files"
     if made:
         return f"{', '.join(made)} would be made first"
-    stored = evaluation_document.load(project.store)
     if not stored:
         return "not measured yet"
     if stored["failed"]:
         return f"{', '.join(stored['failed'])} could not be measured"
-    return why_not_measured(
-        stored["fingerprint"], evaluation_provenance(project, cases, present_rows(cases))
-    )
+    return why_stale(stored)
