@@ -11,10 +11,10 @@ import numpy as np
 from clisc_engine.baselines import recipes, thresholds
 from clisc_engine.baselines.method import MapRow
 from clisc_engine.baselines.normal import check_enough, normal_slices
-from clisc_engine.core.labelling import NORMAL
+from clisc_engine.core.thresholds import cut
 from clisc_engine.errors import BadInput
 from clisc_engine.products.kinds import IMAGE, LABELS
-from clisc_engine.products.rivals import TABLE1_ROWS, map_of, network_of
+from clisc_engine.products.rivals import TABLE1_ROWS, map_of, network_of, threshold_of
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
@@ -64,9 +64,13 @@ def run_row(method: MapRow, project: Project, control: Control, splits: tuple[st
         _add(report, run_cases(maps, train.held_out, everyone), masks=False)
     cases = project.cases(splits)
     _add(report, run_cases(maps, cases, control), masks=False)
+    if control.dry_run and not report.planned:
+        why = recipes.why_not_chosen(project, method.row, train.held_out)
+        report.planned |= {threshold_of(method.row): why} if why else {}
     if not (control.dry_run and report.planned):
-        threshold = _threshold(method, project, train.held_out, everyone) if calibrating else None
-        _add(report, run_cases(Masks(method, project, threshold), cases, control), masks=True)
+        if calibrating:
+            _choose_threshold(method.row, project, train.held_out, everyone)
+        _add(report, run_cases(Masks(method.row, project), cases, control), masks=True)
     report.seconds = time.monotonic() - started
     return report
 
@@ -83,16 +87,11 @@ def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], contr
     return reason
 
 
-def _threshold(
-    method: MapRow, project: Project, held_out: Sequence[CaseArrays], control: Control
-) -> recipes.Threshold:
-    having = [case for case in held_out if case.seal(map_of(method.row)) is not None]
+def _choose_threshold(row: str, project: Project, held_out: Sequence[CaseArrays], control: Control) -> None:
+    having = [case for case in held_out if case.seal(map_of(row)) is not None]
     if not having:
-        raise BadInput(f"{method.row}: no held-out case could be mapped, so its maps have no threshold.")
-    found: recipes.Threshold = control.ranks.share(
-        lambda: thresholds.choose(project, method.row, having, control)
-    )
-    return found
+        raise BadInput(f"{row}: no held-out case could be mapped, so its maps have no threshold.")
+    control.ranks.share(lambda: thresholds.choose(project, row, having, control))
 
 
 def _add(report: Report, part: Report, *, masks: bool) -> None:
@@ -132,20 +131,18 @@ class Maps:
 class Masks:
     """A row's masks (Z, Y, X) uint8: where the map is over the threshold."""
 
-    def __init__(self, method: MapRow, project: Project, threshold: recipes.Threshold | None) -> None:
-        """``threshold`` is None when it is a constant, or each volume's own."""
-        self.method, self.project = method, project
-        self.spec = recipes.masks(project, method.row, threshold)
-        self.value = recipes.threshold_value(project, method.row, threshold)
+    def __init__(self, row: str, project: Project) -> None:
+        """Look up the threshold."""
+        self.row, self.gate = row, project.settings.baselines.gate
+        self.spec = recipes.masks(project, row)
+        self.value = recipes.threshold_value(project, row)
 
     def load(self) -> None:
         """Nothing is needed."""
 
     def run_case(self, _case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask of a map (Z, Y, X)."""
-        found, brain = arrays[map_of(self.method.row)], arrays[IMAGE] != 0
+        found, brain = arrays[map_of(self.row)], arrays[IMAGE] != 0
         value = thresholds.of_volume(found, brain) if self.value is None else self.value
-        mask = brain & (found.astype(np.float32) > value)
-        if self.project.settings.baselines.gate:
-            mask[arrays[LABELS] == NORMAL] = False
-        return {TABLE1_ROWS[self.method.row]: mask.astype(np.uint8)}
+        mask = cut(found, brain, value, arrays[LABELS] if self.gate else None)
+        return {TABLE1_ROWS[self.row]: mask.astype(np.uint8)}

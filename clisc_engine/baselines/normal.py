@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,22 +31,34 @@ def normal_slices(
     Raises:
         BadInput: when there are fewer than ``baselines.min_slices`` among those that are learned from.
     """
-    settings = project.settings.baselines
     found: list[NormalCase] = []
-    names = (IMAGE, LABELS) if settings.normal == "clip" else (IMAGE,)
-    for case, (image, *labels) in arrays_of(cases, names, control):
-        area = np.count_nonzero(image, axis=(1, 2))
-        normal = area >= max(1.0, settings.min_area * float(area.max()))
-        if labels:
-            normal &= labels[0] == NORMAL
-        elif settings.normal == "reference":
-            normal &= ~_marked(project, case)
+    for case, (image, *labels) in arrays_of(cases, arrays_asked(project), control):
+        normal = normal_flags(project, case, image, *labels)
         if normal.any():
             found.append(NormalCase(case, normal))
     count = sum(int(one.normal.sum()) for one in found)
     said = f"{count} normal slices of {len(found)} of {len(cases)} cases"
-    control.progress.say(f"{purpose}: {said} (baselines.normal = {settings.normal})")
+    control.progress.say(f"{purpose}: {said} (baselines.normal = {project.settings.baselines.normal})")
     return found
+
+
+def arrays_asked(project: Project) -> tuple[str, ...]:
+    """The arrays of a case that `normal_flags` looks at."""
+    return (IMAGE, LABELS) if project.settings.baselines.normal == "clip" else (IMAGE,)
+
+
+def normal_flags(
+    project: Project, case: CaseArrays, image: npt.NDArray[Any], *labels: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.bool_]:
+    """Which slices (Z,) of a case are normal, by the arrays asked: image (Z, Y, X), labels (Z,)."""
+    settings = project.settings.baselines
+    area = np.count_nonzero(image, axis=(1, 2))
+    normal: npt.NDArray[np.bool_] = area >= max(1.0, settings.min_area * float(area.max()))
+    if labels:
+        normal &= labels[0] == NORMAL
+    elif settings.normal == "reference":
+        normal &= ~_marked(project, case)
+    return normal
 
 
 def check_enough(found: Sequence[NormalCase], project: Project, purpose: str) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.products.graph import TABLES, revisions
 from clisc_engine.products.kinds import LABELS
@@ -86,8 +86,10 @@ def parts(project: Project) -> Parts:
 
 def network(project: Project, row: str, learnt: Sequence[CaseArrays]) -> dict[str, str]:
     """What determines a row's network."""
-    valid = project.cases(("valid",))  # which some trainings choose their epoch by
-    made_from = recipes.network(project, network_of(row), [*learnt, *valid])
+    name = network_of(row)
+    chosen_by = "valid" in recipes.splits_of(project.settings, name)
+    valid = project.cases(("valid",)) if chosen_by else []
+    made_from = recipes.network(project, name, [*learnt, *valid])
     if project.settings.baselines.normal == "reference":
         made_from |= {
             f"train/{case.info.name}/reference": project.references.fingerprint(case.info)
@@ -125,28 +127,43 @@ def kept_threshold(project: Project, row: str) -> Threshold | None:
     return found if isinstance(found.value, float) and math.isfinite(found.value) else None
 
 
-def masks(project: Project, row: str, threshold: Threshold | None) -> CaseSpec:
+def why_not_chosen(project: Project, row: str, held_out: Sequence[CaseArrays]) -> str:
+    """Why the threshold that held-out cases chose is not what they would choose now; else empty."""
+    if not held_out_choose(project, row):
+        return ""
+    kept = kept_threshold(project, row)
+    if kept is None:
+        return f"{threshold_of(row)} is missing"
+    made_from = threshold_provenance(project, row, held_out)
+    return "" if kept.fingerprint == fingerprint(made_from) else "settings, labels or held-out maps changed"
+
+
+def masks(project: Project, row: str) -> CaseSpec:
     """What a row's masks are made from: its maps, and the threshold's value itself."""
     spec = recipes.array(project.settings, TABLE1_ROWS[row])
-    value = threshold_value(project, row, threshold)
+    value = threshold_value(project, row)
     used: Mapping[str, str] = {"threshold": "otsu" if value is None else repr(value)}
     return replace(spec, made_from={**spec.made_from, **used})
 
 
-def threshold_value(project: Project, row: str, threshold: Threshold | None) -> float | None:
+def threshold_value(project: Project, row: str) -> float | None:
     """The number that cuts a row's maps; None for each volume's own.
 
-    Args:
-        project: its settings may hold the number.
-        row: of Table 1.
-        threshold: the one that held-out cases chose, if they do.
+    Raises:
+        MissingStage: when held-out cases choose it and have not yet.
     """
     if row in CONSTANT_THRESHOLDS:
         return CONSTANT_THRESHOLDS[row]
-    if threshold is not None:
-        return threshold.value
     setting = project.settings.baselines.threshold
-    return None if isinstance(setting, str) else float(setting)
+    if not isinstance(setting, str):
+        return float(setting)
+    if not held_out_choose(project, row):
+        return None
+    kept = kept_threshold(project, row)
+    if kept is None:
+        command = TABLES[threshold_of(row)].command
+        raise MissingStage(f"{threshold_of(row)} is not there yet; run `clisc {command}` first.")
+    return kept.value
 
 
 def _candidates(project: Project) -> list[CaseArrays]:

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.baselines import recipes
-from clisc_engine.baselines.normal import normal_slices
+from clisc_engine.baselines.normal import arrays_asked, normal_flags
 from clisc_engine.baselines.recipes import Threshold
 from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.roi import otsu_threshold
 from clisc_engine.core.thresholds import agreeing
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.products.kinds import IMAGE, LABELS
+from clisc_engine.products.kinds import LABELS
 from clisc_engine.products.rivals import map_of, threshold_of
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
@@ -27,6 +27,8 @@ from clisc_engine.stages.classifier.slices import arrays_of
 
 def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: Control) -> Threshold:
     """The threshold of a row, from the maps of the held-out cases; chosen anew only if they changed.
+
+    One rank chooses, and writes it where `recipes.threshold_value` finds it.
 
     Raises:
         BadInput: when the held-out cases cannot choose one.
@@ -39,11 +41,10 @@ def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: 
     chosen = _normal if rule == "normal" else _agreeing
     value, slices, cases = chosen(project, row, held_out, control)
     found = Threshold(value, rule, slices, cases, mark)
-    if control.ranks.rank == 0:
-        control.check_may_write()
-        path = project.root / threshold_of(row)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(asdict(found), indent=1).encode())
+    control.check_may_write()
+    path = project.root / threshold_of(row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(asdict(found), indent=1).encode())
     by = f"{slices} slices of {cases} held-out cases"
     control.progress.say(f"{row}: threshold {value:.4g} by {by} (baselines.threshold = {rule})")
     return found
@@ -62,11 +63,15 @@ def _normal(
     project: Project, row: str, held_out: Sequence[CaseArrays], control: Control
 ) -> tuple[float, int, int]:
     """A percentile of the map over the brain of the held-out cases' normal slices."""
-    cases = normal_slices(project, held_out, control, purpose=f"{row}, threshold")
     values: list[npt.NDArray[np.float16]] = []
-    for one in cases:
-        image, found = one.case.read(IMAGE), one.case.read(map_of(row))
-        values.append(found[one.normal][image[one.normal] != 0])
+    slices = cases = 0
+    for case, (found, image, *labels) in arrays_of(
+        held_out, (map_of(row), *arrays_asked(project)), control
+    ):
+        normal = normal_flags(project, case, image, *labels)
+        values.append(found[normal][image[normal] != 0])
+        slices += int(normal.sum())
+        cases += bool(normal.any())
     pooled = np.concatenate([np.zeros(0, np.float16), *values])
     if not pooled.size:
         raise BadInput(
@@ -74,8 +79,7 @@ def _normal(
             "threshold; raise baselines.held_out, or set baselines.threshold to otsu or a value."
         )
     percentile = project.settings.baselines.percentile
-    slices = sum(int(one.normal.sum()) for one in cases)
-    return float(np.percentile(pooled.astype(np.float32), percentile)), slices, len(cases)
+    return float(np.percentile(pooled.astype(np.float32), percentile)), slices, cases
 
 
 def _agreeing(

@@ -8,8 +8,30 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from clisc_engine.core.labelling import NORMAL
+
 CANDIDATES = 64
 """How many thresholds `agreeing` tries."""
+
+
+def cut(
+    found: npt.NDArray[np.floating],
+    brain: npt.NDArray[np.bool_],
+    value: float,
+    gate: npt.NDArray[np.uint8] | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Where a map is over a threshold, within the brain (Z, Y, X).
+
+    Args:
+        found: the map (Z, Y, X).
+        brain: (Z, Y, X).
+        value: the threshold.
+        gate: labels (Z,) of the slices, of which those called normal stay empty; None lets all through.
+    """
+    mask = brain & (found.astype(np.float32) > value)
+    if gate is not None:
+        mask[gate == NORMAL] = False
+    return mask
 
 
 def agreeing(

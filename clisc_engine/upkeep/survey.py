@@ -61,7 +61,7 @@ class _Survey:
                 elif isinstance(product, Array) and not product.along_with:
                     self._arrays(step, product, self._cases(product))
         self._evaluate()
-        return [*self.stages.values(), *survey_baselines(self.project, self.behind)]
+        return [*self.stages.values(), *survey_baselines(self.project, self.all, self.behind)]
 
     def _cases(self, array: Array) -> list[CaseArrays]:
         """The cases whose array its step makes."""

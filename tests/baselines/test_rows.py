@@ -131,6 +131,24 @@ def test_another_threshold_cuts_the_same_maps_anew(compared, tmp_path, clisc, ch
     assert (json.loads(told.out)["done"] == ["p4"]) == again
 
 
+@pytest.mark.parametrize("change", ["baselines.percentile=90", "baselines.threshold=otsu"])
+def test_status_and_a_dry_run_see_that_another_threshold_is_asked_for(compared, tmp_path, clisc, change):
+    root = tmp_path / "p"
+    shutil.copytree(compared.root, root)
+    files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert clisc("config", "set", root, change).code == 0
+    changed = {path for path in files if path.read_bytes() != files[path]}
+    assert changed == {root / "clisc.toml"}
+    states = {one.stage: one.state for one in survey(open_project(root))}
+    assert {states[f"baseline {name}"] for name in ("amcons", "gradcamcons", "if3d")} == {"stale"}
+    assert states["baseline sim2real"] == states["baseline salip"] == "fresh"
+    report = run_baseline("amcons", open_project(root), replace(CPU, dry_run=True), TEST)
+    assert report.planned and not report.done
+    assert {path for path in files if path.read_bytes() != files[path]} == changed
+    assert run_baseline("amcons", open_project(root), CPU, TEST).done == ["p4"]
+    assert {one.stage: one.state for one in survey(open_project(root))}["baseline amcons"] == "fresh"
+
+
 def test_the_gate_empties_slices_that_clip_calls_normal(compared, tmp_path, clisc):
     root = tmp_path / "p"
     shutil.copytree(compared.root, root)

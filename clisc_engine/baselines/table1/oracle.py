@@ -7,14 +7,13 @@ the price of having no labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.baselines.table1.rows import Row
+from clisc_engine.core import thresholds
 from clisc_engine.core.best_f1 import PooledCounts
-from clisc_engine.core.labelling import NORMAL
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
@@ -49,8 +48,6 @@ def oracle_thresholds(
 
 def cut(project: Project, case: CaseArrays, array: str, threshold: float) -> npt.NDArray[np.uint8]:
     """The mask (Z, Y, X) of a map over a threshold, gated as the label-free row's is."""
-    values: npt.NDArray[Any] = case.read(array)
-    mask = (case.read(IMAGE) != 0) & (values.astype(np.float32) > threshold)
-    if project.settings.baselines.gate:
-        mask[case.read(LABELS) == NORMAL] = False
+    gate = case.read(LABELS) if project.settings.baselines.gate else None
+    mask = thresholds.cut(case.read(array), case.read(IMAGE) != 0, threshold, gate)
     return mask.astype(np.uint8)
