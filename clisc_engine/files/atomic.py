@@ -74,6 +74,23 @@ def put_in_place(new: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def take_away(folder: Path) -> None:
+    """Remove a folder with all in it, and the one above if it is empty then; one move takes it away.
+
+    So no half of it stays where it counts.
+
+    Raises:
+        DiskFault: when the disk does not do so.
+    """
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old.partial")
+    with disk_faults(folder):
+        if folder.exists():
+            folder.rename(aside)
+            shutil.rmtree(aside)
+        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+
+
 def sync(path: Path) -> None:
     """Wait until the disk has a file or a folder's entries."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
@@ -151,6 +152,11 @@ def _alike(name: str, head: Sequence[str], required: Sequence[str], columns: str
     also = _ALSO.get(name, ()) if name in required or name == "reference" else ()
     said = [one for one in unknown if one in also]
     return next(iter(said or get_close_matches(name, unknown, n=1, cutoff=0.8)), "")
+
+
+def rounded(row: Mapping[str, Any], form: str = ".4f") -> dict[str, Any]:
+    """A line of a table with its fractions in this form; whatever else is in it stays."""
+    return {key: format(value, form) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

@@ -27,17 +27,13 @@ from clisc_engine.products.kinds import (
     UNET_WITHOUT_S3F,
     WITHOUT_S3F,
     Array,
-    Cases,
     Command,
     Network,
     Product,
     Table,
 )
 from clisc_engine.products.rivals import RIVALS
-
-BINARY = (0, 1)
-INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
-"""Settings of a U-Net that change its predictions alone, not its training."""
+from clisc_engine.products.shared import BINARY, INFERENCE, PROMPTED, UNET, prediction
 
 GOING_ON: Mapping[str, str] = {"unet.epochs": "s3f.epochs", "unet.learning_rate": "s3f.learning_rate"}
 """Settings of a U-Net that goes on from another's weights: which takes the place of which."""
@@ -54,19 +50,8 @@ ROWS: Mapping[str, str] = {
 }
 """The rows of the paper's Table 2 and the array that each one measures."""
 
-_SAM = (
-    "prompts.per_component",
-    "prompts.foreground",
-    "sam.model",
-    "sam.image_size",
-    "sam.equalise",
-    "sam.inside_brain",
-    "window",
-    "seed",
-)
-_FROM_CAM = ("roi", "prompts.kind", "prompts.dilation", *_SAM)
+_FROM_CAM = ("roi", "prompts.kind", "prompts.dilation", *PROMPTED)
 _CLASSIFIER = ("classifier", "window", "label.model", "label.pretrained", "seed")
-_UNET = ("unet", "seed")
 
 
 def _maps(name: str, command: Command, network: str, meaning: str) -> Array:
@@ -95,26 +80,13 @@ def _sam_masks(name: str, command: Command, meaning: str, kind: str = "") -> Arr
     )
 
 
-def _prediction(name: str, command: Command, network: str, cases: Cases, meaning: str) -> Array:
-    return Array(
-        name=name,
-        command=command,
-        meaning=meaning,
-        inputs=(IMAGE,),
-        settings=INFERENCE,
-        values=BINARY,
-        network=network,
-        cases=cases,
-    )
-
-
 def _second_unet(name: str, command: Command, meaning: str, chosen_by: tuple[str, ...]) -> Network:
     return Network(
         name=name,
         command=command,
         meaning=meaning,
         inputs=(IMAGE, ROUND1),
-        settings=_UNET,
+        settings=UNET,
         without=INFERENCE,
         select_setting="unet.select",
         chosen_by=chosen_by,
@@ -186,17 +158,17 @@ ALL: tuple[Product, ...] = (
         command="train",
         meaning="3-D U-Net, trained on the pseudo-labels",
         inputs=(IMAGE, SAM_MASKS),
-        settings=_UNET,
+        settings=UNET,
         without=INFERENCE,
         select_setting="unet.select",
     ),
-    _prediction(ROUND1, "self-train", UNET_ROUND1, "train", "round 1's prediction"),
+    prediction(ROUND1, "self-train", UNET_ROUND1, "train", "round 1's prediction"),
     Array(
         name=SAM_ROUND1,
         command="self-train",
         meaning="SAM's answer to prompts from round 1's prediction",
         inputs=(IMAGE, ROUND1),
-        settings=("prompts.kind", "prompts.dilation_self_training", *_SAM),
+        settings=("prompts.kind", "prompts.dilation_self_training", *PROMPTED),
         values=BINARY,
         weights=("sam",),
         cases="train",
@@ -221,7 +193,7 @@ ALL: tuple[Product, ...] = (
         "3-D U-Net, trained on round 1's predictions of the volumes that S3F keeps",
         (SAM_ROUND1, SIMILARITIES),
     ),
-    _prediction(ROUND2, "evaluate", UNET_ROUND2, "measured", "round 2's prediction, the result"),
+    prediction(ROUND2, "evaluate", UNET_ROUND2, "measured", "round 2's prediction, the result"),
     _sam_masks(SAM_POINTS, "evaluate --ablation", "SAM's answer to points alone", "points"),
     _sam_masks(SAM_BOX, "evaluate --ablation", "SAM's answer to boxes alone", "box"),
     _second_unet(
@@ -230,7 +202,7 @@ ALL: tuple[Product, ...] = (
         "3-D U-Net, trained on round 1's predictions of all train volumes",
         (),
     ),
-    _prediction(
+    prediction(
         WITHOUT_S3F,
         "evaluate --ablation",
         UNET_WITHOUT_S3F,

@@ -16,6 +16,7 @@ from clisc_engine.products.kinds import (
     Product,
     Table,
 )
+from clisc_engine.products.shared import BINARY, INFERENCE, PROMPTED, SAM, UNET, prediction
 
 Method = Literal[
     "otsu", "amcons", "gradcamcons", "if3d", "sim2real", "salip", "sam-reference", "supervised"
@@ -23,7 +24,6 @@ Method = Literal[
 METHODS: tuple[Method, ...] = get_args(Method)
 """The methods of `clisc baseline`, in the order in which it runs them all."""
 
-BINARY = (0, 1)
 TABLE1 = "results/table1.json"
 OTSU_MASKS = "masks/baseline-otsu"
 SALIP_MASKS = "masks/baseline-salip"
@@ -59,17 +59,7 @@ _COMMON = (
     "baselines.min_slices",
     "baselines.held_out",
 )
-_UNET = ("unet", "seed")
 _CLIP = ("label.model", "label.pretrained", "label.normal_prompts", "label.tumour_prompts")
-_SAM_MODEL = (
-    "sam.model",
-    "sam.image_size",
-    "sam.equalise",
-    "sam.inside_brain",
-    "window",
-    "seed",
-)
-_SAM = ("prompts.kind", "prompts.per_component", "prompts.foreground", *_SAM_MODEL)
 
 
 def own_masks(row: str) -> str:
@@ -151,7 +141,7 @@ def _sam_reference() -> tuple[Product, ...]:
             command="baseline sam-reference",
             meaning="SAM's answer to prompts from the reference",
             inputs=(IMAGE, REFERENCE),
-            settings=_SAM,
+            settings=("prompts.kind", *PROMPTED),
             values=BINARY,
             weights=("sam",),
             cases="measured",
@@ -166,19 +156,16 @@ def _supervised() -> tuple[Product, ...]:
             command="baseline supervised",
             meaning="3-D U-Net, trained on the references",
             inputs=(IMAGE, REFERENCE),
-            settings=_UNET,
-            without=("unet.inference", "unet.overlap", "unet.largest_component"),
+            settings=UNET,
+            without=INFERENCE,
             select_setting="unet.select",
         ),
-        Array(
-            name=SUPERVISED_MASKS,
-            command="baseline supervised",
-            meaning="the supervised network's prediction",
-            inputs=(IMAGE,),
-            settings=("unet.inference", "unet.overlap", "unet.largest_component"),
-            values=BINARY,
-            network=SUPERVISED,
-            cases="measured",
+        prediction(
+            SUPERVISED_MASKS,
+            "baseline supervised",
+            SUPERVISED,
+            "measured",
+            "the supervised network's prediction",
         ),
     )
 
@@ -222,7 +209,7 @@ def _salip() -> tuple[Product, ...]:
             command="baseline salip",
             meaning="SaLIP: SAM's answer to the box of the part that CLIP prefers",
             inputs=(IMAGE, LABELS),
-            settings=("baselines.salip", *_CLIP, *_SAM_MODEL),
+            settings=("baselines.salip", *_CLIP, *SAM),
             values=BINARY,
             weights=("clip", "sam"),
             cases="measured",

@@ -9,8 +9,6 @@ nor copied. Only the settings changed are kept (``variant.json``): all others ar
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.atomic import disk_faults, write_atomically
+from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import Project
@@ -115,11 +113,4 @@ def remove(project: Project, name: str) -> None:
     Raises:
         DiskFault: when the disk does not do so.
     """
-    folder = folder_of(project, name)
-    aside = folder.with_name(f".{name}.{os.getpid()}.old.partial")
-    with disk_faults(folder):
-        if is_there(folder):
-            folder.rename(aside)
-            shutil.rmtree(aside)
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    take_away(folder_of(project, name))

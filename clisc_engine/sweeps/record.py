@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.atomic import disk_faults, write_atomically
+from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.reading import inside, is_there, read_if_there
-from clisc_engine.files.tables import write_table
+from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project import variants
 from clisc_engine.project.project import Project
 from clisc_engine.sweeps.sweep import Axis, Sweep
@@ -113,7 +111,7 @@ def note_result(project: Project, sweep: Sweep, document: Mapping[str, Any]) -> 
         | {"dsc_std_of_seeds": point["dsc_std_of_seeds"]}
         for point in document["points"]
     ]
-    write_table(folder / TABLE, [*keys, *summary], map(_rounded, points))
+    write_table(folder / TABLE, [*keys, *summary], map(rounded, points))
     columns = [*keys, "seed", "case", "dsc", "hd95", "empty", "volume_ml", "predicted_ml"]
     cases = [
         {**point["values"], "seed": one["seed"], **{name: case[name] for name in columns[len(keys) + 1 :]}}
@@ -121,7 +119,7 @@ def note_result(project: Project, sweep: Sweep, document: Mapping[str, Any]) -> 
         for one in point["seeds"]
         for case in one["cases"]
     ]
-    write_table(folder / CASES, columns, map(_rounded, cases))
+    write_table(folder / CASES, columns, map(rounded, cases))
     _write(folder / RESULT, document)
 
 
@@ -135,13 +133,7 @@ def remove(project: Project, name: str) -> list[str]:
     gone = to_remove(project, name)
     for variant in reversed(gone):  # what lies over another goes first
         variants.remove(project, variant)
-    folder = folder_of(project, name)
-    aside = folder.with_name(f".{name}.{os.getpid()}.old.partial")
-    with disk_faults(folder):
-        folder.rename(aside)
-        shutil.rmtree(aside)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    take_away(folder_of(project, name))
     return gone
 
 
@@ -194,7 +186,3 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(document, indent=1).encode())
-
-
-def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}

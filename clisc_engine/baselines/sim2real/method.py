@@ -58,10 +58,7 @@ def train_stage1(
     module = _network(settings, project.settings.seed, control)
     brains = _brains(project, normal)
     draw = simulated_from(brains, settings, _grounds(normal))
-    task = _task(project, module, network, draw, 1, control)
-    checkpoint = project.checkpoint(network)
-    training = _training(project, module, network, provenance, task)
-    fit(training, checkpoint, project.logs / f"{network}.csv", control)
+    _train(project, module, network, draw, 1, provenance, control)
 
 
 def train_stage2(
@@ -92,10 +89,7 @@ def train_stage2(
     decomposer = Decomposer(module.eval(), settings.grid, control)
     answers = trusted_answers(decomposer, brains, settings)
     draw = self_training_from(brains, settings, _grounds(normal), answers)
-    task = _task(project, module, network, draw, 2, control)
-    checkpoint = project.checkpoint(network)
-    training = _training(project, module, network, provenance, task)
-    fit(training, checkpoint, project.logs / f"{network}.csv", control)
+    _train(project, module, network, draw, 2, provenance, control)
 
 
 def mapper(project: Project, network: str, control: Control) -> LayerMapper:
@@ -147,27 +141,23 @@ def _grounds(normal: Sequence[NormalCase]) -> list[int]:
     return found
 
 
-def _task(
-    project: Project, module: nn.Module, network: str, draw: Draw, stage: int, control: Control
-) -> LayerTask:
-    settings = _settings(project)
-    ranks = share_batches(module, network, settings.batch_size, control)
-    return LayerTask(draw, stage, project.settings.seed, settings, ranks, control)
-
-
-def _training(
+def _train(
     project: Project,
     module: nn.Module,
     network: str,
+    draw: Draw,
+    stage: int,
     provenance: dict[str, str],
-    task: LayerTask,
-) -> Training[Batch]:
-    settings = task.settings
-    first = task.stage == 1
+    control: Control,
+) -> None:
+    """Train the network on what is drawn, at the pace of its stage, and save it."""
+    settings, first = _settings(project), stage == 1
+    ranks = share_batches(module, network, settings.batch_size, control)
+    task = LayerTask(draw, stage, project.settings.seed, settings, ranks, control)
     choice = BestEpoch(task, module, _valid_brains(project) if first else [])
     epochs = settings.epochs if first else settings.stage2_epochs
     rate = settings.learning_rate if first else settings.stage2_learning_rate
-    return Training(
+    training: Training[Batch] = Training(
         name=network,
         settings=SECTION,
         schedule_section=SECTION,
@@ -182,8 +172,9 @@ def _training(
         loss=task.loss,
         score=choice.score if len(choice.brains) else None,
         save_every=60 * project.settings.training.save_every_minutes,
-        ranks=task.ranks,
+        ranks=ranks,
     )
+    fit(training, project.checkpoint(network), project.logs / f"{network}.csv", control)
 
 
 def _valid_brains(project: Project) -> Sequence[Brain]:

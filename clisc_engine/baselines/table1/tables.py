@@ -13,7 +13,7 @@ from clisc_engine.baselines.table1.rows import FULL
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.core.significance import holm, paired_p
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.tables import write_table
+from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project.project import Project
 
 LEVEL = 0.05
@@ -60,7 +60,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
     """Store the document in the project: JSON, CSV tables, and the store's own copy."""
     project.results.mkdir(parents=True, exist_ok=True)
     for name, table in zip(FILES, (flat(document), document["cases"]), strict=True):
-        write_table(project.results / name, list(table[0]), map(_rounded, table))
+        write_table(project.results / name, list(table[0]), (rounded(line, ".6g") for line in table))
     write_atomically(project.results / "table1.json", json.dumps(document, indent=2).encode())
     project.store.write_group(GROUP_IN_STORE, {"table1": document})
 
@@ -93,7 +93,3 @@ def _values(measured: Sequence[Mapping[str, Any]], row: str, metric: str) -> dic
         for value in measured
         if value["name"] == row and value[metric] is not None
     }
-
-
-def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}

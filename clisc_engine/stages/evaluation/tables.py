@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.tables import write_table
+from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project.project import Project
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation.document import GROUP_IN_STORE
@@ -68,7 +68,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
     for name, table in tables.items():
         path = project.results / f"{name}.csv"
         if table:
-            write_table(path, list(table[0]), map(_rounded, table))
+            write_table(path, list(table[0]), map(rounded, table))
         else:
             path.unlink(missing_ok=True)
     text = json.dumps(document, indent=2)
@@ -90,7 +90,3 @@ def _summary(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
         summary[f"{metric}_mean"] = float(found.mean()) if values else None
         summary[f"{metric}_std"] = float(found.std()) if values else None
     return {**summary, "n": len(values), "empty": sum(bool(value["empty"]) for value in values)}
-
-
-def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}
