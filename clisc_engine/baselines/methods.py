@@ -49,6 +49,10 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             from clisc_engine.baselines.otsu import otsu
 
             return otsu(project, control, splits)
+        case "phantoms-only":
+            from clisc_engine.baselines.phantoms_only import phantoms_only
+
+            return phantoms_only(project, control, splits)
         case "salip":
             from clisc_engine.baselines.salip.step import salip
 

@@ -15,11 +15,13 @@ from clisc_engine.imaging.preprocess import restore
 from clisc_engine.importing.cases import read_normalised
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
+from clisc_engine.models.weights import TINY_UNET, bundled
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
+from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -81,13 +83,15 @@ class FileSegmenter:
 
 
 def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
-    """The network of a project (``unet-round1`` or ``unet-round2``), or of a model file.
+    """The network of a project (``unet-round1`` or ``unet-round2``), of a model file, or the bundled one.
 
     Raises:
         MissingStage: when there is no project, or it has not trained the network.
-        BadInput: when the file is no model.
+        BadInput: when the file is no model, or ``bundled`` is the name of a path too.
     """
-    if _is_model_file(source):
+    if names_the_bundled_network(source):
+        card, tensors = bundled_card(), read_tensors(bundled(TINY_UNET))
+    elif _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")
         card, tensors = read_card(source), read_tensors(source)
@@ -118,6 +122,8 @@ def inputs_behind(source: Path) -> Inputs:
     Raises:
         MissingStage: when there is neither.
     """
+    if names_the_bundled_network(source):
+        return Inputs(())
     if _is_model_file(source):
         return Inputs([source])
     return Inputs.of_project(open_project(source))

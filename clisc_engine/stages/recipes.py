@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.clip_file import clip_digest
-from clisc_engine.models.weights import sam_digest
+from clisc_engine.models.weights import TINY_UNET, bundled, sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
@@ -45,6 +46,8 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
     if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
+    if "unet" in declared.weights:
+        used["bundled unet"] = sha256_of(bundled(TINY_UNET))
     outputs = graph.outputs(name)
     return CaseSpec(
         name=step or declared.command.removesuffix(" --ablation"),
@@ -107,6 +110,8 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         used[start.name] = fingerprint(start.made_from() or {})
         left_out |= GOING_ON.keys()
     provenance = {key: value for key, value in used.items() if key not in left_out}
+    if start is None and provenance.get("unet.start") == json.dumps("bundled"):
+        provenance["bundled unet"] = sha256_of(bundled(TINY_UNET))
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:

@@ -35,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "sim2real-stage1": "Sim2Real, as released",
     "sim2real": "Sim2Real",
     "otsu": "Otsu (floor)",
+    "phantoms-only": "Phantoms only",
     FULL: "CLISC",
     "sam-reference": "SAM, reference prompts",
     "supervised": "Supervised",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import patch_transform
+from clisc_engine.models.bundled_unet import check_same_shape, load_bundled_unet
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
@@ -94,11 +95,16 @@ def train_unet(
 def _network(
     settings: UnetSettings, seed: int, start: Checkpoint | None, device: torch.device
 ) -> nn.Module:
-    """The network before its first step: drawn from the seed, or with the weights of ``start``."""
+    """The network before its first step: drawn from the seed, bundled, or with the weights of ``start``."""
     torch.manual_seed(seed)
-    module = build_unet(settings.channels, settings.spacing)
     if start is not None:
+        module = build_unet(settings.channels, settings.spacing)
         start.load(module)
+    elif settings.start == "bundled":
+        check_same_shape(settings)
+        module = load_bundled_unet().train()
+    else:
+        module = build_unet(settings.channels, settings.spacing)
     # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
     return module.to(device).to(memory_format=torch.channels_last_3d)
 
