@@ -1,4 +1,4 @@
-"""``clisc export masks|bids|nnunet|csv|model|bundle``."""
+"""``clisc export masks|bids|dicom-seg|nnunet|csv|model|bundle``."""
 
 from __future__ import annotations
 
@@ -86,6 +86,43 @@ def bids(
     _warn_if_stale(project, kind, options)
     show_report(export_bids(project, kind, out, options.control(), chosen_splits(splits)), options)
     options.terminal().say(f"The data set is {out}")
+
+
+@app.command("dicom-seg")
+@with_run_options
+def dicom_seg(
+    out: Out,
+    directory: Directory = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
+        ),
+    ] = "round2",
+    splits: Splits = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Write masks as DICOM Segmentations that refer to their images, for cases that came from DICOM.
+
+    They hold the patient's name and ID as the images do. Sources must be as `init` read them.
+
+    Example: clisc export dicom-seg glioma -o segmentations
+    """
+    from clisc_engine.files.words import listed
+    from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.results.export_dicom_seg import export_dicom_seg
+
+    folder(out, ENDINGS)
+    project = options.open_project(directory)
+    _warn_if_stale(project, kind, options)
+    report, others = export_dicom_seg(project, kind, out, options.control(), chosen_splits(splits))
+    if others:
+        options.terminal().warn(
+            f"{len(others)} cases are left out, for their images are no DICOM: {listed(others, 5)}"
+        )
+    show_report(report, options)
+    options.terminal().say(f"The segmentations are in {out}")
 
 
 @app.command("nnunet")
