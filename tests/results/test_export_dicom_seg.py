@@ -163,3 +163,10 @@ def test_cases_of_other_formats_are_sent_to_nifti(tmp_path):
         case.write("masks/sam", np.zeros_like(case.read("image"), np.uint8), Seal.now("test", "f", {}))
     with pytest.raises(BadInput, match=r"came from DICOM \(n0, n1\).*clisc export masks"):
         export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+
+
+def test_slices_without_what_a_segmentation_refers_to_are_named(tmp_path):
+    project = imported(tmp_path, p=stack(brain(), FrameOfReferenceUID=None, **OF_PATIENT))
+    with pytest.raises(BadInput, match=r"has no FrameOfReferenceUID.*clisc export masks"):
+        export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    assert not list(tmp_path.glob("out/*.dcm"))

@@ -56,8 +56,8 @@ def _imports(text: str) -> list[str]:
 
 
 def _text(module: str) -> str:
-    *folders, name = module.split(".")[1:]
-    return resources.files(PACKAGE).joinpath(*folders, f"{name}.py").read_text(encoding="utf-8")
+    below = "/".join(module.split(".")[1:])
+    return resources.files(PACKAGE).joinpath(f"{below}.py").read_text(encoding="utf-8")
 
 
 def _within_the_bundle(text: str, depth: int) -> str:
