@@ -1,4 +1,4 @@
-"""``clisc export masks|nnunet|csv|model``."""
+"""``clisc export masks|bids|dicom-seg|nnunet|csv|model|bundle``."""
 
 from __future__ import annotations
 
@@ -53,6 +53,76 @@ def masks(
     _warn_if_stale(project, kind, options)
     show_report(export_masks(project, kind, out, options.control(), chosen_splits(splits)), options)
     options.terminal().say(f"Masks are in {out}")
+
+
+@app.command("bids")
+@with_run_options
+def bids(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the data set, e.g. BIDS/derivatives/clisc.")
+    ],
+    directory: Directory = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
+        ),
+    ] = "round2",
+    splits: Splits = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Write masks as a BIDS derivatives data set, each with a JSON file of what it was made from.
+
+    Images of a BIDS data set keep their entities and are referred to; of others the case is the subject.
+
+    Example: clisc export bids glioma -o bids/derivatives/clisc
+    """
+    from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.results.export_bids import export_bids
+
+    folder(out, ENDINGS)
+    project = options.open_project(directory)
+    _warn_if_stale(project, kind, options)
+    show_report(export_bids(project, kind, out, options.control(), chosen_splits(splits)), options)
+    options.terminal().say(f"The data set is {out}")
+
+
+@app.command("dicom-seg")
+@with_run_options
+def dicom_seg(
+    out: Out,
+    directory: Directory = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
+        ),
+    ] = "round2",
+    splits: Splits = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Write masks as DICOM Segmentations that refer to their images, for cases that came from DICOM.
+
+    They hold the patient's name and ID as the images do. Sources must be as `init` read them.
+
+    Example: clisc export dicom-seg glioma -o segmentations
+    """
+    from clisc_engine.files.words import listed
+    from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.results.export_dicom_seg import export_dicom_seg
+
+    folder(out, ENDINGS)
+    project = options.open_project(directory)
+    _warn_if_stale(project, kind, options)
+    report, others = export_dicom_seg(project, kind, out, options.control(), chosen_splits(splits))
+    if others:
+        options.terminal().warn(
+            f"{len(others)} cases are left out, for their images are no DICOM: {listed(others, 5)}"
+        )
+    show_report(report, options)
+    options.terminal().say(f"The segmentations are in {out}")
 
 
 @app.command("nnunet")
@@ -146,6 +216,32 @@ def model(
     result_console().print(
         f"{out}: {card.network}, {card.training_volumes} volumes, {size:.1f} MB", markup=False
     )
+
+
+@app.command("bundle")
+def bundle(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle.")],
+    directory: Directory = None,
+    network: Network = "unet-round2",
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+) -> None:
+    """Write a network as a MONAI Bundle, for MONAI Label, 3D Slicer and `python -m monai.bundle run`.
+
+    It carries weights, preprocessing and provenance, and runs without clisc; no case names, no voxels.
+
+    Example: clisc export bundle glioma -o brain-bundle
+    """
+    from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.project.project import open_project
+    from clisc_engine.results.bundle.write import export_bundle
+
+    folder(out, ENDINGS)
+    card = export_bundle(open_project(directory), network, out)
+    if json_:
+        print_json({"folder": str(out), "network": card.network, "fingerprint": card.fingerprint})
+        return
+    result_console().print(f"{out}: {card.network}, {card.training_volumes} volumes", markup=False)
 
 
 def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:

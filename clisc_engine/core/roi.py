@@ -85,3 +85,13 @@ def largest_component(mask: Mask) -> Mask:
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     return np.asarray(labels == sizes.argmax())
+
+
+def tumour_mask(
+    probability: npt.NDArray[np.floating], brain: Mask, *, largest_alone: bool
+) -> npt.NDArray[np.uint8]:
+    """Mask (Z, Y, X), 0 or 1, of a tumour probability in [0, 1]: above 0.5 and in the brain."""
+    mask: Mask = (probability > 0.5) & brain
+    if largest_alone and mask.any():
+        mask = largest_component(mask)
+    return mask.astype(np.uint8)

@@ -14,7 +14,6 @@ from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
 from clisc_engine.imaging.intensities import check_brain, check_patches
-from clisc_engine.imaging.references import on_grid
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
@@ -107,6 +106,8 @@ def to_canonical_grid(mask: Volume, placement: Placement) -> npt.NDArray[np.uint
     Raises:
         BadInput: when the mask's grid is not the image's.
     """
+    from clisc_engine.imaging.references import on_grid  # here, since what prepares an image lacks masks
+
     array = (on_grid(mask, placement.source).array != 0).astype(np.uint8)
     image = sitk.DICOMOrient(to_sitk(array, placement.source), CANONICAL)
     if geometry_of(image) != placement.grid:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clisc_engine.core.roi import largest_component
+from clisc_engine.core.roi import tumour_mask
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.settings.schema import UnetSettings
@@ -65,7 +65,4 @@ class Segmenter:
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
     ) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1: probability above 0.5, inside the brain (where ``image`` is not 0)."""
-        mask = (probability > 0.5) & (image != 0)
-        if self.settings.largest_component and mask.any():
-            mask = largest_component(mask)
-        return mask.astype(np.uint8)
+        return tumour_mask(probability, image != 0, largest_alone=self.settings.largest_component)

@@ -54,6 +54,12 @@ def test_exports(clisc, copied, tmp_path):
         str(tmp_path / "t" / name) for name in ("slices.csv", "cases.csv")
     ]
     assert clisc("export", "model", root, "-o", tmp_path / "m.pt").code == 2
+    bids = clisc("export", "bids", root, "-o", tmp_path / "b", "--masks", "sam", "--json", "--quiet")
+    assert len(json.loads(bids.out)["done"]) == 5
+    bundle = clisc("export", "bundle", root, "-o", tmp_path / "bundle", "--json")
+    assert json.loads(bundle.out)["network"] == "unet-round2"
+    refused = clisc("export", "dicom-seg", root, "-o", tmp_path / "d", "--masks", "sam")
+    assert refused.code == 3 and "came from DICOM" in refused.err
 
 
 def test_masks_of_other_settings_are_exported_with_a_warning(clisc, copied, tmp_path):

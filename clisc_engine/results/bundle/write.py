@@ -1,0 +1,55 @@
+"""The files of a bundle, put into its folder."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from clisc_engine.outputs.inputs import Inputs
+from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.project.project import Project
+from clisc_engine.results.bundle.carried import carried_files
+from clisc_engine.results.bundle.configs import described, inference, readme
+from clisc_engine.results.model_file import ModelCard
+from clisc_engine.results.segmenter import card_of
+
+METADATA = "configs/metadata.json"
+MODEL = "models/model.pt"
+WAY_OUT = "Choose another folder with -o, or move what lies there away."
+
+
+def export_bundle(project: Project, network: str, out: Path) -> ModelCard:
+    """Write a network of the project as a MONAI Bundle into a folder; its metadata comes last.
+
+    Raises:
+        MissingStage: when the network is not trained.
+        BadInput: naming the files in the way that clisc did not write.
+    """
+    card = card_of(project, network)
+    texts = {
+        "configs/inference.json": json.dumps(inference(card), indent=1),
+        "docs/README.md": readme(card),
+        **carried_files(),
+    }
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, home=out)
+    outputs.check(out / name for name in (*texts, MODEL, METADATA))
+    made = Made("bundle", {"network": card.fingerprint})
+    outputs.remove(out / METADATA)
+    for file in sorted((out / "scripts").rglob("*.py")):
+        if file.relative_to(out).as_posix() not in texts:
+            outputs.remove(file)
+    for name, text in texts.items():
+        outputs.put_bytes(out / name, text.encode(), made)
+    outputs.put_bytes(out / MODEL, _weights(project, network), made)
+    outputs.put_bytes(out / METADATA, json.dumps(described(card), indent=1).encode(), made)
+    return card
+
+
+def _weights(project: Project, network: str) -> bytes:
+    """The network's tensors as torch keeps them, the one format that bundles know."""
+    import torch
+
+    file = io.BytesIO()
+    torch.save(project.checkpoint(network).tensors(), file)
+    return file.getvalue()

@@ -1,0 +1,113 @@
+"""Masks as DICOM Segmentations, for the cases that came from DICOM."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.words import listed
+from clisc_engine.imaging.dicom import is_dicom_file
+from clisc_engine.imaging.endings import ENDINGS
+from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.importing.cases import source_problem
+from clisc_engine.outputs.inputs import Inputs
+from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.products.kinds import IMAGE
+from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.export import WAY_OUT, cases_to_come, cases_with_masks, mask_made_from
+from clisc_engine.running.control import Control
+from clisc_engine.running.runner import Report
+
+SUFFIX = "_seg.dcm"
+
+
+def export_dicom_seg(
+    project: Project, masks: str, out: Path, control: Control, splits: tuple[str, ...] = SPLITS
+) -> tuple[Report, list[str]]:
+    """Write ``<case>_seg.dcm`` for each case whose image is DICOM.
+
+    Every source is looked at first: a segmentation refers to its files, so they must be those that were
+    imported.
+
+    Returns:
+        What was done, and the cases that were left out since their images are no DICOM.
+
+    Raises:
+        MissingStage: when no case has such masks.
+        BadInput: when no image is DICOM, or, before anything is made, when a source is gone or has
+            changed, or files are in the way that clisc did not write.
+    """
+    started = time.monotonic()
+    report = Report("export dicom-seg")
+    to_come = cases_to_come(project, masks, control, splits)
+    chosen = [case for case in to_come if _came_from_dicom(case)]
+    others = sorted({case.info.name for case in to_come} - {case.info.name for case in chosen})
+    if to_come and not chosen:
+        raise BadInput(
+            f"None of these cases came from DICOM ({listed(others, 5)}); write NIfTI with "
+            "`clisc export masks`."
+        )
+    _check_sources(chosen)
+    wanted = {case.info.name for case in chosen}
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
+    outputs.check(out / f"{name}{SUFFIX}" for name in sorted(wanted))
+    cases = [c for c in cases_with_masks(project, masks, control, splits) if c.info.name in wanted]
+    control.progress.begin("export", len(cases), "case")
+    for case in cases:
+        control.check_stop()
+        _write(project, case, masks, out, outputs)
+        report.done.append(case.info.name)
+        control.progress.advance(case.info.name)
+    control.progress.end()
+    report.seconds = time.monotonic() - started
+    return report, others
+
+
+def _came_from_dicom(case: CaseArrays) -> bool:
+    """Whether the image is DICOM; one that is gone is told by its name."""
+    source = Path(case.info.source)
+    if source.exists():
+        return source.is_dir() or is_dicom_file(source)
+    return not source.name.lower().endswith(ENDINGS)
+
+
+def _check_sources(cases: Sequence[CaseArrays]) -> None:
+    """Refuse sources that are not as they were imported.
+
+    Raises:
+        BadInput: naming them.
+    """
+    bad = {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
+    if bad:
+        named = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:5])
+        raise BadInput(
+            f"{len(bad)} of {len(cases)} cases cannot be referred to ({named}). A DICOM Segmentation names "
+            "the very files that were imported: put them back, export others with --cases, or write NIfTI "
+            "with `clisc export masks`."
+        )
+
+
+def _write(project: Project, case: CaseArrays, masks: str, out: Path, outputs: Outputs) -> None:
+    from clisc_engine.imaging.dicom.segmentation import Origin, segmentation_of
+
+    seal = case.seal(f"masks/{masks}")
+    if seal is None:
+        raise BadInput(f"masks/{masks} of {case.info.name} was taken away meanwhile; run this again.")
+    mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
+    origin = Origin(
+        masks, seal.fingerprint, datetime.fromisoformat(seal.time), {"weights": project.settings.weights}
+    )
+    made = segmentation_of(Path(case.info.source), (mask != 0).astype(np.uint8), origin)
+
+    def save(path: Path) -> None:
+        with disk_faults(path):
+            made.save_as(path, enforce_file_format=True)
+
+    outputs.put(out / f"{case.info.name}{SUFFIX}", save, Made("mask", mask_made_from(case, masks)))
