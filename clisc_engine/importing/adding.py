@@ -10,7 +10,6 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import import_case, import_reference
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import ADDING, Project
@@ -106,6 +105,8 @@ def _prepare(
     project: Project, staged: Project, additions: Additions, control: Control
 ) -> tuple[_Prepared, dict[str, str]]:
     """Import all beside the project; and the reasons against some."""
+    from clisc_engine.importing.cases import import_case, import_reference
+
     made = _Prepared()
     bad: dict[str, str] = {}
     cases = {case.name: case for case in additions.cases}

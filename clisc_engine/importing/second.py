@@ -8,11 +8,10 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.words import listed
-from clisc_engine.imaging.volume import check_source
+from clisc_engine.imaging.source import check_source, hash_if_readable, hash_of
 from clisc_engine.importing import comparison
 from clisc_engine.importing.adding import Additions, add, forget
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_if_readable, hash_of
 from clisc_engine.importing.comparison import Given
 from clisc_engine.importing.discover import Found
 from clisc_engine.importing.doubles import check_doubles, same_content

@@ -28,7 +28,7 @@ class CaseInfo:
         name: the case's name, unique in the project.
         split: train, valid or test.
         spacing: (z, y, x) in mm of the stored image.
-        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
+        placement: the way back to the input's own grid (`imaging.placement.Placement`).
         source: the image file that was given.
         sha256: hash of its content.
         has_reference: whether a reference mask was given.
@@ -84,7 +84,7 @@ class _Grid(BaseModel):
 
 
 class _Place(BaseModel):
-    """The plain values of an `imaging.preprocess.Placement`."""
+    """The plain values of an `imaging.placement.Placement`."""
 
     model_config = ConfigDict(extra="forbid")
     source: _Grid

@@ -21,6 +21,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.running import journal
+from clisc_engine.running.device import NO_NETWORK
 from clisc_engine.settings.help import explain
 from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
@@ -206,11 +207,15 @@ def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine
                 why=status.why,
                 when=status.time,
                 seconds=status.seconds or (entry.seconds if entry else 0.0),
-                device=f"{entry.device} ({entry.precision})" if entry else "",
+                device=_device(entry) if entry else "",
                 trouble=entry.outcome if entry and entry.outcome != "done" else "",
             )
         )
     return lines
+
+
+def _device(entry: journal.Entry) -> str:
+    return entry.device if entry.device == NO_NETWORK else f"{entry.device} ({entry.precision})"
 
 
 def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:

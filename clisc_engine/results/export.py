@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.imaging.volume import write_mask
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
@@ -32,6 +31,8 @@ def export_masks(
 ) -> Report:
     """Write ``<case>_seg.nii.gz`` on each source's own grid for the masks named, e.g. ``round2``.
 
+    A file that this version of clisc wrote there from the same mask stays, unless the control says force.
+
     Raises:
         MissingStage: when no case has such masks.
         BadInput: when the project knows no masks of this name; or, before anything is made, naming the
@@ -45,15 +46,25 @@ def export_masks(
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()
-        placement = Placement.from_dict(case.info.placement)
-        mask = restore(case.read(f"masks/{masks}"), placement)
-        write = partial(write_mask, mask=mask, geometry=placement.source)
-        outputs.put(out / _file_name(case), write, Made("mask", mask_made_from(case, masks)))
-        report.done.append(case.info.name)
+        made, path = Made("mask", mask_made_from(case, masks)), out / _file_name(case)
+        if not control.force and outputs.is_fresh(path, made):
+            report.fresh.append(case.info.name)
+        else:
+            _write(outputs, path, case, masks, made)
+            report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
     report.seconds = time.monotonic() - started
     return report
+
+
+def _write(outputs: Outputs, path: Path, case: CaseArrays, masks: str, made: Made) -> None:
+    """Write a case's mask on its source's own grid."""
+    from clisc_engine.imaging.volume import write_mask
+
+    placement = Placement.from_dict(case.info.placement)
+    mask = restore(case.read(f"masks/{masks}"), placement)
+    outputs.put(path, partial(write_mask, mask=mask, geometry=placement.source), made)
 
 
 def cases_with_masks(

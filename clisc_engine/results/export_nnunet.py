@@ -12,9 +12,9 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Volume
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.imaging.source import hash_of
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
-from clisc_engine.importing.cases import hash_of
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project

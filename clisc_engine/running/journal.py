@@ -19,6 +19,7 @@ from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
+from clisc_engine.running.device import check_device_name, device_in_words
 from clisc_engine.version import VERSION
 
 FILE = "runs.jsonl"
@@ -32,7 +33,7 @@ class Entry:
         stage: its name.
         started: time in UTC, ISO 8601.
         seconds: how long it took, loading of models included.
-        device: what the networks ran on, in words.
+        device: what the networks ran on, in words; ``no network`` where none was needed.
         precision: 32, bf16 or 16.
         version: of clisc.
         outcome: done, or the error's first words.
@@ -56,12 +57,8 @@ def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
     """Write an entry when the block ends, also when it ends by an error."""
     started = time.monotonic()
     stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    from clisc_engine.running.device import device_in_words  # torch, which a reader does not need
-
-    device = device_in_words(control.device)
-    if control.ranks.count > 1:
-        device += f", {control.ranks.count} ranks"
-    note = Entry(stage, stamp, 0.0, device, control.precision, VERSION, "done")
+    check_device_name(control.device)
+    note = Entry(stage, stamp, 0.0, "", control.precision, VERSION, "done")
     try:
         yield note
     except BaseException as error:
@@ -109,6 +106,8 @@ def _append(path: Path, note: Entry, started: float, control: Control) -> None:
     note.seconds = round(time.monotonic() - started, 3)
     if not note.worked or control.dry_run or control.ranks.rank > 0 or not control.stop.may_write:
         return
+    ranks = f", {control.ranks.count} ranks" if control.ranks.count > 1 else ""
+    note.device = device_in_words(control.device) + ranks
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")  # or a kill cut the last line

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import (
     EVALUATION,

@@ -11,9 +11,9 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.words import listed
+from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_if_readable, import_case
 from clisc_engine.importing.comparison import content
 from clisc_engine.importing.discover import Found, search
 from clisc_engine.importing.doubles import check_doubles, find_doubles
@@ -149,6 +149,8 @@ def _import_all(
     control: Control,
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """The reasons why cases were left out, and what is to be said of the others' files; by name."""
+    from clisc_engine.importing.cases import import_case
+
     bad: dict[str, str] = {}
     notes: dict[str, tuple[str, ...]] = {}
 

@@ -93,6 +93,11 @@ def unet_settings(project: Project, network: str) -> UnetSettings:
     return settings.unet.model_copy(update=changes)
 
 
+def is_extensible(settings: UnetSettings) -> bool:
+    """Whether a finished U-Net can go on to more epochs: its learning rate follows from no end."""
+    return settings.poly_power == 0
+
+
 def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[str, str]:
     """What determines a network: settings, what it goes on from, and its inputs of each case.
 

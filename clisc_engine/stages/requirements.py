@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.products.graph import MADE_BY
-from clisc_engine.project.project import CaseArrays
+from clisc_engine.products.graph import MADE_BY, NETWORKS
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
+from clisc_engine.stages import recipes
 
 
 def refuse_a_choice(control: Control, stage: str) -> None:
@@ -52,6 +53,20 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
             f"{setting}=last, or give `clisc init` a --split file that puts cases there."
         )
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
+
+
+def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
+    """The cases that a classifier's training reads: valid ones only where they choose the epoch.
+
+    Raises:
+        BadInput: when a split that it reads is empty.
+        MissingStage: when one of its cases lacks what the classifier learns from.
+    """
+    array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
+    cases = require(project.cases(("train",)), array, split="train")
+    if "valid" not in recipes.splits_of(project.settings, classifier):
+        return cases
+    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
 
 
 def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArrays]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults
-from clisc_engine.importing.cases import import_again, settings_of_import
+from clisc_engine.importing.cases import import_again
+from clisc_engine.importing.origin import settings_of_import
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from clisc_engine.errors import DiskFault
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.importing import adding
 from clisc_engine.importing.splits import draw_each
 from clisc_engine.project.project import ADDING, open_project

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput, MissingStage, Stopped
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.results.export import export_masks
 from clisc_engine.results.export_nnunet import export_nnunet
 from clisc_engine.results.export_tables import export_tables

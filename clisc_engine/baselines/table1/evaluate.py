@@ -20,7 +20,7 @@ from clisc_engine.baselines.table1.paper import PAPER, TITLE
 from clisc_engine.baselines.table1.plan import plan, why_not_measured
 from clisc_engine.baselines.table1.rows import Row, provenance, rows_of, seen_in_training
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
 from clisc_engine.products.rivals import TABLE1
