@@ -90,7 +90,7 @@ def slices(project: Project) -> Iterator[tuple[str, dict[str, float]]]:
         if not case.info.has_reference:
             continue
         labels = case.read("labels/tumour")
-        truth = (project.references.read(case.info) != 0).any(axis=(1, 2))
+        truth = (project.with_reference(case).read("reference") != 0).any(axis=(1, 2))
         sure = labels != 255
         says = labels == 1
         yield (

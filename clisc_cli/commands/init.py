@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from clisc_engine.stages.init import Imported
 
 
-@with_run_options
+NOT_HEEDED = ("device", "precision", "batch_size")
+"""Shared options that an import has no use for."""
+
+
+@partial(with_run_options, without=NOT_HEEDED)
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to make.")],
     images: Annotated[str, typer.Option(help="Folder or quoted glob of FLAIR volumes, or a CSV manifest.")],
@@ -68,8 +73,20 @@ def command(
     options.hold(directory)
     settings = _settings(weights, preset, options)
     asked = _asked(weights, preset, options)
-    request = Request(directory, images, references, split, split_ratio, skip_bad, channel, add, asked)
-    imported = initialise(request, settings, options.control())
+    control = options.control()
+    request = Request(
+        directory,
+        images,
+        references,
+        split,
+        split_ratio,
+        skip_bad,
+        channel,
+        add,
+        asked,
+        cases=control.cases,
+    )
+    imported = initialise(request, settings, control)
     show_imported(imported, options)
 
 

@@ -137,7 +137,7 @@ class Maps:
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The map of an image (Z, Y, X)."""
         image = arrays[IMAGE]
-        found = self.mapper.map(image, case.info.spacing, case.info.name)
+        found = self.mapper.map(image, case.info.spacing, case.info.identity)
         largest = float(np.finfo(np.float16).max)
         limited = np.clip(found, -largest, largest).astype(np.float16)
         return {map_of(self.row): np.where(image != 0, limited, np.float16(0))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project import manifest
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import ADDING, Project
 from clisc_engine.running.control import Control
@@ -128,10 +129,12 @@ def _prepare(
     return made, bad
 
 
-def _move_in(project: Project, staged: Project, cases: Iterable[str], made: _Prepared) -> None:
+def _move_in(project: Project, staged: Project, cases: Sequence[str], made: _Prepared) -> None:
     """Move each into the project; whatever the moment, a case is there whole or not yet."""
     for name in cases:
         project.store.adopt(f"cases/{name}", staged.store)
     for name, record in made.records.items():
         project.store.adopt(f"cases/{name}/{REFERENCE}", staged.store)
         project.change_record(record)
+    present = [project.case(name).info for name in (*cases, *made.records)]
+    manifest.note(project.store, present)

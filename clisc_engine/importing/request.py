@@ -27,6 +27,8 @@ class Request:
         skip_bad: import the rest when some files cannot be used.
         channel: number or name of the FLAIR channel, None to take what dataset.json says.
         add: import cases that the project lacks.
+        cases: names of the cases to take; empty takes all that are found.
+        into: the split of all cases that are added; empty draws it, or takes it from a table.
         asked: keys of the settings that were asked for by themselves; the others are defaults.
     """
 
@@ -39,6 +41,8 @@ class Request:
     channel: str | None = None
     add: bool = False
     asked: frozenset[str] = frozenset()
+    cases: tuple[str, ...] = ()
+    into: str = ""
 
 
 @dataclass

@@ -29,6 +29,7 @@ from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.sweeps import record as sweep_record
 from clisc_engine.sweeps.overview import outdated
+from clisc_engine.upkeep.at_work import note_work
 from clisc_engine.upkeep.status import StageStatus, next_stage
 from clisc_engine.upkeep.survey import survey
 
@@ -135,6 +136,7 @@ def gather(project: Project) -> Story:
     """Everything that the project can tell without its voxels."""
     cases = project.cases()
     statuses = survey(project)
+    note_work(project, statuses)
     evaluation = evaluation_tables.load(project)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
     splits = Counter(case.info.split for case in cases)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
+from clisc_engine.running import journal
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
@@ -97,8 +97,7 @@ class FileSegmenter:
     @property
     def identity(self) -> str:
         """Fingerprint of the network with its preprocessing and inference."""
-        settings = Settings(image=self.card.image, unet=self.card.unet)
-        return fingerprint({"network": self.card.fingerprint, **settings_used(settings, "image", "unet")})
+        return identity_of(self.card)
 
     def predict(self, path: Path, channel: int | None = None) -> Prediction:
         """Segment one file; of a 4-D file, one channel.
@@ -116,6 +115,12 @@ class FileSegmenter:
         voxel = float(np.prod(placement.source.spacing))
         volume_ml = mask.sum() * voxel / 1000
         return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
+
+
+def identity_of(card: ModelCard) -> str:
+    """Fingerprint of a network with its preprocessing and inference: what records of predictions keep."""
+    settings = Settings(image=card.image, unet=card.unet)
+    return fingerprint({"network": card.fingerprint, **settings_used(settings, "image", "unet")})
 
 
 def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
@@ -169,13 +174,12 @@ def card_of(project: Project, network: str) -> ModelCard:
         other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
         raise MissingStage(f"{network} is not trained yet; run `clisc run` first{other}.")
     settings = project.settings
-    trained = datetime.fromtimestamp(checkpoint.weights.stat().st_mtime, timezone.utc)
     return ModelCard(
         network=network,
         image=settings.image,
         unet=settings.unet,
         weights=settings.weights,
-        trained=trained.isoformat(timespec="seconds"),
+        trained=journal.trained_at(project, network),
         training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in made_from),
         origin={key: value for key, value in made_from.items() if "/" not in key},
         fingerprint=fingerprint(made_from),

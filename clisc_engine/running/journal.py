@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from clisc_engine.errors import DiskFault
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.reading import read_if_there
+from clisc_engine.products.graph import MADE_BY
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import check_device_name, device_in_words
@@ -87,6 +88,35 @@ def read(logs: Path) -> list[Entry]:
         if (entry := read_line(line)) is not None:
             found.append(entry)
     return found
+
+
+def end_of(entry: Entry) -> str:
+    """When a run ended, UTC in ISO 8601; empty when its entry is not whole."""
+    with suppress(ValueError, OverflowError):
+        ended = datetime.fromisoformat(entry.started) + timedelta(seconds=entry.seconds + 1)
+        return ended.isoformat(timespec="seconds")
+    return ""
+
+
+def trained_at(project: Project, network: str) -> str:
+    """When a network's finished weights were made, UTC; empty when nothing tells.
+
+    Weights of 0.1.0 do not say it. Neither the end of the last run of their step nor the time of their
+    file, which a copy changes, lies before it: the earlier of the two is told then.
+    """
+    holder = project.checkpoint(network).holder
+    if time := holder.origin()[0]:
+        return time
+    runs = read(holder.folder.parent / project.logs.name)
+    of_its_step = [end_of(one) for one in runs if one.stage == MADE_BY.get(network)]
+    known = [max(of_its_step, default=""), stamp_of(holder.weights) if holder.weights.is_file() else ""]
+    return min((time for time in known if time), default="")
+
+
+def stamp_of(path: Path) -> str:
+    """The time of a file, UTC in ISO 8601: the last resort, since a copy may have changed it."""
+    modified = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return modified.isoformat(timespec="seconds")
 
 
 def read_line(line: str) -> Entry | None:

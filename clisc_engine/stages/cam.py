@@ -22,7 +22,7 @@ from clisc_engine.running.runner import Arrays, Report, run_cases, training_repo
 from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
-from clisc_engine.stages.requirements import training_cases
+from clisc_engine.stages.requirements import refuse_lost_cases, training_cases
 from clisc_engine.training.state import why_train
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def train_and_map(
     provenance = recipes.network(project, classifier, cases)
     reason = why_train(project.checkpoint(classifier), provenance, control, extensible=True)
     if reason and not control.dry_run:
+        refuse_lost_cases(project, classifier)
         from clisc_engine.stages.classifier.training import train_classifier
 
         train = [case for case in cases if case.info.split == "train"]

@@ -22,6 +22,7 @@ from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.second import second_init
 from clisc_engine.importing.splits import checked_split, draw_split
+from clisc_engine.project import manifest
 from clisc_engine.project.project import (
     SETTINGS_FILE,
     STAGING,
@@ -53,6 +54,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     """
     started = time.monotonic()
     found = search(request.images, request.references, request.channel, skip_bad=request.skip_bad)
+    found = found.only(request.cases)
     if found.bad and not (request.skip_bad and found.cases):
         raise BadInput(refusal(list(found.bad.values()), found.images, found.images - len(found.cases)))
     if (request.root / SETTINGS_FILE).exists():
@@ -85,6 +87,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         project.store.check_may_write = control.check_may_write
         skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
         write_record(project, _record(request, settings, files, skipped))
+        manifest.write(project.store, manifest.of_store(project.store))
         control.check_may_write()
         _publish(staging, request.root)
     except (Stopped, DiskFault, Unreadable, OSError, KeyboardInterrupt):
@@ -199,7 +202,7 @@ def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequenc
     names = [case.name for case in found.cases]
     where, pairs = split_pairs(request, found)
     if pairs or request.split_file is not None:
-        return checked_split(where, pairs, names, also=list(found.bad))
+        return checked_split(where, pairs, names, also=[*found.bad, *found.not_chosen])
     again = {name: group[0] for group in doubles for name in group[1:]}
     drawn = draw_split([n for n in names if n not in again], request.split_ratio or SPLIT_RATIO, seed)
     return {name: drawn[again.get(name, name)] for name in names}

@@ -121,7 +121,7 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:
             if seal := case.seal(array_name):
-                provenance[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
+                provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = seal.fingerprint
     return provenance | graph.revisions(name)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.products.graph import MADE_BY, NETWORKS
+from clisc_engine.project import manifest
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.stages import recipes
@@ -20,7 +21,29 @@ def refuse_a_choice(control: Control, stage: str) -> None:
     if control.cases:
         raise BadInput(
             f"{stage} is a training and takes the whole train split; leave --cases out. A case that cannot "
-            "be mended is taken out of the project by removing its folder in the store."
+            "be mended is taken out of the project with `clisc cases remove`."
+        )
+
+
+def refuse_lost_cases(project: Project, network: str) -> None:
+    """Refuse to train a network anew while a case that it may learn from is lost: it would be another one.
+
+    Raises:
+        BadInput: naming them.
+    """
+    listed = manifest.read(project.store)
+    known = listed.cases if listed else {}
+    lost = {
+        name: why
+        for name, why in project.lost_cases().items()
+        if name not in known or known[name].split in recipes.splits_of(project.settings, network)
+    }
+    if lost:
+        name, why = next(iter(lost.items()))
+        raise BadInput(
+            f"{network} is not trained while {len(lost)} of its cases are lost, first {name}: {why}. "
+            f"`clisc verify {project.base.root} --repair` has it again if it can; "
+            f"`clisc cases remove {project.base.root} {name}` goes on without it."
         )
 
 
@@ -82,5 +105,5 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     raise MissingStage(
         f"{len(lacking)} of the {count} {split} cases lack {array}: {names}. Without them it would be "
         f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
-        f"mended out of the project, e.g. with `rm -r {lacking[0].store.root / 'cases' / name}`."
+        f"mended out of the project, e.g. with `clisc cases remove {lacking[0].store.root.parent} {name}`."
     )

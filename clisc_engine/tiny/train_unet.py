@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from clisc_engine.models.augmentation import patch_transform
+from clisc_engine.models.augmentation import Patch, Patches
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.tiny import export
 from clisc_engine.models.unet import build_unet
@@ -19,10 +18,8 @@ from clisc_engine.tiny.train_clip import follow
 PATCHES = 2  # from each volume that is read
 LARGEST_GRADIENT = 12.0
 
-Volume = dict[str, Tensor]
 
-
-def read_volumes(folder: Path) -> list[Volume]:
+def read_volumes(folder: Path) -> list[Patch]:
     """Image (1, Z, Y, X) float16 and label uint8 of each phantom in a bank."""
     paths = sorted((folder / "volumes").glob("*.npz"))
     if not paths:
@@ -30,12 +27,7 @@ def read_volumes(folder: Path) -> list[Volume]:
     volumes = []
     for path in paths:
         with np.load(path) as made:
-            volumes.append(
-                {
-                    "image": torch.from_numpy(made["image"])[None],
-                    "label": torch.from_numpy(made["mask"])[None],
-                }
-            )
+            volumes.append(Patch(*(torch.from_numpy(made[name])[None] for name in ("image", "mask"))))
     return volumes
 
 
@@ -49,17 +41,18 @@ def train(options: argparse.Namespace) -> None:
     average = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-4)
     criterion = segmentation_loss("dice_ce")
-    transform = patch_transform(tuple(settings.patch), PATCHES, "wide")
-    transform.set_random_state(seed=options.seed)
+    cut = Patches(settings.patch, PATCHES, "wide")
+    cut.seed(options.seed)
     started, losses = time.monotonic(), []
     for step in range(options.steps):
         for group in optimiser.param_groups:
             group["lr"] = options.rate * (1 - step / options.steps) ** 0.9 * min(1.0, (step + 1) / 100)
         drawn = rng.integers(len(volumes), size=options.batch // PATCHES)
         patches = [
-            patch for k in drawn for patch in transform({n: v.float() for n, v in volumes[k].items()})
+            patch for k in drawn for patch in cut(volumes[k]._replace(image=volumes[k].image.float()))
         ]
-        images, labels = (torch.stack([patch[name] for patch in patches]) for name in ("image", "label"))
+        images = torch.stack([patch.image for patch in patches])
+        labels = torch.stack([patch.label for patch in patches]).float()
         loss = criterion(network(images.contiguous(memory_format=torch.channels_last_3d)), labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -66,8 +66,8 @@ class ProjectSam:
         """The prompter of a case with its stored image (Z, Y, X)."""
         seal = case.seal(IMAGE)
         key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
-        embeddings = CaseEmbeddings(self.cache, case.info.name, key)
-        seed = case_seed(self.settings.seed, case.info.name)
+        embeddings = CaseEmbeddings(self.cache, case.info.identity, key)
+        seed = case_seed(self.settings.seed, case.info.identity)
         return Prompter(self.sam, image, self.settings, self.control, self.sizes, embeddings, seed)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.stages import recipes
+from clisc_engine.stages.requirements import refuse_lost_cases
 from clisc_engine.training.state import why_train
 
 
@@ -28,6 +29,7 @@ def train_unet(
     extensible = recipes.is_extensible(recipes.unet_settings(project, name))
     reason = why_train(project.checkpoint(name), provenance, control, extensible=extensible)
     if reason and not control.dry_run:
+        refuse_lost_cases(project, name)
         from clisc_engine.stages.unet.learning import learn
 
         learn(project, name, cases, provenance, control)
