@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from clisc_engine.models.bundled_unet import load_bundled_unet
-from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.products.rivals import PHANTOMS_ONLY_MASKS
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
 from clisc_engine.running.runner import Arrays, Report, run_cases
-from clisc_engine.settings.presets import preset
 from clisc_engine.stages import recipes
 
 
@@ -30,9 +25,9 @@ class PhantomsOnlyMasks:
 
     def load(self) -> None:
         """Load the network."""
-        settings, device = preset("tiny").unet, pick_device(self.control.device)
-        windows = BatchSize(settings.batch_size, "windows", self.control)
-        self.segmenter = Segmenter(load_bundled_unet().to(device), settings, device, windows)
+        from clisc_engine.models.bundled_unet import bundled_segmenter
+
+        self.segmenter = bundled_segmenter(self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask (Z, Y, X) of an image (Z, Y, X)."""

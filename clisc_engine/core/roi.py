@@ -80,6 +80,20 @@ def large_components(mask: Mask, keep: float) -> Mask:
     return kept[labels]
 
 
+def joined(region: Mask, marked: Mask) -> Mask:
+    """A region with those components (26-neighbourhood) of another mask that it touches.
+
+    Args:
+        region: (Z, Y, X), says where.
+        marked: (Z, Y, X), says how far: what of it lies apart from the region is left out.
+    """
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(marked, np.ones((3,) * marked.ndim, bool))
+    touched = np.unique(labels[region & marked])
+    return region | np.isin(labels, touched[touched > 0])
+
+
 def largest_component(mask: Mask) -> Mask:
     """The largest component (26-neighbourhood); of several equal ones the first."""
     from scipy import ndimage

@@ -5,8 +5,12 @@ from __future__ import annotations
 from torch import nn
 
 from clisc_engine.errors import BadInput
+from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.models.weights import TINY_UNET, bundled, load_state
+from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import UnetSettings
 
@@ -17,6 +21,13 @@ def load_bundled_unet() -> nn.Module:
     module = build_unet(settings.channels, settings.spacing)
     module.load_state_dict(load_state(bundled(TINY_UNET)))
     return module.eval()
+
+
+def bundled_segmenter(control: Control) -> Segmenter:
+    """The network ready to segment volumes, with the tiny preset's inference."""
+    settings, device = preset("tiny").unet, pick_device(control.device)
+    windows = BatchSize(settings.batch_size, "windows", control)
+    return Segmenter(load_bundled_unet().to(device), settings, device, windows)
 
 
 def check_same_shape(settings: UnetSettings) -> None:

@@ -50,7 +50,7 @@ ROWS: Mapping[str, str] = {
 }
 """The rows of the paper's Table 2 and the array that each one measures."""
 
-_FROM_CAM = ("roi", "prompts.kind", "prompts.dilation", *PROMPTED)
+_FROM_CAM = ("roi", "prompts.kind", "prompts.dilation", "prompts.region", *PROMPTED)
 _CLASSIFIER = ("classifier", "window", "label.model", "label.pretrained", "seed")
 
 

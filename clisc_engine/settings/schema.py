@@ -169,6 +169,11 @@ class PromptSettings(Section):
     dilation_self_training: Annotated[int, Field(ge=0, le=200)] = Field(
         0, description="the same for boxes of the round-1 prediction (code: 0)"
     )
+    region: Literal["map", "map+bundled"] = Field(
+        "map",
+        description="map: the map's region prompts SAM (paper); map+bundled: joined by what the bundled "
+        "network marks where the two touch, and what it marks joins SAM's answer",
+    )
     per_component: bool = Field(False, description="prompt each component by itself and unite the answers")
 
 

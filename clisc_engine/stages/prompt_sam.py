@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.roi import joined
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -34,10 +35,14 @@ class MapMasks:
         self.spec = recipes.array(project.settings, array)
 
     def load(self) -> None:
-        """Load SAM."""
+        """Load SAM, and the bundled network if it joins in."""
         from clisc_engine.stages.prompting.sam_masks import open_sam
 
         self.sam = open_sam(self.project, self.control)
+        if self.prompts.region == "map+bundled":
+            from clisc_engine.models.bundled_unet import bundled_segmenter
+
+            self.network = bundled_segmenter(self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask of an image (Z, Y, X) with its maps (Z, Y, X)."""
@@ -49,4 +54,8 @@ class MapMasks:
 
         settings = self.project.settings.roi
         roi = region_of_interest(cam, image != 0, case.info.spacing, settings, predict_mask)
-        return {self.array: predict_mask(roi)}
+        if self.prompts.region == "map":
+            return {self.array: predict_mask(roi)}
+        marked = self.network.marked(image, case.info.spacing)
+        roi = joined(roi, marked)
+        return {self.array: predict_mask(roi) | (roi & marked)}

@@ -46,6 +46,7 @@ BY = {
     "masks/sam-box": "evaluate --ablation --splits train",
     "masks/without-s3f": "evaluate --ablation --splits train",
     "masks/baseline-otsu": "baseline otsu --splits train",
+    "masks/baseline-phantoms-only": "baseline phantoms-only --splits train",
     **{
         f"{group}{row}": f"baseline {row.removesuffix('-stage1')} --splits train"
         for row in ("amcons", "gradcamcons", "if3d", "sim2real-stage1", "sim2real")
