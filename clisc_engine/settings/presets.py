@@ -22,18 +22,19 @@ TINY: Mapping[str, Any] = {
         "slices_per_epoch": 400,
     },
     "cam": {"layers": ["layer2"]},
-    "prompts": {"dilation": 3},
+    "prompts": {"dilation": 3, "region": "map+bundled"},
     "sam": {"model": "tiny", "equalise": False, "batch_size": 16, "cache_gb": 1.0},
     "unet": {
         "patch": [32, 64, 64],
         "spacing": [4.0, 2.5, 2.5],
-        "epochs": 45,
+        "start": "bundled",
+        "epochs": 30,
         "patches_per_epoch": 24,
         "optimiser": "adamw",
-        "learning_rate": 0.008,
+        "learning_rate": 0.001,
         "augment": "wide",
     },
-    "s3f": {"start": "round1", "epochs": 22, "learning_rate": 0.002},
+    "s3f": {"start": "round1", "epochs": 15, "learning_rate": 0.0005},
 }
 """What the tiny preset changes; everything else is as in the paper preset."""
 

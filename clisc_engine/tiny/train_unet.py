@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from clisc_engine.models.augmentation import Patch, Patches
 from clisc_engine.models.losses import segmentation_loss
@@ -29,6 +30,25 @@ def read_volumes(folder: Path) -> list[Patch]:
         with np.load(path) as made:
             volumes.append(Patch(*(torch.from_numpy(made[name])[None] for name in ("image", "mask"))))
     return volumes
+
+
+SHIFT = float(np.log(3))
+"""Added to the exported network's tumour logit, so that its mask has all voxels of a quarter's probability.
+
+What people outline on scans reaches farther than the borders of phantoms: on the 15 real masks, by which it
+was chosen, thresholds of 0.5, 0.3 and 0.2 gave a mean DSC of 75.6, 78.0 and 78.7 %.
+"""
+
+LAST_BIAS = "model.2.1.conv.unit0.conv.bias"
+
+
+def with_shift(network: nn.Module, shift: float) -> nn.Module:
+    """A copy of a `build_unet` network whose tumour logit is greater by ``shift`` everywhere."""
+    shifted = copy.deepcopy(network)
+    state = shifted.state_dict()
+    state[LAST_BIAS] = state[LAST_BIAS] + torch.tensor([0.0, shift])
+    shifted.load_state_dict(state)
+    return shifted
 
 
 def train(options: argparse.Namespace) -> None:
@@ -65,7 +85,7 @@ def train(options: argparse.Namespace) -> None:
             print(f"step {step + 1} loss {np.mean(losses):.4f} {pace:.2f} steps/s", flush=True)
             losses = []
             note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}
-            export(average, "tiny_unet", note, options.out)
+            export(with_shift(average, SHIFT), "tiny_unet", note, options.out)
 
 
 def main(arguments: list[str]) -> None:
