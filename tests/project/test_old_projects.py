@@ -23,6 +23,20 @@ def call(monkeypatch, capsys):
     return caller(monkeypatch, capsys)
 
 
+WEIGHTS = {
+    "clip": "4a48db971409417defe7859fd5fa62173f0bd9f5fc3fd8d2525dee3f55402064",
+    "sam": "f4ddf4a4907f409486a9eae89fee439b3c46dde2bfc782e4dcafe0337b0bc846",
+}
+"""SHA-256 of the bundled models' files in 0.1.0."""
+
+
+@pytest.fixture
+def weights_of_0_1_0(monkeypatch):
+    """The bundled models count as those of 0.1.0: what else there is must not make its results stale."""
+    for model, digest in WEIGHTS.items():
+        monkeypatch.setattr(f"clisc_engine.stages.recipes.{model}_digest", lambda *_, digest=digest: digest)
+
+
 @pytest.fixture
 def old(tmp_path):
     """The folder with both projects and the phantoms."""
@@ -31,7 +45,7 @@ def old(tmp_path):
     return tmp_path
 
 
-def test_every_step_stays_fresh_and_is_not_made_again(call, old):
+def test_every_step_stays_fresh_and_is_not_made_again(call, old, weights_of_0_1_0):
     project = old / "finished"
     before = contents(open_project(project))
     status = json.loads(call("status", project, "--json").out)
@@ -46,11 +60,19 @@ def test_every_step_stays_fresh_and_is_not_made_again(call, old):
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
+def test_what_the_earlier_bundled_models_made_is_stale_and_says_so(call, old):
+    status = json.loads(call("status", old / "finished", "--json").out)
+    reasons = {s["stage"]: s for s in status["stages"]}
+    assert reasons["label"]["state"] == "stale"
+    assert "clip" in json.dumps(reasons["label"]) and WEIGHTS["clip"][:8] in json.dumps(reasons["label"])
+    assert call("verify", old / "finished", "--json").code == 0
+
+
 def test_nothing_of_it_counts_as_damaged(call, old):
     assert call("verify", old / "finished", "--json").code == 0
 
 
-def test_a_training_that_was_interrupted_goes_on_from_its_state(call, old):
+def test_a_training_that_was_interrupted_goes_on_from_its_state(call, old, weights_of_0_1_0):
     outcome = call("self-train", old / "interrupted", "--device", "cpu", "--json")
     report = json.loads(outcome.out)
     assert outcome.code == 0 and report["done"] == ["unet-round2"]
