@@ -52,6 +52,16 @@ def command(
     add: Annotated[
         bool, typer.Option("--add", help="Import cases that the project does not have yet.")
     ] = False,
+    brain_extraction: Annotated[
+        str | None,
+        typer.Option(
+            "--brain-extraction",
+            metavar="NAME|COMMAND",
+            help="For scans with skulls: hd-bet, synthstrip, bet, or a command with {input} and {output}, "
+            "0 outside the brain.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     options: RunOptions,
 ) -> None:
@@ -62,13 +72,17 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
+    from clisc_engine.importing.brains import Extraction
     from clisc_engine.stages.init import Request, initialise
 
+    extraction = None if brain_extraction is None else Extraction.of(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(weights, preset, options)
     asked = _asked(weights, preset, options)
-    request = Request(directory, images, references, split, split_ratio, skip_bad, channel, add, asked)
+    request = Request(
+        directory, images, references, split, split_ratio, skip_bad, channel, add, asked, extraction
+    )
     imported = initialise(request, settings, options.control())
     show_imported(imported, options)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
+from clisc_engine.importing.brains import Brains
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.cases import import_case, import_reference
 from clisc_engine.products.kinds import REFERENCE
@@ -28,11 +29,13 @@ class Additions:
         cases: new cases, each with its split in ``splits``.
         splits: see there.
         references: masks by the name of the case that gets them.
+        brains: of the new cases, where they come with their skulls.
     """
 
     cases: Sequence[CaseFiles] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[str, Path] = field(default_factory=dict)
+    brains: Brains | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -112,7 +115,7 @@ def _prepare(
 
     def take(name: str) -> None:
         if name in cases:
-            told = import_case(staged, cases[name], additions.splits[name])
+            told = import_case(staged, cases[name], additions.splits[name], additions.brains)
         else:
             made.records[name], told = import_reference(project, staged, name, additions.references[name])
         if told:

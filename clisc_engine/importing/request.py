@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clisc_engine.importing.brains import FOLDER, Brains, Extraction
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.discover import Found
 from clisc_engine.importing.listing import LeftOut
 from clisc_engine.importing.splits import pairs_of
 from clisc_engine.project.project import Project
+from clisc_engine.running.control import Control
 
 SPLIT_RATIO = "7:1:2"
 
@@ -27,6 +29,7 @@ class Request:
         skip_bad: import the rest when some files cannot be used.
         channel: number or name of the FLAIR channel, None to take what dataset.json says.
         add: import cases that the project lacks.
+        brain_extraction: extracts the brains of volumes with their skulls; None when they have none.
         asked: keys of the settings that were asked for by themselves; the others are defaults.
     """
 
@@ -39,6 +42,13 @@ class Request:
     channel: str | None = None
     add: bool = False
     asked: frozenset[str] = frozenset()
+    brain_extraction: Extraction | None = None
+
+    def brains(self, control: Control) -> Brains | None:
+        """The brain masks that the project keeps, or is to; None when nothing is to be extracted."""
+        if self.brain_extraction is None:
+            return None
+        return Brains(self.root / FOLDER, self.brain_extraction, control.check_stop)
 
 
 @dataclass

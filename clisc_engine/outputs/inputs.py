@@ -11,7 +11,7 @@ from clisc_engine.files.digest import sha256_of
 from clisc_engine.project.lock import LOCK
 from clisc_engine.project.project import SETTINGS_FILE, STAGING, STORE, Project
 
-OWN = (SETTINGS_FILE, STORE, STAGING, "checkpoints", "logs", "cache")
+OWN = (SETTINGS_FILE, STORE, STAGING, "brains", "checkpoints", "logs", "cache")
 """Of a project's folder, what only its stages write."""
 
 OWN_RESULTS = ("rows.csv", "groups.csv", "cases.csv", "s3f.csv", "evaluation.json")

@@ -82,3 +82,4 @@ def test_the_demo_runs_from_an_environment_of_its_own(installed, tmp_path):
     assert document and (tmp_path / "clisc-demo" / "project" / "results" / "rows.csv").is_file()
     run(installed / "clisc", "export", "bundle", "clisc-demo/project", "-o", "bundle", **here)
     assert (tmp_path / "bundle" / "scripts" / "clisc" / "imaging" / "preprocess.py").is_file()
+    assert "Apache License" in (tmp_path / "bundle" / "docs" / "license.txt").read_text(encoding="utf-8")
