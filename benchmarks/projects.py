@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from benchmarks.measure import randomise
 from clisc_engine.imaging.geometry import Geometry
-from clisc_engine.imaging.preprocess import Placement
+from clisc_engine.imaging.placement import Placement
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import CaseArrays, Project, create
 from clisc_engine.project.store import Seal

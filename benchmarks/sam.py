@@ -24,7 +24,8 @@ from clisc_engine.running.control import Control, Precision
 from clisc_engine.running.device import autocast
 from clisc_engine.settings.schema import PromptSettings, WindowSettings
 from clisc_engine.stages.classifier.slices import windowed
-from clisc_engine.stages.prompting.sam_masks import open_sam, slice_prompts
+from clisc_engine.stages.prompting.sam_masks import open_sam
+from clisc_engine.stages.prompting.slice_prompts import slice_prompts
 
 Slice: TypeAlias = npt.NDArray[np.uint8]
 CPU = torch.device("cpu")

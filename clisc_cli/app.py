@@ -15,10 +15,13 @@ from clisc_cli.commands import (
     amda,
     baseline,
     cam,
+    cases,
+    clean,
     config,
     demo,
     doctor,
     evaluate,
+    explain,
     export,
     init,
     label,
@@ -39,7 +42,8 @@ from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError, Stopped
-from clisc_engine.files.limits import Reserve, explain, too_little_memory
+from clisc_engine.files.limits import Reserve, too_little_memory
+from clisc_engine.files.limits import explain as limit_in_words
 from clisc_engine.running.launch import rank_info
 from clisc_engine.running.ranks import Ending
 
@@ -67,7 +71,9 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "status": status.command,
         "show": show.command,
         "report": report.command,
+        "explain": explain.command,
         "verify": verify.command,
+        "clean": clean.command,
     },
     "This machine": {"doctor": doctor.command},
     "Take the results away": {"predict": predict.command},
@@ -78,6 +84,7 @@ for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel, context_settings=CONTEXTS.get(name))(command)
 app.add_typer(sweep.app, name="sweep", rich_help_panel="Compare")
+app.add_typer(cases.app, name="cases", rich_help_panel="See and steer")
 app.add_typer(models.app, name="models", rich_help_panel="This machine")
 app.add_typer(config.app, name="config", rich_help_panel="See and steer")
 app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
@@ -162,7 +169,7 @@ def _what_it_means(error: Exception, used_up: str) -> Ending:
     """``used_up`` is what to say when there was no memory left, which leads to errors of any kind."""
     if isinstance(error, CliscError):
         return Ending(error.exit_code, str(error))
-    if limit := explain(error) or used_up:
+    if limit := limit_in_words(error) or used_up:
         return Ending(BadInput.exit_code, f"{limit} What was finished is kept.")
     if _lost_its_folder():
         return Ending(

@@ -100,6 +100,13 @@ def case_arguments(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in _cases(_directory(ctx)) if name.startswith(incomplete)]
 
 
+def case_words(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Cases, and splits, for the words of `cases`."""
+    typed = next(iter(ctx.params.get("words") or ()), None)
+    names = _cases(_root(typed or _directory(ctx)))
+    return [name for name in (*names, "train", "valid", "test") if name.startswith(incomplete)]
+
+
 def scripts() -> dict[str, str]:
     """The completion script of each shell by file name."""
     from typer._completion_shared import get_completion_script

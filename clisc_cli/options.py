@@ -186,6 +186,14 @@ class RunOptions:
             self.session().resources.enter_context(held)
             clear_staging(folder)
 
+    def _settle(self, project: Project) -> None:
+        """Complete what a change of cases that was cut short has left, under the lock."""
+        from clisc_engine.project.case_changes import settle
+
+        project.store.check_may_write = self.control().check_may_write
+        if settle(project):
+            self.terminal().say("Completed a change of cases that was cut short.")
+
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""
         if not self.dry_run:
@@ -238,6 +246,8 @@ class RunOptions:
 
         def prepare() -> None:
             self.hold(root)
+            if not self.dry_run:
+                self._settle(open_project(root))
             if changes and not self.dry_run:
                 self._changed(open_project(root), changes, write=True)
 
@@ -247,6 +257,19 @@ class RunOptions:
             self._changed(project, changes, write=False)
         project.store.check_may_write = self.control().check_may_write
         self._log(project)
+        for name, why in project.lost_cases().items():
+            self.terminal().warn(f"case {name} is left out: {why}; `clisc verify {root}` says more.")
+        return project
+
+    def open_to_change(self, directory: Path | None) -> Project:
+        """The project under this command's lock, for one that no other rank shares and no log tells of."""
+        from clisc_engine.project.project import open_project, project_root
+
+        root = project_root(directory)
+        self.hold(root)
+        project = open_project(root)
+        if not self.dry_run:
+            self._settle(project)
         return project
 
     def open_shared(self, directory: Path | None) -> Project:

@@ -10,6 +10,7 @@ import typer
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
+from clisc_cli.words import shortened
 
 Ablation = Annotated[
     bool, typer.Option("--ablation", help="Add the rows that need more SAM passes or training.")
@@ -37,6 +38,12 @@ def command(
     ablation: Ablation = False,
     table1: Table1 = False,
     latex: Latex = None,
+    seen: Annotated[
+        bool,
+        typer.Option(
+            "--seen", help="Measure test cases that a network has learnt from, too; they are named."
+        ),
+    ] = False,
     *,
     options: RunOptions,
 ) -> None:
@@ -45,13 +52,17 @@ def command(
     Example: clisc evaluate glioma --ablation --json
     """
     if table1 or latex is not None:
+        if seen:
+            raise typer.BadParameter(
+                "does not go with --table1, which names seen cases", param_hint="--seen"
+            )
         _table1(directory, splits, latex, options, table1=table1, ablation=ablation)
         return
     from clisc_engine.stages.pipeline import run_evaluation
 
     project = options.open_project(directory)
     chosen = chosen_splits(splits, ("test",))
-    document = run_evaluation(project, options.control(), ablation=ablation, splits=chosen)
+    document = run_evaluation(project, options.control(), ablation=ablation, splits=chosen, seen=seen)
     if options.dry_run:
         show_plan(document, options)
         return
@@ -129,6 +140,14 @@ def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions
         console.print(f"Note: {document['note']}.", markup=False)
     for note in document["notes"]:
         console.print(f"Note: {note}", markup=False)
+    for name, networks in document["leaks"].items():
+        verdict = (
+            "is measured, though" if any(c["case"] == name for c in document["cases"]) else "is left out:"
+        )
+        line = f"{name} {verdict} {', '.join(networks)} learnt from it."
+        console.print(line, markup=False, soft_wrap=True)
+    for line in stale_lines(document):
+        console.print(line, markup=False, soft_wrap=True)
     options.terminal().say(f"Tables are in {results}")
 
 
@@ -154,12 +173,26 @@ def rows_table(document: dict[str, Any]) -> Any:
         table.add_column(heading, justify="right")
     for row in document["rows"]:
         table.add_row(
-            row["name"],
+            _marked(row["name"], document),
             *(_mean(row[f"{metric}_mean"], row[f"{metric}_std"], row["n"]) for metric in ("dsc", "hd95")),
             str(row["n"]),
             str(row["empty"]),
         )
     return table
+
+
+def stale_lines(document: dict[str, Any]) -> list[str]:
+    """Which rows were made by other settings than today's, why, and how to renew them."""
+    stale, renew = document["stale"]["rows"], document["stale"]["renew"]
+    if not stale:
+        return []
+    whys = {row["name"]: row["why"] for row in document["rows"]}
+    count = f"{len(stale)} of {_count(len(whys), 'row')}"
+    commands = " and ".join(f"`{command}`" for command in renew)
+    return [
+        *(f"* {name} is stale: {shortened(whys[name], 110)}" for name in stale),
+        f"{count} are of earlier settings or inputs; {commands} makes them anew, then `clisc evaluate`.",
+    ]
 
 
 def without_tumour_table(found: dict[str, Any]) -> Any:
@@ -199,5 +232,11 @@ def groups_table(document: dict[str, Any]) -> Any:
         table.add_column(group, justify="right")
     means = {(e["name"], e["group"]): e["dsc_mean"] for e in document["groups"]}
     for row in document["rows"]:
-        table.add_row(row["name"], *(f"{means[row['name'], group]:.2f}" for group in groups))
+        name = _marked(row["name"], document)
+        table.add_row(name, *(f"{means[row['name'], group]:.2f}" for group in groups))
     return table
+
+
+def _marked(row: str, document: dict[str, Any]) -> str:
+    """The name of a row, with an asterisk if it is stale."""
+    return f"{row} *" if row in document["stale"]["rows"] else row

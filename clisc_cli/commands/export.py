@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")]
 
 
 @app.command("masks")
-@with_run_options
+@partial(with_run_options, without=("batch_size",))
 def masks(
     out: Out,
     directory: Directory = None,
@@ -39,9 +40,10 @@ def masks(
     *,
     options: RunOptions,
 ) -> None:
-    """Write masks as NIfTI on the grid of the volumes that `init` read.
+    """Write masks as NIfTI on the grid of the volumes that `init` read, as CASE_sam.nii.gz and the like.
 
-    Predictions that are lacking are made first.
+    Predictions that are lacking are made first. A sidecar (.json, in BIDS' words) tells where each mask
+    comes from; `clisc explain` reads it.
 
     Example: clisc export masks glioma -o masks --splits test
     """
@@ -52,7 +54,8 @@ def masks(
     project = options.open_project(directory)
     _warn_if_stale(project, kind, options)
     show_report(export_masks(project, kind, out, options.control(), chosen_splits(splits)), options)
-    options.terminal().say(f"Masks are in {out}")
+    if not options.dry_run:
+        options.terminal().say(f"Masks are in {out}, each with a sidecar that says where it comes from")
 
 
 @app.command("bids")
@@ -126,7 +129,7 @@ def dicom_seg(
 
 
 @app.command("nnunet")
-@with_run_options
+@partial(with_run_options, without=("batch_size",))
 def nnunet(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of raw data sets, e.g. $nnUNet_raw.")],
     directory: Directory = None,
@@ -160,7 +163,10 @@ def nnunet(
     )
     dropped = f", {len(report.fresh)} that S3F dropped left out" if report.fresh else ""
     if options.json_:
-        print_json({"folder": str(made), "cases": report.done, "dropped": report.fresh})
+        document = {"folder": str(made), "cases": report.done, "dropped": report.fresh}
+        print_json({**document, **({"planned": report.planned} if options.dry_run else {})})
+    elif options.dry_run:
+        show_report(report, options)
     else:
         result_console().print(f"{made}: {len(report.done)} cases{dropped}", markup=False)
         options.terminal().say(f"Next: nnUNetv2_plan_and_preprocess -d {number} --verify_dataset_integrity")

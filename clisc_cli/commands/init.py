@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,12 +17,17 @@ from clisc_cli.options import Channel, RunOptions, with_run_options
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from clisc_engine.importing.brains import Extraction
     from clisc_engine.importing.preview import Planned
     from clisc_engine.settings.schema import Settings
     from clisc_engine.stages.init import Imported
 
 
-@with_run_options
+NOT_HEEDED = ("device", "precision", "batch_size")
+"""Shared options that an import has no use for."""
+
+
+@partial(with_run_options, without=NOT_HEEDED)
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to make.")],
     images: Annotated[str, typer.Option(help="Folder or quoted glob of FLAIR volumes, or a CSV manifest.")],
@@ -72,19 +78,38 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
-    from clisc_engine.importing.brains import Extraction
     from clisc_engine.stages.init import Request, initialise
 
-    extraction = None if brain_extraction is None else Extraction.of(brain_extraction)
+    extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(weights, preset, options)
     asked = _asked(weights, preset, options)
+    control = options.control()
     request = Request(
-        directory, images, references, split, split_ratio, skip_bad, channel, add, asked, extraction
+        directory,
+        images,
+        references,
+        split,
+        split_ratio,
+        skip_bad,
+        channel,
+        add,
+        asked,
+        cases=control.cases,
+        brain_extraction=extraction,
     )
-    imported = initialise(request, settings, options.control())
+    imported = initialise(request, settings, control)
     show_imported(imported, options)
+
+
+def _extraction(text: str | None) -> Extraction | None:
+    """How brains are to be extracted; None when they are not."""
+    if text is None:
+        return None
+    from clisc_engine.importing.brains import Extraction
+
+    return Extraction.of(text)
 
 
 def show_imported(imported: Imported, options: RunOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +12,14 @@ import typer
 from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
+from clisc_cli.session import Session
 from clisc_cli.words import bytes_in_words, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
     from clisc_engine.upkeep.status import StageStatus
 
-COLOURS = {"fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
+COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
 
 CaseName = Annotated[
     str | None,
@@ -36,18 +38,30 @@ DirectoryOrCase = Annotated[
 
 
 def command(
+    context: typer.Context,
     directory: DirectoryOrCase = None,
     case: CaseName = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again until no command is at work.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=0.2, max=3600, help="With --watch: seconds from one look to the next.")
+    ] = 5.0,
     json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole reasons; tracebacks.")] = False,
 ) -> None:
-    """Show how far each step is, what is stale and why, and what to run next.
+    """Show how far each step is, what is stale and why, what is running, and what to run next.
 
     With a case: each of its arrays and what made it.
 
-    Example: clisc status glioma    clisc status glioma patient-007
+    Example: clisc status glioma    clisc status glioma patient-007    clisc status glioma --watch
     """
+    if watch and (json_ or case is not None):
+        raise typer.BadParameter("shows a project as text, without --json and CASE", param_hint="--watch")
     project, name = project_and_case(directory, case)
+    if watch and name is None:
+        _watch(project, directory, every, verbose, context.ensure_object(Session))
+        return
     document = _project(project, directory) if name is None else _case(project, name)
     if json_:
         print_json(document)
@@ -57,12 +71,43 @@ def command(
         _show_case(document, verbose)
 
 
+def _watch(project: Project, directory: Path | None, every: float, verbose: bool, session: Session) -> None:
+    """Show the project until no command is at work, or the user has seen enough.
+
+    A terminal is cleared each time; elsewhere a line tells each change.
+    """
+    console, before = result_console(), ""
+    while True:
+        document = _project(project, directory)
+        if console.is_terminal:
+            console.clear()
+            _show_project(document, verbose)
+        elif (line := _in_a_line(document)) != before:
+            console.print(line, markup=False, soft_wrap=True)
+            before = line
+        looked = time.monotonic()
+        while time.monotonic() < looked + every and document["running"] and not session.stop.reason:
+            time.sleep(0.1)
+        if not document["running"] or session.stop.reason:
+            return
+
+
+def _in_a_line(document: dict[str, Any]) -> str:
+    running = document["running"]
+    if not running:
+        return f"No command is at work. Next: {document['next'] or 'nothing, all is up to date'}"
+    what = next((s["why"] for s in document["stages"] if s["state"] == "running"), "")
+    return f"{running['command']}: {running['stage']} {what}".rstrip()
+
+
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.running import journal
+    from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
     stages = survey(project)
+    work = note_work(project, stages)
     done = {entry.stage: entry for entry in journal.entries(project)}
     following = next_stage(stages)
     where = f" {directory}" if directory else ""
@@ -70,10 +115,12 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
         "project": str(project.root),
         "weights": project.settings.weights,
         "cases": len(project.cases()),
+        "lost_cases": project.lost_cases(),
         "stages": [
             {**_stage(status), "device": done[status.stage].device if status.stage in done else ""}
             for status in stages
         ],
+        "running": asdict(work) if work else None,
         "next": f"clisc {following}{where}" if following else "",
         "disk": disk_use(project),
     }
@@ -119,6 +166,10 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     console.print(
         f"{document['project']}: {document['cases']} cases, {document['weights']} weights", markup=False
     )
+    for name, why in document["lost_cases"].items():
+        console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
+    if document["lost_cases"]:
+        console.print(f"`clisc verify {document['project']} --repair` sees to it.", markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("step", "state", "done", "when", "took", "on"):
         table.add_column(heading, no_wrap=heading != "on", justify="right" if heading == "took" else "left")
@@ -139,7 +190,13 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     disk = document["disk"]
     parts = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in disk.items())
     console.print(f"Disk: {bytes_in_words(sum(disk.values()))} ({parts})", markup=False)
-    following = document["next"]
+    following, running = document["next"], document["running"]
+    if running:
+        console.print(
+            f"At work: {running['command']} (process {running['process']} on {running['host']}, since "
+            f"{time_in_words(running['since'])})",
+            markup=False,
+        )
     console.print(
         f"Next: {following}" if following else "All that can be made is up to date.", markup=False
     )

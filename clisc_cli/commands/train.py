@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from clisc_cli.options import Directory, RunOptions, with_run_options
 from clisc_cli.reports import show_report
 
 
-@with_run_options
+@partial(with_run_options, without=("batch_size", "workers"))
 def command(directory: Directory = None, *, options: RunOptions) -> None:
     """Train the 3-D U-Net on SAM's pseudo-labels (round 1).
 

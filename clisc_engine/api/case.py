@@ -89,7 +89,7 @@ class Case:
     def on_source_grid(self, array: npt.NDArray[Any]) -> sitk.Image:
         """A stored (Z, Y, X) array as an image on the source's own grid; 0 outside the stored box."""
         from clisc_engine.imaging.geometry import to_sitk
-        from clisc_engine.imaging.preprocess import Placement, restore
+        from clisc_engine.imaging.placement import Placement, restore
 
         placement = Placement.from_dict(self._arrays.info.placement)
         return to_sitk(restore(array, placement), placement.source)

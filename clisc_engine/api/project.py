@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clisc_engine.api.case import Case
 from clisc_engine.errors import BadInput
+from clisc_engine.project.case_changes import settle
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
 from clisc_engine.project.project import clear_staging
@@ -123,7 +124,7 @@ class Project:
         from clisc_engine.stages.unet.prediction import predict_cases
 
         with self._held(Control(device), progress) as control:
-            return predict_cases(self._stored, UNET_ROUND2, ROUND2, "evaluate", tuple(splits), control)
+            return predict_cases(self._stored, UNET_ROUND2, ROUND2, "segment", tuple(splits), control)
 
     def evaluate(
         self,
@@ -153,6 +154,7 @@ class Project:
             self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings
             control = replace(control, progress=listener, stop=stop)
             self._stored.store.check_may_write = control.check_may_write
+            settle(self._stored)
             yield control
 
 

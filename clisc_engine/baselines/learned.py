@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,13 +22,21 @@ from clisc_engine.running.runner import Arrays, Report, run_cases, training_repo
 from clisc_engine.stages import recipes as stage_recipes
 from clisc_engine.training.state import why_train
 
+MethodOf: TypeAlias = Callable[[str], MapRow]
+"""The method of a row, whose networks are imported with it."""
+
 
 def run_rows(
-    command: str, rows: Sequence[MapRow], project: Project, control: Control, splits: tuple[str, ...]
+    command: str,
+    rows: Sequence[str],
+    method_of: MethodOf,
+    project: Project,
+    control: Control,
+    splits: tuple[str, ...],
 ) -> Report:
     """Run the rows of a method one after the other; each as `run_row` does, in one report."""
     started = time.monotonic()
-    reports = [run_row(row, project, control, splits) for row in rows]
+    reports = [run_row(row, method_of, project, control, splits) for row in rows]
     return Report(
         command,
         done=list(dict.fromkeys(name for one in reports for name in one.done)),
@@ -42,7 +51,9 @@ def run_rows(
     )
 
 
-def run_row(method: MapRow, project: Project, control: Control, splits: tuple[str, ...]) -> Report:
+def run_row(
+    row: str, method_of: MethodOf, project: Project, control: Control, splits: tuple[str, ...]
+) -> Report:
     """Train the row's network if it is not fresh, map the cases of the splits, and cut the maps.
 
     Returns:
@@ -53,37 +64,39 @@ def run_row(method: MapRow, project: Project, control: Control, splits: tuple[st
         MissingStage: when CLIP's labels are lacking.
     """
     started = time.monotonic()
-    network = network_of(method.row)
+    network = network_of(row)
     train = recipes.parts(project)
     everyone = replace(control, cases=())
-    reason = _train(method, project, train.learnt, everyone)
-    report = training_report(f"baseline {method.row}", network, reason, control, started)
-    maps = Maps(method, project, control, retrain=reason)
-    calibrating = recipes.held_out_choose(project, method.row)
+    reason = _train(row, method_of, project, train.learnt, everyone)
+    report = training_report(f"baseline {row}", network, reason, control, started)
+    maps = Maps(row, method_of, project, control, retrain=reason)
+    calibrating = recipes.held_out_choose(project, row)
     if calibrating:
         _add(report, run_cases(maps, train.held_out, everyone), masks=False)
     cases = project.cases(splits)
     _add(report, run_cases(maps, cases, control), masks=False)
     if control.dry_run and not report.planned:
-        why = recipes.why_not_chosen(project, method.row, train.held_out)
-        report.planned |= {threshold_of(method.row): why} if why else {}
+        why = recipes.why_not_chosen(project, row, train.held_out)
+        report.planned |= {threshold_of(row): why} if why else {}
     if not (control.dry_run and report.planned):
         if calibrating:
-            _choose_threshold(method.row, project, train.held_out, everyone)
-        _add(report, run_cases(Masks(method.row, project), cases, control), masks=True)
+            _choose_threshold(row, project, train.held_out, everyone)
+        _add(report, run_cases(Masks(row, project), cases, control), masks=True)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _train(method: MapRow, project: Project, learnt: Sequence[CaseArrays], control: Control) -> str:
+def _train(
+    row: str, method_of: MethodOf, project: Project, learnt: Sequence[CaseArrays], control: Control
+) -> str:
     """Train the network if it is not what it would become; why it was trained, else empty."""
-    network = network_of(method.row)
-    made_from = recipes.network(project, method.row, learnt)
+    network = network_of(row)
+    made_from = recipes.network(project, row, learnt)
     reason = why_train(project.checkpoint(network), made_from, control, extensible=False)
     if reason and not control.dry_run:
         normal = normal_slices(project, learnt, control, purpose=network)
         check_enough(normal, project, network)
-        method.train(project, network, normal, made_from, control)
+        method_of(row).train(project, network, normal, made_from, control)
     return reason
 
 
@@ -106,26 +119,28 @@ def _add(report: Report, part: Report, *, masks: bool) -> None:
 class Maps:
     """A row's maps (Z, Y, X) float16 of one case after the other."""
 
-    def __init__(self, method: MapRow, project: Project, control: Control, *, retrain: str = "") -> None:
+    def __init__(
+        self, row: str, method_of: MethodOf, project: Project, control: Control, *, retrain: str = ""
+    ) -> None:
         """Look at the checkpoint, but load nothing yet; ``retrain`` is why a dry run would train first."""
-        self.method, self.project, self.control = method, project, control
-        checkpoint = project.checkpoint(network_of(method.row))
+        self.row, self.method_of, self.project, self.control = row, method_of, project, control
+        checkpoint = project.checkpoint(network_of(row))
         untrained = control.dry_run and retrain
         trained = f"untrained: {retrain}" if untrained else checkpoint.fingerprint()
-        self.spec = stage_recipes.array(project.settings, map_of(method.row), trained=trained)
+        self.spec = stage_recipes.array(project.settings, map_of(row), trained=trained)
 
     def load(self) -> None:
         """Load the network."""
-        self.mapper = self.method.mapper(self.project, network_of(self.method.row), self.control)
+        self.mapper = self.method_of(self.row).mapper(self.project, network_of(self.row), self.control)
         self.mapper.load()
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The map of an image (Z, Y, X)."""
         image = arrays[IMAGE]
-        found = self.mapper.map(image, case.info.spacing, case.info.name)
+        found = self.mapper.map(image, case.info.spacing, case.info.identity)
         largest = float(np.finfo(np.float16).max)
         limited = np.clip(found, -largest, largest).astype(np.float16)
-        return {map_of(self.method.row): np.where(image != 0, limited, np.float16(0))}
+        return {map_of(self.row): np.where(image != 0, limited, np.float16(0))}
 
 
 class Masks:

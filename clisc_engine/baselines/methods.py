@@ -1,4 +1,4 @@
-"""The rivals by name, and how each is run."""
+"""The rivals by name, and how each is run: a method's networks are imported when there is work for them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             from clisc_engine.baselines.otsu import otsu
 
             return otsu(project, control, splits)
+        case "phantoms-only":
+            from clisc_engine.baselines.phantoms_only import phantoms_only
+
+            return phantoms_only(project, control, splits)
         case "salip":
             from clisc_engine.baselines.salip.step import salip
 
@@ -63,26 +67,33 @@ def _run(name: str, project: Project, control: Control, splits: tuple[str, ...])
             return supervised(project, control, splits)
     from clisc_engine.baselines.learned import run_rows
 
-    return run_rows(f"baseline {name}", _rows(name), project, control, splits)
+    if name not in METHODS:
+        raise BadInput(f"There is no method {name!r}; there are {', '.join(METHODS)}.")
+    rows = ("sim2real-stage1", "sim2real") if name == "sim2real" else (name,)
+    return run_rows(f"baseline {name}", rows, _method_of, project, control, splits)
 
 
-def _rows(name: str) -> tuple[MapRow, ...]:
-    """The rows that a method of maps makes, one after the other."""
-    match name:
+def _method_of(row: str) -> MapRow:
+    """How a row's network is trained and applied; asked for when there is something to train or to map."""
+    match row:
         case "amcons":
             from clisc_engine.baselines.amcons.method import AMCONS
 
-            return (AMCONS,)
+            return AMCONS
         case "gradcamcons":
             from clisc_engine.baselines.gradcamcons.method import GRADCAMCONS
 
-            return (GRADCAMCONS,)
+            return GRADCAMCONS
         case "if3d":
             from clisc_engine.baselines.if3d.method import IF3D
 
-            return (IF3D,)
-        case "sim2real":
-            from clisc_engine.baselines.sim2real.method import STAGE1_ROW, STAGE2_ROW
+            return IF3D
+        case "sim2real-stage1":
+            from clisc_engine.baselines.sim2real.method import STAGE1_ROW
 
-            return (STAGE1_ROW, STAGE2_ROW)
-    raise BadInput(f"There is no method {name!r}; there are {', '.join(METHODS)}.")
+            return STAGE1_ROW
+        case "sim2real":
+            from clisc_engine.baselines.sim2real.method import STAGE2_ROW
+
+            return STAGE2_ROW
+    raise ValueError(f"{row!r} is no row of a method of maps")

@@ -92,7 +92,7 @@ def network(project: Project, row: str, learnt: Sequence[CaseArrays]) -> dict[st
     made_from = recipes.network(project, name, [*learnt, *valid])
     if project.settings.baselines.normal == "reference":
         made_from |= {
-            f"train/{case.info.name}/reference": project.references.fingerprint(case.info)
+            f"train/{case.info.identity}/reference": project.references.fingerprint(case.info)
             for case in learnt
         }
     if row in GOES_ON_FROM:
@@ -113,7 +113,7 @@ def threshold_provenance(project: Project, row: str, held_out: Sequence[CaseArra
     for case in held_out:
         for array in (map_of(row), LABELS):
             if seal := case.seal(array):
-                used[f"{case.info.name}/{array}"] = seal.fingerprint
+                used[f"{case.info.identity}/{array}"] = seal.fingerprint
     return used | revisions(name)
 
 
@@ -182,4 +182,4 @@ def _candidates(project: Project) -> list[CaseArrays]:
 
 def _drawn(seed: int, case: CaseArrays) -> str:
     """A case's place in the draw: by its name, so that a further case changes few others' parts."""
-    return fingerprint({"seed": str(seed), "case": case.info.name})
+    return fingerprint({"seed": str(seed), "case": case.info.identity})

@@ -15,7 +15,6 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
-from clisc_engine.stages.prompting.sam_masks import open_sam
 
 DILATION = 0
 
@@ -53,6 +52,8 @@ class ReferenceMasks:
 
     def load(self) -> None:
         """Load SAM."""
+        from clisc_engine.stages.prompting.sam_masks import open_sam
+
         self.sam = open_sam(self.project, self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,6 +30,8 @@ def random_region(brain: Mask, area: int, rng: np.random.Generator) -> Mask:
     The pixels where smoothed white noise is highest; its smoothness grows with the area, so that
     regions look like lesions rather than like grains.
     """
+    from scipy import ndimage
+
     region = np.zeros(brain.shape, bool)
     area = min(area, int(brain.sum()))
     if area <= 0:

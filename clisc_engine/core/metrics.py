@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from scipy.spatial import KDTree
 
 from clisc_engine.core.boxes import bounding_box
 
@@ -23,6 +21,8 @@ def hd95(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], spacing: Seq
     distances of both directions pooled, as MedPy's ``hd95`` does. Both masks empty: 0. One empty:
     the diagonal of the volume, the largest distance there can be in it.
     """
+    from scipy.spatial import KDTree
+
     a, b = np.asarray(prediction) != 0, np.asarray(reference) != 0
     if not a.any() and not b.any():
         return 0.0
@@ -44,4 +44,6 @@ def size_groups(volumes: Sequence[float]) -> list[str]:
 
 def _surface(mask: Mask) -> npt.NDArray[np.intp]:
     """Indices (S, 3) of the surface voxels."""
+    from scipy import ndimage
+
     return np.argwhere(mask & ~ndimage.binary_erosion(mask))

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from clisc_engine.core.boxes import bounding_box
 
@@ -105,6 +104,8 @@ def _bright_pixels(
 
 
 def _components(roi: Mask) -> list[Mask]:
+    from scipy import ndimage
+
     labels, count = ndimage.label(roi, np.ones((3, 3), bool))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return [np.asarray(labels == 1 + i) for i in np.argsort(-sizes, kind="stable")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Mask = npt.NDArray[np.bool_]
 Shape3 = tuple[int, int, int]
@@ -59,6 +58,8 @@ def cam_roi(
     Returns:
         (Z, Y, X) bool.
     """
+    from scipy import ndimage
+
     region = cam > threshold
     if opening is not None and region.any():
         opened: Mask = ndimage.binary_opening(region, np.ones(opening, bool))
@@ -68,6 +69,8 @@ def cam_roi(
 
 def large_components(mask: Mask, keep: float) -> Mask:
     """Components (26-neighbourhood) of at least ``keep`` times the largest one's size."""
+    from scipy import ndimage
+
     labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
     if count <= 1:
         return mask.astype(bool)
@@ -79,6 +82,8 @@ def large_components(mask: Mask, keep: float) -> Mask:
 
 def largest_component(mask: Mask) -> Mask:
     """The largest component (26-neighbourhood); of several equal ones the first."""
+    from scipy import ndimage
+
     labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
     if count <= 1:
         return mask.astype(bool)

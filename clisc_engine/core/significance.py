@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 
 def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -21,6 +20,8 @@ def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
     Returns:
         1 where the methods differ on no case; None without any case.
     """
+    from scipy import stats
+
     differences = np.subtract(first, second, dtype=float)
     if not differences.size:
         return None

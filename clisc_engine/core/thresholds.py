@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from clisc_engine.core.labelling import NORMAL
 
@@ -79,12 +78,16 @@ def agreeing(
 
 def _peaks(maps: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The highest value of each slice (N, Y, X) that an area of 3 x 3 pixels reaches."""
+    from scipy import ndimage
+
     opened = ndimage.grey_opening(maps.astype(np.float32), (1, 3, 3))
     return opened.reshape(len(maps), -1).max(axis=1).astype(np.float64)
 
 
 def _opened_area(over: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     """Pixels that are left of each slice (N, Y, X) after an opening by 3 x 3."""
+    from scipy import ndimage
+
     opened = ndimage.binary_opening(over, np.ones((1, 3, 3), bool))
     return np.count_nonzero(opened, axis=(1, 2))
 

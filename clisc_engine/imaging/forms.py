@@ -9,8 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.quaternions import quat2mat
-from nibabel.volumeutils import shape_zoom_affine
 
 Affine: TypeAlias = npt.NDArray[np.float64]
 """4 x 4, from voxel indices (x, y, z) to mm to the right, the front and up (RAS), as NIfTI has it."""
@@ -99,6 +97,8 @@ class Forms:
         the bare spacing, named "spacing", and then ITK's, named "ITK". What is not finite in the header is
         not finite here.
         """
+        from nibabel.volumeutils import shape_zoom_affine
+
         found = {}
         if self.sform_code > 0:
             found["sform"] = np.vstack([np.reshape(self.srow, (3, 4)), [0, 0, 0, 1]])
@@ -115,6 +115,8 @@ class Forms:
 
     def _qform(self) -> Affine:
         """NaN where the quaternion or the handedness is none."""
+        from nibabel.quaternions import quat2mat
+
         affine = np.full((4, 4), np.nan)
         affine[3] = 0, 0, 0, 1
         affine[:3, 3] = self.qoffset

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 
 from clisc_engine.imaging.forms import Affine, Forms
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 GEOMETRY_TOLERANCE = 1e-3
 """Millimetres, or units of a direction cosine; of numbers above 1, that part of the largest."""
@@ -82,6 +84,8 @@ class Volume:
 
 def to_sitk(array: npt.NDArray[Any], geometry: Geometry) -> sitk.Image:
     """A SimpleITK image of (Z, Y, X) voxels on a grid."""
+    import SimpleITK as sitk
+
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(geometry.spacing)
     image.SetOrigin(geometry.origin)

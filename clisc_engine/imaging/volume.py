@@ -20,6 +20,7 @@ from clisc_engine.imaging.intensities import check_intensities
 from clisc_engine.imaging.itk import reason
 from clisc_engine.imaging.nifti import is_nifti, read_nifti, write_nifti
 from clisc_engine.imaging.pairs import is_half
+from clisc_engine.imaging.source import check_source
 
 _BYTES = {
     sitk.sitkInt16: 2,
@@ -97,28 +98,6 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
 def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:
     """Write a (Z, Y, X) mask as uint8 on a grid."""
     write_image(path, (mask != 0).astype(np.uint8), geometry)
-
-
-def check_source(path: Path) -> None:
-    """Refuse what is neither a file nor a folder whose files lie in it.
-
-    A folder's files may be links, but not out of it: nobody named what they lead to.
-
-    Raises:
-        BadInput: naming the path.
-    """
-    if not path.exists():
-        raise BadInput(f"{path} does not exist.")
-    if path.is_dir():
-        root = path.resolve()
-        for file in path.iterdir():
-            if file.is_symlink() and not file.resolve().is_relative_to(root):
-                raise BadInput(
-                    f"{file} leads out of its folder to {file.resolve()}; clisc follows only links that "
-                    "were named. Copy the folder with its files, e.g. with `cp -rL`."
-                )
-    elif not path.is_file():
-        raise BadInput(f"{path} is neither a file nor a folder.")
 
 
 def _read(path: Path, channel: int | None) -> Volume:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
 
 Slices = npt.NDArray[np.uint8]
 
@@ -41,6 +39,9 @@ def equalise(slice_: Slices) -> Slices:
 
 def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """(N, Y, X) slices padded to squares, centred, and resized to (N, size, size), bilinear."""
+    import torch
+    from torch.nn import functional
+
     n, height, width = slices.shape
     if n == 0:
         return np.zeros((0, size, size), slices.dtype)
@@ -62,6 +63,9 @@ def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
 
 def unsquare(maps: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """(N, size, size) maps back on slices of (Y, X) = ``shape``: the way back of `square`."""
+    import torch
+    from torch.nn import functional
+
     height, width = shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
-from clisc_engine.importing.brains import Brains
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import import_case, import_reference
 from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.project import manifest
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import ADDING, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import in_threads
+
+if TYPE_CHECKING:
+    from clisc_engine.importing.brains import Brains
 
 NAMED = 20  # bad files that are named one by one
 
@@ -109,6 +112,8 @@ def _prepare(
     project: Project, staged: Project, additions: Additions, control: Control
 ) -> tuple[_Prepared, dict[str, str]]:
     """Import all beside the project; and the reasons against some."""
+    from clisc_engine.importing.cases import import_case, import_reference
+
     made = _Prepared()
     bad: dict[str, str] = {}
     cases = {case.name: case for case in additions.cases}
@@ -130,10 +135,12 @@ def _prepare(
     return made, bad
 
 
-def _move_in(project: Project, staged: Project, cases: Iterable[str], made: _Prepared) -> None:
+def _move_in(project: Project, staged: Project, cases: Sequence[str], made: _Prepared) -> None:
     """Move each into the project; whatever the moment, a case is there whole or not yet."""
     for name in cases:
         project.store.adopt(f"cases/{name}", staged.store)
     for name, record in made.records.items():
         project.store.adopt(f"cases/{name}/{REFERENCE}", staged.store)
         project.change_record(record)
+    present = [project.case(name).info for name in (*cases, *made.records)]
+    manifest.note(project.store, present)

@@ -29,10 +29,8 @@ from clisc_engine.files.reading import read_if_there
 from clisc_engine.imaging.geometry import difference
 from clisc_engine.imaging.volume import read_volume, read_voxels, write_image, write_mask
 from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.project import BRAINS
 from clisc_engine.version import VERSION
-
-FOLDER = "brains"
-"""Of the project's folder, where the masks are kept."""
 
 PRESETS = {
     "hd-bet": "hd-bet -i {input} -o {output}",
@@ -209,7 +207,7 @@ class Brains:
 
 def kept_brain(root: Path, info: CaseInfo) -> Brain | None:
     """The mask that a project keeps for the case's image, whatever made it; None without one."""
-    return _kept(root / FOLDER, info, {})
+    return _kept(root / BRAINS, info, {})
 
 
 def _kept(folder: Path, info: CaseInfo, wanted: dict[str, str]) -> Brain | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,12 +13,14 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.orientation import told_of_slices
-from clisc_engine.imaging.pairs import files_of
-from clisc_engine.imaging.preprocess import Placement, preprocess, restore
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.references import read_reference
-from clisc_engine.imaging.volume import check_source, read_volume
+from clisc_engine.imaging.source import check_source, hash_of
+from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.brains import Brain, Brains, kept_brain
 from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.importing.origin import settings_of_import, source_problem
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.fingerprint import fingerprint
@@ -131,21 +132,6 @@ def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSe
         _store_image(project, _placed(info, normalised.placement), normalised.image, settings, brain)
 
 
-def source_problem(info: CaseInfo, array: str) -> str:
-    """Why a case's image or reference cannot be made again from its file; empty when it can.
-
-    Raises:
-        BadInput: when that file cannot be read.
-    """
-    source, sha256 = (
-        (info.reference_source, info.reference_sha256) if array == REFERENCE else (info.source, info.sha256)
-    )
-    if not source or not Path(source).exists():
-        return f"its source {source or '(not recorded)'} is not there"
-    changed = hash_of(Path(source)) != sha256
-    return f"its source {source} has changed since it was imported" if changed else ""
-
-
 def store_reference(
     project: Project, info: CaseInfo, image: Image, settings: ImageSettings
 ) -> tuple[str, ...]:
@@ -165,21 +151,6 @@ def store_reference(
     provenance = _reference_provenance(info, settings)
     project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))
     return read.notes
-
-
-def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:
-    """The settings with which an image was imported, as its seal tells; without one, the default."""
-    if seal is None:
-        return default
-    try:
-        recorded = {
-            key.removeprefix("image."): json.loads(value)
-            for key, value in seal.made_from.items()
-            if key.startswith("image.")
-        }
-        return ImageSettings.model_validate(recorded)
-    except ValueError:
-        return default
 
 
 def read_normalised(
@@ -214,32 +185,6 @@ def read_normalised(
     )
     notes = (*volume.notes, *told_of_slices(path, volume.geometry), *background.told(path))
     return Normalised(image.astype(np.float16), placement, notes)
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file, of both files of a NIfTI pair, or of a DICOM folder's in the order of their names.
-
-    Raises:
-        BadInput: when one of them cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else files_of(path)
-        for file in files:
-            with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-    except OSError as error:
-        raise BadInput(f"Cannot read {error.filename or path}: {error.strerror or error}.") from error
-    return digest.hexdigest()
-
-
-def hash_if_readable(path: Path | None) -> str:
-    """The same; empty for a file that cannot be read, and for none."""
-    try:
-        return hash_of(path) if path is not None else ""
-    except BadInput:
-        return ""
 
 
 def _check(path: Path) -> None:

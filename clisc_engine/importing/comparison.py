@@ -161,6 +161,17 @@ def alike_but_for_case(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> li
     ]
 
 
+def renamed_since(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> list[str]:
+    """New names under which cases of the project were imported that have others by now."""
+    former = {info.imported_as: name for name, info in stored.items() if info.imported_as}
+    return [
+        f"{name} was imported before, and is the project's {former[name]} now; networks know it by its "
+        "former name, so no other case can have that."
+        for name in new
+        if name in former
+    ]
+
+
 def as_text(value: Any) -> str:
     """A setting's value as `clisc config set` takes it from a shell."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
@@ -27,6 +28,8 @@ from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
+NOT_CHOSEN = "not among --cases"
+
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 
 
@@ -42,6 +45,7 @@ class Found:
         references: how many masks were paired with an image.
         notes: sentences for the user.
         unnamed: those of the bad ones whose names are not safe for a folder, by their files.
+        not_chosen: names of cases that were found and not asked for.
     """
 
     cases: list[CaseFiles]
@@ -51,6 +55,38 @@ class Found:
     references: int = 0
     notes: list[str] = field(default_factory=list)
     unnamed: dict[Path, str] = field(default_factory=dict)
+    not_chosen: tuple[str, ...] = ()
+
+    def only(self, names: Sequence[str]) -> Found:
+        """What was found of these cases; all of it without names.
+
+        Raises:
+            BadInput: naming those of the names that nothing was found of.
+        """
+        if not names:
+            return self
+        there = [*(case.name for case in self.cases), *self.bad]
+        if unknown := [name for name in names if name not in there]:
+            close = get_close_matches(unknown[0], there, n=1)
+            hint = f"; did you mean {close[0]!r}" if close else ""
+            raise BadInput(
+                f"--cases: there is no case {', '.join(map(repr, unknown))} among the {len(there)} images "
+                f"found{hint}."
+            )
+        chosen = [case for case in self.cases if case.name in names]
+        others = [case for case in self.cases if case.name not in names]
+        left = [LeftOut(case.image, NOT_CHOSEN) for case in others]
+        left += [LeftOut(case.reference, NOT_CHOSEN, image=False) for case in others if case.reference]
+        bad = {name: why for name, why in self.bad.items() if name in names}
+        return replace(
+            self,
+            cases=chosen,
+            bad=bad,
+            left_out=[*self.left_out, *left],
+            images=len(chosen) + len(bad),
+            references=sum(case.reference is not None for case in chosen),
+            not_chosen=tuple(name for name in there if name not in names),
+        )
 
 
 def find_cases(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_if_readable
 
 _BLOCK = 1 << 16
 _LEAVE_OUT = "Leave all but one of them out"

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.words import listed
-from clisc_engine.imaging.volume import check_source
+from clisc_engine.imaging.source import check_source, hash_if_readable, hash_of
 from clisc_engine.importing import comparison
 from clisc_engine.importing.adding import Additions, add, forget
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_if_readable, hash_of
 from clisc_engine.importing.comparison import Given
 from clisc_engine.importing.discover import Found
 from clisc_engine.importing.doubles import check_doubles, same_content
@@ -97,6 +96,11 @@ class _Call:
         return cls(request, found, project, stored, record, given, new)
 
     @property
+    def found_names(self) -> list[str]:
+        """All that lie there, asked for or not."""
+        return [*(case.name for case in self.found.cases), *self.found.not_chosen]
+
+    @property
     def new_names(self) -> list[str]:
         return [case.name for case in self.new]
 
@@ -110,6 +114,7 @@ class _Call:
     def new_cases_refused(self) -> list[str]:
         """Why the cases that the project lacks are not taken."""
         alike = comparison.alike_but_for_case(self.new_names, self.stored)
+        alike += comparison.renamed_since(self.new_names, self.stored)
         if alike or self.request.add:
             return alike
         return comparison.unknown_cases(self.request.root, self.new_names)
@@ -117,7 +122,7 @@ class _Call:
     def splits_that_differ(self) -> list[str]:
         """Cases that are given another split, by name or by a draw."""
         where, pairs = split_pairs(self.request, self.found)
-        names = dict.fromkeys([*self.stored, *(case.name for case in self.found.cases), *self.found.bad])
+        names = dict.fromkeys([*self.stored, *self.found_names, *self.found.bad])
         asked = known_splits(where, pairs, list(names))
         ratio = self.request.split_ratio
         if not pairs and not self.new and ratio is not None and ratio != self.record.split_ratio:
@@ -131,12 +136,14 @@ class _Call:
         if self.new and pairs:
             others = {name for _, name, _ in pairs} - set(self.new_names)
             return checked_split(where, pairs, self.new_names, also=sorted(others), some_train=False)
+        if self.request.into:
+            return dict.fromkeys(self.new_names, self.request.into)
         ratio = self.request.split_ratio or self.record.split_ratio or SPLIT_RATIO
         return draw_each(self.new_names, ratio, self.project.settings.seed)
 
     def cases_not_given(self) -> list[str]:
         """That the project has cases which this call does not name."""
-        absent = sorted(set(self.stored) - {case.name for case in self.found.cases})
+        absent = sorted(set(self.stored) - set(self.found_names))
         if not absent:
             return []
         return [

@@ -10,11 +10,11 @@ from clisc_engine.settings.schema import Settings
 def paper_files_present(settings: Settings) -> bool:
     """Whether every weight file of the settings is on this machine."""
     try:
-        find_clip(settings.label.model, settings.label.pretrained)
         if settings.sam.model != "tiny":
             find(settings.sam.checkpoint, settings.sam.model)
         if settings.classifier.pretrained == "imagenet" and settings.classifier.backbone != "clip":
             find("", settings.classifier.backbone)
+        find_clip(settings.label.model, settings.label.pretrained)  # last: it may have to ask open_clip
     except MissingWeights:
         return False
     return True

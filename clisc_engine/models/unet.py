@@ -1,4 +1,4 @@
-"""The 3-D U-Net and its prediction of whole volumes, with MONAI."""
+"""The 3-D U-Net and its prediction of whole volumes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from monai.inferers import sliding_window_inference
-from monai.networks.nets import UNet
 from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clisc_engine.models.residual_unet import ResidualUNet
+from clisc_engine.models.windows import in_windows
 from clisc_engine.running.device import autocast
 
 
 def build_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Module:
-    """MONAI's U-Net from one channel to two classes.
+    """The U-Net from one channel to two classes.
 
     Args:
         channels: of the levels, finest first; levels are a factor of 2 apart.
@@ -26,15 +26,7 @@ def build_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Mod
             coarser than the finest one are halved at later levels only, as nnU-Net does. Empty
             halves all axes at each level.
     """
-    network: nn.Module = UNet(
-        spatial_dims=3,
-        in_channels=1,
-        out_channels=2,
-        channels=tuple(channels),
-        strides=level_strides(len(channels) - 1, spacing),
-        num_res_units=2,
-    )
-    return network
+    return ResidualUNet(1, 2, tuple(channels), level_strides(len(channels) - 1, spacing))
 
 
 def level_strides(halvings: int, spacing: Sequence[float]) -> list[tuple[int, ...]]:
@@ -119,8 +111,6 @@ def predict_volume(
             tumour(small), image.shape, mode="trilinear", align_corners=False
         )
     else:
-        probability = sliding_window_inference(
-            volume, tuple(patch), batch_size, tumour, overlap=overlap, mode="gaussian"
-        )
+        probability = in_windows(volume, tuple(patch), batch_size, tumour, overlap)
     result: npt.NDArray[np.float32] = probability[0, 0].cpu().numpy().astype(np.float32)
     return result

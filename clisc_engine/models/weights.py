@@ -141,6 +141,10 @@ def home() -> Path:
         return Path("/nonexistent")
 
 
+TINY_UNET = "tiny_unet.safetensors"
+"""The bundled 3-D U-Net."""
+
+
 def bundled(name: str) -> Path:
     """A file of the tiny models that comes with the package."""
     return Path(str(resources.files("clisc_engine") / "weights" / name))

@@ -113,6 +113,13 @@ class Outputs:
             raise BadInput(f"Cannot read {path}: {error.strerror}.") from error
         return self._record(path).knows(self._name(path), digest)
 
+    def is_fresh(self, path: Path, made: Made) -> bool:
+        """Whether the file that is there is just as this version of clisc wrote it, from the very same.
+
+        A header's voxels beside it are not looked at: use it for formats of one file.
+        """
+        return self.is_ours(path) and self._record(path).is_latest(self._name(path), sha256_of(path), made)
+
     def adopt(self, path: Path) -> None:
         """Take a file that is there for clisc's own, as long as this call lasts."""
         self._record(path).adopt(self._name(path), sha256_of(path))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults
@@ -37,6 +38,7 @@ class Record:
         """Read what is there; lines that are not whole tell nothing."""
         self.path = folder / RECORD
         self._known: dict[str, dict[str, str]] = {}
+        self._latest: dict[str, dict[str, Any]] = {}
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
             raise BadInput(f"{self.path} is no file of clisc's; move it away, or choose another folder.")
         try:
@@ -60,6 +62,11 @@ class Record:
         """What a file of this name and SHA-256 is, e.g. ``mask``; empty when clisc did not write it."""
         return self._known.get(name, {}).get(digest, "")
 
+    def is_latest(self, name: str, digest: str, made: Made) -> bool:
+        """Whether the last file of this name has this SHA-256, and was made so by this version of clisc."""
+        entry = {**self._latest.get(name, {}), "time": ""}
+        return entry == {**_entry(name, digest, made), "time": ""}
+
     def adopt(self, name: str, digest: str, what: str = "") -> None:
         """Take this for a file of clisc's, and write nothing."""
         self._known.setdefault(name, {})[digest] = what
@@ -70,14 +77,7 @@ class Record:
         Raises:
             DiskFault: when the disk does not take it.
         """
-        entry = {
-            "file": name,
-            "sha256": digest,
-            "what": made.what,
-            "made_from": dict(made.made_from),
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "version": VERSION,
-        }
+        entry = _entry(name, digest, made)
         with disk_faults(self.path):
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             with os.fdopen(os.open(self.path, flags, 0o666), "r+b", buffering=0) as file:
@@ -85,6 +85,7 @@ class Record:
                 file.write(start + json.dumps(entry).encode() + b"\n")
                 os.fsync(file.fileno())
         self.adopt(name, digest, made.what)
+        self._latest[name] = entry
 
     def _take(self, line: str) -> None:
         try:
@@ -95,6 +96,19 @@ class Record:
             name, digest, what = (entry.get(key) for key in ("file", "sha256", "what"))
             if isinstance(name, str) and isinstance(digest, str):
                 self.adopt(name, digest, what if isinstance(what, str) else "")
+                self._latest[name] = entry
+
+
+def _entry(name: str, digest: str, made: Made) -> dict[str, Any]:
+    """A line of the record."""
+    return {
+        "file": name,
+        "sha256": digest,
+        "what": made.what,
+        "made_from": dict(made.made_from),
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "version": VERSION,
+    }
 
 
 def is_own_mask(path: Path) -> bool:

@@ -26,9 +26,10 @@ Command = Literal[
     "baseline sam-reference",
     "baseline supervised",
     "baseline otsu",
+    "baseline phantoms-only",
 ]
 Cases = Literal["all", "train", "measured"]
-Weights = Literal["clip", "sam"]
+Weights = Literal["clip", "sam", "unet"]
 
 IMAGE = "image"
 REFERENCE = "reference"

@@ -28,13 +28,14 @@ class CaseInfo:
         name: the case's name, unique in the project.
         split: train, valid or test.
         spacing: (z, y, x) in mm of the stored image.
-        placement: the way back to the input's own grid (`imaging.preprocess.Placement`).
+        placement: the way back to the input's own grid (`imaging.placement.Placement`).
         source: the image file that was given.
         sha256: hash of its content.
         has_reference: whether a reference mask was given.
         reference_source: the mask file that was given, empty without one.
         reference_sha256: hash of its content.
         channel: which volume of a 4-D image file was taken, counted from 0.
+        imported_as: the name under which it was imported, where it was renamed since; else empty.
     """
 
     name: str
@@ -47,6 +48,12 @@ class CaseInfo:
     reference_source: str = ""
     reference_sha256: str = ""
     channel: int | None = None
+    imported_as: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The name by which seeds and the provenance of networks know it; a new name does not change it."""
+        return self.imported_as or self.name
 
     @classmethod
     def parse(cls, found: object) -> CaseInfo | None:
@@ -84,7 +91,7 @@ class _Grid(BaseModel):
 
 
 class _Place(BaseModel):
-    """The plain values of an `imaging.preprocess.Placement`."""
+    """The plain values of an `imaging.placement.Placement`."""
 
     model_config = ConfigDict(extra="forbid")
     source: _Grid

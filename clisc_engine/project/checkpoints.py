@@ -7,8 +7,9 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import safetensors
 
@@ -19,6 +20,7 @@ from clisc_engine.files.reading import is_there, reading
 from clisc_engine.products.graph import MADE_BY
 from clisc_engine.project.fingerprint import difference, fingerprint
 from clisc_engine.project.state_file import DamagedState, check_state, read_state
+from clisc_engine.version import VERSION
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 
 ASIDE = ".damaged"
 """Ending of a damaged state that was put aside."""
+
+
+class _Metadata(NamedTuple):
+    """What a file of weights says of itself: what made them, their digest, and when by which version."""
+
+    made_from: dict[str, str]
+    sha256: str
+    time: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,17 @@ class Checkpoint:
             BadInput: when the file is damaged.
         """
         metadata = self._metadata()
-        return None if metadata is None else metadata[0]
+        return None if metadata is None else metadata.made_from
+
+    def origin(self) -> tuple[str, str]:
+        """When the finished weights were written, UTC, and by which version; empty of 0.1.0's, and of none.
+
+        Raises:
+            Unreadable: when they are there and cannot be read now.
+            BadInput: when the file is damaged.
+        """
+        metadata = self._metadata()
+        return ("", "") if metadata is None else (metadata.time, metadata.version)
 
     def fingerprint(self) -> str:
         """Fingerprint of the finished weights.
@@ -126,7 +147,7 @@ class Checkpoint:
                 if is_want_of_memory(error):
                     raise Unreadable(self.weights, MemoryError(str(error))) from error
                 raise
-        if metadata is None or _digest(found) != metadata[1]:
+        if metadata is None or _digest(found) != metadata.sha256:
             raise self._damaged("its tensors have changed since they were written")
         return found
 
@@ -139,7 +160,12 @@ class Checkpoint:
         with disk_faults(self.weights):
             self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-        metadata = {"made_from": json.dumps(made_from), "sha256": _digest(tensors)}
+        metadata = {
+            "made_from": json.dumps(made_from),
+            "sha256": _digest(tensors),
+            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "version": VERSION,
+        }
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
         self.removed.unlink(missing_ok=True)
         self.drop_states(keep_newest=keep_state)
@@ -213,8 +239,8 @@ class Checkpoint:
             path.replace(aside)
         return aside
 
-    def _metadata(self) -> tuple[dict[str, str], str] | None:
-        """What made the weights, and the digest of the tensors; None when there are none."""
+    def _metadata(self) -> _Metadata | None:
+        """What the weights' file says of itself; None when there is none."""
         if (holder := self.holder) is not self:
             return holder._metadata()
         if not is_there(self.weights):
@@ -233,7 +259,7 @@ class Checkpoint:
             isinstance(value, str) for value in provenance.values()
         ):
             raise self._damaged("it does not say what made it")
-        return provenance, digest
+        return _Metadata(provenance, digest, metadata.get("time", ""), metadata.get("version", ""))
 
     def _damaged(self, why: str) -> BadInput:
         again = f", then run `clisc {MADE_BY[self.name]}` again" if self.name in MADE_BY else ""

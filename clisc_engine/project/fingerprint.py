@@ -12,7 +12,7 @@ from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.schema import Settings
 from clisc_engine.settings.section import Section
 
-_SINCE_0_1_0: Mapping[str, Any] = {"cam.slices": "tumour-or-uncertain"}
+_SINCE_0_1_0: Mapping[str, Any] = {"cam.slices": "tumour-or-uncertain", "unet.start": "scratch"}
 """Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left
 out of fingerprints, so that what 0.1.0 made stays fresh."""
 

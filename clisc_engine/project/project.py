@@ -20,6 +20,7 @@ from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.case_names import is_case_name
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
+from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.references import References
@@ -31,6 +32,8 @@ SETTINGS_FILE = "clisc.toml"
 STORE = "store.zarr"
 STAGING = ".clisc-init"
 """Folder inside the project's in which `init` makes it."""
+BRAINS = "brains"
+"""Folder inside the project's that keeps the brain masks of scans with skulls."""
 ADDING = ".clisc-add"
 """Folder inside the project's in which a second `init` prepares what it adds."""
 
@@ -144,9 +147,26 @@ class Project:
         return own if self.parent is None or is_there(own) else self.parent.file(name)
 
     def cases(self, splits: tuple[str, ...] = SPLITS) -> list[CaseArrays]:
-        """The cases of these splits, by name."""
-        found = [self.case(name) for name in self.store.children("cases")]
-        return [case for case in found if case.info.split in splits]
+        """The cases of these splits, by the names they were imported under; of others see `lost_cases`.
+
+        Raises:
+            Unreadable: when a record is there and cannot be read now.
+        """
+        found = [self._case(name) for name in self.store.children("cases")]
+        whole = [case for case in found if isinstance(case, CaseArrays) and case.info.split in splits]
+        return sorted(whole, key=lambda case: case.info.identity)
+
+    def lost_cases(self) -> dict[str, str]:
+        """Cases that are gone or no longer say what they are, each with the reason, by name.
+
+        Raises:
+            Unreadable: when a record, or the manifest, is there and cannot be read now.
+        """
+        found = {name: self._case(name) for name in self.store.children("cases")}
+        lost = {name: why for name, why in found.items() if isinstance(why, str)}
+        for name, info in manifest.missing(self.store).items():
+            lost.setdefault(name, f"its folder or record is gone (imported from {info.source})")
+        return dict(sorted(lost.items()))
 
     def case(self, name: str) -> CaseArrays:
         """One case.
@@ -157,12 +177,18 @@ class Project:
         group = f"cases/{name}"
         if not is_case_name(name) or not self.store.has_folder(group):
             raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
-        info = CaseInfo.parse(self.store.attributes(group).get(RECORD))
-        if info is None or info.name != name:
-            raise BadInput(
-                f"{self.store.root / group / 'zarr.json'} no longer holds the record of case {name!r}; "
-                "`clisc verify --repair` restores it."
-            )
+        case = self._case(name)
+        if isinstance(case, str):
+            raise BadInput(f"{self.store.root / group}: {case}; `clisc verify --repair` sees to it.")
+        return case
+
+    def _case(self, name: str) -> CaseArrays | str:
+        """The case in the folder of this name, or what is wrong with it."""
+        info = CaseInfo.parse(self.store.attributes(f"cases/{name}").get(RECORD))
+        if info is None:
+            return f"its zarr.json no longer holds the record of case {name!r}"
+        if info.name != name:
+            return f"the folder is named {name!r}, its record says {info.name!r}"
         return CaseArrays(info, self.store)
 
     def with_reference(self, case: CaseArrays) -> CaseWithReference:

@@ -38,7 +38,7 @@ class References:
         mask = self._read(case)
         if self.is_whole(case):
             return mask
-        from clisc_engine.imaging.preprocess import Placement, restore
+        from clisc_engine.imaging.placement import Placement, restore
 
         whole: npt.NDArray[np.uint8] = restore(mask, Placement.from_dict(case.placement))
         return whole
@@ -48,11 +48,9 @@ class References:
         mask = self._read(case)
         if not self.is_whole(case):
             return mask
-        from clisc_engine.imaging.geometry import Volume
-        from clisc_engine.imaging.preprocess import Placement, to_canonical_grid
+        from clisc_engine.imaging.placement import Placement, stored_part
 
-        placement = Placement.from_dict(case.placement)
-        return to_canonical_grid(Volume(mask, placement.source, case.reference_source), placement)
+        return stored_part(mask, Placement.from_dict(case.placement))
 
     def is_whole(self, case: CaseInfo) -> bool:
         """Whether the reference lies on the whole grid of the case's file."""

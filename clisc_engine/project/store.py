@@ -14,6 +14,7 @@ is missing; one whose fingerprint differs from the one it would get now is stale
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -198,6 +199,20 @@ class Store:
         with disk_faults(folder):
             self._make_groups(Path(path).parent)
             put_in_place(other.root / path, folder)
+
+    def rename(self, path: str, new: str) -> None:
+        """Give an array or a group another path, in one move; there must be none at the new one.
+
+        Raises:
+            DiskFault: when the disk does not do so, or something is there.
+        """
+        self.check_may_write()
+        folder, other = self.root / path, self.root / new
+        with disk_faults(other):
+            if other.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(other))
+            folder.rename(other)
+            sync(other.parent)
 
     def children(self, path: str) -> list[str]:
         """Names of the groups and arrays right under ``path``, sorted."""

@@ -21,6 +21,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.report.choose import Ranking
 from clisc_engine.running import journal
+from clisc_engine.running.device import NO_NETWORK
 from clisc_engine.settings.help import explain
 from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
@@ -28,6 +29,7 @@ from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.sweeps import record as sweep_record
 from clisc_engine.sweeps.overview import outdated
+from clisc_engine.upkeep.at_work import note_work
 from clisc_engine.upkeep.status import StageStatus, next_stage
 from clisc_engine.upkeep.survey import survey
 
@@ -134,6 +136,7 @@ def gather(project: Project) -> Story:
     """Everything that the project can tell without its voxels."""
     cases = project.cases()
     statuses = survey(project)
+    note_work(project, statuses)
     evaluation = evaluation_tables.load(project)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
     splits = Counter(case.info.split for case in cases)
@@ -206,11 +209,15 @@ def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine
                 why=status.why,
                 when=status.time,
                 seconds=status.seconds or (entry.seconds if entry else 0.0),
-                device=f"{entry.device} ({entry.precision})" if entry else "",
+                device=_device(entry) if entry else "",
                 trouble=entry.outcome if entry and entry.outcome != "done" else "",
             )
         )
     return lines
+
+
+def _device(entry: journal.Entry) -> str:
+    return entry.device if entry.device == NO_NETWORK else f"{entry.device} ({entry.precision})"
 
 
 def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:

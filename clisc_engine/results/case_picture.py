@@ -17,7 +17,7 @@ from clisc_engine.results.layers import SAM_LAYER, STEPS, Layer
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluation.measured import measured
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
-from clisc_engine.stages.prompting.sam_masks import slice_prompts
+from clisc_engine.stages.prompting.slice_prompts import slice_prompts
 
 Mask = npt.NDArray[np.bool_]
 

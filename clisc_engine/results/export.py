@@ -8,18 +8,20 @@ from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.imaging.volume import write_mask
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.products.kinds import UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.sidecar import beside, sidecar, sidecar_bytes
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.unet.prediction import predict_cases
 from clisc_engine.upkeep.survey import survey
+
+STEP = "export masks"
 
 PREDICTED = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
 """Masks that a network predicts: they are made where they are lacking."""
@@ -30,7 +32,11 @@ WAY_OUT = "Choose another folder with -o, or replace masks that are no inputs or
 def export_masks(
     project: Project, masks: str, out: Path, control: Control, splits: tuple[str, ...] = SPLITS
 ) -> Report:
-    """Write ``<case>_seg.nii.gz`` on each source's own grid for the masks named, e.g. ``round2``.
+    """Write the masks named, e.g. ``sam``, on each source's own grid as ``<case>_sam.nii.gz``.
+
+    A sidecar ``<case>_sam.json`` beside each tells where it comes from. A dry run writes nothing.
+
+    A file that this version of clisc wrote there from the same mask stays, unless the control says force.
 
     Raises:
         MissingStage: when no case has such masks.
@@ -38,18 +44,25 @@ def export_masks(
             files in the way that clisc did not write.
     """
     started = time.monotonic()
-    report = Report("export masks")
+    report = Report(STEP)
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
-    outputs.check(out / _file_name(case) for case in cases_to_come(project, masks, control, splits))
-    cases = cases_with_masks(project, masks, control, splits)
+    coming = cases_to_come(project, masks, control, splits)
+    outputs.check(path for case in coming for path in _files(out, case, masks))
+    if control.dry_run and coming:
+        if masks in PREDICTED:
+            project.checkpoint(PREDICTED[masks]).fingerprint()
+        report.planned = {case.info.name: "would be written" for case in coming}
+        return report
+    cases = cases_with_masks(project, masks, STEP, control, splits)
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()
-        placement = Placement.from_dict(case.info.placement)
-        mask = restore(case.read(f"masks/{masks}"), placement)
-        write = partial(write_mask, mask=mask, geometry=placement.source)
-        outputs.put(out / _file_name(case), write, Made("mask", mask_made_from(case, masks)))
-        report.done.append(case.info.name)
+        made, files = Made("mask", mask_made_from(case, masks)), _files(out, case, masks)
+        if not control.force and all(outputs.is_fresh(path, made) for path in files):
+            report.fresh.append(case.info.name)
+        else:
+            _write(project, case, masks, files, outputs)
+            report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
     report.seconds = time.monotonic() - started
@@ -57,9 +70,11 @@ def export_masks(
 
 
 def cases_with_masks(
-    project: Project, masks: str, control: Control, splits: tuple[str, ...] = SPLITS
+    project: Project, masks: str, step: str, control: Control, splits: tuple[str, ...] = SPLITS
 ) -> list[CaseArrays]:
     """The control's cases of the splits with ``masks/<masks>``; a network's predictions are made first.
+
+    ``step`` is the command that asks for them, for their seals.
 
     Raises:
         MissingStage: when none has.
@@ -68,7 +83,7 @@ def cases_with_masks(
     array = f"masks/{masks}"
     everyone = project.cases(splits)
     if masks in PREDICTED:
-        predict_cases(project, PREDICTED[masks], array, "evaluate", splits, control)
+        predict_cases(project, PREDICTED[masks], array, step, splits, control)
     names = {case.info.name for case in everyone}
     if unknown := [name for name in control.cases if name not in names]:
         raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(splits)}.")
@@ -108,8 +123,25 @@ def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
     return [case for case in cases if not control.cases or case.info.name in control.cases]
 
 
-def _file_name(case: CaseArrays) -> str:
-    return f"{case.info.name}_seg.nii.gz"
+def _write(
+    project: Project, case: CaseArrays, masks: str, files: tuple[Path, Path], outputs: Outputs
+) -> None:
+    """Write one mask, after the sidecar that tells of it."""
+    from clisc_engine.imaging.volume import write_mask
+
+    placement = Placement.from_dict(case.info.placement)
+    mask = restore(case.read(f"masks/{masks}"), placement)
+    made_from = mask_made_from(case, masks)
+    file, told = files
+    text = sidecar_bytes(sidecar(project, case, f"masks/{masks}", mask))
+    outputs.put_bytes(told, text, Made("sidecar", made_from))
+    outputs.put(file, partial(write_mask, mask=mask, geometry=placement.source), Made("mask", made_from))
+
+
+def _files(out: Path, case: CaseArrays, masks: str) -> tuple[Path, Path]:
+    """A mask's file and its sidecar's; never ``_seg``, by which references are called."""
+    file = out / f"{case.info.name}_{masks}.nii.gz"
+    return file, beside(file)
 
 
 def stale_steps(project: Project, masks: str) -> list[str]:

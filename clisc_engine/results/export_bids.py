@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import write_mask
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
@@ -51,7 +51,7 @@ def export_bids(
     outputs = Outputs(Inputs.of_project(project) | own, WAY_OUT, force=control.force, home=out)
     planned = [path for case in to_come for path in _files(out, case)]
     outputs.check([*planned, out / README, out / DESCRIPTION])
-    cases = cases_with_masks(project, masks, control, splits)
+    cases = cases_with_masks(project, masks, report.stage, control, splits)
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()

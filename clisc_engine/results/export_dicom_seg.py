@@ -14,8 +14,8 @@ from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.words import listed
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.endings import ENDINGS
-from clisc_engine.imaging.preprocess import Placement, restore
-from clisc_engine.importing.cases import source_problem
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.importing.origin import source_problem
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import IMAGE
@@ -58,7 +58,11 @@ def export_dicom_seg(
     wanted = {case.info.name for case in chosen}
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
     outputs.check(out / f"{name}{SUFFIX}" for name in sorted(wanted))
-    cases = [c for c in cases_with_masks(project, masks, control, splits) if c.info.name in wanted]
+    cases = [
+        c
+        for c in cases_with_masks(project, masks, "export dicom-seg", control, splits)
+        if c.info.name in wanted
+    ]
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()

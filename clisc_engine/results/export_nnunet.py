@@ -13,10 +13,10 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Volume
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.imaging.source import hash_of
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
-from clisc_engine.importing.cases import hash_of
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
@@ -25,6 +25,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.s3f import table as s3f_table
 
+STEP = "export nnunet"
 ENDING = ".nii.gz"
 DESCRIPTION = "dataset.json"
 PARTS = ("imagesTr", "labelsTr", "imagesTs")
@@ -45,7 +46,7 @@ def export_nnunet(
     """Write ``Dataset<number>_<name>`` below ``out``; its dataset.json comes last.
 
     What a call that broke off left there is written again, and taken out where it is no part any more;
-    with the control's force so is a whole data set.
+    with the control's force so is a whole data set. A dry run writes nothing.
 
     Train and valid cases with the masks become ``imagesTr`` and ``labelsTr``, test cases ``imagesTs``.
     Train cases that S3F dropped are left out when the masks are round 1's, as `self-train` does.
@@ -72,11 +73,15 @@ def export_nnunet(
             "--force."
         )
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force, home=folder)
-    planned = [path for case in _to_come(project, masks, control) for path in _files(folder, case)]
+    coming = _to_come(project, masks, control)
+    planned = [path for case in coming for path in _files(folder, case)]
     outputs.check([*planned, folder / DESCRIPTION])
     _check_others(folder, outputs, set(planned))
-    report = Report("export nnunet")
-    labelled = [c for c in cases_with_masks(project, masks, control) if c.info.split != "test"]
+    report = Report(STEP)
+    if control.dry_run and any(case.info.split != "test" for case in coming):
+        report.planned = {case.info.name: "would be written" for case in coming}
+        return report, folder
+    labelled = [c for c in cases_with_masks(project, masks, STEP, control) if c.info.split != "test"]
     dropped = _dropped(project, masks)
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
     chosen = [case for case in labelled if case.info.name not in dropped] + project.cases(("test",))

@@ -54,10 +54,13 @@ def predict_files(
     outputs = Outputs(kept, WAY_OUT, force=control.force)
     before = ranks.share(lambda: recorded(out))
     folder = _Folder(segmenter, out, probabilities, control, outputs, before)
-    for name in ranks.share(lambda: folder.check(images)):
+    adopted, fresh = ranks.share(lambda: folder.check(images))
+    for name in adopted:
         outputs.adopt(out / name)
     entries = ranks.share(lambda: put_together(out, folder.before))
-    folder = replace(folder, before=entries)
+    folder = replace(folder, before=entries, fresh=frozenset(fresh))
+    if len(fresh) < len(images):
+        segmenter.load()
     by_name = {case.name: case for case in images}
     made, failed = spread("predict", by_name, folder.predict, control, unit="volume")
     if failed and len(images) == 1:
@@ -83,6 +86,7 @@ class _Folder:
             their own until the end.
         outputs: decides whether a file may be written.
         before: the entries of earlier calls.
+        fresh: names of the cases whose results are there already.
         made: this rank's own, by case name.
     """
 
@@ -92,28 +96,33 @@ class _Folder:
     control: Control
     outputs: Outputs
     before: Mapping[str, Entry]
+    fresh: frozenset[str] = frozenset()
     made: dict[str, Entry] = field(default_factory=dict)
 
-    def check(self, images: Sequence[CaseFiles]) -> list[str]:
-        """Refuse to begin when a file is in the way; the files that clisc 0.1.0 wrote, by name."""
+    def check(self, images: Sequence[CaseFiles]) -> tuple[list[str], list[str]]:
+        """Refuse to begin when a file is in the way.
+
+        Returns:
+            Names of the files that clisc 0.1.0 wrote, and of the cases whose results are there already.
+        """
         check_record(self.out / RECORD)
         adopted = list(untouched_files_of_0_1_0(self.out, self.before, self.outputs))
         for name in adopted:
             self.outputs.adopt(self.out / name)
-        planned = []
+        planned, fresh = [], [case.name for case in images if self._is_fresh(case)]
         for case in images:
             files = self._files(case)
-            if any(map(self.outputs.why_not, files)) and self._is_fresh(case):
+            if case.name in fresh and any(map(self.outputs.why_not, files)):
                 if self.outputs.is_changed(files[0]):
                     self.control.progress.say(f"{files[0]} was changed by hand; it stays as it is.")
             else:
                 planned += files
         self.outputs.check(planned)
-        return adopted
+        return adopted, fresh
 
     def predict(self, case: CaseFiles) -> Entry | None:
         """Segment one volume and note it; None when its result is there already."""
-        if self._is_fresh(case):
+        if case.name in self.fresh:
             return None
         mask, *others = self._files(case)
         made_from = made_from_file(self.segmenter, case)
@@ -142,6 +151,9 @@ class _Folder:
     def _is_fresh(self, case: CaseFiles) -> bool:
         if self.control.force or not all(file.is_file() for file in self._files(case)):
             return False
-        made_from = made_from_file(self.segmenter, case)
+        try:
+            made_from = made_from_file(self.segmenter, case)
+        except BadInput:  # its volume cannot be read, which is said when its turn comes
+            return False
         same = self.before.get(case.name, {}).get("made_from") == made_from
         return bool(made_from["image"]) and same

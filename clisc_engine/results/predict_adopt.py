@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.references import read_mask
 from clisc_engine.outputs.outputs import Outputs
 from clisc_engine.results.predict_record import RECORD, Entry
 
@@ -33,6 +32,8 @@ def _is_as_noted(mask: Path, noted: int, volume_ml: float, outputs: Outputs) -> 
     """Whether a mask has this volume and was written by the time ``noted`` (ns), and no record has it."""
     if not mask.is_file() or mask.stat().st_mtime_ns > noted or outputs.is_known(mask):
         return False
+    from clisc_engine.imaging.references import read_mask
+
     try:
         found = read_mask(mask)
     except BadInput:

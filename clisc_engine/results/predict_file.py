@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clisc_engine.imaging.endings import ending_of
-from clisc_engine.imaging.volume import write_image, write_mask
+from clisc_engine.imaging.source import hash_of
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_of
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.results.segmenter import FileSegmenter, Prediction
@@ -50,6 +49,8 @@ def write_prediction(
     made_from: Mapping[str, str],
 ) -> None:
     """Write a result as image files on its own grid."""
+    from clisc_engine.imaging.volume import write_image, write_mask
+
     if probability is not None:
         outputs.put(
             probability,

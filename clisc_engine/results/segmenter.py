@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.geometry import Geometry
-from clisc_engine.imaging.preprocess import restore
-from clisc_engine.importing.cases import read_normalised
-from clisc_engine.models.segmenter import Segmenter
-from clisc_engine.models.unet import build_unet
+from clisc_engine.imaging.placement import restore
+from clisc_engine.models.weights import TINY_UNET, bundled
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
+from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
+from clisc_engine.running import journal
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from clisc_engine.models.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -48,21 +55,49 @@ class Prediction:
 
 @dataclass(frozen=True)
 class FileSegmenter:
-    """A trained network that segments image files.
+    """A trained network that segments image files; it is loaded when it is first needed.
 
     Attributes:
-        segmenter: the network, ready to run.
         card: its preprocessing, settings and provenance.
+        source: the project or the model file that it comes from.
+        tensors: reads its weights.
+        control: device, precision, and when to stop.
     """
 
-    segmenter: Segmenter
     card: ModelCard
+    source: Path
+    tensors: Callable[[], dict[str, torch.Tensor]]
+    control: Control
+
+    def load(self) -> None:
+        """Load the network now, for what is wrong with it concerns every volume.
+
+        Raises:
+            Unreadable: when its weights cannot be read now.
+            BadInput: when they are damaged or do not fit the card's network, or there is no such device.
+        """
+        self._segmenter  # noqa: B018 - kept from now on
+
+    @functools.cached_property
+    def _segmenter(self) -> Segmenter:
+        from clisc_engine.models.segmenter import Segmenter
+        from clisc_engine.models.unet import build_unet
+
+        unet, device = self.card.unet, pick_device(self.control.device)
+        module = build_unet(unet.channels, unet.spacing)
+        try:
+            module.load_state_dict(self.tensors())
+        except RuntimeError as error:
+            raise BadInput(
+                f"{self.source}: its weights do not fit its network: {str(error).splitlines()[0]}"
+            ) from error
+        windows = BatchSize(unet.batch_size, "windows", self.control)
+        return Segmenter(module.eval().to(device), unet, device, windows)
 
     @property
     def identity(self) -> str:
         """Fingerprint of the network with its preprocessing and inference."""
-        settings = Settings(image=self.card.image, unet=self.card.unet)
-        return fingerprint({"network": self.card.fingerprint, **settings_used(settings, "image", "unet")})
+        return identity_of(self.card)
 
     def predict(self, path: Path, channel: int | None = None) -> Prediction:
         """Segment one file; of a 4-D file, one channel.
@@ -70,41 +105,43 @@ class FileSegmenter:
         Raises:
             BadInput: when the file cannot be used.
         """
+        from clisc_engine.importing.cases import read_normalised
+
         read = read_normalised(path, channel, self.card.image, "--allow-skull")
         image, placement = read.image, read.placement
-        inside = self.segmenter.probability(image, placement.spacing)
+        inside = self._segmenter.probability(image, placement.spacing)
         inside[image == 0] = 0
-        mask = restore(self.segmenter.mask_of(inside, image), placement)
+        mask = restore(self._segmenter.mask_of(inside, image), placement)
         voxel = float(np.prod(placement.source.spacing))
         volume_ml = mask.sum() * voxel / 1000
         return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
 
 
+def identity_of(card: ModelCard) -> str:
+    """Fingerprint of a network with its preprocessing and inference: what records of predictions keep."""
+    settings = Settings(image=card.image, unet=card.unet)
+    return fingerprint({"network": card.fingerprint, **settings_used(settings, "image", "unet")})
+
+
 def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
-    """The network of a project (``unet-round1`` or ``unet-round2``), or of a model file.
+    """The network of a project (``unet-round1`` or ``unet-round2``), of a model file, or the bundled one.
+
+    It is not loaded yet.
 
     Raises:
         MissingStage: when there is no project, or it has not trained the network.
-        BadInput: when the file is no model.
+        BadInput: when the file is no model, or ``bundled`` is the name of a path too.
     """
+    if names_the_bundled_network(source):
+        file = bundled(TINY_UNET)
+        return FileSegmenter(bundled_card(), file, lambda: read_tensors(file), control)
     if _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")
-        card, tensors = read_card(source), read_tensors(source)
-    else:
-        project = open_project(source)
-        card = card_of(project, network)
-        tensors = project.checkpoint(network).tensors()
-    device = pick_device(control.device)
-    module = build_unet(card.unet.channels, card.unet.spacing)
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise BadInput(
-            f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
-        ) from error
-    windows = BatchSize(card.unet.batch_size, "windows", control)
-    return FileSegmenter(Segmenter(module.eval().to(device), card.unet, device, windows), card)
+        return FileSegmenter(read_card(source), source, lambda: read_tensors(source), control)
+    project = open_project(source)
+    card = card_of(project, network)
+    return FileSegmenter(card, source, project.checkpoint(network).tensors, control)
 
 
 def _is_model_file(source: Path) -> bool:
@@ -118,6 +155,8 @@ def inputs_behind(source: Path) -> Inputs:
     Raises:
         MissingStage: when there is neither.
     """
+    if names_the_bundled_network(source):
+        return Inputs(())
     if _is_model_file(source):
         return Inputs([source])
     return Inputs.of_project(open_project(source))
@@ -135,13 +174,12 @@ def card_of(project: Project, network: str) -> ModelCard:
         other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
         raise MissingStage(f"{network} is not trained yet; run `clisc run` first{other}.")
     settings = project.settings
-    trained = datetime.fromtimestamp(checkpoint.weights.stat().st_mtime, timezone.utc)
     return ModelCard(
         network=network,
         image=settings.image,
         unet=settings.unet,
         weights=settings.weights,
-        trained=trained.isoformat(timespec="seconds"),
+        trained=journal.trained_at(project, network),
         training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in made_from),
         origin={key: value for key, value in made_from.items() if "/" not in key},
         fingerprint=fingerprint(made_from),

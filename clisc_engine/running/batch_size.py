@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import torch
-
 from clisc_engine.errors import BadInput
 from clisc_engine.running.control import Control
 
@@ -43,6 +41,8 @@ class BatchSize:
 
     def attempt(self, work: Callable[[int], Result]) -> Result:
         """The result of ``work`` at the largest size that fits the memory."""
+        import torch  # loaded long before: whatever is done in batches is done by a network
+
         while True:
             self.control.check_stop()
             try:
@@ -56,6 +56,8 @@ class BatchSize:
             self._halve()
 
     def _halve(self) -> None:
+        import torch
+
         before, self.size = self.size, self.size // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -1,14 +1,28 @@
-"""Where and with which arithmetic the networks run."""
+"""Where and with which arithmetic the networks run. torch is loaded when a device is picked, not before."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
+import re
+import sys
+from typing import TYPE_CHECKING, Literal
 
 from clisc_engine.errors import BadInput
 
-_TYPES = {"bf16": torch.bfloat16, "16": torch.float16}
+if TYPE_CHECKING:
+    import torch
+
+NO_NETWORK = "no network"
+"""What stands in the place of a device when none was picked."""
+
+
+def check_device_name(name: str) -> None:
+    """Refuse what can name no device on any machine, without asking torch.
+
+    Raises:
+        BadInput: for it.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps(:\d+)?", name):
+        raise BadInput(f"--device {name!r} is not auto, cpu, cuda, cuda:N or mps.")
 
 
 def pick_device(name: str) -> torch.device:
@@ -17,12 +31,12 @@ def pick_device(name: str) -> torch.device:
     Raises:
         BadInput: when it is not there; the message says what is.
     """
+    import torch
+
     if name == "auto":
         return torch.device(_best())
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise BadInput(f"--device {name!r} is not auto, cpu, cuda, cuda:N or mps.") from None
+    check_device_name(name)
+    device = torch.device(name)
     present = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
@@ -37,8 +51,18 @@ def pick_device(name: str) -> torch.device:
 
 
 def device_in_words(name: str) -> str:
-    """The device of that name for people, e.g. ``cpu, 2 threads`` or ``cuda:0: NVIDIA H100``."""
-    device = pick_device(name)
+    """The device of that name for people, e.g. ``cpu, 2 threads`` or ``cuda:0: NVIDIA H100``.
+
+    It is `NO_NETWORK` in a process that has not loaded torch, and the bare name of an absent device.
+    """
+    if "torch" not in sys.modules:
+        return NO_NETWORK
+    import torch
+
+    try:
+        device = pick_device(name)
+    except BadInput:
+        return name
     if device.type == "cuda":
         return f"{device}: {torch.cuda.get_device_name(device)}"
     threads = torch.get_num_threads()
@@ -50,6 +74,8 @@ def device_of_rank(name: str, local: int) -> str:
 
     Where the batch system shows each process a single GPU, that is the one.
     """
+    import torch
+
     if name in ("auto", "cuda") and torch.cuda.is_available():
         return f"cuda:{local % torch.cuda.device_count()}"
     return name
@@ -57,11 +83,15 @@ def device_of_rank(name: str, local: int) -> str:
 
 def autocast(device: torch.device, precision: Literal["32", "bf16", "16"]) -> torch.autocast:
     """Mixed precision on the device; no change with ``32``."""
-    dtype = _TYPES.get(precision)
+    import torch
+
+    dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(precision)
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
 def _best() -> str:
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -214,6 +214,11 @@ class UnetSettings(Section):
     patches_per_epoch: Annotated[int, Field(ge=0)] = Field(
         0, description="patches an epoch, volumes taken by turns; 0 visits each volume once"
     )
+    start: Literal["scratch", "bundled"] = Field(
+        "scratch",
+        description="scratch: round 1 starts from random weights (paper); bundled: from the network that "
+        "comes with clisc and has learned from phantoms, for few volumes",
+    )
     optimiser: Literal["sgd", "adamw"] = Field("sgd", description="sgd (paper) or adamw")
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="initial learning rate (paper: 0.01)"

@@ -53,7 +53,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     unmasked = tumours = 0
     for case, (image, maps, label) in arrays_of(cases, (IMAGE, RAW_MAPS, LABELS), control):
         brain, slices = image != 0, windowed(image, settings.window)
-        rng = case_generator(settings.seed, case.info.name)
+        rng = case_generator(settings.seed, case.info.identity)
         certain = np.flatnonzero(certain_slices(image, label))
         masked = [_masked(slices[z], maps[z], brain[z], int(label[z]), t, rng) for z in certain]
         with_tumour = np.flatnonzero(label[certain] == TUMOUR)

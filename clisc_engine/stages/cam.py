@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from clisc_engine.core import layercam
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.imaging.window import square, unsquare
-from clisc_engine.models.classifier import SliceClassifier
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project.case_record import SPLITS
@@ -25,13 +22,11 @@ from clisc_engine.running.runner import Arrays, Report, run_cases, training_repo
 from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
-from clisc_engine.stages.classifier.training import (
-    frozen,
-    needs_training,
-    new_classifier,
-    train_classifier,
-    training_cases,
-)
+from clisc_engine.stages.requirements import refuse_lost_cases, training_cases
+from clisc_engine.training.state import why_train
+
+if TYPE_CHECKING:
+    from clisc_engine.models.classifier import SliceClassifier
 
 SlicesOf: TypeAlias = Callable[[Project, Sequence[CaseArrays], Control], LabelledSlices]
 """Gathers the labelled slices that a classifier learns from."""
@@ -60,8 +55,11 @@ def train_and_map(
     classifier = ARRAYS[array].network
     cases = training_cases(project, classifier)
     provenance = recipes.network(project, classifier, cases)
-    reason = needs_training(project, classifier, provenance, control)
+    reason = why_train(project.checkpoint(classifier), provenance, control, extensible=True)
     if reason and not control.dry_run:
+        refuse_lost_cases(project, classifier)
+        from clisc_engine.stages.classifier.training import train_classifier
+
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
         slices = slices_of(project, train, control)
@@ -98,6 +96,8 @@ class Maps:
 
     def load(self) -> None:
         """Load the classifier."""
+        from clisc_engine.stages.classifier.training import frozen, new_classifier
+
         self.module = new_classifier(self.project, self.control)
         self.checkpoint.load(self.module)
         frozen(self.module)
@@ -134,6 +134,10 @@ def slice_maps(
 
     One forward pass for the batch, and one backward pass down to the mapped layers only.
     """
+    import torch
+
+    from clisc_engine.core import layercam
+
     device = pick_device(control.device)
     inputs = module.prepare(torch.from_numpy(slices).to(device))
     with autocast(device, control.precision):

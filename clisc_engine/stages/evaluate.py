@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import (
     EVALUATION,
@@ -38,10 +40,13 @@ from clisc_engine.stages.evaluation.comparing import (
     predict_lacking,
     to_measure,
 )
+from clisc_engine.stages.evaluation.leaks import leaks, told
 from clisc_engine.stages.evaluation.plan import plan
 from clisc_engine.stages.evaluation.renewal import renew_references
+from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
+from clisc_engine.version import VERSION
 
 NETWORKS_OF_ROWS = {UNET_ROUND1: ROUND1, UNET_ROUND2: ROUND2, UNET_WITHOUT_S3F: WITHOUT_S3F}
 """The networks whose predictions are made if they are lacking, and the arrays of these."""
@@ -58,17 +63,21 @@ def evaluate(
     *,
     ablation: bool = False,
     splits: tuple[str, ...] = ("test",),
+    seen: bool = False,
 ) -> dict[str, Any]:
     """Measure every row that the project's arrays allow, on cases that have a reference.
 
     Network predictions that are still lacking are made first; with ``ablation``, also the rows that
-    need further SAM passes or a further training. A dry run makes and measures nothing.
+    need further SAM passes or a further training. A dry run makes and measures nothing. Cases that count
+    as unseen though a network behind a row has learnt from them are left out and named under ``leaks``;
+    with ``seen``, they are measured and named all the same.
 
     Returns:
         The document that ``clisc evaluate --json`` prints; it is also stored in the project, with
         the tables as CSV. DSC in percent, HD95 in mm. Cases that failed are left out of every row
         and named under ``failed``; those whose reference is empty stand under ``without_tumour`` and
-        in no mean. Of a dry run, `evaluation_plan.plan`'s document.
+        in no mean; rows made by other settings than today's are marked, and named under ``stale``.
+        Of a dry run, `evaluation_plan.plan`'s document.
 
     Raises:
         BadInput: when no case of the splits has a reference, or all of them fail.
@@ -80,18 +89,22 @@ def evaluate(
     predicted = predict_lacking(project, NETWORKS_OF_ROWS, control, splits)
     if control.dry_run:
         first |= {array: report.planned for array, report in predicted.items()}
+        leaking = leaks(project, cases, present_rows(cases).values())
+        cases = _without_leaks(cases, leaking, control, seen=seen)
         return plan(project, cases, first, control)
     failed = {name: why for report in predicted.values() for name, why in report.failed.items()}
     failed |= renewed["failed"]
     present = present_rows(cases)
     if not present:
         raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
+    leaking = leaks(project, cases, present.values())
+    cases = _without_leaks(cases, leaking, control, seen=seen)
     provenance = evaluation_provenance(project, cases, present)
     stored = control.ranks.share(lambda: evaluation_tables.load(project))
     same = stored is not None and stored["fingerprint"] == fingerprint(provenance)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
-        return stored
+        return _marked(project, stored, control, before=stored)
     if stored and not same:
         control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
     for case in cases:
@@ -101,11 +114,38 @@ def evaluate(
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
     document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
+    document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     document["fingerprint"] = fingerprint(provenance)
-    if control.ranks.rank == 0:
+    return _marked(project, document, control, before=None)
+
+
+def _without_leaks(
+    cases: list[CaseArrays], leaking: dict[str, list[str]], control: Control, *, seen: bool
+) -> list[CaseArrays]:
+    """The cases that may be measured.
+
+    Raises:
+        BadInput: when none is left.
+    """
+    if seen or not leaking:
+        return cases
+    for sentence in told(leaking):
+        control.progress.say(sentence)
+    left = [case for case in cases if case.info.name not in leaking]
+    if not left:
+        raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
+    return left
+
+
+def _marked(
+    project: Project, document: dict[str, Any], control: Control, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The document with each row marked by the settings of now, and kept if it is not what is kept."""
+    marked = control.ranks.share(lambda: mark_rows(project, document, ROWS))
+    if marked != before and control.ranks.rank == 0:
         control.check_may_write()
-        evaluation_tables.save(project, document)
-    return document
+        evaluation_tables.save(project, marked)
+    return marked
 
 
 def _measure(
@@ -130,6 +170,8 @@ def _measure(
     weights = project.settings.weights
     return {
         "revision": TABLES[EVALUATION].revision,
+        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "version": VERSION,
         "weights": weights,
         "note": TINY_NOTE if weights == "tiny" else "",
         "rows": evaluation_tables.summarise_rows(measured, list(rows)),

@@ -11,10 +11,9 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.words import listed
+from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.adding import refusal
-from clisc_engine.importing.brains import FOLDER as BRAINS
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.cases import hash_if_readable, import_case
 from clisc_engine.importing.comparison import content
 from clisc_engine.importing.discover import Found, search
 from clisc_engine.importing.doubles import check_doubles, find_doubles
@@ -23,7 +22,9 @@ from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.second import second_init
 from clisc_engine.importing.splits import checked_split, draw_split
+from clisc_engine.project import manifest
 from clisc_engine.project.project import (
+    BRAINS,
     SETTINGS_FILE,
     STAGING,
     STORE,
@@ -54,6 +55,7 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     """
     started = time.monotonic()
     found = search(request.images, request.references, request.channel, skip_bad=request.skip_bad)
+    found = found.only(request.cases)
     if found.bad and not (request.skip_bad and found.cases):
         raise BadInput(refusal(list(found.bad.values()), found.images, found.images - len(found.cases)))
     if (request.root / SETTINGS_FILE).exists():
@@ -86,6 +88,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         project.store.check_may_write = control.check_may_write
         skipped, notes = _import_all(project, files, splits, request, control)
         write_record(project, _record(request, settings, files, skipped))
+        manifest.write(project.store, manifest.of_store(project.store))
         control.check_may_write()
         _publish(staging, request.root)
     except (Stopped, DiskFault, Unreadable, OSError, KeyboardInterrupt):
@@ -150,6 +153,8 @@ def _import_all(
     control: Control,
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """The reasons why cases were left out, and what is to be said of the others' files; by name."""
+    from clisc_engine.importing.cases import import_case
+
     bad: dict[str, str] = {}
     notes: dict[str, tuple[str, ...]] = {}
     brains = request.brains(control)
@@ -201,7 +206,7 @@ def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequenc
     names = [case.name for case in found.cases]
     where, pairs = split_pairs(request, found)
     if pairs or request.split_file is not None:
-        return checked_split(where, pairs, names, also=list(found.bad))
+        return checked_split(where, pairs, names, also=[*found.bad, *found.not_chosen])
     again = {name: group[0] for group in doubles for name in group[1:]}
     drawn = draw_split([n for n in names if n not in again], request.split_ratio or SPLIT_RATIO, seed)
     return {name: drawn[again.get(name, name)] for name in names}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from clisc_engine.core.labelling import Vote, slice_labels
-from clisc_engine.models.clip import load_clip
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -31,12 +30,14 @@ class SliceLabels:
     def __init__(self, project: Project, control: Control) -> None:
         """Load nothing yet."""
         self.settings, self.control = project.settings, control
-        self.device = pick_device(control.device)
         self.spec = recipes.array(project.settings, LABELS)
 
     def load(self) -> None:
         """Load CLIP and encode the prompts."""
+        from clisc_engine.models.clip import load_clip
+
         asked = self.settings.label
+        self.device = pick_device(self.control.device)
         self.clip = load_clip(asked.model, asked.pretrained, self.device)
         self.text = self.clip.text_features(
             {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}

@@ -83,6 +83,7 @@ def run_evaluation(
     *,
     ablation: bool = False,
     splits: tuple[str, ...] = ("test",),
+    seen: bool = False,
 ) -> dict[str, Any]:
     """Run `evaluate` and note it in the journal; its document."""
     from clisc_engine.stages.evaluate import evaluate
@@ -90,6 +91,6 @@ def run_evaluation(
 
     before = evaluation_tables.load(project)
     with journal.entry(project, EVALUATE, control) as note:
-        document = evaluate(project, control, ablation=ablation, splits=splits)
-        note.worked = document != before
+        document = evaluate(project, control, ablation=ablation, splits=splits, seen=seen)
+        note.worked = before is None or document.get("time") != before.get("time")
     return document

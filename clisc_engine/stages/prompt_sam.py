@@ -12,7 +12,6 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
 from clisc_engine.stages.prompting.regions import Mask, region_of_interest
-from clisc_engine.stages.prompting.sam_masks import open_sam
 
 
 def prompt_sam(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
@@ -36,6 +35,8 @@ class MapMasks:
 
     def load(self) -> None:
         """Load SAM."""
+        from clisc_engine.stages.prompting.sam_masks import open_sam
+
         self.sam = open_sam(self.project, self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.clip_file import clip_digest
-from clisc_engine.models.weights import sam_digest
+from clisc_engine.models.weights import TINY_UNET, bundled, sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
@@ -45,6 +46,8 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
     if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
+    if "unet" in declared.weights:
+        used["bundled unet"] = sha256_of(bundled(TINY_UNET))
     outputs = graph.outputs(name)
     return CaseSpec(
         name=step or declared.command.removesuffix(" --ablation"),
@@ -90,6 +93,11 @@ def unet_settings(project: Project, network: str) -> UnetSettings:
     return settings.unet.model_copy(update=changes)
 
 
+def is_extensible(settings: UnetSettings) -> bool:
+    """Whether a finished U-Net can go on to more epochs: its learning rate follows from no end."""
+    return settings.poly_power == 0
+
+
 def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[str, str]:
     """What determines a network: settings, what it goes on from, and its inputs of each case.
 
@@ -107,11 +115,13 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         used[start.name] = fingerprint(start.made_from() or {})
         left_out |= GOING_ON.keys()
     provenance = {key: value for key, value in used.items() if key not in left_out}
+    if start is None and provenance.get("unet.start") == json.dumps("bundled"):
+        provenance["bundled unet"] = sha256_of(bundled(TINY_UNET))
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:
             if seal := case.seal(array_name):
-                provenance[f"{case.info.split}/{case.info.name}/{array_name}"] = seal.fingerprint
+                provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = seal.fingerprint
     return provenance | graph.revisions(name)
 
 

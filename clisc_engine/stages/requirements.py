@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.products.graph import MADE_BY
-from clisc_engine.project.project import CaseArrays
+from clisc_engine.products.graph import MADE_BY, NETWORKS
+from clisc_engine.project import manifest
+from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
+from clisc_engine.stages import recipes
 
 
 def refuse_a_choice(control: Control, stage: str) -> None:
@@ -19,7 +21,29 @@ def refuse_a_choice(control: Control, stage: str) -> None:
     if control.cases:
         raise BadInput(
             f"{stage} is a training and takes the whole train split; leave --cases out. A case that cannot "
-            "be mended is taken out of the project by removing its folder in the store."
+            "be mended is taken out of the project with `clisc cases remove`."
+        )
+
+
+def refuse_lost_cases(project: Project, network: str) -> None:
+    """Refuse to train a network anew while a case that it may learn from is lost: it would be another one.
+
+    Raises:
+        BadInput: naming them.
+    """
+    listed = manifest.read(project.store)
+    known = listed.cases if listed else {}
+    lost = {
+        name: why
+        for name, why in project.lost_cases().items()
+        if name not in known or known[name].split in recipes.splits_of(project.settings, network)
+    }
+    if lost:
+        name, why = next(iter(lost.items()))
+        raise BadInput(
+            f"{network} is not trained while {len(lost)} of its cases are lost, first {name}: {why}. "
+            f"`clisc verify {project.base.root} --repair` has it again if it can; "
+            f"`clisc cases remove {project.base.root} {name}` goes on without it."
         )
 
 
@@ -54,6 +78,20 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
 
+def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
+    """The cases that a classifier's training reads: valid ones only where they choose the epoch.
+
+    Raises:
+        BadInput: when a split that it reads is empty.
+        MissingStage: when one of its cases lacks what the classifier learns from.
+    """
+    array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
+    cases = require(project.cases(("train",)), array, split="train")
+    if "valid" not in recipes.splits_of(project.settings, classifier):
+        return cases
+    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
+
+
 def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArrays]:
     """The cases that have the array; none of the split may lack it."""
     lacking = [case for case in cases if case.info.split == split and case.seal(array) is None]
@@ -67,5 +105,5 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     raise MissingStage(
         f"{len(lacking)} of the {count} {split} cases lack {array}: {names}. Without them it would be "
         f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
-        f"mended out of the project, e.g. with `rm -r {lacking[0].store.root / 'cases' / name}`."
+        f"mended out of the project, e.g. with `clisc cases remove {lacking[0].store.root.parent} {name}`."
     )

@@ -21,7 +21,6 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.stages import recipes
-from clisc_engine.stages.prompting.sam_masks import open_sam
 from clisc_engine.stages.requirements import refuse_a_choice, require_validation
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
@@ -100,6 +99,8 @@ class PredictionMasks:
 
     def load(self) -> None:
         """Load SAM."""
+        from clisc_engine.stages.prompting.sam_masks import open_sam
+
         self.sam = open_sam(self.project, self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:

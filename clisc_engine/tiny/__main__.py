@@ -1,4 +1,4 @@
-"""``python -m clisc_engine.tiny bank|clip|sam|measure``: slices, both trainings, and how good they are."""
+"""``python -m clisc_engine.tiny bank|clip|sam|unet|measure``: phantoms, trainings, and their worth."""
 
 import sys
 
@@ -12,10 +12,12 @@ def main(words: list[str]) -> None:
         from clisc_engine.tiny.train_clip import main as run
     elif step == "sam":
         from clisc_engine.tiny.train_sam import main as run
+    elif step == "unet":
+        from clisc_engine.tiny.train_unet import main as run
     elif step == "measure":
         from clisc_engine.tiny.measure import main as run
     else:
-        sys.exit("usage: python -m clisc_engine.tiny bank|clip|sam|measure --help")
+        sys.exit("usage: python -m clisc_engine.tiny bank|clip|sam|unet|measure --help")
     run(arguments)
 
 

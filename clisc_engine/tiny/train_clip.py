@@ -17,7 +17,7 @@ from torch.nn.functional import (
     normalize,
 )
 
-from clisc_engine.models.tiny import build_clip, export, read_config
+from clisc_engine.models.tiny import build_clip, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.captions import NORMAL, TUMOUR
@@ -94,6 +94,8 @@ def train(options: argparse.Namespace) -> None:
     model = Towers(build_clip(config), config).to(memory_format=torch.channels_last)
     with torch.no_grad():
         model.clip.logit_scale.fill_(2.3)
+    if options.start:
+        load(model.clip, "tiny_clip", options.start)
     if options.resume:
         model.load_state_dict(torch.load(options.resume, weights_only=True))
     average = copy.deepcopy(model)
@@ -123,8 +125,7 @@ def train(options: argparse.Namespace) -> None:
         some = [
             torch.cat([first, torch.randint(len(t), (PAIRS - 1,), generator=rng)]) for t in (normal, tumour)
         ]
-        with torch.autocast("cpu", torch.bfloat16):
-            features, where2, where3 = model(as_pixels(images, config))
+        features, where2, where3 = model(as_pixels(images, config))
         logits = pair_logits(model.clip, features, normal[some[0]], tumour[some[1]])
         labels = target.repeat_interleave(PAIRS)
         loss = cross_entropy(logits.flatten(0, 1), labels, label_smoothing=0.04)
@@ -157,6 +158,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
     parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
+    parser.add_argument("--start", type=Path, default=None, help="folder of weights to start from")
     parser.add_argument("--resume", type=Path, default=None)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=64)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
 
 from clisc_engine.models.sam import low_resolution_masks
-from clisc_engine.models.tiny import build_sam, export, read_config
+from clisc_engine.models.tiny import build_sam, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.prompting import Kind, RoughPrompt, rough_prompt
@@ -115,6 +115,8 @@ def train(options: argparse.Namespace) -> None:
     )
     config = read_config("tiny_sam")
     sam = build_sam(config)
+    if options.start:
+        load(sam, "tiny_sam", options.start)
     if options.resume:
         sam.load_state_dict(torch.load(options.resume, weights_only=True))
     average = copy.deepcopy(sam)
@@ -139,9 +141,8 @@ def train(options: argparse.Namespace) -> None:
         size = config["image_size"]
         images, exists, prompts, owners = batch_of(bank, chosen, size, torch_rng, rng)
         kind: Kind = rng.choice(["both", "box", "points"], p=[0.6, 0.2, 0.2])
-        with torch.autocast("cpu", torch.bfloat16):
-            encoded = sam.image_encoder(preprocessed(sam, images, exists))
-            logits, quality = decoded(sam, encoded[owners], *prompted(sam, prompts, kind))
+        encoded = sam.image_encoder(preprocessed(sam, images, exists))
+        logits, quality = decoded(sam, encoded[owners], *prompted(sam, prompts, kind))
         answers = torch.from_numpy(np.stack([p.answer for p in prompts])).float()[:, None]
         loss, dice = loss_of(logits, quality, answers, exists[owners])
         optimiser.zero_grad(set_to_none=True)
@@ -170,6 +171,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
     parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
+    parser.add_argument("--start", type=Path, default=None, help="folder of weights to start from")
     parser.add_argument("--resume", type=Path, default=None)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)

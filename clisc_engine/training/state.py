@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
 from clisc_engine.running.control import Control
-from clisc_engine.training.training import Training
+
+if TYPE_CHECKING:
+    from clisc_engine.training.training import Training
 
 
 def why_train(

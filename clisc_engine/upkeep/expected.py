@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -97,8 +96,8 @@ def needed_networks(root: Path, seals: Iterable[tuple[str, Seal]]) -> dict[str, 
                 needed.setdefault(source, f"{path} was made with it")
     for entry in journal.read(root / "logs"):
         for name in entry.made:
-            if name in NETWORKS and _end(entry) >= min(times, default="9999"):
-                needed.setdefault(name, f"`clisc {entry.stage}` trained it at {_end(entry)}")
+            if name in NETWORKS and journal.end_of(entry) >= min(times, default="9999"):
+                needed.setdefault(name, f"`clisc {entry.stage}` trained it at {journal.end_of(entry)}")
     return needed
 
 
@@ -121,7 +120,14 @@ def _by_journal(root: Path) -> Iterator[tuple[str, Evidence]]:
     for entry in journal.read(root / "logs"):
         for array in MADE_IN.get(entry.stage, ()):
             for case in entry.made:
-                yield case, Evidence(array, f"`clisc {entry.stage}` made it by {_end(entry)}", _end(entry))
+                yield (
+                    case,
+                    Evidence(
+                        array,
+                        f"`clisc {entry.stage}` made it by {journal.end_of(entry)}",
+                        journal.end_of(entry),
+                    ),
+                )
 
 
 def _by_evaluation(store: Store) -> Iterator[tuple[str, Evidence]]:
@@ -136,8 +142,7 @@ def _by_similarities(root: Path) -> Iterator[tuple[str, Evidence]]:
     if text is None:
         return
     with reading(path):
-        modified = path.stat().st_mtime
-    when = datetime.fromtimestamp(modified, timezone.utc).isoformat(timespec="seconds")
+        when = journal.stamp_of(path)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):  # `self-train` writes it anew
@@ -145,11 +150,3 @@ def _by_similarities(root: Path) -> Iterator[tuple[str, Evidence]]:
     for case in found if isinstance(found, dict) else ():
         for array in (ROUND1, SAM_ROUND1):
             yield case, Evidence(array, "S3F compared it", when)
-
-
-def _end(entry: journal.Entry) -> str:
-    """When a run ended, UTC in ISO 8601; empty when its entry is not whole."""
-    with suppress(ValueError, OverflowError):
-        ended = datetime.fromisoformat(entry.started) + timedelta(seconds=entry.seconds + 1)
-        return ended.isoformat(timespec="seconds")
-    return ""

@@ -14,6 +14,7 @@ What = Literal[
     "settings",
     "group",
     "case",
+    "manifest",
     "array",
     "imported array",
     "weights",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults
-from clisc_engine.importing.cases import import_again, settings_of_import
+from clisc_engine.importing.cases import import_again
+from clisc_engine.importing.origin import settings_of_import
+from clisc_engine.products.kinds import IMAGE, REFERENCE
+from clisc_engine.project import manifest
+from clisc_engine.project.case_changes import settle
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
@@ -30,7 +35,7 @@ def repair(root: Path, found: Verified, control: Control) -> None:
         DiskFault: when the disk does not take it.
         Stopped: when another command has taken the project's lock over.
     """
-    order = {"group": 0, "case": 1}
+    order = {"manifest": 0, "group": 0, "case": 1}
     for finding in sorted(found.findings, key=lambda finding: order.get(finding.what, 2)):
         control.check_may_write()
         if finding.state not in ("to be made", "unreadable"):
@@ -38,6 +43,11 @@ def repair(root: Path, found: Verified, control: Control) -> None:
                 _repair(root, finding)
             except Unreadable as error:
                 finding.remedy = str(error)
+
+
+def complete(root: Path) -> None:
+    """Complete a change of cases that was cut short, and give an older project its manifest."""
+    settle(Project(root, _settings(root) or Settings()))
 
 
 def _repair(root: Path, finding: Finding) -> None:
@@ -48,8 +58,13 @@ def _repair(root: Path, finding: Finding) -> None:
         finding.repaired = True
     elif finding.what == "imported array":
         _import_again(root, store, inside, finding)
+    elif finding.what == "case" and finding.state == "missing":
+        _restore_case(root, store, inside, finding)
     elif finding.what == "case":
         _restore_record(store, inside, finding)
+    elif finding.what == "manifest":
+        manifest.write(store, manifest.of_store(store))
+        finding.repaired, finding.remedy = True, "made anew from the cases that are there"
     elif finding.what == "group":
         _restore_group(store, path, finding)
     elif finding.what == "weights":
@@ -82,21 +97,79 @@ def _import_again(root: Path, store: Store, path: str, finding: Finding) -> None
     except BadInput as error:
         source = info.source if array == "image" else info.reference_source
         finding.remedy = (
-            f"{error}; put that file back and repair again, or take the case out with "
-            f"`rm -r {store.root / group}` (recorded: {source})"
+            f"{error}; put that file back and repair again, or {_removed_by(root, info.name)} "
+            f"(recorded: {source})"
         )
         return
     finding.repaired, finding.remedy = True, "imported again from its source file"
 
 
+def _restore_case(root: Path, store: Store, group: str, finding: Finding) -> None:
+    """Have a case again whose folder is gone: from the folder of another name, else from its source."""
+    name = group.rpartition("/")[2]
+    if renamed := next((one for one in store.children("cases") if _name_in(store, one) == name), ""):
+        if renamed != name:
+            store.rename(f"cases/{renamed}", group)
+        finding.repaired, finding.remedy = True, "its folder had another name, and has its own again"
+        return
+    listed = manifest.read(store)
+    info = listed.cases.get(name) if listed else None
+    if info is None:
+        return
+    settings = _settings(root)
+    if settings is None:
+        finding.remedy = f"mend {SETTINGS_FILE} first, since it tells how to import it"
+        return
+    project = Project(root, settings)
+    try:
+        for array in (IMAGE, *((REFERENCE,) if info.has_reference else ())):
+            import_again(project, info, array, settings.image)
+    except (DiskFault, Unreadable):
+        raise
+    except BadInput as error:
+        finding.remedy = f"{error}; put that file back and repair again, or {_removed_by(root, name)}"
+        return
+    finding.repaired, finding.remedy = True, "imported again from its source file; its steps run anew"
+
+
 def _restore_record(store: Store, group: str, finding: Finding) -> None:
-    """Restore a case's record from the copy that its image keeps."""
+    """Restore a case's record from the copy that its image keeps, or name its folder as it says."""
+    name = group.rpartition("/")[2]
+    if (kept := _name_in(store, name)) not in ("", name):
+        _name_back(store, name, kept, finding)
+        return
+    if not kept and not store.has_folder(group):  # its folder was named back just now
+        finding.repaired, finding.remedy = True, "its folder has its own name again"
+        return
+    listed = manifest.read(store)
     record = store.attributes(f"{group}/image").get(RECORD)
+    if CaseInfo.parse(record) is None and listed and name in listed.cases:
+        record = asdict(listed.cases[name])
     if CaseInfo.parse(record) is None:
-        finding.remedy = f"its copy is lost too; take the case out with `rm -r {store.root / group}`"
+        finding.remedy = f"its copies are lost too; {_removed_by(store.root.parent, name)}"
         return
     store.write_group(group, {RECORD: record})
-    finding.repaired, finding.remedy = True, "restored from the copy beside its image"
+    finding.repaired, finding.remedy = True, "restored from its copy"
+
+
+def _name_back(store: Store, name: str, kept: str, finding: Finding) -> None:
+    """Let a folder have the name that its record has, unless another has it by now."""
+    if store.has_folder(f"cases/{kept}"):
+        finding.remedy = f"there is a case {kept!r} beside it; {_removed_by(store.root.parent, name)}"
+        return
+    store.rename(f"cases/{name}", f"cases/{kept}")
+    finding.repaired, finding.remedy = True, f"named {kept!r} again"
+
+
+def _name_in(store: Store, folder: str) -> str:
+    """The name that the record in a case's folder has; empty when there is none."""
+    info = CaseInfo.parse(store.attributes(f"cases/{folder}").get(RECORD))
+    return info.name if info else ""
+
+
+def _removed_by(root: Path, name: str) -> str:
+    """How a case that cannot be mended is taken out."""
+    return f"take the case out with `clisc cases remove {root} {name}`"
 
 
 def _restore_group(store: Store, folder: Path, finding: Finding) -> None:

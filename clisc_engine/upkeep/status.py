@@ -44,16 +44,20 @@ class StageStatus:
         items: all that it makes, in order.
         note: what else is to say, e.g. a training under way, or why it cannot run.
         possible: whether it can run at all.
+        running: what a process that is at work on it does now; empty when none is.
     """
 
     stage: str
     items: list[Item] = field(default_factory=list)
     note: str = ""
     possible: bool = True
+    running: str = ""
 
     @property
     def state(self) -> str:
-        """fresh, stale, partly (some cases lack), missing, or impossible."""
+        """fresh, stale, partly (some cases lack), missing, impossible, or running."""
+        if self.running:
+            return "running"
         states = {item.state for item in self.items}
         if not self.possible or not states:
             return "impossible"
@@ -70,7 +74,9 @@ class StageStatus:
 
     @property
     def why(self) -> str:
-        """The reason of the first item that is stale, else of the first that is missing."""
+        """The reason of the first item that is stale, else of the first that is missing; or what runs."""
+        if self.running:
+            return self.running
         reasons = [i.why for state in ("stale", "missing") for i in self.items if i.state == state]
         return next((reason for reason in reasons if reason), self.note)
 

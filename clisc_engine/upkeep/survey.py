@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from typing import Any
 
-from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.tables import read_table
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
-from clisc_engine.products.kinds import IMAGE, SAM_MASKS, SIMILARITIES, Array, Network
+from clisc_engine.products.kinds import IMAGE, SIMILARITIES, Array, Network
 from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
+from clisc_engine.running import journal
 from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document
-from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.stages.evaluation.leaks import leaks
+from clisc_engine.stages.learning import learnt_from, read_by
 from clisc_engine.stages.s3f.similarity import outdated_similarities
 from clisc_engine.upkeep.status import Item, StageStatus, State
 from clisc_engine.upkeep.survey_baselines import survey_baselines
@@ -90,14 +90,14 @@ class _Survey:
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name
-        cases = self._read_by(network)
+        cases = read_by(self.project, network, self.all)
         needs = [
             (array, case.info.name)
             for array in reversed(graph.needs(name))
             if array in graph.ARRAYS
             for case in cases
         ]
-        provenance = recipes.network(self.project, name, self._training_cases(network))
+        provenance = recipes.network(self.project, name, learnt_from(self.project, network, self.all))
         checkpoint = self.project.checkpoint(name)
         reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
         if SIMILARITIES in network.chosen_by:
@@ -110,35 +110,14 @@ class _Survey:
             item = Item(name, "", "missing", behind or reason)
         else:
             state: State = "stale" if reason or behind else "fresh"
-            when = _stamp(checkpoint.holder.weights.stat().st_mtime)
+            when = journal.trained_at(self.project, name)
             item = Item(name, "", state, behind or reason, when, sum(epochs))
         self._add(step, item)
-
-    def _read_by(self, network: Network) -> list[CaseArrays]:
-        """All cases of the splits that the network's training reads."""
-        splits = recipes.splits_of(self.project.settings, network.name)
-        return [case for case in self.all if case.info.split in splits]
-
-    def _training_cases(self, network: Network) -> list[CaseArrays]:
-        """The train and valid cases of a training now, as far as they have its labels."""
-        found = [case for case in self._read_by(network) if case.seal(network.inputs[-1]) is not None]
-        if network.goes_on_from:  # its valid cases are those of round 1
-            found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
-        if network.chosen_by:
-            kept = s3f_keep(s3f_table.recorded(self.project), self.project.settings.s3f.p)
-            found = [case for case in found if case.info.split != "train" or case.info.name in kept]
-        return found
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
         stored = evaluation_document.load(self.project.store)
-        measured = {entry["case"] for entry in stored["cases"]} | set(stored["failed"]) if stored else set()
-        cases = [
-            case
-            for case in self.all
-            if case.info.has_reference
-            and (case.info.name in measured if measured else case.info.split == "test")
-        ]
+        cases = self._to_measure(stored)
         if not cases:
             others = {case.info.split for case in self.all if case.info.has_reference}
             hint = f" (evaluate --splits {','.join(sorted(others))})" if others else ""
@@ -152,6 +131,23 @@ class _Survey:
         if stale := self._ablation(cases):
             status.note = f"{', '.join(stale)}: stale; `clisc {graph.MADE_BY[stale[0]]}` makes it again"
 
+    def _to_measure(self, stored: dict[str, Any] | None) -> list[CaseArrays]:
+        """The cases that the same call of `evaluate` would measure now; without one, a plain call.
+
+        Which splits a document of 0.1.0 was asked for is not known: it is held to the cases that it has.
+        """
+        having = [case for case in self.all if case.info.has_reference]
+        if stored is None:
+            return [case for case in having if case.info.split == "test"]
+        if stored["chosen"] or not stored["splits"]:
+            measured = {entry["case"] for entry in stored["cases"]} | set(stored["failed"])
+            return [case for case in having if case.info.name in measured]
+        asked = [case for case in having if case.info.split in stored["splits"]]
+        if stored["seen"]:
+            return asked
+        leaking = leaks(self.project, asked, recipes.present_rows(asked).values())
+        return [case for case in asked if case.info.name not in leaking]
+
     def _ablation(self, cases: Sequence[CaseArrays]) -> list[str]:
         """What only the ablation makes and is there, but would come out otherwise now.
 
@@ -161,7 +157,9 @@ class _Survey:
         for product in graph.made_in(ABLATION):
             if isinstance(product, Network):
                 checkpoint = self.project.checkpoint(product.name)
-                provenance = recipes.network(self.project, product.name, self._training_cases(product))
+                provenance = recipes.network(
+                    self.project, product.name, learnt_from(self.project, product, self.all)
+                )
                 there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
             elif isinstance(product, Array) and not product.network:
@@ -174,7 +172,7 @@ class _Survey:
     def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
         """The evaluation's table."""
         provenance = recipes.evaluation_provenance(self.project, cases, recipes.present_rows(cases))
-        time = _modified(self.project, "rows.csv")
+        time = _measured_at(self.project, stored) if stored else ""
         needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
             return Item(_ROWS_TABLE, "", "missing", "not measured yet")
@@ -244,10 +242,9 @@ def _epochs(project: Project, name: str) -> list[float]:
         return []
 
 
-def _modified(project: Project, name: str) -> str:
-    path = project.results / name
-    return _stamp(path.stat().st_mtime) if path.is_file() else ""
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+def _measured_at(project: Project, stored: dict[str, Any]) -> str:
+    """When the evaluation was made; that of 0.1.0 does not say it, but the journal does."""
+    ends = [journal.end_of(entry) for entry in journal.entries(project) if entry.stage == EVALUATE]
+    table = project.results / "rows.csv"
+    known = [max(ends, default=""), journal.stamp_of(table) if table.is_file() else ""]
+    return str(stored["time"]) or min((time for time in known if time), default="")

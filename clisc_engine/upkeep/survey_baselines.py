@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 
 from clisc_engine.baselines import recipes
 from clisc_engine.errors import BadInput, MissingStage
@@ -15,6 +14,7 @@ from clisc_engine.products.kinds import Array, Network, Product, Table
 from clisc_engine.products.rivals import METHODS, SUPERVISED, TABLE1_ROWS, map_of, threshold_of
 from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running import journal
 from clisc_engine.running.spec import CaseSpec, why_not_fresh
 from clisc_engine.stages import recipes as stage_recipes
 from clisc_engine.upkeep.status import Item, StageStatus, State
@@ -93,8 +93,8 @@ class _Rivals:
             why = self._late(network.name, learnt) or why_not_trained(checkpoint, made_from)
         except (BadInput, MissingStage) as error:
             why = str(error)
-        when = datetime.fromtimestamp(checkpoint.weights.stat().st_mtime, timezone.utc)
-        yield Item(network.name, "", "stale" if why else "fresh", why, when.isoformat(timespec="seconds"))
+        when = journal.trained_at(self.project, network.name)
+        yield Item(network.name, "", "stale" if why else "fresh", why, when)
 
     def _with_reference(self) -> list[CaseArrays]:
         """The cases that the supervised network would learn from now."""

@@ -10,6 +10,7 @@ from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.reading import inside, is_there, reading, walk
 from clisc_engine.products.graph import GROUPS, MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
+from clisc_engine.project import manifest
 from clisc_engine.project.integrity import metadata_problem
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
@@ -41,7 +42,9 @@ def verify(root: Path, control: Control) -> Verified:
     result.findings += _settings(root)
     seals = _cases(root, store, control, result)
     result.arrays = len(seals)
+    _take(_lost_cases(store, control), root, "case", result)
     if not control.cases:
+        _take(_manifest(store), root, "manifest", result)
         _take(_groups(store), root, "group", result)
         _take(_checkpoints(root, control, result), root, "weights", result)
         _take(lost_networks(root, seals), root, "record", result)
@@ -105,9 +108,33 @@ def _case_names(store: Store, control: Control) -> list[str]:
     folder = store.root / "cases"
     with reading(folder):
         names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if is_there(folder) else []
-    if unknown := [name for name in control.cases if name not in names]:
+    listed = manifest.read(store)
+    known = {*names, *(listed.cases if listed else ())}
+    if unknown := [name for name in control.cases if name not in known]:
         raise BadInput(f"No case {', '.join(unknown)}; there are {', '.join(names[:8]) or 'none'}.")
     return [name for name in names if not control.cases or name in control.cases]
+
+
+def _lost_cases(store: Store, control: Control) -> Iterator[Finding]:
+    """Cases without a folder, though the manifest lists them or a network was trained on them."""
+    listed = manifest.read(store)
+    reasons = dict.fromkeys(listed.cases if listed else (), "the manifest of cases lists it")
+    for name, evidence in evidence_by_case(store.root.parent, store).items():
+        lasting = next((one.reason for one in evidence if not one.when), "")
+        if lasting and not (listed and name in listed.removed):
+            reasons.setdefault(name, lasting)
+    for name, why in sorted(reasons.items()):
+        if not (store.root / "cases" / name).is_dir() and (not control.cases or name in control.cases):
+            known = listed is not None and name in listed.cases
+            remedy = (
+                "" if known else "nothing tells how it was imported; `clisc init --add` imports it anew"
+            )
+            yield Finding(f"{STORE}/cases/{name}", "case", "missing", f"it is gone, though {why}", remedy)
+
+
+def _manifest(store: Store) -> Iterator[Finding]:
+    if why := manifest.problem(store):
+        yield Finding(f"{STORE}/{manifest.FILE}", "manifest", "damaged", why)
 
 
 def _settings(root: Path) -> Iterator[Finding]:

@@ -59,6 +59,9 @@ class CaseReader:
             folder = self._folder("")
             why = metadata_problem(folder) or "the record of its split, grid and source is lost"
             yield Finding(f"{STORE}/cases/{self.name}", "case", "damaged", why)
+        elif self.info.name != self.name:
+            why = f"the folder is named {self.name!r}, its record says {self.info.name!r}"
+            yield Finding(f"{STORE}/cases/{self.name}", "case", "damaged", why)
         faulty: set[str] = set()
         for array in self._arrays_there():
             check_stop()

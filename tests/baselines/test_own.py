@@ -33,7 +33,7 @@ def test_the_example_of_the_page_stands_beside_the_built_in_floor(copied, clisc,
     assert "1 done" in clisc("baseline", file, copied.root).out, "another file, other masks"
     assert clisc("verify", copied.root).code == 0
     told = clisc("export", "masks", copied.root, "--masks", "own-bright", "-o", tmp_path / "out")
-    assert told.code == 0 and (tmp_path / "out" / "p4_seg.nii.gz").is_file()
+    assert told.code == 0 and (tmp_path / "out" / "p4_own-bright.nii.gz").is_file()
 
 
 def test_a_mask_outside_the_brain_is_cut_off(copied, clisc, tmp_path):

@@ -160,5 +160,5 @@ def test_export_writes_the_masks_of_a_rival(copied, clisc, tmp_path):
     run_baseline("otsu", copied, CPU, ("test",))
     told = clisc("export", "masks", copied.root, "--masks", "baseline-otsu", "-o", tmp_path / "out")
     assert told.code == 0 and [path.name for path in (tmp_path / "out").glob("*.nii.gz")] == [
-        "p4_seg.nii.gz"
+        "p4_baseline-otsu.nii.gz"
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.project.project import open_project
 from tests.support.layouts import LAYOUTS, contrast, four_dimensional, numbered_channels, write_dicom
 from tests.support.volumes import ball, write

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -183,15 +184,18 @@ def test_a_mask_of_the_image_s_name_is_no_way_to_lose_it(clisc, model, images, t
     assert "is an input" in message
 
 
-def test_sources_and_references_of_a_project_survive_force(clisc, copied, data, tmp_path):
+def test_sources_and_references_of_a_project_survive_force(clisc, copied, tmp_path):
     sources = Path(copied.case("p0").info.source).parent
-    references = sources.parent / "references"
-    for folder in (references, tmp_path / "link"):
-        if folder != references:
-            folder.symlink_to(references)
+    for case in copied.cases():
+        reference = tmp_path / "references" / f"{case.info.name}_sam.nii.gz"
+        reference.parent.mkdir(exist_ok=True)
+        shutil.copy(case.info.reference_source, reference)
+        copied.change_record(replace(case.info, reference_source=str(reference)))
+    (tmp_path / "link").symlink_to(tmp_path / "references")
+    for folder in (tmp_path / "references", tmp_path / "link"):
         for force in ((), ("--force",)):
             command = ("export", "masks", copied.root, "-o", folder, "--masks", "sam", *force)
-            message = refused(clisc, sources.parent, 3, *command)
+            message = refused(clisc, tmp_path / "references", 3, *command)
             assert "5 files are in the way" in message and "is an input or a reference" in message
     image = sources / "p0_flair.nii.gz"
     other = sources / "p1_flair.nii.gz"
@@ -203,6 +207,8 @@ def test_references_that_were_moved_survive_force(clisc, copied, tmp_path):
     moved = tmp_path / "moved"
     sources = Path(copied.case("p0").info.source).parent
     shutil.copytree(sources.parent / "references", moved)
+    for reference in sorted(moved.iterdir()):
+        shutil.copy(reference, moved / reference.name.replace("_seg", "_sam"))
     for image in sources.iterdir():
         shutil.copy(image, moved)
     export = ("export", "masks", copied.root, "-o", moved, "--masks", "sam", "--force")
@@ -210,7 +216,7 @@ def test_references_that_were_moved_survive_force(clisc, copied, tmp_path):
     assert "5 files are in the way" in message and "bytes of an input or a reference" in message
     predict = ("predict", copied.root, moved, "-o", moved, "--force", *CPU)
     assert "p4_seg.nii.gz has the bytes" in refused(clisc, moved, 3, *predict)
-    (moved / "p4_seg.nii.gz").write_bytes(b"another mask")
+    (moved / "p4_sam.nii.gz").write_bytes(b"another mask")
     assert clisc(*export, "--cases", "p4").code == 0
 
 
@@ -233,24 +239,24 @@ def test_exported_masks_replace_only_clisc_s_own(clisc, copied, tmp_path):
     out = tmp_path / "out"
     command = ("export", "masks", copied.root, "-o", out, "--masks", "sam")
     assert clisc(*command).code == 0 and clisc(*command).code == 0
-    (out / "p3_seg.nii.gz").write_bytes(b"corrected")
-    assert "p3_seg.nii.gz was changed" in refused(clisc, out, 3, *command)
-    assert "p3_seg.nii.gz" in refused(clisc, out, 3, *command, "--cases", "p3")
+    (out / "p3_sam.nii.gz").write_bytes(b"corrected")
+    assert "p3_sam.nii.gz was changed" in refused(clisc, out, 3, *command)
+    assert "p3_sam.nii.gz" in refused(clisc, out, 3, *command, "--cases", "p3")
     assert clisc(*command, "--cases", "p0,p1").code == 0
     assert clisc(*command, "--force").code == 0
-    assert sitk.ReadImage(str(out / "p3_seg.nii.gz")).GetSize()
+    assert sitk.ReadImage(str(out / "p3_sam.nii.gz")).GetSize()
 
 
 def test_nothing_is_written_through_a_link(clisc, copied, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "mine.nii.gz").write_bytes(b"mine")
-    (out / "p0_seg.nii.gz").symlink_to(tmp_path / "mine.nii.gz")
-    (out / "p1_seg.nii.gz").symlink_to(tmp_path / "nowhere")
+    (out / "p0_sam.nii.gz").symlink_to(tmp_path / "mine.nii.gz")
+    (out / "p1_sam.nii.gz").symlink_to(tmp_path / "nowhere")
     for force in ((), ("--force",)):
         command = ("export", "masks", copied.root, "-o", out, "--masks", "sam", *force)
         message = refused(clisc, out, 3, *command)
-        assert "p0_seg.nii.gz is a link" in message and "p1_seg.nii.gz is a link" in message
+        assert "p0_sam.nii.gz is a link" in message and "p1_sam.nii.gz is a link" in message
     (out / RECORD).symlink_to(tmp_path / "mine.nii.gz")
     refused(clisc, tmp_path / "out", 3, *command)
     assert (tmp_path / "mine.nii.gz").read_bytes() == b"mine"
@@ -261,7 +267,7 @@ def test_the_parts_of_a_project_are_no_place_for_masks(clisc, copied, part):
     command = ("export", "masks", copied.root, "-o", copied.root / part, "--masks", "sam", "--force")
     shown = clisc(*command)
     assert shown.code == 3 and "belongs to the project" in shown.message
-    assert not list((copied.root / part).glob("*_seg.nii.gz"))
+    assert not list((copied.root / part).glob("*_sam.nii.gz"))
 
 
 @pytest.mark.parametrize(

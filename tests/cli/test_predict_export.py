@@ -45,7 +45,7 @@ def test_errors_of_predict_say_what_to_do(clisc, finished, data, tmp_path):
 def test_exports(clisc, copied, tmp_path):
     root = copied.root
     masks = clisc("export", "masks", root, "-o", tmp_path / "m", "--splits", "test", "--device", "cpu")
-    assert masks.code == 0 and [p.name for p in (tmp_path / "m").glob("[!.]*")] == ["p4_seg.nii.gz"]
+    assert masks.code == 0 and [p.name for p in (tmp_path / "m").glob("*.nii.gz")] == ["p4_round2.nii.gz"]
     made = clisc("export", "nnunet", root, "-o", tmp_path / "raw", "--masks", "sam", "--json", "--quiet")
     assert len(json.loads(made.out)["cases"]) == 5
     assert (tmp_path / "raw" / "Dataset501_CLISC" / "dataset.json").is_file()

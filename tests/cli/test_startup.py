@@ -55,3 +55,56 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
     words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     ended, packages = loaded(tmp_path, _CLISC_COMPLETE="complete_bash", **words)
     assert ended == 0 and packages & (HEAVY | {"rich"}) == set()
+
+
+SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm"}
+DRAWS = {"PIL", "matplotlib", "scipy"}
+"""What pictures are drawn with, and the regions whose prompts they show."""
+SEVERAL = """
+import json, sys
+from clisc_cli.app import main
+slow, seen = set(json.loads(sys.argv[1])), []
+for arguments in json.loads(sys.argv[2]):
+    sys.argv = ["clisc", *arguments]
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code
+    seen.append([code, sorted(slow & {name.split(".")[0] for name in sys.modules})])
+print(json.dumps(seen), file=sys.stderr)
+"""
+
+
+def test_what_has_nothing_to_do_says_so_without_anything_heavy(clisc, copied, data, tmp_path):
+    """One process calls one command after the other, all of which found work to do before."""
+    root, images, masks = str(copied.root), str(data / "images"), str(tmp_path / "masks")
+    init = ["init", root, "--images", images, "--references", str(data / "references")]
+    last = [
+        ["evaluate", root],
+        ["predict", root, images, "-o", str(tmp_path / "predicted")],
+        ["export", "masks", root, "-o", masks],
+        ["export", "csv", root, "-o", str(tmp_path / "tables")],
+        ["baseline", "otsu", root],
+        ["evaluate", root, "--table1"],
+        ["sweep", "run", root, "amda.t=20", "--row", "cam-amda"],
+        ["show", root, "p4", "-o", str(tmp_path / "p4.png")],
+        ["report", root, "-o", str(tmp_path / "report.html")],
+    ]
+    for arguments in last:
+        assert clisc(*arguments).code == 0, arguments
+    steps = [[step, root] for step in ("label", "cam", "amda", "prompt-sam", "train", "self-train", "run")]
+    commands = [["status", root], init, *steps, *last]
+    shown = subprocess.run(
+        [sys.executable, "-c", SEVERAL, json.dumps(sorted(SLOW)), json.dumps(commands)],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    seen = json.loads(shown.stderr.splitlines()[-1])
+    assert [code for code, _ in seen] == [0] * len(commands), shown.stderr
+    loaded = {" ".join(words[:2]): set(found) for words, (_, found) in zip(commands, seen, strict=True)}
+    assert {words: found for words, found in loaded.items() if found - DRAWS} == {}
+    assert {words.split()[0] for words, found in loaded.items() if found} <= {"show", "report"}
+    made = {line for line in shown.stdout.splitlines() if " done in " in line or "made in" in line}
+    assert made == set(), shown.stdout

@@ -17,7 +17,7 @@ import torch
 
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import open_project
-from clisc_engine.stages.unet import training as unet_training
+from clisc_engine.stages.unet import learning as unet_training
 from tests.support.volumes import ball, write
 
 BAD = "c_flair.nii.gz"

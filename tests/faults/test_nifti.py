@@ -175,8 +175,8 @@ def test_init_and_export_return_a_reference_to_its_very_voxels(clisc, tmp_path, 
     case.write("masks/sam", project.references.read_cropped(case.info), Seal.now("s", "0", {}))
     shown = clisc("export", "masks", root, "--masks", "sam", "-o", tmp_path / "out")
     assert shown.code == 0, shown.err
-    placed_alike(tmp_path / "out/a_seg.nii.gz", source)
-    np.testing.assert_array_equal(nibabel.load(tmp_path / "out/a_seg.nii.gz").get_fdata().T, drawn)
+    placed_alike(tmp_path / "out/a_sam.nii.gz", source)
+    np.testing.assert_array_equal(nibabel.load(tmp_path / "out/a_sam.nii.gz").get_fdata().T, drawn)
 
 
 def analyze(path, array):

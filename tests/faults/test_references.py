@@ -128,7 +128,7 @@ def test_figures_are_of_the_files_own_grid_when_the_image_is_resampled(clisc, tm
     case.write("masks/sam", drawn, SEAL)
     masks = ("export", "masks", tmp_path / "p", "--masks", "sam", "-o", tmp_path / "out")
     assert clisc(*masks).code == 0
-    exported = np.asarray(nibabel.load(tmp_path / "out" / "a_seg.nii.gz").dataobj).T > 0
+    exported = np.asarray(nibabel.load(tmp_path / "out" / "a_sam.nii.gz").dataobj).T > 0
     shown = clisc("evaluate", tmp_path / "p", "--splits", "train", "--device", "cpu", "--json")
     (entry,) = json.loads(shown.out)["cases"]
     assert exported.shape == SHAPE and exported.any()

@@ -252,7 +252,8 @@ def test_axes_of_a_few_digits_are_squared_up(tmp_path):
 
 def test_the_way_back_to_a_series_is_its_own_grid(tmp_path):
     """A mask made on the canonical grid lies, in the file written, where the scan's voxel lies."""
-    from clisc_engine.imaging.preprocess import preprocess, restore
+    from clisc_engine.imaging.placement import restore
+    from clisc_engine.imaging.preprocess import preprocess
     from clisc_engine.imaging.volume import write_mask
 
     for name, axes in WAYS.items():

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import difference
 from clisc_engine.imaging.header import read_header
-from clisc_engine.imaging.preprocess import Placement, preprocess, restore, to_canonical_grid
+from clisc_engine.imaging.placement import Placement, restore, stored_part
+from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.source import hash_of
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
-from clisc_engine.importing.cases import hash_of
 from clisc_engine.importing.discover import find_cases
 from clisc_engine.project.case_record import CaseInfo
 from tests.support.niftis import AFFINE, affine, nifti, placed_alike
@@ -404,7 +405,7 @@ def test_masks_return_to_their_voxels_however_the_scan_lies(tmp_path, angles, si
     write_mask(tmp_path / "m.nii", marks(BRAIN) * (ball(BRAIN) != 0), read_volume(path).geometry)
     image, spacing, placement = preprocess(read_volume(path))
     mask = read_mask(tmp_path / "m.nii")
-    stored = to_canonical_grid(mask, placement)
+    stored = stored_part(mask.array, placement)
     assert stored.shape == image.shape and stored.sum() == mask.array.sum()
     assert sorted(spacing) == pytest.approx([1.0, 1.3, 2.0], rel=1e-5)
     np.testing.assert_array_equal(restore(stored, placement), mask.array)

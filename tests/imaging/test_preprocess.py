@@ -7,8 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
-from clisc_engine.imaging.preprocess import Placement, preprocess, restore, to_canonical_grid
-from clisc_engine.imaging.references import read_mask
+from clisc_engine.imaging.placement import Placement, restore, stored_part
+from clisc_engine.imaging.preprocess import preprocess
+from clisc_engine.imaging.references import on_grid, read_mask
 from clisc_engine.imaging.volume import read_volume
 from tests.support.volumes import ball, write
 
@@ -41,7 +42,7 @@ def placed(tmp_path, axes, shape=(12, 24, 30), spacing=(0.9, 1.1, 4.0)):
 def test_a_mask_returns_to_the_very_voxels_it_came_from(tmp_path, axes):
     volume, marks = placed(tmp_path, axes)
     image, _, placement = preprocess(volume)
-    stored = to_canonical_grid(marks, placement)
+    stored = stored_part(marks.array, placement)
     assert stored.shape == image.shape
     back = restore(stored, placement)
     np.testing.assert_array_equal(back, marks.array)
@@ -78,7 +79,7 @@ def test_placement_survives_json(tmp_path):
     _, _, placement = preprocess(volume)
     again = Placement.from_dict(json.loads(json.dumps(placement.to_dict())))
     assert again == placement
-    np.testing.assert_array_equal(restore(to_canonical_grid(marks, again), again), marks.array)
+    np.testing.assert_array_equal(restore(stored_part(marks.array, again), again), marks.array)
 
 
 def test_brain_is_normalised_and_background_is_exactly_zero(tmp_path):
@@ -97,9 +98,9 @@ def test_a_mask_on_another_grid_is_refused(tmp_path):
     marks = np.zeros((12, 24, 30), np.uint8)
     moved = {"spacing": (0.9, 1.1, 4.0), "origin": (-31.0, 12.5, 9.0)}
     with pytest.raises(BadInput, match=r"b_seg.*grid: origin"):
-        to_canonical_grid(read_mask(write(tmp_path / "b_seg.nii.gz", marks, **moved)), placement)
+        on_grid(read_mask(write(tmp_path / "b_seg.nii.gz", marks, **moved)), placement.source)
     with pytest.raises(BadInput, match=r"c_seg.*size 30 x 24 x 11 against"):
-        to_canonical_grid(read_mask(write(tmp_path / "c_seg.nii.gz", marks[1:])), placement)
+        on_grid(read_mask(write(tmp_path / "c_seg.nii.gz", marks[1:])), placement.source)
 
 
 def test_too_little_brain_is_refused(tmp_path):

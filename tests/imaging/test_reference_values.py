@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.preprocess import preprocess, restore
+from clisc_engine.imaging.placement import restore
+from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.references import on_grid, read_mask, read_reference
 from clisc_engine.imaging.volume import read_volume, read_voxels
 from tests.support.layouts import write_dicom

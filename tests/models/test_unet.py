@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from clisc_engine.models.augmentation import patch_transform
+from clisc_engine.models.augmentation import Patch, Patches
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import at_spacing, build_unet, level_strides, predict_volume, resized
 
@@ -56,34 +56,34 @@ def test_patches_move_image_and_label_together_and_follow_the_seed():
     label = (volume > 0.6).to(torch.uint8)
     drawn = []
     for _ in range(2):
-        transform = patch_transform((16, 32, 32), 3, augment="none")
-        transform.set_random_state(seed=5)
-        drawn.append(transform({"image": volume, "label": label}))
+        patches = Patches((16, 32, 32), 3, "none")
+        patches.seed(5)
+        drawn.append(patches(Patch(volume, label)))
     assert len(drawn[0]) == 3
     for first, second in zip(*drawn, strict=True):
-        assert torch.equal(first["image"], second["image"])
-        assert torch.equal(first["label"] > 0, first["image"] > 0.6)
-        assert first["image"].shape == (1, 16, 32, 32)
+        assert torch.equal(first.image, second.image)
+        assert torch.equal(first.label > 0, first.image > 0.6)
+        assert first.image.shape == (1, 16, 32, 32)
 
 
 @pytest.mark.parametrize("augment", ["paper", "wide"])
 def test_augmented_patches_have_the_size_and_binary_labels(augment):
     volume = torch.rand(1, 10, 20, 20)
-    transform = patch_transform((16, 32, 32), 4, augment=augment)
-    transform.set_random_state(seed=1)
-    for patch in transform({"image": volume, "label": (volume > 0.5).to(torch.uint8)}):
-        assert patch["image"].shape == patch["label"].shape == (1, 16, 32, 32)
-        assert set(torch.unique(patch["label"]).tolist()) <= {0, 1}
+    patches = Patches((16, 32, 32), 4, augment)
+    patches.seed(1)
+    for patch in patches(Patch(volume, (volume > 0.5).to(torch.uint8))):
+        assert patch.image.shape == patch.label.shape == (1, 16, 32, 32)
+        assert set(torch.unique(patch.label).tolist()) <= {0, 1}
 
 
 @pytest.mark.parametrize(("augment", "upside_down"), [("paper", True), ("wide", False)])
 def test_only_the_papers_flips_turn_a_head_upside_down(augment, upside_down):
     volume = torch.zeros(1, 16, 16, 16)
     volume[:, 10:] = 1  # bright at the top, through every turn and stretch of a few degrees
-    transform = patch_transform((16, 16, 16), 40, augment=augment)
-    transform.set_random_state(seed=2)
-    patches = transform({"image": volume, "label": volume.to(torch.uint8)})
-    tops = [bool(p["label"][0, 12:].sum() < p["label"][0, :4].sum()) for p in patches]
+    draw = Patches((16, 16, 16), 40, augment)
+    draw.seed(2)
+    patches = draw(Patch(volume, volume.to(torch.uint8)))
+    tops = [bool(patch.label[0, 12:].sum() < patch.label[0, :4].sum()) for patch in patches]
     assert any(tops) is upside_down
 
 

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput, MissingStage, Stopped
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.results.export import export_masks
 from clisc_engine.results.export_nnunet import export_nnunet
 from clisc_engine.results.export_tables import export_tables
@@ -33,12 +33,13 @@ def test_no_voxel_is_displaced_between_init_and_export(tmp_path, spacing):
     assert sorted(report.done) == sorted(AXES) and report.seconds > 0
     for name in AXES:
         given = sitk.ReadImage(str(tmp_path / "masks" / f"{name}_seg.nii.gz"))
-        written = sitk.ReadImage(str(tmp_path / "out" / f"{name}_seg.nii.gz"))
+        written = sitk.ReadImage(str(tmp_path / "out" / f"{name}_sam.nii.gz"))
         assert (sitk.GetArrayFromImage(given) != sitk.GetArrayFromImage(written)).sum() == 0
         for value in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
             np.testing.assert_allclose(getattr(written, value)(), getattr(given, value)(), atol=1e-5)
         one, other = (
-            nibabel.load(tmp_path / folder / f"{name}_seg.nii.gz").affine for folder in ("masks", "out")
+            nibabel.load(tmp_path / file).affine
+            for file in (f"masks/{name}_seg.nii.gz", f"out/{name}_sam.nii.gz")
         )
         np.testing.assert_allclose(one, other, atol=1e-4)
 
@@ -49,8 +50,8 @@ def test_resampled_masks_come_back_within_half_a_voxel(tmp_path):
     export_masks(project, "sam", tmp_path / "out", CPU)
     for name in AXES:
         given, written = (
-            sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / folder / f"{name}_seg.nii.gz"))) != 0
-            for folder in ("masks", "out")
+            sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / file))) != 0
+            for file in (f"masks/{name}_seg.nii.gz", f"out/{name}_sam.nii.gz")
         )
         assert given.shape == written.shape
         for one, other in zip(np.argwhere(given).T, np.argwhere(written).T, strict=True):
@@ -66,7 +67,7 @@ def test_predictions_of_a_model_file_are_those_of_its_project(copied, data, tmp_
     card = export_model(copied, "unet-round2", file)
     shutil.rmtree(copied.root / "store.zarr" / "cases" / "p4" / "masks")
     export_masks(copied, "round2", tmp_path / "masks", CPU)
-    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "masks" / "p4_seg.nii.gz")))
+    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "masks" / "p4_round2.nii.gz")))
     for source in (copied.root, file):
         out = tmp_path / f"out-{source.name}"
         segmenter = open_segmenter(source, "unet-round2", CPU)

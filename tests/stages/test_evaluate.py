@@ -11,7 +11,7 @@ import pytest
 from medpy.metric import binary
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.importing.cases import hash_of
+from clisc_engine.imaging.source import hash_of
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.project.fingerprint import fingerprint

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset

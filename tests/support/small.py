@@ -34,6 +34,7 @@ CHANGES = {
     "classifier.slices_per_epoch": 32,
     "unet.epochs": 2,
     "s3f.epochs": 2,
+    "unet.start": "scratch",
     "unet.patch": [16, 32, 32],
     "unet.patches_per_epoch": 0,
     "unet.spacing": [9.0, 4.0, 4.0],

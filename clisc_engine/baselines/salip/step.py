@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from clisc_engine.baselines.salip.method import SalipMasks
 from clisc_engine.products.kinds import IMAGE, LABELS
 from clisc_engine.products.rivals import SALIP_MASKS
 from clisc_engine.project.project import CaseArrays, Project
@@ -21,11 +20,14 @@ class SalipStep:
 
     def __init__(self, project: Project, control: Control) -> None:
         """Load nothing yet."""
-        self.masks = SalipMasks(project, control)
+        self.project, self.control = project, control
         self.spec = recipes.array(project.settings, SALIP_MASKS)
 
     def load(self) -> None:
         """Load SAM and CLIP."""
+        from clisc_engine.baselines.salip.method import SalipMasks
+
+        self.masks = SalipMasks(self.project, self.control)
         self.masks.load()
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monai.losses import MaskedDiceLoss
 from torch import Tensor
 
 from clisc_engine.baselines.sim2real.network import MASK, NORMAL, TUMOUR, recomposed
-
-_DICE = MaskedDiceLoss(sigmoid=False)
+from clisc_engine.models.losses import soft_dice_loss
 
 
 class Targets(NamedTuple):
@@ -60,10 +58,9 @@ def recomposition(layers: Tensor, volumes: Tensor, weight: Tensor) -> Tensor:
 
 
 def _dice(layers: Tensor, targets: Targets) -> Tensor:
-    loss: Tensor = _DICE(
-        layers[:, MASK : MASK + 1].sigmoid(), targets.mask[:, None], mask=targets.weight[:, None]
-    )
-    return loss
+    weight = targets.weight[:, None]
+    found = layers[:, MASK : MASK + 1].sigmoid()
+    return soft_dice_loss(found * weight, targets.mask[:, None] * weight, over=(2, 3, 4))
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from monai.networks.blocks import Convolution
-from monai.networks.nets import UNet
 from torch import Tensor, nn
+
+from clisc_engine.models.residual_unet import ResidualUNet, convolution
 
 NORMAL, TUMOUR, MASK = 0, 1, 2
 """Channels of the output."""
@@ -53,28 +53,18 @@ def build_network(kind: Literal["double_conv", "residual"], channels: Sequence[i
     """The network from volumes (B, 1, Z, Y, X) to layers (B, 3, Z, Y, X): normal, tumour, mask's logit.
 
     Args:
-        kind: the original's, or MONAI's residual U-Net.
+        kind: the original's, or the residual U-Net of our step 5.
         channels: of the levels, finest first; levels are a factor of 2 apart.
     """
     if kind == "double_conv":
         return DoubleConvUNet(channels)
-    network: nn.Module = UNet(
-        spatial_dims=3,
-        in_channels=1,
-        out_channels=LAYERS,
-        channels=tuple(channels),
-        strides=(2,) * (len(channels) - 1),
-        num_res_units=2,
-    )
-    return network
+    return ResidualUNet(1, LAYERS, tuple(channels), [(2, 2, 2)] * (len(channels) - 1))
 
 
 def _double(before: int, middle: int, after: int) -> nn.Module:
     """Two 3x3x3 convolutions, each followed by instance normalisation and ReLU."""
     pairs = ((before, middle), (middle, after))
-    return nn.Sequential(
-        *(Convolution(3, i, o, norm="INSTANCE", act="RELU", adn_ordering="NA") for i, o in pairs)
-    )
+    return nn.Sequential(*(convolution(before, after, nn.ReLU()) for before, after in pairs))
 
 
 def recomposed(layers: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from clisc_engine.baselines.table1.paper import PAPER, TITLE
 from clisc_engine.baselines.table1.plan import plan, why_not_measured
 from clisc_engine.baselines.table1.rows import Row, provenance, rows_of, seen_in_training
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.preprocess import Placement, restore
+from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
 from clisc_engine.products.rivals import TABLE1
@@ -37,6 +37,7 @@ from clisc_engine.stages.evaluation.comparing import (
     predict_lacking,
     to_measure,
 )
+from clisc_engine.stages.evaluation.leaks import leaks, told
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.tables import (
     summarise_groups,
@@ -82,6 +83,10 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     rows, lacking = rows_of(project, cases, splits)
     if not rows:
         raise MissingStage(NOTHING)
+    leaking = leaks(project, cases, [row.array for row in rows])
+    cases = [case for case in cases if case.info.name not in leaking]
+    if not cases:
+        raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
     made_from = provenance(project, cases, rows)
     stored = control.ranks.share(lambda: stored_document.load(project.store))
     same = stored is not None and stored["fingerprint"] == fingerprint(made_from)
@@ -97,6 +102,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
         "notes": [
             *notes(rows, document["thresholds"], *seen_in_training(project, cases)),
             *renewed["notes"].values(),
+            *told(leaking),
         ],
         "fingerprint": fingerprint(made_from),
     }

@@ -35,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "sim2real-stage1": "Sim2Real, as released",
     "sim2real": "Sim2Real",
     "otsu": "Otsu (floor)",
+    "phantoms-only": "Phantoms only",
     FULL: "CLISC",
     "sam-reference": "SAM, reference prompts",
     "supervised": "Supervised",
@@ -113,7 +114,7 @@ def provenance(project: Project, cases: Sequence[CaseArrays], rows: Sequence[Row
 def seen_in_training(project: Project, cases: Sequence[CaseArrays]) -> tuple[int, int]:
     """How many of the cases are of the train split, and whose references the supervised network learned."""
     learnt = project.checkpoint(SUPERVISED).made_from() or {}
-    train = [case.info.name for case in cases if case.info.split == "train"]
+    train = [case.info.identity for case in cases if case.info.split == "train"]
     return len(train), sum(f"train/{name}/{REFERENCE}" in learnt for name in train)
 
 

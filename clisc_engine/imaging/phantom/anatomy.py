@@ -4,7 +4,9 @@ All coordinates are mm about the brain's centre in LPS directions: z up, y to th
 patient's left. Distances are approximate signed distances, negative inside.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,10 @@ class Anatomy:
     depth: Floats
     cerebellum: Floats
     brain: NDArray[np.bool_]
+
+
+DrawAnatomy: TypeAlias = Callable[[np.random.Generator, Floats, Floats, Floats, Point], Anatomy]
+"""Draws a brain on the grid of (Z, Y, X) coordinates in mm, the last argument being their step in mm."""
 
 
 def soft(distance: Floats, width: float) -> Floats:

@@ -5,6 +5,7 @@ along white matter and spares cortex); the lesion is its lowest part inside the 
 volume is exact by construction.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +16,64 @@ from scipy import ndimage
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point
 from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
 
-LesionKind = Literal["solid", "cored", "mixed", "subtle", "cavity", "metastases"]
-KINDS: tuple[LesionKind, ...] = ("solid", "cored", "mixed", "subtle", "cavity", "metastases")
-FREQUENCY = (0.30, 0.30, 0.18, 0.08, 0.08, 0.06)
+LesionKind = Literal[
+    "solid", "cored", "mixed", "subtle", "cavity", "metastases", "infiltrating", "grey-cored", "cystic"
+]
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """Which lesions a set of phantoms has: how often each kind, and how large.
+
+    Volumes are log-normal about ``median_ml``, ``spread`` being the standard deviation of the logarithm,
+    within 3 ml and ``largest_ml``. ``push`` is the strongest mass effect. ``brightness`` is the range of
+    the oedema's signal beside that of cortex.
+    """
+
+    frequency: Mapping[LesionKind, float]
+    median_ml: float = 55.0
+    spread: float = 0.8
+    largest_ml: float = 170.0
+    push: float = 0.45
+    brightness: tuple[float, float] = (1.3, 2.2)
+
+    def draw_kind(self, rng: np.random.Generator) -> LesionKind:
+        """A kind, by its frequency."""
+        kinds = tuple(self.frequency)
+        return kinds[int(rng.choice(len(kinds), p=tuple(self.frequency.values())))]
+
+    def draw_volume(self, rng: np.random.Generator) -> float:
+        """A volume in ml."""
+        drawn = np.exp(rng.normal(np.log(self.median_ml), self.spread))
+        return float(np.clip(drawn, 3.0, self.largest_ml))
+
+
+PLAIN = Lesions(
+    {"solid": 0.30, "cored": 0.30, "mixed": 0.18, "subtle": 0.08, "cavity": 0.08, "metastases": 0.06}
+)
+"""Those of demos and tests."""
+
+GLIOMAS = Lesions(
+    {
+        "solid": 0.22,
+        "cored": 0.12,
+        "mixed": 0.16,
+        "subtle": 0.10,
+        "cavity": 0.04,
+        "metastases": 0.04,
+        "infiltrating": 0.18,
+        "grey-cored": 0.10,
+        "cystic": 0.04,
+    },
+    median_ml=75.0,
+    largest_ml=260.0,
+    push=0.6,
+    brightness=(1.12, 2.1),
+)
+"""Those that the bundled models learn from. Like real ones, many are hardly brighter than cortex, reach
+faintly beyond their bright part, or fill a quarter of the brain."""
+
+KINDS: tuple[LesionKind, ...] = tuple(GLIOMAS.frequency)
 
 
 @dataclass(frozen=True)
@@ -85,7 +141,7 @@ def draw_lesion(
     kind: LesionKind,
     volume_ml: float,
     seed: Point,
-    brightness: float | None = None,
+    brightness: float | tuple[float, float] = PLAIN.brightness,
 ) -> Lesion:
     """Draw one lesion of ``kind`` and about ``volume_ml`` in a brain of ``healthy`` signal."""
     z, y, x = grid
@@ -129,6 +185,38 @@ def scattered(
     return level
 
 
+CORE_SHARE: Mapping[LesionKind, tuple[float, float]] = {
+    "cavity": (0.04, 0.7),
+    "grey-cored": (0.15, 0.65),
+    "cystic": (0.25, 0.85),
+}
+"""Least and greatest share of the lesion that its core takes; other kinds have 0.04 to 0.5."""
+
+
+def infiltrated(
+    rng: np.random.Generator,
+    grid: tuple[Floats, Floats, Floats],
+    level: Floats,
+    mask: NDArray[np.bool_],
+    edge: float,
+    cortex: float,
+    bright: Floats,
+    texture: Floats,
+) -> Floats:
+    """A ragged ``bright`` part within tissue hardly brighter than ``cortex``; sometimes a core."""
+    z, y, x = grid
+    ragged = level + rng.uniform(0.1, 0.5) * edge * noise_field(rng, max(0.8 * edge, 10.0))(z, y, x)
+    part = max(1, int(rng.uniform(0.15, 0.75) * mask.sum()))
+    bright_share = np.clip(0.5 + (lowest(ragged, mask, part) - ragged) / rng.uniform(1.5, 10.0), 0, 1)
+    faint = cortex * rng.uniform(1.0, 1.25) * (1.0 + 0.5 * texture)
+    signal = bright * bright_share + faint * (1 - bright_share)
+    if rng.random() < 0.4:
+        core = max(1, int(rng.uniform(0.1, 0.6) * part))
+        core_share = np.clip(0.5 + (lowest(ragged, mask, core) - ragged) / rng.uniform(0.8, 3.0), 0, 1)
+        signal = signal * (1 - core_share) + rng.uniform(0.2, 1.3) * core_share
+    return np.asarray(signal, np.float32)
+
+
 def inside(
     rng: np.random.Generator,
     grid: tuple[Floats, Floats, Floats],
@@ -136,13 +224,13 @@ def inside(
     mask: NDArray[np.bool_],
     kind: LesionKind,
     cortex: float,
-    brightness: float | None,
+    brightness: float | tuple[float, float],
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The lesion's signal beside that of ``cortex``, and the tissue a surgeon removed."""
     z, y, x = grid
     removed = np.zeros(z.shape, bool)
     edge = max(lowest(level, mask, int(mask.sum())), 1.0)
-    bright = cortex * (rng.uniform(1.3, 2.2) if brightness is None else brightness)
+    bright = cortex * (rng.uniform(*brightness) if isinstance(brightness, tuple) else brightness)
     texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
     oedema = oedema * (1.0 - rng.uniform(0.0, 0.25) * np.clip(level / edge, 0, 1))
@@ -153,7 +241,9 @@ def inside(
             patch = 0.5 + 0.5 * np.tanh(2 * noise_field(rng, 25)(z, y, x))
             oedema = oedema * (1.0 - rng.uniform(0.05, 0.3) * patch)
         return oedema.astype(np.float32), removed
-    share = float(rng.uniform(0.04, 0.5 if kind != "cavity" else 0.7))
+    if kind == "infiltrating":
+        return infiltrated(rng, grid, level, mask, edge, cortex, oedema, texture), removed
+    share = float(rng.uniform(*CORE_SHARE.get(kind, (0.04, 0.5))))
     ragged = level + rng.uniform(0.05, 0.3) * edge * noise_field(rng, max(edge, 10.0))(z, y, x)
     within = lowest(ragged, mask, max(1, int(share * mask.sum()))) - ragged
     core = np.clip(0.5 + within / rng.uniform(0.8, 3.0), 0, 1)
@@ -168,6 +258,11 @@ def inside(
             removed = core > 0.5
         elif style < 0.65:
             oedema = cortex * rng.uniform(1.03, 1.25) * (1.0 + texture)
+    elif kind == "grey-cored":
+        value = cortex * rng.uniform(0.85, 1.15) * (1.0 + texture)
+    elif kind == "cystic":
+        value = rng.uniform(0.1, 0.6) * (1.0 + 0.5 * texture)
+        oedema = oedema * (1.0 + rng.uniform(0, 0.3) * np.exp(-((within / rng.uniform(1.2, 3.0)) ** 2)))
     else:
         value = rng.choice([rng.uniform(0.1, 0.5), rng.uniform(0.5, 1.0), rng.uniform(0.9, 1.25)])
         value = value * (1.0 + 0.6 * texture)

@@ -14,8 +14,8 @@ from clisc_engine.imaging.phantom.acquisition import (
     scan,
     slice_profile,
 )
-from clisc_engine.imaging.phantom.anatomy import Anatomy, Point, make_anatomy
-from clisc_engine.imaging.phantom.lesion import FREQUENCY, KINDS, Lesion, LesionKind, draw_lesion, draw_seed
+from clisc_engine.imaging.phantom.anatomy import DrawAnatomy, Point, make_anatomy
+from clisc_engine.imaging.phantom.lesion import PLAIN, Lesion, LesionKind, Lesions, draw_lesion, draw_seed
 from clisc_engine.imaging.phantom.noise import Floats, noise_field
 
 FINEST = 1.8  # mm: slices thicker than this are averages of finer planes
@@ -78,6 +78,8 @@ def make_phantom(
     volume_ml: float | None = None,
     brightness: float | None = None,
     protocol: Protocol | None = None,
+    anatomy: DrawAnatomy = make_anatomy,
+    lesions: Lesions = PLAIN,
 ) -> Phantom:
     """Make one phantom; the same arguments always give the same volume.
 
@@ -88,11 +90,13 @@ def make_phantom(
         thickness: slice thickness in mm, at most the slice spacing; drawn if not given.
         tumour: False leaves out the lesion; the mask is then empty.
         kind: the lesion's kind; drawn if not given.
-        volume_ml: the lesion's volume, 1 to 170 ml; drawn log-normally about 55 ml if not
-            given, since gliomas at diagnosis are mostly tens of millilitres.
-        brightness: signal of the lesion's oedema beside that of cortex; drawn from 1.3 to 2.2 if not
-            given. Subtle lesions have their own.
+        volume_ml: the lesion's volume, 1 ml or more; drawn log-normally if not given, by default
+            about 55 ml, since gliomas at diagnosis are mostly tens of millilitres.
+        brightness: signal of the lesion's oedema beside that of cortex; drawn, by default from 1.3 to 2.2,
+            if not given. Subtle lesions have their own.
         protocol: what the volumes of one study share; drawn if not given.
+        anatomy: what draws the healthy brain: implicit surfaces, or a `TemplateBrain`.
+        lesions: the kinds and volumes to draw from.
 
     Returns:
         Image float32 >= 0 (Z, Y, X), LPS, 0 outside the brain; mask 0 or 1 on the same grid.
@@ -108,19 +112,20 @@ def make_phantom(
     step = (spacing[0] / per_slice, spacing[1], spacing[2])
     grid = coordinates(rng, (size[0] * per_slice, size[1], size[2]), step)
 
-    kind = kind or KINDS[int(rng.choice(len(KINDS), p=FREQUENCY))]
-    volume = float(np.clip(np.exp(rng.normal(np.log(55.0), 0.8)), 3.0, 170.0))
+    kind = kind or lesions.draw_kind(rng)
+    volume = lesions.draw_volume(rng)
     volume = volume if volume_ml is None else volume_ml
     protocol = protocol or draw_protocol(rng)
     place = draw_seed(rng)
     radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
-    strength = rng.uniform(0.0, 0.45) if tumour and kind not in ("cavity", "metastases") else 0.0
-    anatomy = make_anatomy(rng, *pushed(grid, place, radius, strength), step)
-    signal = healthy_signal(rng, anatomy, grid, protocol)
-    brain, mask = anatomy.brain & holes(rng, grid), np.zeros(signal.shape, bool)
+    strength = rng.uniform(0.0, lesions.push) if tumour and kind not in ("cavity", "metastases") else 0.0
+    healthy = anatomy(rng, *pushed(grid, place, radius, strength), step)
+    signal = healthy_signal(rng, healthy, grid, protocol)
+    brain, mask = healthy.brain & holes(rng, grid), np.zeros(signal.shape, bool)
     if tumour:
-        lesion = draw_lesion(rng, anatomy, signal, grid, step, kind, volume, place, brightness)
-        signal = blend(signal, lesion, anatomy)
+        shine = lesions.brightness if brightness is None else brightness
+        lesion = draw_lesion(rng, healthy, signal, grid, step, kind, volume, place, shine)
+        signal = blend(signal, lesion)
         brain, mask = brain & ~lesion.removed, lesion.mask
     signal = signal * bias_field(rng, grid)
 
@@ -150,7 +155,7 @@ def holes(rng: np.random.Generator, grid: tuple[Floats, Floats, Floats]) -> NDAr
     return kept
 
 
-def blend(signal: Floats, lesion: Lesion, anatomy: Anatomy) -> Floats:
+def blend(signal: Floats, lesion: Lesion) -> Floats:
     """Put the lesion's signal over the healthy one."""
     mixed = signal * (1.0 - lesion.cover) + lesion.signal * lesion.cover
     return np.asarray(mixed, np.float32)

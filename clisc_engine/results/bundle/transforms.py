@@ -22,7 +22,8 @@ from clisc_engine.core.roi import tumour_mask
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, from_affine, squared
-from clisc_engine.imaging.preprocess import Placement, preprocess, restore
+from clisc_engine.imaging.placement import Placement, restore
+from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.models.unet import at_spacing, resized
 
 PLACEMENT = "clisc_placement"

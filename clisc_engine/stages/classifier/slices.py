@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.imaging.window import square, window_to_uint8
@@ -19,6 +17,9 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.read_ahead import Ahead, read_ahead
 from clisc_engine.settings.schema import WindowSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def windowed(image: npt.NDArray[Any], window: WindowSettings) -> npt.NDArray[np.uint8]:
@@ -45,6 +46,8 @@ class LabelledSlices:
         cls, slices: Sequence[npt.NDArray[np.uint8]], labels: Sequence[npt.NDArray[np.integer]], size: int
     ) -> LabelledSlices:
         """Those of several cases, (N, size, size) and (N,) each; there may be none."""
+        import torch
+
         return cls(
             torch.from_numpy(np.concatenate([np.zeros((0, size, size), np.uint8), *slices])),
             torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *labels]).astype(np.int64)),
@@ -56,6 +59,8 @@ class LabelledSlices:
 
     def joined(self, other: LabelledSlices) -> LabelledSlices:
         """The union of both (the paper's augmented set)."""
+        import torch
+
         return LabelledSlices(
             torch.cat([self.slices, other.slices]),
             torch.cat([self.labels, other.labels]),

@@ -13,17 +13,13 @@ from torch.nn import functional
 from clisc_engine.errors import BadInput
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
-from clisc_engine.products.graph import NETWORKS
-from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import ClassifierSettings
-from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices
-from clisc_engine.stages.requirements import require, require_validation
 from clisc_engine.training.data_parallel import DataParallel, share_batches
 from clisc_engine.training.loop import fit
-from clisc_engine.training.state import why_train
 from clisc_engine.training.training import Training, steps
 
 SliceBatch = tuple[Tensor, Tensor]
@@ -46,20 +42,6 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
         dropout=settings.classifier.dropout,
         image_size=settings.classifier.image_size,
     ).to(device)
-
-
-def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
-    """The cases that a classifier's training reads: valid ones only where they choose the epoch.
-
-    Raises:
-        BadInput: when a split that it reads is empty.
-        MissingStage: when one of its cases lacks what the classifier learns from.
-    """
-    array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
-    cases = require(project.cases(("train",)), array, split="train")
-    if "valid" not in recipes.splits_of(project.settings, classifier):
-        return cases
-    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
 
 
 def train_classifier(
@@ -101,11 +83,6 @@ def train_classifier(
     )
     checkpoint = project.checkpoint(name)
     fit(training, checkpoint, project.logs / f"{name}.csv", control)
-
-
-def needs_training(project: Project, name: str, provenance: dict[str, str], control: Control) -> str:
-    """Why the classifier has to be trained; empty when it is fresh."""
-    return why_train(project.checkpoint(name), provenance, control, extensible=True)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,17 @@ def load(store: Store) -> dict[str, Any] | None:
         Unreadable: when it is there and cannot be read now.
     """
     found = stored(store, GROUP_IN_STORE, "evaluation", _Document)
-    lacking = {"without_tumour": {"cases": [], "rows": []}, "notes": [], "revision": 1}
+    lacking = {
+        "without_tumour": {"cases": [], "rows": []},
+        "notes": [],
+        "revision": 1,
+        "time": "",
+        "stale": {"rows": [], "renew": []},
+        "leaks": {},
+        "splits": [],
+        "chosen": [],
+        "seen": False,
+    }
     return {**lacking, **found} if found is not None else None
 
 

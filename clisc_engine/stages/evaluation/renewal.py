@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, DiskFault
-from clisc_engine.importing.cases import settings_of_import, source_problem, store_reference
+from clisc_engine.importing.origin import settings_of_import, source_problem
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
@@ -45,6 +45,8 @@ def renew_references(
                 "and evaluate again."
             )
             continue
+        from clisc_engine.importing.cases import store_reference
+
         try:
             case = project.case(name)
             settings = settings_of_import(case.seal("image"), project.settings.image)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from clisc_engine.core.prompts import Prompt, roi_prompts
+from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
 from clisc_engine.models.sam import SamModel, load_sam
@@ -22,6 +22,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
 from clisc_engine.settings.schema import PromptSettings, Settings
 from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.prompting.slice_prompts import slice_prompts
 
 Mask = npt.NDArray[np.bool_]
 
@@ -65,8 +66,8 @@ class ProjectSam:
         """The prompter of a case with its stored image (Z, Y, X)."""
         seal = case.seal(IMAGE)
         key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
-        embeddings = CaseEmbeddings(self.cache, case.info.name, key)
-        seed = case_seed(self.settings.seed, case.info.name)
+        embeddings = CaseEmbeddings(self.cache, case.info.identity, key)
+        seed = case_seed(self.settings.seed, case.info.identity)
         return Prompter(self.sam, image, self.settings, self.control, self.sizes, embeddings, seed)
 
 
@@ -197,22 +198,3 @@ class Prompter:
         with torch.inference_mode(), self.arithmetic():
             embeddings = np.stack([self._encoded[z] for z, _ in batch])
             return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
-
-
-def slice_prompts(
-    roi: Mask,
-    slice_: npt.NDArray[np.uint8],
-    prompts: PromptSettings,
-    dilation: int,
-    seed: tuple[int, int],
-) -> list[Prompt]:
-    """The prompts of one (Y, X) slice of a region; ``seed`` is the case's and the slice's number."""
-    return roi_prompts(
-        roi,
-        slice_,
-        kind=prompts.kind,
-        foreground=prompts.foreground,
-        dilation=dilation,
-        per_component=prompts.per_component,
-        rng=np.random.default_rng(seed),
-    )

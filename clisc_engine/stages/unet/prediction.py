@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from clisc_engine.models.segmenter import Segmenter
-from clisc_engine.models.unet import build_unet
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
@@ -38,6 +36,9 @@ class Predictions:
 
     def load(self) -> None:
         """Load the network."""
+        from clisc_engine.models.segmenter import Segmenter
+        from clisc_engine.models.unet import build_unet
+
         device = pick_device(self.control.device)
         module = build_unet(self.settings.channels, self.settings.spacing).to(device)
         self.checkpoint.load(module)

@@ -1,37 +1,14 @@
-"""Training of the 3-D U-Net on pseudo-labels (paper sections 2.3 and 3.1)."""
+"""Training of the 3-D U-Net on pseudo-labels (paper sections 2.3 and 3.1): whether it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from monai.transforms import Compose
-from torch import Tensor, nn
-
-from clisc_engine.core.overlap import dice
-from clisc_engine.errors import BadInput
-from clisc_engine.models.augmentation import patch_transform
-from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.models.segmenter import Segmenter
-from clisc_engine.models.unet import build_unet
-from clisc_engine.products.graph import NETWORKS
-from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
-from clisc_engine.settings.schema import UnetSettings
 from clisc_engine.stages import recipes
-from clisc_engine.stages.unet.volumes import Volumes
-from clisc_engine.training.data_parallel import DataParallel, share_batches
-from clisc_engine.training.loop import fit
+from clisc_engine.stages.requirements import refuse_lost_cases
 from clisc_engine.training.state import why_train
-from clisc_engine.training.training import Training, polynomial
-
-PatchBatch = tuple[Tensor, Tensor]
 
 
 def train_unet(
@@ -48,178 +25,12 @@ def train_unet(
     Returns:
         Why it was trained; empty when it was fresh.
     """
-    checkpoint = project.checkpoint(name)
-    labels = NETWORKS[name].inputs[-1]
-    start = recipes.start_of(project, name)
     provenance = recipes.network(project, name, cases)
-    settings = recipes.unet_settings(project, name)
-    extensible = settings.poly_power == 0
-    reason = why_train(checkpoint, provenance, control, extensible=extensible)
-    if not reason or control.dry_run:
-        return reason
-    module = _network(settings, project.settings.seed, start, pick_device(control.device))
-    limit = 1e9 * project.settings.training.memory_gb
-    train_cases = [case for case in cases if case.info.split == "train"]
-    volumes = Volumes(train_cases, labels, settings.spacing, limit, control)
-    _check_labels(volumes, labels)
-    _say_if_patches_are_few(name, len(volumes), settings, control)
-    ranks = share_batches(module, name, settings.batch_size, control)
-    task = SegmentationTask.of(module, volumes, settings, project.settings.seed, control, ranks)
-    validation = [case for case in cases if case.info.split == "valid"]
+    extensible = recipes.is_extensible(recipes.unet_settings(project, name))
+    reason = why_train(project.checkpoint(name), provenance, control, extensible=extensible)
+    if reason and not control.dry_run:
+        refuse_lost_cases(project, name)
+        from clisc_engine.stages.unet.learning import learn
 
-    def score() -> float:
-        return task.agreement(Volumes(validation, labels, settings.spacing, 0, control))
-
-    training: Training[PatchBatch] = Training(
-        name=name,
-        settings="unet",
-        schedule_section=recipes.schedule_section(project, name),
-        made_from=provenance,
-        seed=project.settings.seed,
-        module=module,
-        optimiser=_optimiser(settings, module),
-        schedule=polynomial(settings.epochs, settings.poly_power),
-        extensible=extensible,
-        epochs=settings.epochs,
-        batches=task.batches,
-        loss=task.loss,
-        score=score if settings.select == "best" else None,
-        save_every=60 * project.settings.training.save_every_minutes,
-        ranks=ranks,
-    )
-    fit(training, checkpoint, project.logs / f"{name}.csv", control)
+        learn(project, name, cases, provenance, control)
     return reason
-
-
-def _network(
-    settings: UnetSettings, seed: int, start: Checkpoint | None, device: torch.device
-) -> nn.Module:
-    """The network before its first step: drawn from the seed, or with the weights of ``start``."""
-    torch.manual_seed(seed)
-    module = build_unet(settings.channels, settings.spacing)
-    if start is not None:
-        start.load(module)
-    # oneDNN and cuDNN train 3-D convolutions about twice as fast on channels-last data.
-    return module.to(device).to(memory_format=torch.channels_last_3d)
-
-
-def _say_if_patches_are_few(name: str, volumes: int, settings: UnetSettings, control: Control) -> None:
-    patches = settings.patches_per_epoch or volumes * settings.patches_per_volume
-    if patches < settings.batch_size:
-        key = "unet.patches_per_epoch" if settings.patches_per_epoch else "unet.patches_per_volume"
-        control.progress.say(
-            f"{name}: unet.batch_size is {settings.batch_size}, but an epoch has only {patches} patches; "
-            f"each step takes them all. Raise {key} for full batches."
-        )
-
-
-@dataclass(frozen=True)
-class SegmentationTask:
-    """What a U-Net learns: the patches of an epoch, their loss, and how well the network does.
-
-    Attributes:
-        segmenter: the network under training, and how it predicts.
-        volumes: images and pseudo-labels.
-        seed: of every draw, together with the epoch's number.
-        transform: draws patches from a volume and augments them.
-        criterion: loss of logits (B, 2, Z, Y, X) against labels (B, 1, Z, Y, X).
-        ranks: those that share each batch.
-    """
-
-    segmenter: Segmenter
-    volumes: Volumes
-    seed: int
-    transform: Compose
-    criterion: nn.Module
-    ranks: DataParallel
-
-    @classmethod
-    def of(
-        cls,
-        module: nn.Module,
-        volumes: Volumes,
-        settings: UnetSettings,
-        seed: int,
-        control: Control,
-        ranks: DataParallel,
-    ) -> SegmentationTask:
-        """The task that the settings describe."""
-        windows = BatchSize(settings.batch_size, "windows", control)
-        return cls(
-            Segmenter(module, settings, pick_device(control.device), windows),
-            volumes,
-            seed,
-            patch_transform(tuple(settings.patch), settings.patches_per_volume, settings.augment),
-            segmentation_loss(settings.loss),
-            ranks,
-        )
-
-    @property
-    def settings(self) -> UnetSettings:
-        """The network's."""
-        return self.segmenter.settings
-
-    def batches(self, epoch: int) -> Iterator[PatchBatch]:
-        """The patches of an epoch in batches (B, 1, Z, Y, X); the last one may be smaller."""
-        order = self._order(np.random.default_rng([self.seed, epoch]))
-        self.transform.set_random_state(seed=(self.seed * 1_000_003 + epoch) % 2**31)
-        waiting: list[dict[str, Tensor]] = []
-        for volume in self.volumes.in_turn(order.tolist()):
-            waiting += self.transform(dict(volume))
-            while len(waiting) >= self.settings.batch_size:
-                yield self._collate(waiting[: self.settings.batch_size])
-                waiting = waiting[self.settings.batch_size :]
-        if waiting:
-            yield self._collate(waiting)
-
-    def _order(self, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-        """The volumes of an epoch: each once, or by turns until there are enough patches."""
-        rounds = 1
-        volumes = len(self.volumes)
-        if self.settings.patches_per_epoch:
-            visits = -(-self.settings.patches_per_epoch // self.settings.patches_per_volume)
-            rounds, volumes = -(-visits // volumes), visits
-        return np.concatenate([rng.permutation(len(self.volumes)) for _ in range(rounds)])[:volumes]
-
-    def loss(self, batch: PatchBatch) -> Tensor:
-        """The loss of one batch: patches (B, 1, Z, Y, X) and labels of the same shape; a scalar."""
-        patches, labels = batch
-        loss: Tensor = self.criterion(self.ranks.outputs(patches).float(), labels)
-        return loss
-
-    def agreement(self, volumes: Volumes) -> float:
-        """Mean Dice of the network's masks with the pseudo-labels of other volumes, in [0, 1]."""
-        grid = self.settings.spacing or (1.0, 1.0, 1.0)  # the volumes are on the network's grid already
-        scores = [
-            dice(self.segmenter.mask(v["image"][0].numpy(), grid), v["label"][0].numpy())
-            for v in volumes.in_turn(range(len(volumes)))
-        ]
-        return float(np.mean(scores))
-
-    def _collate(self, patches: list[dict[str, Tensor]]) -> PatchBatch:
-        images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
-        labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
-        channels_last = images.to(self.segmenter.device, memory_format=torch.channels_last_3d)
-        return channels_last, labels.to(self.segmenter.device)
-
-
-def _check_labels(volumes: Volumes, labels: str) -> None:
-    if not any(bool(volume["label"].any()) for volume in volumes.in_turn(range(len(volumes)))):
-        raise BadInput(
-            f"All {len(volumes)} pseudo-labels {labels} of the train split are empty, so the network "
-            "has nothing to learn; look at label.confidence and roi.threshold."
-        )
-
-
-def _optimiser(settings: UnetSettings, module: nn.Module) -> torch.optim.Optimizer:
-    if settings.optimiser == "adamw":
-        return torch.optim.AdamW(
-            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    return torch.optim.SGD(
-        module.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        nesterov=False,
-    )

@@ -1,0 +1,286 @@
+"""``clisc cases list|add|remove|rename|move``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from clisc_cli.commands.init import show_imported
+from clisc_cli.completion import case_words
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Channel, Directory, RunOptions
+from clisc_cli.session import Session
+from clisc_cli.words import bytes_in_words, seconds_in_words
+
+if TYPE_CHECKING:
+    from clisc_engine.project.case_changes import Change
+    from clisc_engine.project.project import Project
+    from clisc_engine.upkeep.case_list import Listed
+    from clisc_engine.upkeep.foresight import Effects
+
+app = typer.Typer(help="List, add, remove, rename and move the cases of a project.", no_args_is_help=True)
+
+SPLITS = ("train", "valid", "test")
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would become stale or be lost.")]
+Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context, directory: Directory = None, json_: Json = False, verbose: Verbose = False
+) -> None:
+    """List the cases: split, size, source, tumour in ml, and DSC where `evaluate` has measured it.
+
+    Example: clisc cases list glioma
+    """
+    if context.ensure_object(Session).is_left_to_rank_0("cases list"):
+        return
+    from clisc_engine.project.project import open_project
+    from clisc_engine.upkeep.case_list import list_cases
+
+    found = list_cases(open_project(directory))
+    if json_:
+        print_json({"cases": [asdict(one) for one in found]})
+        return
+    console = result_console()
+    console.print(_table(found))
+    counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in SPLITS)
+    console.print(f"{len(found)} cases: {counts}", markup=False)
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    images: Annotated[str, typer.Option(help="Folder or quoted glob of FLAIR volumes, or a CSV manifest.")],
+    directory: Directory = None,
+    references: Annotated[
+        str | None, typer.Option(help="Folder or quoted glob of masks, for evaluate only.")
+    ] = None,
+    cases: Annotated[
+        list[str] | None, typer.Option("--cases", metavar="NAMES", help="Only these cases (commas).")
+    ] = None,
+    to: Annotated[
+        Literal["train", "valid", "test"] | None,
+        typer.Option(help="Split of the new cases; without it, each is drawn.", show_default=False),
+    ] = None,
+    channel: Channel = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that import cases.")] = 1,
+    dry_run: DryRun = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Import further cases, as `clisc init --add` does; cases that are there stay as they are.
+
+    Example: clisc cases add glioma --images new --to test
+    """
+    if context.ensure_object(Session).is_left_to_rank_0("cases add"):
+        return
+    from clisc_engine.project.project import project_root
+    from clisc_engine.stages.init import Request, initialise
+
+    options = RunOptions(
+        context, workers=workers, cases=cases or [], dry_run=dry_run, json_=json_, quiet=quiet
+    )
+    project = options.open_project(project_root(directory))
+    control = options.control()
+    request = Request(
+        project.root,
+        images,
+        references,
+        None,
+        None,
+        skip_bad,
+        channel,
+        add=True,
+        cases=control.cases,
+        into=to or "",
+    )
+    show_imported(initialise(request, project.settings, control), options)
+
+
+@app.command("remove")
+def remove(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="[DIR] CASE...", help="Cases.", autocompletion=case_words)
+    ],
+    dry_run: DryRun = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take cases out of a project with all that was made of them; source files are never touched.
+
+    Example: clisc cases remove glioma patient-007 --dry-run
+    """
+    from clisc_engine.project.case_changes import Change
+
+    root, names = _folder_and(words)
+    if not names:
+        raise typer.BadParameter("name a case, after the project's folder", param_hint="CASE")
+    _change(context, root, Change(remove=tuple(names)), "removed", dry_run, json_, quiet)
+
+
+@app.command("rename")
+def rename(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="[DIR] OLD NEW", help="A case.", autocompletion=case_words)
+    ],
+    dry_run: DryRun = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Give a case another name. What was made of it, and what learnt from it, stays fresh.
+
+    Example: clisc cases rename glioma patient-7 patient-007
+    """
+    from clisc_engine.project.case_changes import Change
+
+    root, names = _folder_and(words)
+    if len(names) != 2:
+        raise typer.BadParameter(
+            "give the old name and the new one, after the project's folder", param_hint="OLD NEW"
+        )
+    _change(context, root, Change(rename={names[0]: names[1]}), "renamed", dry_run, json_, quiet)
+
+
+@app.command("move")
+def move(
+    context: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[DIR] CASE... SPLIT",
+            help="Cases, and train, valid or test.",
+            autocompletion=case_words,
+        ),
+    ],
+    dry_run: DryRun = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Move cases into another split. What learnt from one is never measured on it as if unseen.
+
+    Example: clisc cases move glioma patient-007 test --dry-run
+    """
+    from clisc_engine.project.case_changes import Change
+
+    root, names = _folder_and(words)
+    if len(names) < 2 or names[-1] not in SPLITS:
+        raise typer.BadParameter("name cases, and then train, valid or test", param_hint="CASE... SPLIT")
+    change = Change.model_validate({"move": dict.fromkeys(names[:-1], names[-1])})
+    _change(context, root, change, "moved", dry_run, json_, quiet)
+
+
+def _folder_and(words: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The project's folder, if the first word is one, and the other words as case names."""
+    from clisc_engine.files.case_names import normal
+    from clisc_engine.project.project import SETTINGS_FILE
+
+    is_folder = (Path(words[0]) / SETTINGS_FILE).is_file()
+    names = words[1:] if is_folder else words
+    return (Path(words[0]) if is_folder else None), [normal(name) for name in names]
+
+
+def _change(
+    context: typer.Context,
+    root: Path | None,
+    change: Change,
+    verb: str,
+    dry_run: bool,
+    json_: bool,
+    quiet: bool,
+) -> None:
+    """Check, foresee and carry out a change, and say what it means."""
+    if context.ensure_object(Session).is_left_to_rank_0("cases"):
+        return
+    from clisc_engine.project import case_changes
+    from clisc_engine.upkeep.foresight import effects
+
+    options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
+    project = options.open_to_change(root)
+    todo = case_changes.check(project, change)
+    means = effects(project, todo)
+    if not dry_run:
+        case_changes.apply(project, todo)
+    if json_:
+        print_json({"changed": _changed(todo), "dry_run": dry_run, **asdict(means)})
+        return
+    _show(project, change, todo, means, verb, dry_run)
+
+
+def _changed(change: Change) -> dict[str, Any]:
+    return {key: value for key, value in change.model_dump().items() if value}
+
+
+def _show(project: Project, asked: Change, todo: Change, means: Effects, verb: str, dry_run: bool) -> None:
+    console = result_console()
+    would = "would be " if dry_run else ""
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    for name in asked.names:
+        to = asked.rename.get(name) or asked.move.get(name)
+        to = f" to {to}" if to else ""
+        say(f"{name}: {would}{verb}{to}" if name in todo.names else f"{name}: {verb}{to} already")
+    for name, arrays in means.lost.items():
+        say(f"  lost with {name}: {', '.join(arrays)}")
+    if means.bytes:
+        took = f", which took {seconds_in_words(means.seconds)}" if means.seconds else ""
+        say(f"  {bytes_in_words(means.bytes)} {would}won{took}; the source files stay where they are")
+    for step, products in means.stale.items():
+        say(f"  {would or 'now '}stale: {step} ({', '.join(products)})")
+    if todo.names and not means.stale:
+        say("  nothing becomes stale" if dry_run else "  nothing became stale")
+    if means.stale and not dry_run:
+        say(f"Next: clisc run {project.root}")
+
+
+def _table(found: Sequence[Listed]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [row for row in ("full", "without-self-training", "sam") if any(row in one.dsc for one in found)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in (
+        "case",
+        "split",
+        "voxels",
+        "mm",
+        "ml",
+        "of",
+        *(f"DSC % {row}" for row in rows),
+        "source",
+    ):
+        numbers = heading == "ml" or heading.startswith("DSC")
+        table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
+    for one in found:
+        if one.problem:
+            table.add_row(one.name, Text("left out", style="yellow"), *[""] * (4 + len(rows)), one.problem)
+            continue
+        was = f" (imported as {one.imported_as})" if one.imported_as else ""
+        table.add_row(
+            Text(one.name),
+            one.split,
+            " x ".join(map(str, one.voxels)),
+            " x ".join(f"{mm:.3g}" for mm in one.spacing),
+            "" if one.ml is None else f"{one.ml:.1f}",
+            one.mask.removeprefix("masks/"),
+            *(f"{one.dsc[row]:.1f}" if row in one.dsc else "" for row in rows),
+            Text(one.source + was),
+        )
+    return table

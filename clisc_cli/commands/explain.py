@@ -1,0 +1,162 @@
+"""``clisc explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clisc_cli.commands.status import CaseName
+from clisc_cli.completion import case_arguments, masks_of_the_project
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import project_and_case
+from clisc_cli.words import seconds_in_words, time_in_words
+
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
+    from clisc_engine.results.explain import Explained
+    from clisc_engine.results.provenance import Link
+
+
+def command(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|DIR",
+            help="A mask, probability, model, report or table in hand; or a project, before a case.",
+            autocompletion=case_arguments,
+        ),
+    ],
+    case: CaseName = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Project that may know the file; else the one around.", show_default=False),
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            "--masks",
+            help="Which of a case's masks; else the last step's.",
+            autocompletion=masks_of_the_project,
+            show_default=False,
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--commands", help="Print the commands that make it again, for a shell.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="All settings, cases and fingerprints; tracebacks.")
+    ] = False,
+) -> None:
+    """Tell where a result comes from: source files, each step's settings, seed, weights, versions, device.
+
+    Example: clisc explain masks/patient-007_sam.nii.gz    clisc explain glioma patient-007 --commands
+    """
+    found, home = _explained(what, case, project, masks)
+    if again:
+        lines = _commands(found, home)
+        if json_:
+            print_json({"commands": lines})
+        for line in lines if not json_ else ():
+            typer.echo(line)
+        return
+    if json_:
+        print_json(asdict(found))
+        return
+    _show(found, verbose)
+
+
+def _explained(
+    what: Path, case: str | None, named: Path | None, masks: str | None
+) -> tuple[Explained, Project | None]:
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.project.project import open_project
+    from clisc_engine.results.explain import explain_case, explain_file
+
+    if what.is_file() and case is None:
+        if masks is not None:
+            raise typer.BadParameter("chooses among a case's masks", param_hint="--masks")
+        try:
+            project = open_project(named)
+        except MissingStage:
+            if named is not None:
+                raise
+            project = None
+        return explain_file(what, project), project
+    project, name = project_and_case(what, case)
+    if name is None:
+        raise typer.BadParameter("name a file, or a case after the project", param_hint="CASE")
+    return explain_case(project, name, f"masks/{masks}" if masks else ""), project
+
+
+def _commands(found: Explained, project: Project | None) -> list[str]:
+    from clisc_engine.errors import BadInput
+    from clisc_engine.results.again import commands
+
+    if project is None:
+        raise BadInput(
+            "The commands need the project, which knows the source files of the cases that networks learnt "
+            "from: name it with --project."
+        )
+    if not found.chain:
+        raise BadInput(" ".join(found.notes) or "Nothing is known of what made it.")
+    return commands(project, found.chain, found.case, found.product)
+
+
+def _show(found: Explained, verbose: bool) -> None:
+    console = result_console()
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    if found.file:
+        say(f"{found.file} (SHA-256 {found.sha256 if verbose else found.sha256[:16]})")
+    say(f"{found.what} known by {found.known_by}")
+    for link in found.chain:
+        say("")
+        for line in _lines(link, verbose):
+            say(line)
+    for note in found.notes:
+        say("")
+        say(f"Note: {note}")
+
+
+def _lines(link: Link, verbose: bool) -> list[str]:
+    """A link in words, its first line without an indent."""
+    if link.kind == "source":
+        return ["source", *(f"  {path}  SHA-256 {digest}" for path, digest in link.files.items())]
+    when = f", {time_in_words(link.time)}" if link.time else ""
+    took = f", took {seconds_in_words(link.seconds)}" if link.seconds else ""
+    version = f" {link.version}" if link.version else ""
+    lines = [f"{link.product}  (clisc {link.command}{version}{when}{took})"]
+    if link.made_from:
+        lines.append(f"  from      {', '.join(link.made_from)}")
+    for split, names in link.learnt_from.items():
+        shown = ", ".join(names) if verbose or len(names) < 7 else f"{', '.join(names[:6])} ..."
+        lines.append(f"  learnt    {len(names)} {split} cases: {shown}")
+    for name, weights in link.weights.items():
+        digest = weights["sha256"] if verbose else weights["sha256"][:16]
+        lines.append(f"  weights   {name}: {weights['model'] or 'file'}, SHA-256 {digest}")
+    if link.device:
+        lines.append(f"  on        {link.device}, precision {link.precision}")
+    if link.settings:
+        lines += _settings(link.settings, verbose)
+    if verbose:
+        lines.append(f"  seal      {link.fingerprint}")
+    if link.stale:
+        lines.append(f"  stale     {link.stale}")
+    return lines
+
+
+def _settings(settings: Mapping[str, Any], verbose: bool) -> list[str]:
+    words = [f"{key} = {value}" for key, value in settings.items()]
+    if verbose:
+        return [f"  setting   {word}" for word in words]
+    seed = f", seed = {settings['seed']}" if "seed" in settings else ""
+    others = [word for word in words if not word.startswith("seed = ")]
+    more = f" and {len(others) - 4} more (-v)" if len(others) > 4 else ""
+    return [f"  settings  {', '.join(others[:4])}{more}{seed}"]

@@ -1,0 +1,160 @@
+"""The manifest of cases: which cases a project has, sealed by whatever imports, moves or removes one.
+
+It lies in the store beside the cases' folders (``cases.json``), so that a folder that is gone or renamed
+is missed, and holds a copy of each case's record, so that it can be had again. A case counts by its folder;
+the manifest only tells of what should be there. A project of 0.1.0 has none until a command takes its lock.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from clisc_engine.files.atomic import disk_faults, write_atomically
+from clisc_engine.files.reading import read_if_there
+from clisc_engine.project.case_record import RECORD, CaseInfo
+from clisc_engine.project.store import Store
+
+FILE = "cases.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which cases there are, and which were taken out.
+
+    Attributes:
+        cases: a copy of each case's record, by name.
+        removed: names that were cases and were removed or renamed, each with the time.
+    """
+
+    cases: Mapping[str, CaseInfo] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
+
+    def with_changes(self, present: Iterable[CaseInfo] = (), gone: Iterable[str] = ()) -> Manifest:
+        """The manifest with these records in place, and without the cases that are gone."""
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        new = {info.name: info for info in present}
+        out = [name for name in gone if name not in new]
+        cases = {name: info for name, info in {**self.cases, **new}.items() if name not in out}
+        removed = {**self.removed, **dict.fromkeys(out, now)}
+        return Manifest(
+            dict(sorted(cases.items())), {name: at for name, at in removed.items() if name not in new}
+        )
+
+
+def read(store: Store) -> Manifest | None:
+    """The store's manifest; None when there is none, or one that is not whole (`problem`).
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
+    text = read_if_there(_bottom(store).root / FILE)
+    return None if text is None else _parse(text)
+
+
+def problem(store: Store) -> str:
+    """What is wrong with the manifest; empty when nothing is, or there is none.
+
+    Raises:
+        Unreadable: when it is there and cannot be read now.
+    """
+    text = read_if_there(_bottom(store).root / FILE)
+    return "its seal does not fit what it lists" if text is not None and _parse(text) is None else ""
+
+
+def write(store: Store, manifest: Manifest) -> None:
+    """Put the manifest into the store.
+
+    Raises:
+        DiskFault: when the disk does not take it.
+    """
+    store.check_may_write()
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "cases": {name: asdict(info) for name, info in manifest.cases.items()},
+        "removed": dict(manifest.removed),
+    }
+    text = json.dumps({**body, "seal": _seal(body)}, indent=1)
+    with disk_faults(store.root):
+        store.root.mkdir(parents=True, exist_ok=True)
+    write_atomically(store.root / FILE, text.encode())
+
+
+def of_store(store: Store) -> Manifest:
+    """What a manifest would list by the folders that are there now, each by its own name."""
+    records = _records(store)
+    return Manifest({name: info for name, info in records.items() if info.name == name})
+
+
+def note(store: Store, present: Iterable[CaseInfo] = (), gone: Iterable[str] = ()) -> None:
+    """Write the manifest with these changes; one that lacks or is not whole is made from the folders."""
+    write(store, (read(store) or of_store(store)).with_changes(present, gone))
+
+
+def bring_up_to_date(store: Store) -> None:
+    """Give an older project its manifest, and list cases that an interrupted import has left unlisted.
+
+    Nothing happens to a manifest that is not whole: that is for `verify --repair`.
+    """
+    if problem(store):
+        return
+    known, there = read(store), of_store(store)
+    unlisted = [info for name, info in there.cases.items() if known is None or name not in known.cases]
+    if known is None or unlisted:
+        note(store, unlisted)
+
+
+def missing(store: Store) -> dict[str, CaseInfo]:
+    """The records of cases that the manifest lists and whose folders hold no record of their name.
+
+    Raises:
+        Unreadable: when the manifest is there and cannot be read now.
+    """
+    known = read(store)
+    if known is None:
+        return {}
+    return {name: info for name, info in known.cases.items() if not store.attributes(f"cases/{name}")}
+
+
+def _records(store: Store) -> dict[str, CaseInfo]:
+    """The records that the cases' folders hold, by the folders' names."""
+    found: dict[str, CaseInfo] = {}
+    for name in store.children("cases"):
+        if info := CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD)):
+            found[name] = info
+    return found
+
+
+def _parse(text: bytes) -> Manifest | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    body = {key: found.get(key) for key in ("format", "cases", "removed")}
+    if found.get("seal") != _seal(body) or body["format"] != FORMAT:
+        return None
+    cases = {name: CaseInfo.parse(record) for name, record in (body["cases"] or {}).items()}
+    whole = {name: info for name, info in cases.items() if info is not None and info.name == name}
+    return Manifest(whole, body["removed"] or {}) if len(whole) == len(cases) else None
+
+
+def _seal(body: Mapping[str, Any]) -> str:
+    return _digest(json.dumps(body, sort_keys=True, separators=(",", ":")))
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bottom(store: Store) -> Store:
+    """The project's own store, under those of its variants."""
+    return store if store.below is None else _bottom(store.below)

@@ -1,0 +1,48 @@
+"""The network that comes with clisc: a 3-D U-Net that has learned from phantoms alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import sha256_of
+from clisc_engine.models.weights import TINY_UNET, bundled
+from clisc_engine.results.model_file import ModelCard
+from clisc_engine.settings.presets import preset
+
+BUNDLED = "bundled"
+"""What a user calls it, in the place of a project or a model file."""
+
+
+def names_the_bundled_network(source: Path) -> bool:
+    """Whether a source of predictions is the word ``bundled``.
+
+    Raises:
+        BadInput: when a file or folder here has that name too.
+    """
+    if str(source) != BUNDLED:
+        return False
+    if source.exists():
+        raise BadInput(
+            f"'{BUNDLED}' is the network that comes with clisc, and there is a {source.absolute()} too; "
+            "give the whole path of that one, or call the command from another folder."
+        )
+    return True
+
+
+def bundled_card() -> ModelCard:
+    """Its preprocessing, its shape, and what made it."""
+    settings, path = preset("tiny"), bundled(TINY_UNET)
+    made = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return ModelCard(
+        network="tiny-unet",
+        image=settings.image,
+        unet=settings.unet,
+        weights="tiny",
+        trained=made.isoformat(timespec="seconds"),
+        training_volumes=0,
+        origin={"data": "procedural phantoms only"},
+        fingerprint=sha256_of(path)[:16],
+        note="Trained on phantoms alone, by no scan of a patient. Research software, not a medical device.",
+    )

@@ -1,0 +1,237 @@
+"""Where a product of a project comes from: the whole chain, source file first, from seals and records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from clisc_engine.products import graph
+from clisc_engine.project.fingerprint import fingerprint
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running import journal
+from clisc_engine.settings.keys import known_keys
+from clisc_engine.stages.evaluation.staleness import Staleness
+
+WEIGHTS = ("clip", "sam")
+"""Under these names seals keep the digests of foundation models' weight files."""
+_MODEL = {"clip": "label.model", "sam": "sam.model"}
+_SLACK = timedelta(seconds=2)
+"""Times are kept to the second, and a run's entry begins before its first result."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One thing of a chain, and what made it.
+
+    Attributes:
+        product: an array of the case (``image``, ``masks/sam``) or a network (``unet-round1``).
+        kind: array or network; source for the file that was imported.
+        command: that made it, e.g. ``prompt-sam``.
+        time: when, UTC.
+        version: of clisc; empty where it was not kept.
+        seconds: how long it took; 0 where that was not kept.
+        device: what it ran on; empty where it was not kept.
+        precision: of the networks' arithmetic; likewise.
+        settings: that determined it, by dotted key, the seed among them.
+        weights: foundation models that made it: name, and SHA-256 of the weight file.
+        made_from: the products it was made from; a network's without the case.
+        learnt_from: the cases that a network learnt from, by split.
+        files: of a source: path and SHA-256.
+        fingerprint: of all that determined it.
+        stale: why it would come out otherwise now; empty when it would not.
+    """
+
+    product: str
+    kind: str
+    command: str
+    time: str = ""
+    version: str = ""
+    seconds: float = 0.0
+    device: str = ""
+    precision: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, dict[str, str]] = field(default_factory=dict)
+    made_from: list[str] = field(default_factory=list)
+    learnt_from: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    stale: str = ""
+
+
+def chain_of_array(project: Project, case: CaseArrays, array: str) -> list[Link]:
+    """All that led to an array of a case, in the order of its making, itself last."""
+    wanted = graph.ancestors(array) | {array} if array in graph.ARRAYS else {array}
+    return _Chain(project).links(wanted, case, array)
+
+
+def chain_of_network(project: Project, network: str) -> list[Link]:
+    """All networks that led to a network, in the order of their making, itself last."""
+    wanted = {name for name in graph.ancestors(network) if name in graph.NETWORKS}
+    behind = {n for array in graph.ancestors(network) & graph.ARRAYS.keys() for n in graph.ancestors(array)}
+    return _Chain(project).links({network} | wanted | (behind & graph.NETWORKS.keys()), None, network)
+
+
+def link_of_network(
+    network: str, made_from: Mapping[str, str], fingerprint: str, time: str, version: str
+) -> Link:
+    """The link of a network that is known by what its file says alone."""
+    command = graph.MADE_BY.get(network, "train").removesuffix(" --ablation")
+    return Link(
+        network,
+        "network",
+        command,
+        time,
+        version,
+        settings=_settings(made_from),
+        weights=_weights(made_from),
+        fingerprint=fingerprint,
+    )
+
+
+def settings_of(links: Iterable[Link]) -> tuple[dict[str, Any], list[str]]:
+    """The settings of a whole chain, and the keys that had several values on the way; the last counts."""
+    settings: dict[str, Any] = {}
+    several: list[str] = []
+    for link in links:
+        for key, value in link.settings.items():
+            if key in settings and settings[key] != value and key not in several:
+                several.append(key)
+            settings[key] = value
+    return settings, several
+
+
+class _Chain:
+    """Reads the facts of one project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.runs = journal.entries(project)
+        self.staleness = Staleness(project)
+
+    def links(self, wanted: set[str], case: CaseArrays | None, last: str) -> list[Link]:
+        order = [name for name in graph.PRODUCTS if name in wanted]
+        names = [*order, *(name for name in wanted if name not in order)]
+        found: list[Link] = [] if case is None else [_source(case)]
+        for name in names:
+            link = self._network(name) if name in graph.NETWORKS else None
+            if link is None and case is not None and name not in graph.TABLES:
+                link = self._array(case, name)
+            if link is not None:
+                found.append(link)
+        return sorted(found, key=lambda link: link.product == last)
+
+    def _array(self, case: CaseArrays, name: str) -> Link | None:
+        seal = case.seal(name)
+        if seal is None:
+            return None
+        ran = self._run(seal.stage, seal.time)
+        known = name in graph.ARRAYS
+        return Link(
+            name,
+            "array",
+            seal.stage,
+            seal.time,
+            seal.version,
+            seal.seconds,
+            ran.device if ran else "",
+            ran.precision if ran else "",
+            _settings(seal.made_from),
+            _weights(seal.made_from),
+            [key for key in seal.made_from if key in graph.PRODUCTS],
+            fingerprint=seal.fingerprint,
+            stale=self.staleness.why(name, case) if known else "",
+        )
+
+    def _network(self, name: str) -> Link | None:
+        checkpoint = self.project.checkpoint(name)
+        made_from = checkpoint.made_from()
+        if made_from is None:
+            return None
+        time = journal.trained_at(self.project, name)
+        command = graph.MADE_BY[name].removesuffix(" --ablation")
+        ran = self._run(command, time)
+        version = checkpoint.origin()[1] or (ran.version if ran else "")
+        learnt: dict[str, list[str]] = {}
+        arrays: list[str] = []
+        for key in made_from:
+            split, _, rest = key.partition("/")
+            case, _, array = rest.partition("/")
+            if array and split in ("train", "valid", "test"):
+                if case not in learnt.setdefault(split, []):
+                    learnt[split].append(case)
+                if array not in arrays:
+                    arrays.append(array)
+        networks = [key for key in made_from if key in graph.NETWORKS]
+        return Link(
+            name,
+            "network",
+            command,
+            time,
+            version,
+            0.0,
+            ran.device if ran else "",
+            ran.precision if ran else "",
+            _settings(made_from),
+            _weights(made_from),
+            [*arrays, *networks],
+            learnt,
+            fingerprint=fingerprint(made_from),
+            stale=self.staleness.why(name),
+        )
+
+    def _run(self, command: str, time: str) -> journal.Entry | None:
+        """The run in which something was made; None when the journal does not tell."""
+        made = _time(time)
+        of_it = [run for run in self.runs if run.stage.partition(" ")[0] == command.partition(" ")[0]]
+        for run in reversed(of_it if made else []):
+            begun, end = _time(run.started), _time(journal.end_of(run))
+            if made and begun and end and begun - _SLACK <= made <= end + _SLACK:
+                return run
+        return None
+
+
+def _source(case: CaseArrays) -> Link:
+    info = case.info
+    seal = case.seal("image")
+    files = {info.source: info.sha256}
+    channel = {} if info.channel is None else {"channel": info.channel}
+    return Link(
+        "source",
+        "source",
+        "init",
+        seal.time if seal else "",
+        seal.version if seal else "",
+        settings=channel,
+        files=files,
+    )
+
+
+def _settings(made_from: Mapping[str, str]) -> dict[str, Any]:
+    known = {*known_keys()}
+    return {key: _plain(value) for key, value in made_from.items() if key in known}
+
+
+def _weights(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name in WEIGHTS:
+        if digest := made_from.get(name):
+            model = made_from.get(_MODEL[name], "")
+            found[name] = {"model": str(_plain(model)), "sha256": digest}
+    return found
+
+
+def _plain(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _time(stamp: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(stamp)
+    except ValueError:
+        return None

@@ -1,0 +1,63 @@
+"""Cases that count as unseen and are not: a network behind a row has learnt from their images.
+
+A case gets into that place when it is moved into the test split after a training, or taken out and imported
+anew under another name. Networks know the images that they learnt from by name and by fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from clisc_engine.products import graph
+from clisc_engine.products.kinds import IMAGE
+from clisc_engine.project.project import CaseArrays, Project
+
+UNSEEN = {"test": ("train", "valid"), "valid": ("train",)}
+"""The splits that are taken for unseen, and as what a network must not have read their cases."""
+
+
+def networks_behind(arrays: Iterable[str]) -> list[str]:
+    """The networks that arrays were made by, directly or not, in the order of their training."""
+    behind = {name for array in arrays if array in graph.PRODUCTS for name in graph.ancestors(array)}
+    return [name for name in graph.NETWORKS if name in behind]
+
+
+def leaks(project: Project, cases: Sequence[CaseArrays], arrays: Iterable[str]) -> dict[str, list[str]]:
+    """Of the cases that count as unseen, those that were learnt from, each with the networks that did.
+
+    Args:
+        project: theirs.
+        cases: to be measured; those of the train split count as seen, and are left alone.
+        arrays: what is to be measured.
+    """
+    found: dict[str, list[str]] = {}
+    for network in networks_behind(arrays):
+        made_from = project.checkpoint(network).made_from() or {}
+        for case in cases:
+            if _has_read(made_from, case):
+                found.setdefault(case.info.name, []).append(network)
+    return found
+
+
+def told(found: dict[str, list[str]]) -> list[str]:
+    """A sentence for each such case."""
+    return [
+        f"{name} is not measured: {', '.join(networks)} learnt from it, though it counts as unseen now. "
+        "Training anew (`clisc run`) leaves it out; `clisc evaluate --seen` measures it all the same."
+        for name, networks in found.items()
+    ]
+
+
+def _has_read(made_from: dict[str, str], case: CaseArrays) -> bool:
+    """Whether a network with this provenance has learnt from the case, or chosen its epoch on it."""
+    splits = UNSEEN.get(case.info.split, ())
+    seal = case.seal(IMAGE) if splits else None
+    keys = {f"{split}/{case.info.identity}/{IMAGE}" for split in splits}
+    if keys & made_from.keys():
+        return True
+    of_images = [
+        value
+        for key, value in made_from.items()
+        if key.partition("/")[0] in splits and key.endswith(f"/{IMAGE}")
+    ]
+    return seal is not None and seal.fingerprint in of_images

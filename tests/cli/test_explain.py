@@ -1,0 +1,111 @@
+"""`clisc explain`: from a file in hand to the whole chain, and back by the commands that it prints."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import nibabel
+import numpy as np
+import SimpleITK as sitk
+
+CPU = ("--device", "cpu", "--quiet")
+
+
+def explained(clisc, *arguments, code=0):
+    shown = clisc("explain", *arguments, "--json")
+    assert shown.code == code, shown.err
+    return json.loads(shown.out)
+
+
+def exported(clisc, root, out, kind="round2"):
+    made = clisc("export", "masks", root, "-o", out, "--masks", kind, "--cases", "p4", *CPU)
+    assert made.code == 0, made.err
+    return out / f"p4_{kind}.nii.gz"
+
+
+def products(found):
+    return [link["product"] for link in found["chain"]]
+
+
+def test_a_mask_is_known_by_its_sidecar_its_record_and_its_voxels(clisc, copied, tmp_path):
+    mask = exported(clisc, copied.root, tmp_path / "out")
+    told = explained(clisc, mask)
+    assert told["known_by"] == "its sidecar p4_round2.json" and told["case"] == "p4"
+    assert products(told) == [
+        *("source", "image", "labels/tumour", "classifier-raw", "cams/raw", "classifier-amda", "cams/amda"),
+        *("masks/sam", "unet-round1", "masks/round1", "masks/sam-round1", "unet-round2", "masks/round2"),
+    ] or set(products(told)) >= {"source", "image", "classifier-raw", "unet-round2", "masks/round2"}
+    assert told["chain"][0]["files"] == {copied.case("p4").info.source: copied.case("p4").info.sha256}
+    last = told["chain"][-1]
+    assert last["fingerprint"] == copied.case("p4").seal("masks/round2").fingerprint
+    assert "tiny" in " ".join(told["notes"])
+    (tmp_path / "out" / "p4_round2.json").unlink()
+    again = explained(clisc, mask, "--project", copied.root)
+    assert "record" in again["known_by"] and again["chain"] == told["chain"]
+    moved = tmp_path / "elsewhere" / "tumour.nrrd"
+    moved.parent.mkdir()
+    sitk.WriteImage(sitk.ReadImage(str(mask)), str(moved))
+    assert explained(clisc, moved, "--project", copied.root)["chain"] == told["chain"]
+    refused = clisc("explain", moved)
+    assert refused.code == 3 and "--project" in refused.message
+
+
+def test_a_mask_that_was_corrected_by_hand_is_told(clisc, copied, tmp_path):
+    mask = exported(clisc, copied.root, tmp_path, "sam")
+    assert not any("changed" in note for note in explained(clisc, mask)["notes"])
+    image = nibabel.load(mask)
+    voxels = np.asarray(image.dataobj).copy()
+    voxels[0, 0, 0] = 1
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine, image.header), mask)
+    assert any("changed" in note for note in explained(clisc, mask)["notes"])
+
+
+def test_a_case_of_a_project_and_what_would_come_out_otherwise(clisc, copied):
+    fresh = explained(clisc, copied.root, "p4", "--masks", "sam")
+    assert products(fresh)[-1] == "masks/sam" and not any(link["stale"] for link in fresh["chain"])
+    assert clisc("config", "set", copied.root, "amda.t=35").code == 0
+    stale = {
+        link["product"]
+        for link in explained(clisc, copied.root, "p4", "--masks", "sam")["chain"]
+        if link["stale"]
+    }
+    assert stale == {"classifier-amda", "cams/amda", "masks/sam"}
+    shown = clisc("explain", copied.root, "p4", "--masks", "sam")
+    assert shown.code == 0 and "SHA-256" in shown.out and "seed = 0" in shown.out and "stale" in shown.out
+    assert clisc("explain", copied.root, "p4", "--masks", "nothing").code == 3
+    assert clisc("explain", copied.root).code == 2
+
+
+def test_models_predictions_and_pages(clisc, copied, data, tmp_path):
+    model = tmp_path / "brain.clisc"
+    assert clisc("export", "model", copied.root, "-o", model).code == 0
+    alone = explained(clisc, model)
+    assert products(alone) == ["unet-round2"] and "tiny" in alone["notes"][0]
+    assert products(explained(clisc, model, "--project", copied.root))[0] == "classifier-raw"
+    image = data / "images" / "p4_flair.nii.gz"
+    assert clisc("predict", model, image, "-o", tmp_path / "out", *CPU).code == 0
+    told = explained(clisc, tmp_path / "out" / "p4_seg.nii.gz", "--project", copied.root)
+    assert told["chain"][0]["files"] == {str(image): copied.case("p4").info.sha256}
+    assert "unet-round2" in products(told)
+    assert (
+        clisc("report", copied.root, "-o", tmp_path / "r.html", "--pictures", "0", "--viewers", "0").code
+        == 0
+    )
+    page = explained(clisc, tmp_path / "r.html", "--project", copied.root)
+    assert page["known_by"].startswith("the record")
+
+
+def test_the_commands_make_the_same_mask_again(clisc, copied, tmp_path):
+    mask = exported(clisc, copied.root, tmp_path / "out", "sam")
+    shown = clisc("explain", mask, "--commands", "--project", copied.root)
+    assert shown.code == 0, shown.err
+    script = shown.out.replace("clisc ", f"{sys.executable} -m clisc_cli ")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    place = tmp_path / "place"
+    place.mkdir()
+    subprocess.run(["bash", "-e"], input=script, cwd=place, env=environment, check=True, encoding="utf-8")
+    made = nibabel.load(place / "again-masks" / "p4_sam.nii.gz")
+    assert np.array_equal(np.asarray(made.dataobj), np.asarray(nibabel.load(mask).dataobj))
+    shutil.rmtree(place)

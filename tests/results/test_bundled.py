@@ -1,0 +1,85 @@
+"""The network that comes with clisc: predictions without a project, and where a training starts."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from clisc_engine.baselines.methods import run_baseline
+from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.models.weights import TINY_UNET, bundled
+from clisc_engine.running.control import Control
+from clisc_engine.stages.prompt_sam import prompt_sam
+from tests.support.command import caller
+from tests.support.small import run_stages, small_project
+from tests.support.volumes import write
+
+CPU = Control(device="cpu")
+
+
+@pytest.fixture
+def clisc(monkeypatch, capsys):
+    return caller(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A phantom that no training saw, and its file."""
+    phantom = make_phantom(731, spacing=(5.0, 2.0, 2.0), kind="solid", volume_ml=70.0)
+    path = tmp_path_factory.mktemp("scan") / "scan.nii.gz"
+    write(path, phantom.image, phantom.spacing[::-1])
+    return path, phantom
+
+
+def test_one_scan_gets_its_mask_without_a_project(clisc, scan, tmp_path):
+    path, phantom = scan
+    told = clisc("predict", "bundled", path, "-o", tmp_path / "mask.nii.gz", "--json")
+    assert told.code == 0, told.message
+    mask = nib.load(tmp_path / "mask.nii.gz")
+    assert np.allclose(mask.affine, nib.load(path).affine)
+    found = np.asarray(mask.dataobj).transpose(2, 1, 0) != 0
+    truth = phantom.mask != 0
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
+    voxel = np.prod(phantom.spacing) / 1000
+    assert json.loads(told.out)["volume_ml"] == pytest.approx(found.sum() * voxel, abs=0.01)
+
+
+def test_a_folder_of_that_name_is_not_confused_with_it(clisc, scan, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundled").mkdir()
+    told = clisc("predict", "bundled", scan[0], "-o", "mask.nii.gz")
+    assert told.code == 3 and str(tmp_path / "bundled") in told.message
+    assert not (tmp_path / "mask.nii.gz").exists()
+
+
+def test_the_row_of_table_1_is_the_same_network(clisc, copied, data, tmp_path):
+    assert run_baseline("phantoms-only", copied, CPU, ("test",)).done == ["p4"]
+    clisc("predict", "bundled", data / "images" / "p4_flair.nii.gz", "-o", tmp_path / "mask.nii.gz")
+    clisc("export", "masks", copied.root, "--masks", "baseline-phantoms-only", "-o", tmp_path / "out")
+    (exported,) = (tmp_path / "out").glob("p4*.nii.gz")
+    one, other = (np.asarray(nib.load(p).dataobj) != 0 for p in (tmp_path / "mask.nii.gz", exported))
+    assert one.any() and np.array_equal(one, other)
+    assert run_baseline("phantoms-only", copied, CPU, ("test",)).fresh == ["p4"]
+
+
+def test_a_training_starts_from_it_or_from_scratch(tmp_path, data):
+    changes = {"unet.start": "bundled", "unet.spacing": [4.0, 2.5, 2.5], "unet.epochs": 1}
+    project = small_project(tmp_path / "project", data, changes=changes | {"unet.learning_rate": 1e-6})
+    run_stages(project, "label", "cam", "amda", "prompt-sam", "train")
+    trained = load_file(project.checkpoint("unet-round1").weights)
+    start = load_file(bundled(TINY_UNET))
+    convolutions = [key for key, value in start.items() if value.ndim == 5]
+    assert convolutions
+    for key in convolutions:
+        assert np.allclose(trained[key], start[key].astype(np.float32), atol=1e-3)
+
+
+def test_another_shape_is_refused_with_the_settings_that_would_do(clisc, tmp_path, data):
+    project = small_project(tmp_path / "project", data, changes={"unet.start": "bundled"})
+    run_stages(project, "label", "cam", "amda")
+    prompt_sam(project, CPU)
+    told = clisc("train", project.root)
+    assert told.code == 3 and "unet.spacing [4.0, 2.5, 2.5]" in told.message
+    assert not project.checkpoint("unet-round1").weights.exists()

@@ -1,0 +1,52 @@
+"""`evaluate` marks each row that was made by other settings than today's, wherever the row is shown."""
+
+import csv
+import json
+
+import pytest
+
+from tests.support.command import caller
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    return caller(monkeypatch, capsys)
+
+
+def rows_csv(root):
+    with (root / "results" / "rows.csv").open(encoding="utf-8") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_rows_of_earlier_settings_are_marked_in_table_csv_and_json(call, copied):
+    root = copied.root
+    fresh = json.loads(call("evaluate", root, "--device", "cpu", "--json").out)
+    assert {row["state"] for row in fresh["rows"]} == {"fresh"} and fresh["stale"]["rows"] == []
+    changed = call("run", root, "--set", "prompts.kind=box", "--until", "prompt-sam", "--device", "cpu")
+    assert changed.code == 0
+    shown = call("evaluate", root, "--device", "cpu")
+    assert shown.code == 0
+    marked = {line.split()[1] for line in shown.out.splitlines() if line.startswith("* ")}
+    assert marked == {"without-self-training", "full"}
+    assert "2 of 5 rows" in shown.out and "`clisc run` makes them anew" in shown.out
+    document = json.loads(call("evaluate", root, "--json", "--device", "cpu").out)
+    states = {row["name"]: row["state"] for row in document["rows"]}
+    assert {name for name, state in states.items() if state == "stale"} == marked
+    assert states["sam"] == "fresh" and document["stale"]["renew"] == ["clisc run"]
+    assert {name: row["state"] for name, row in rows_csv(root).items()} == states
+    before = {row["name"]: row["fingerprint"] for row in fresh["rows"]}
+    after = {name: row["fingerprint"] for name, row in rows_csv(root).items()}
+    assert {name for name in states if before[name] != after[name]} == {"sam"}
+
+
+def test_a_table_that_still_holds_is_marked_anew_when_settings_change(call, copied):
+    root = copied.root
+    assert call("evaluate", root, "--device", "cpu").code == 0
+    measured = json.loads((root / "results" / "evaluation.json").read_text(encoding="utf-8"))
+    assert call("config", "set", root, "label.confidence=0.6").code == 0
+    document = json.loads(call("evaluate", root, "--json", "--device", "cpu").out)
+    assert document["time"] == measured["time"], "nothing was measured anew"
+    assert {row["state"] for row in document["rows"]} == {"stale"}
+    assert {row["state"] for row in rows_csv(root).values()} == {"stale"}
+    assert call("config", "set", root, "label.confidence=0.5").code == 0
+    assert json.loads(call("evaluate", root, "--json", "--device", "cpu").out) == measured
