@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup test lint demo soak bench bench-check completions docs tiny-models clean
+.PHONY: setup test package lint demo soak bench bench-check completions docs tiny-models clean
 
 setup: $(READY)
 
@@ -24,6 +24,10 @@ lint: setup
 # Two processes of one thread each, a file of tests to one of them: they share what is made for a file.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=85 --durations=15
+
+# Builds sdist and wheel, installs the wheel outside the repository, and runs the demo from there.
+package: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m package
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

@@ -17,6 +17,7 @@ from clisc_cli.options import Channel, RunOptions, with_run_options
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from clisc_engine.importing.brains import Extraction
     from clisc_engine.importing.preview import Planned
     from clisc_engine.settings.schema import Settings
     from clisc_engine.stages.init import Imported
@@ -57,6 +58,16 @@ def command(
     add: Annotated[
         bool, typer.Option("--add", help="Import cases that the project does not have yet.")
     ] = False,
+    brain_extraction: Annotated[
+        str | None,
+        typer.Option(
+            "--brain-extraction",
+            metavar="NAME|COMMAND",
+            help="For scans with skulls: hd-bet, synthstrip, bet, or a command with {input} and {output}, "
+            "0 outside the brain.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     options: RunOptions,
 ) -> None:
@@ -69,6 +80,7 @@ def command(
     """
     from clisc_engine.stages.init import Request, initialise
 
+    extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(weights, preset, options)
@@ -85,9 +97,19 @@ def command(
         add,
         asked,
         cases=control.cases,
+        brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)
     show_imported(imported, options)
+
+
+def _extraction(text: str | None) -> Extraction | None:
+    """How brains are to be extracted; None when they are not."""
+    if text is None:
+        return None
+    from clisc_engine.importing.brains import Extraction
+
+    return Extraction.of(text)
 
 
 def show_imported(imported: Imported, options: RunOptions) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import disk_faults
@@ -16,6 +17,9 @@ from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import ADDING, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import in_threads
+
+if TYPE_CHECKING:
+    from clisc_engine.importing.brains import Brains
 
 NAMED = 20  # bad files that are named one by one
 
@@ -28,11 +32,13 @@ class Additions:
         cases: new cases, each with its split in ``splits``.
         splits: see there.
         references: masks by the name of the case that gets them.
+        brains: of the new cases, where they come with their skulls.
     """
 
     cases: Sequence[CaseFiles] = ()
     splits: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[str, Path] = field(default_factory=dict)
+    brains: Brains | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -114,7 +120,7 @@ def _prepare(
 
     def take(name: str) -> None:
         if name in cases:
-            told = import_case(staged, cases[name], additions.splits[name])
+            told = import_case(staged, cases[name], additions.splits[name], additions.brains)
         else:
             made.records[name], told = import_reference(project, staged, name, additions.references[name])
         if told:

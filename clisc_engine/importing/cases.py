@@ -18,6 +18,7 @@ from clisc_engine.imaging.preprocess import preprocess
 from clisc_engine.imaging.references import read_reference
 from clisc_engine.imaging.source import check_source, hash_of
 from clisc_engine.imaging.volume import read_volume
+from clisc_engine.importing.brains import Brain, Brains, kept_brain
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.origin import settings_of_import, source_problem
 from clisc_engine.products.kinds import REFERENCE
@@ -46,8 +47,10 @@ class Normalised:
     notes: tuple[str, ...]
 
 
-def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ...]:
-    """Import a case, unless it is stored already just so.
+def import_case(
+    project: Project, files: CaseFiles, split: str, brains: Brains | None = None
+) -> tuple[str, ...]:
+    """Import a case, unless it is stored already just so; with ``brains`` a volume with its skull.
 
     Returns:
         What the user is to be told of its files, a sentence each.
@@ -71,14 +74,16 @@ def import_case(project: Project, files: CaseFiles, split: str) -> tuple[str, ..
         reference_sha256=hash_of(files.reference) if files.reference else "",
         channel=files.channel,
     )
-    if _is_stored(project, info, settings):
+    ready = brains.fresh(info) if brains else None
+    if (brains is None or ready) and _is_stored(project, info, settings, ready):
         return ()
-    normalised = _read(info, settings)
+    brain = brains.of(info) if brains else None
+    normalised = _read(info, settings, brain)
     info = _placed(info, normalised.placement)
     told: tuple[str, ...] = ()
     if files.reference is not None:
         told = store_reference(project, info, normalised.image, settings)
-    _store_image(project, info, normalised.image, settings)
+    _store_image(project, info, normalised.image, settings, brain)
     return (*normalised.notes, *told)
 
 
@@ -122,8 +127,9 @@ def import_again(project: Project, info: CaseInfo, array: str, settings: ImageSe
     if array == REFERENCE:
         store_reference(project, info, _image_of(project, info, settings), settings)
     else:
-        normalised = _read(info, settings)
-        _store_image(project, _placed(info, normalised.placement), normalised.image, settings)
+        brain = kept_brain(project.base.root, info)
+        normalised = _read(info, settings, brain)
+        _store_image(project, _placed(info, normalised.placement), normalised.image, settings, brain)
 
 
 def store_reference(
@@ -152,21 +158,25 @@ def read_normalised(
     channel: int | None,
     settings: ImageSettings,
     go_on: str = "--set image.allow_skull=true",
+    brain: npt.NDArray[np.bool_] | None = None,
 ) -> Normalised:
     """A volume as the store holds it, its placement in the file, and what is to be said of it.
 
     ``channel`` is the volume of a 4-D file, ``go_on`` the option that lets volumes with a skull pass, for
-    the message.
+    the message. Of a volume with a ``brain`` (Z, Y, X), all else is background.
 
     Raises:
         BadInput: when the file cannot be used, or looks not skull-stripped.
     """
     volume = read_volume(path, channel)
+    if brain is not None:
+        volume = replace(volume, array=np.where(brain, volume.array, np.float32(0)))
     background = find_background(volume.array, volume.source)
-    if not settings.allow_skull and not background.surrounds:
+    if not settings.allow_skull and brain is None and not background.surrounds:
         raise BadInput(
             f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
-            f"SynthStrip or FSL BET, or take it as it is with {go_on}."
+            "SynthStrip or FSL BET (`clisc init --brain-extraction` runs them), or take it as it is with "
+            f"{go_on}."
         )
     image, _, placement = preprocess(
         volume,
@@ -186,8 +196,9 @@ def _check(path: Path) -> None:
         raise BadInput(f"{path!r} has a folder whose name is not UTF-8; rename it.") from None
 
 
-def _read(info: CaseInfo, settings: ImageSettings) -> Normalised:
-    return read_normalised(Path(info.source), info.channel, settings)
+def _read(info: CaseInfo, settings: ImageSettings, brain: Brain | None) -> Normalised:
+    mask = None if brain is None else brain.mask()
+    return read_normalised(Path(info.source), info.channel, settings, brain=mask)
 
 
 def _placed(info: CaseInfo, placement: Placement) -> CaseInfo:
@@ -195,8 +206,10 @@ def _placed(info: CaseInfo, placement: Placement) -> CaseInfo:
     return replace(info, spacing=placement.spacing, placement=placement.to_dict())
 
 
-def _store_image(project: Project, info: CaseInfo, image: Image, settings: ImageSettings) -> None:
-    provenance = _image_provenance(info, settings)
+def _store_image(
+    project: Project, info: CaseInfo, image: Image, settings: ImageSettings, brain: Brain | None
+) -> None:
+    provenance = _image_provenance(info, settings, brain)
     project.add_case(info, image, Seal.now("init", fingerprint(provenance), provenance))
 
 
@@ -205,26 +218,30 @@ def _image_of(project: Project, info: CaseInfo, settings: ImageSettings) -> Imag
     try:
         stored: Image = project.case(info.name).read("image")
     except BadInput:
-        return _read(info, settings).image
+        return _read(info, settings, kept_brain(project.base.root, info)).image
     return stored
 
 
-def _image_provenance(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
+def _image_provenance(
+    info: CaseInfo, settings: ImageSettings, brain: Brain | None = None
+) -> dict[str, str]:
     used = {f"image.{key}": json.dumps(value) for key, value in settings.model_dump().items()}
     chosen = {} if info.channel is None else {"channel": str(info.channel)}
-    return {**used, "source": info.sha256, **chosen}
+    stripped = {} if brain is None else {"brain": brain.sha256}
+    return {**used, "source": info.sha256, **chosen, **stripped}
 
 
 def _reference_provenance(info: CaseInfo, settings: ImageSettings) -> dict[str, str]:
     return {**_image_provenance(info, settings), "reference": info.reference_sha256, "grid": SOURCE_GRID}
 
 
-def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings) -> bool:
+def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings, brain: Brain | None) -> bool:
     """Whether an earlier call that was interrupted stored this very case."""
     recorded = CaseInfo.parse(project.store.attributes(f"cases/{info.name}").get("case"))
     if recorded is None or replace(recorded, spacing=info.spacing, placement={}) != info:
         return False
-    expected: list[tuple[str, Mapping[str, str]]] = [("image", _image_provenance(info, settings))]
+    made_from = _image_provenance(info, settings, brain)
+    expected: list[tuple[str, Mapping[str, str]]] = [("image", made_from)]
     if info.has_reference:
         expected.append((REFERENCE, _reference_provenance(info, settings)))
     seals = [

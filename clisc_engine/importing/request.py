@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.discover import Found
 from clisc_engine.importing.listing import LeftOut
 from clisc_engine.importing.splits import pairs_of
-from clisc_engine.project.project import Project
+from clisc_engine.project.project import BRAINS, Project
+from clisc_engine.running.control import Control
+
+if TYPE_CHECKING:
+    from clisc_engine.importing.brains import Brains, Extraction
 
 SPLIT_RATIO = "7:1:2"
 
@@ -29,6 +34,7 @@ class Request:
         add: import cases that the project lacks.
         cases: names of the cases to take; empty takes all that are found.
         into: the split of all cases that are added; empty draws it, or takes it from a table.
+        brain_extraction: extracts the brains of volumes with their skulls; None when they have none.
         asked: keys of the settings that were asked for by themselves; the others are defaults.
     """
 
@@ -43,6 +49,15 @@ class Request:
     asked: frozenset[str] = frozenset()
     cases: tuple[str, ...] = ()
     into: str = ""
+    brain_extraction: Extraction | None = None
+
+    def brains(self, control: Control) -> Brains | None:
+        """The brain masks that the project keeps, or is to; None when nothing is to be extracted."""
+        if self.brain_extraction is None:
+            return None
+        from clisc_engine.importing.brains import Brains
+
+        return Brains(self.root / BRAINS, self.brain_extraction, control.check_stop)
 
 
 @dataclass

@@ -48,7 +48,7 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
         raise BadInput(_refusal(request.root, differences))
     splits = {name: info.split for name, info in call.stored.items()} | call.splits_of_new()
     references = comparison.new_references(call.given, call.stored) | replaced
-    additions = Additions(call.new, splits, references)
+    additions = Additions(call.new, splits, references, request.brains(control))
     result = Imported(call.project, splits, files=list(call.new), fresh=not additions)
     result.remarks = [*remarks, *call.cases_not_given()]
     result.warnings = call.doubles(splits)

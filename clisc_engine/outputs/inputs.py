@@ -9,9 +9,9 @@ from pathlib import Path
 
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.project.lock import LOCK
-from clisc_engine.project.project import SETTINGS_FILE, STAGING, STORE, Project
+from clisc_engine.project.project import BRAINS, SETTINGS_FILE, STAGING, STORE, Project
 
-OWN = (SETTINGS_FILE, STORE, STAGING, "checkpoints", "logs", "cache")
+OWN = (SETTINGS_FILE, STORE, STAGING, BRAINS, "checkpoints", "logs", "cache")
 """Of a project's folder, what only its stages write."""
 
 OWN_RESULTS = ("rows.csv", "groups.csv", "cases.csv", "s3f.csv", "evaluation.json")

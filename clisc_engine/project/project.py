@@ -32,6 +32,8 @@ SETTINGS_FILE = "clisc.toml"
 STORE = "store.zarr"
 STAGING = ".clisc-init"
 """Folder inside the project's in which `init` makes it."""
+BRAINS = "brains"
+"""Folder inside the project's that keeps the brain masks of scans with skulls."""
 ADDING = ".clisc-add"
 """Folder inside the project's in which a second `init` prepares what it adds."""
 

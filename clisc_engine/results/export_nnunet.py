@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from clisc_engine.imaging.geometry import Volume
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.source import hash_of
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
+from clisc_engine.importing.brains import kept_brain
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
@@ -87,7 +89,7 @@ def export_nnunet(
     control.progress.begin("export", len(chosen), "case")
     for case in chosen:
         control.check_stop()
-        _write_case(case, masks, folder, outputs, stored_images)
+        _write_case(case, masks, folder, outputs, stored_images, project.base.root)
         report.done.append(case.info.name)
         control.progress.advance(case.info.name)
     control.progress.end()
@@ -143,8 +145,10 @@ def _make_room(folder: Path, wanted: set[Path], outputs: Outputs) -> None:
         (folder / part).mkdir(parents=True, exist_ok=True)
 
 
-def _write_case(case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool) -> None:
-    volume = _image(case, stored_images)
+def _write_case(
+    case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool, root: Path
+) -> None:
+    volume = _image(case, stored_images, root)
     image, *labels = _files(folder, case)
     outputs.put(
         image,
@@ -160,7 +164,7 @@ def _write_case(case: CaseArrays, masks: str, folder: Path, outputs: Outputs, st
         )
 
 
-def _image(case: CaseArrays, stored: bool) -> Volume:
+def _image(case: CaseArrays, stored: bool, root: Path) -> Volume:
     placement = Placement.from_dict(case.info.placement)
     if stored:
         image = restore(case.read("image").astype("float32"), placement)
@@ -173,7 +177,9 @@ def _image(case: CaseArrays, stored: bool) -> Volume:
         )
     if path.is_file() and hash_of(path) != case.info.sha256:
         raise BadInput(f"{path} is not the file that `init` read; restore it, or use --stored-images.")
-    return read_volume(path, case.info.channel)
+    volume = read_volume(path, case.info.channel)
+    brain = kept_brain(root, case.info)
+    return volume if brain is None else replace(volume, array=volume.array * brain.mask())
 
 
 def _description(project: Project, masks: str, count: int) -> bytes:

@@ -24,6 +24,7 @@ from clisc_engine.importing.second import second_init
 from clisc_engine.importing.splits import checked_split, draw_split
 from clisc_engine.project import manifest
 from clisc_engine.project.project import (
+    BRAINS,
     SETTINGS_FILE,
     STAGING,
     STORE,
@@ -85,7 +86,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
     try:
         project = _staged(request.root, settings, files)
         project.store.check_may_write = control.check_may_write
-        skipped, notes = _import_all(project, files, splits, request.skip_bad, control)
+        skipped, notes = _import_all(project, files, splits, request, control)
         write_record(project, _record(request, settings, files, skipped))
         manifest.write(project.store, manifest.of_store(project.store))
         control.check_may_write()
@@ -94,8 +95,8 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         raise
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
-        if made_root and request.root.exists():
-            request.root.rmdir()
+        if made_root and request.root.exists() and not (request.root / BRAINS).exists():
+            request.root.rmdir()  # brains took long to extract: they wait for the next call
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
     project = Project(request.root, settings)
@@ -148,7 +149,7 @@ def _import_all(
     project: Project,
     files: Sequence[CaseFiles],
     splits: Mapping[str, str],
-    skip_bad: bool,
+    request: Request,
     control: Control,
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """The reasons why cases were left out, and what is to be said of the others' files; by name."""
@@ -156,9 +157,12 @@ def _import_all(
 
     bad: dict[str, str] = {}
     notes: dict[str, tuple[str, ...]] = {}
+    brains = request.brains(control)
+    if brains:
+        brains.clear()
 
     def take(case: CaseFiles) -> None:
-        if told := import_case(project, case, splits[case.name]):
+        if told := import_case(project, case, splits[case.name], brains):
             notes[case.name] = told
 
     def leave_out(name: str, error: BadInput) -> None:
@@ -173,7 +177,7 @@ def _import_all(
         unit="case",
         bad=leave_out,
     )
-    if len(bad) == len(files) or (bad and not skip_bad):
+    if len(bad) == len(files) or (bad and not request.skip_bad):
         raise BadInput(refusal(list(bad.values()), len(files)))
     return bad, {name: notes[name] for name in sorted(notes) if name not in bad}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from clisc_engine.outputs.inputs import Inputs
@@ -31,6 +33,7 @@ def export_bundle(project: Project, network: str, out: Path) -> ModelCard:
         "configs/inference.json": json.dumps(inference(card), indent=1),
         "docs/README.md": readme(card),
         **carried_files(),
+        **_licence(),
     }
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, home=out)
     outputs.check(out / name for name in (*texts, MODEL, METADATA))
@@ -44,6 +47,14 @@ def export_bundle(project: Project, network: str, out: Path) -> ModelCard:
     outputs.put_bytes(out / MODEL, _weights(project, network), made)
     outputs.put_bytes(out / METADATA, json.dumps(described(card), indent=1).encode(), made)
     return card
+
+
+def _licence() -> dict[str, str]:
+    """The licence of what is carried, which goes where it goes."""
+    text = None
+    with suppress(metadata.PackageNotFoundError):  # clisc run from its folder without being installed
+        text = metadata.distribution("clisc").read_text("licenses/LICENSE")
+    return {"docs/license.txt": text} if text else {}
 
 
 def _weights(project: Project, network: str) -> bytes:
