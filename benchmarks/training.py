@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 import torch
+from monai import transforms
 
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
-from clisc_engine.models.augmentation import patch_transform
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet
 from clisc_engine.products.kinds import UNET_ROUND1
@@ -72,7 +72,7 @@ def plain_loop(folder: Path, steps: int) -> None:
     network = build_unet(CHANNELS).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     criterion = segmentation_loss("dice_ce")
-    transform = patch_transform(PATCH, 1, "paper")
+    transform = monais_patches()
     for _ in range(steps):
         patches = []
         for index in range(CASES):
@@ -89,6 +89,29 @@ def plain_loop(folder: Path, steps: int) -> None:
         loss.backward()
         optimiser.step()
         loss.item()
+
+
+def monais_patches() -> transforms.Compose:
+    """The paper's augmentation by MONAI's transforms, a patch of each volume."""
+    keys = ("image", "label")
+    return transforms.Compose(
+        [
+            transforms.SpatialPadd(keys, PATCH),
+            transforms.RandCropByPosNegLabeld(
+                keys, "label", PATCH, image_key="image", image_threshold=-1e9
+            ),
+            transforms.RandAffined(
+                keys,
+                prob=0.3,
+                rotate_range=(0.26, 0.0, 0.0),
+                mode=("bilinear", "nearest"),
+                padding_mode="zeros",
+            ),
+            *(transforms.RandFlipd(keys, prob=0.5, spatial_axis=axis) for axis in range(3)),
+            transforms.RandScaleIntensityd("image", factors=0.2, prob=0.5),
+            transforms.ToTensord(keys, track_meta=False),
+        ]
+    )
 
 
 def step_operations() -> int:

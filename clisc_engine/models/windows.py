@@ -50,7 +50,8 @@ def in_windows(
         for place, one in zip(batch, found, strict=True):
             total[place] += one
     total /= count
-    return total[(..., *(slice(low, low + n) for low, n in zip(before, size, strict=True)))]
+    inside = tuple(slice(low, low + n) for low, n in zip(before, size, strict=True))
+    return total[(slice(None), slice(None), *inside)]
 
 
 def _places(size: Sequence[int], window: Sequence[int], overlap: float) -> list[tuple[slice, ...]]:

@@ -38,7 +38,6 @@ PACKAGES = (
     "torchvision",
     "open_clip_torch",
     "segment-anything",
-    "monai",
     "SimpleITK",
     "zarr",
     "numpy",
