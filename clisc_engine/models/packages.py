@@ -1,8 +1,8 @@
 """The one door to the packages of other people's networks: open_clip, segment_anything and torchvision.
 
 They are taken partly where a program asked for that (`running.partly`), and whole should they not come so:
-then they take seconds more, and nothing else differs. open_clip's towers of timm's models are the last
-resort of those who name one: timm is not imported for the others.
+then they take seconds more, and nothing else differs. Such a program imports timm only for those who name a
+CLIP with one of timm's towers; open_clip has it for optional.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clisc_engine.running.partly import take_whole
+from clisc_engine.running.partly import imports_partly, take_whole
 
 NAMES = (
     "open_clip.model",
@@ -39,8 +39,8 @@ def with_timm() -> None:
 
 @contextmanager
 def _without_timm() -> Iterator[None]:
-    """Nobody finds timm, which open_clip has for optional."""
-    if "timm" in sys.modules:
+    """Nobody finds timm meanwhile, in a program that imports partly."""
+    if "timm" in sys.modules or not imports_partly():
         yield
         return
     sys.modules["timm"] = None  # type: ignore[assignment]

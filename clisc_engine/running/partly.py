@@ -29,8 +29,13 @@ def import_partly() -> None:
     It changes the whole process, so a program calls it, not a library. A package that is loaded already
     stays as it is.
     """
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not imports_partly():
         sys.meta_path.insert(0, _Finder())
+
+
+def imports_partly() -> bool:
+    """Whether the program asked for that."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
 def take_whole() -> bool:
