@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 import torch
+from monai import transforms
 
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
-from clisc_engine.models.augmentation import Patch, Patches
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import build_unet
 from clisc_engine.products.kinds import UNET_ROUND1
@@ -72,7 +72,7 @@ def plain_loop(folder: Path, steps: int) -> None:
     network = build_unet(CHANNELS).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     criterion = segmentation_loss("dice_ce")
-    cut = Patches(PATCH, 1, "paper")
+    transform = monais_patches()
     for _ in range(steps):
         patches = []
         for index in range(CASES):
@@ -81,14 +81,37 @@ def plain_loop(folder: Path, steps: int) -> None:
             inside = image != 0
             values = (image - image[inside].mean()) / image[inside].std()
             normal = np.where(inside, values, 0).astype(np.float32)
-            patches += cut(Patch(torch.from_numpy(normal)[None], torch.from_numpy(label)[None]))
-        images = torch.stack([p.image for p in patches])
-        labels = torch.stack([p.label for p in patches]).float()
+            patches += transform({"image": normal[None], "label": label[None]})
+        images = torch.stack([torch.as_tensor(p["image"]) for p in patches]).float()
+        labels = torch.stack([torch.as_tensor(p["label"]) for p in patches]).float()
         loss = criterion(network(images), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         loss.item()
+
+
+def monais_patches() -> transforms.Compose:
+    """The paper's augmentation by MONAI's transforms, a patch of each volume."""
+    keys = ("image", "label")
+    return transforms.Compose(
+        [
+            transforms.SpatialPadd(keys, PATCH),
+            transforms.RandCropByPosNegLabeld(
+                keys, "label", PATCH, image_key="image", image_threshold=-1e9
+            ),
+            transforms.RandAffined(
+                keys,
+                prob=0.3,
+                rotate_range=(0.26, 0.0, 0.0),
+                mode=("bilinear", "nearest"),
+                padding_mode="zeros",
+            ),
+            *(transforms.RandFlipd(keys, prob=0.5, spatial_axis=axis) for axis in range(3)),
+            transforms.RandScaleIntensityd("image", factors=0.2, prob=0.5),
+            transforms.ToTensord(keys, track_meta=False),
+        ]
+    )
 
 
 def step_operations() -> int:

@@ -218,8 +218,10 @@ class RunOptions:
         from clisc_engine.files.case_names import normal
         from clisc_engine.running.allocator import keep_freed_memory
         from clisc_engine.running.control import Control
+        from clisc_engine.running.partly import import_partly
 
         keep_freed_memory()
+        import_partly()
         return Control(
             device=self._device(),
             precision=self.precision,

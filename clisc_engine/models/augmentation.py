@@ -237,8 +237,8 @@ class Shade(_ByChance):
         ]
         coefficients = np.zeros((DEGREE + 1,) * 3)
         coefficients[tuple(np.transpose(powers))] = self.how.uniform(-self.most, self.most, len(powers))
-        axes = [np.linspace(-1.0, 1.0, side, dtype=np.float32) for side in patch.image.shape[1:]]
-        field = np.exp(np.polynomial.legendre.leggrid3d(*axes, coefficients))
+        z, y, x = (np.linspace(-1.0, 1.0, side, dtype=np.float32) for side in patch.image.shape[1:])
+        field = np.exp(np.polynomial.legendre.leggrid3d(z, y, x, coefficients))
         return patch._replace(
             image=torch.from_numpy((patch.image.numpy() * field[None]).astype(np.float32))
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from clisc_engine.errors import BadInput
 from clisc_engine.models.clip import ClipModel
+from clisc_engine.models.packages import ModifiedResNet, resnet18, resnet50
 from clisc_engine.models.weights import find, load_state
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -118,9 +119,7 @@ def build_classifier(
 
 
 def _torchvision_trunk(backbone: str, pretrained: str | None) -> tuple[nn.Module, list[nn.Module], int]:
-    import torchvision
-
-    network = getattr(torchvision.models, backbone)(weights=None)
+    network = {"resnet18": resnet18, "resnet50": resnet50}[backbone](weights=None)
     if pretrained is not None:
         path = find("" if pretrained == "imagenet" else pretrained, backbone)
         try:
@@ -135,8 +134,6 @@ def _torchvision_trunk(backbone: str, pretrained: str | None) -> tuple[nn.Module
 def _clip_trunk(
     clip: ClipModel | None,
 ) -> tuple[nn.Module, list[nn.Module], int, tuple[tuple[float, float, float], tuple[float, float, float]]]:
-    from open_clip.modified_resnet import ModifiedResNet
-
     tower = getattr(clip.network, "visual", None) if clip else None
     if clip is None or not isinstance(tower, ModifiedResNet):
         raise BadInput(

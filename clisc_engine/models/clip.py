@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from open_clip.model import CLIP
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,6 +17,7 @@ from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.imaging.window import square
 from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
+from clisc_engine.models.packages import CLIP, with_timm
 from clisc_engine.models.tiny import build_clip
 from clisc_engine.models.weights import bundled, load_state
 
@@ -106,6 +106,8 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
     if model not in open_clip.list_models():  # other names may be ones to download
         raise unknown_model(model)
     path = find_clip(model, pretrained)
+    if "timm_model_name" in (open_clip.get_model_config(model) or {}).get("vision_cfg", {}):
+        with_timm()
     known = {} if is_file(pretrained) else open_clip.get_pretrained_cfg(model, pretrained)
     try:
         network = open_clip.create_model(
@@ -135,7 +137,7 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
 
 
 def _load_tiny(device: torch.device) -> ClipModel:
-    import open_clip
+    from open_clip.tokenizer import SimpleTokenizer
 
     config = json.loads(bundled("tiny_clip.json").read_text(encoding="utf-8"))
     path = bundled("tiny_clip.safetensors")
@@ -143,7 +145,7 @@ def _load_tiny(device: torch.device) -> ClipModel:
     network.load_state_dict(load_state(path))
     return ClipModel(
         network.eval().to(device),
-        open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"]),
+        SimpleTokenizer(context_length=config["text_cfg"]["context_length"]),
         config["vision_cfg"]["image_size"],
         tuple(config["preprocess"]["mean"]),
         tuple(config["preprocess"]["std"]),

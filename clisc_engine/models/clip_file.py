@@ -55,6 +55,8 @@ def _published(model: str, pretrained: str) -> Path:
     """Under the names that open_clip's registry gives; it takes seconds to import."""
     import open_clip
 
+    from clisc_engine.models import packages  # noqa: F401 - how open_clip is imported
+
     if model not in open_clip.list_models():
         raise unknown_model(model)
     config = open_clip.get_pretrained_cfg(model, pretrained)

@@ -1,8 +1,8 @@
 """The U-Net with residual units (Kerfoot et al., STACOM 2018), as MONAI has it, in PyTorch alone.
 
-MONAI takes more than twice as long to import as PyTorch, and all that a network of it needs is here. Names
-of weights, their order and the draws that initialise them are MONAI's, so that a network of either is one
-of the other to the bit; tests compare them.
+MONAI takes more than twice as long to import as PyTorch, and all that a network of it needs is here.
+Names of weights, their order and the draws that initialise them are MONAI's, so that a network of either is
+one of the other to the bit; tests compare them.
 """
 
 from __future__ import annotations

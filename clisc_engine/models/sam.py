@@ -14,15 +14,13 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from segment_anything import sam_model_registry
-from segment_anything.modeling import Sam
-from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models import sam_attention
+from clisc_engine.models.packages import ResizeLongestSide, Sam, sam_model_registry
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
 from clisc_engine.models.weights import bundled, load_state, sam_path

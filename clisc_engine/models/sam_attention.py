@@ -9,10 +9,10 @@ Anything", ICCV 2023; Li et al., "MViTv2", CVPR 2022, eq. (4), for the bias.
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import ImageEncoderViT
-from segment_anything.modeling.image_encoder import Attention, Block, get_rel_pos
 from torch import Tensor
 from torch.nn import functional
+
+from clisc_engine.models.packages import Attention, Block, ImageEncoderViT, get_rel_pos
 
 SCORES = 2**22
 """So many scores at once on a CPU (16 MB of bias), which then stays near the cores."""

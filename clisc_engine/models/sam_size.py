@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from segment_anything.modeling import Sam
 from torch import nn
 from torch.nn import functional
 
 from clisc_engine.errors import BadInput
+from clisc_engine.models.packages import Sam
 
 
 def resize_input(network: Sam, size: int) -> None:

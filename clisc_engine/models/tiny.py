@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from open_clip.model import CLIP
-from segment_anything.modeling import (
+from torch import nn
+
+from clisc_engine.models.packages import (
+    CLIP,
     ImageEncoderViT,
     MaskDecoder,
     PromptEncoder,
     Sam,
     TwoWayTransformer,
 )
-from torch import nn
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 

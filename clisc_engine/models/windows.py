@@ -50,7 +50,9 @@ def in_windows(
         for place, one in zip(batch, found, strict=True):
             total[place] += one
     total /= count
-    return total[(..., *(slice(low, low + n) for low, n in zip(before, size, strict=True)))]
+    low_z, low_y, low_x = before
+    z, y, x = size
+    return total[:, :, low_z : low_z + z, low_y : low_y + y, low_x : low_x + x]
 
 
 def _places(size: Sequence[int], window: Sequence[int], overlap: float) -> list[tuple[slice, ...]]:

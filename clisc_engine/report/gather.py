@@ -39,7 +39,6 @@ PACKAGES = (
     "torchvision",
     "open_clip_torch",
     "segment-anything",
-    "monai",
     "SimpleITK",
     "zarr",
     "numpy",

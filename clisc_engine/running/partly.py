@@ -1,9 +1,8 @@
 """Parts of large packages without the rest, which a program that ends in seconds need not load.
 
-``import monai.networks.nets.unet`` first runs ``monai/__init__``, which imports every file of MONAI, most
-of them twice, and takes more than twice as long as torch. Here such an ``__init__`` runs when somebody asks
-the package for a name that it would bind; until then the package is no more than the place where its parts
-are found. Whoever asks gets what he would have got: only the moment differs.
+``import torchvision.ops.misc`` first runs ``torchvision/__init__``, which imports all of torchvision, and
+with it torch's compiler: longer than torch itself. Here such an ``__init__`` runs when somebody asks the
+package for a name that is not there; until then the package is no more than the place where its parts are.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-PACKAGES = frozenset({"monai", "open_clip", "segment_anything", "torchvision"})
+PACKAGES = frozenset(
+    {"open_clip", "segment_anything", "torchvision", "torchvision.models", "torchvision.ops"}
+)
 """Those whose ``__init__`` waits. A name that it binds must not be that of another thing's module."""
 
 _lock = threading.RLock()
@@ -28,8 +29,28 @@ def import_partly() -> None:
     It changes the whole process, so a program calls it, not a library. A package that is loaded already
     stays as it is.
     """
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not imports_partly():
         sys.meta_path.insert(0, _Finder())
+
+
+def imports_partly() -> bool:
+    """Whether the program asked for that."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
+def take_whole() -> bool:
+    """Undo `import_partly` and forget what was taken partly, so that it is imported anew as a whole.
+
+    Returns:
+        Whether anything was taken partly.
+    """
+    finders = [finder for finder in sys.meta_path if isinstance(finder, _Finder)]
+    for finder in finders:
+        sys.meta_path.remove(finder)
+    partly = {name for name, module in sys.modules.items() if type(module) is _Package}
+    for name in [n for n in sys.modules if any(n == top or n.startswith(f"{top}.") for top in partly)]:
+        del sys.modules[name]
+    return bool(finders)
 
 
 class _Finder(MetaPathFinder):
@@ -71,7 +92,7 @@ class _Package(ModuleType):
             spec = self.__spec__
             if type(self) is _Package and spec is not None and isinstance(spec.loader, _Later):
                 later = spec.loader
-                self.__class__ = ModuleType
+                self.__class__ = ModuleType  # type: ignore[assignment]
                 spec.loader = self.__loader__ = later.loader
                 try:
                     later.loader.exec_module(self)

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from open_clip import get_tokenizer
-from open_clip.model import CLIP
 from torch import Tensor, nn
 from torch.nn.functional import (
     adaptive_avg_pool2d,
@@ -17,6 +16,7 @@ from torch.nn.functional import (
     normalize,
 )
 
+from clisc_engine.models.packages import CLIP
 from clisc_engine.models.tiny import build_clip, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
 from clisc_engine.tiny.bank import Slices, read_bank

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
 
+from clisc_engine.models.packages import Sam
 from clisc_engine.models.sam import low_resolution_masks
 from clisc_engine.models.tiny import build_sam, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured

@@ -26,7 +26,6 @@ PACKAGES = {
     "torchvision": "torchvision",
     "open_clip_torch": "open_clip",
     "segment-anything": "segment_anything",
-    "monai": "monai",
     "SimpleITK": "SimpleITK",
     "zarr": "zarr",
     "safetensors": "safetensors",

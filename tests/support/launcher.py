@@ -1,7 +1,7 @@
 """Runs `clisc` commands in processes of their own that signal themselves at a chosen moment.
 
-Importing torch and monai takes seconds; this program does it once and forks a process for each order
-that comes as a JSON line on stdin:
+Importing torch takes seconds; this program does it once and forks a process for each order that comes as
+a JSON line on stdin:
 
     arguments  of clisc
     folder     disk operations below it are counted: opening, renaming, removing, making, syncing
@@ -27,12 +27,24 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from clisc_engine.running.partly import import_partly
+
 HEAVY = (
     "clisc_cli.app",
+    "clisc_engine.importing.cases",
+    "clisc_engine.stages.classifier.training",
     "clisc_engine.stages.evaluate",
     "clisc_engine.stages.init",
+    "clisc_engine.stages.prompting.sam_masks",
+    "clisc_engine.stages.unet.learning",
+    "clisc_engine.core.layercam",
+    "open_clip.tokenizer",
+    "scipy.ndimage",
+    "scipy.spatial",
+    "torch._dynamo",
     "zarr.codecs",
 )
+"""What the steps import when they have something to do, and the part of torch that optimisers import."""
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree"}
 
 
@@ -120,6 +132,7 @@ def wait(pid, reader):
 
 
 def serve():
+    import_partly()
     for name in HEAVY:
         importlib.import_module(name)
     readers = {}

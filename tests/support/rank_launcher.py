@@ -11,6 +11,7 @@ import runpy
 import sys
 from contextlib import suppress
 
+from clisc_engine.running.partly import import_partly
 from tests.support import launcher
 
 HEAVY = (*launcher.HEAVY, "clisc_engine.running.group", "clisc_engine.stages.self_train")
@@ -30,6 +31,7 @@ def run(order):
 
 
 def serve():
+    import_partly()
     for name in HEAVY:
         importlib.import_module(name)
     for line in sys.stdin:

@@ -1,11 +1,16 @@
 """A small data set and a small project on which every stage really runs, in seconds."""
 
+import json
+import shutil
+import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control, Silent, StopFlag
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
@@ -41,6 +46,10 @@ CHANGES = {
 }
 
 
+SHELF, IMPORTED = tempfile.TemporaryDirectory(prefix="clisc-imported-"), {}
+"""Projects that are imported and no more, by what they were imported from and how."""
+
+
 class StopsAfter(Silent):
     """Asks the run to stop after some finished units."""
 
@@ -69,7 +78,19 @@ def small_data(folder, references=True):
 
 
 def small_project(root, data, *, changes=None, references=True):
-    """A project of the small data set, imported and no more."""
+    """A project of the small data set, imported and no more; the same import is done once, then copied."""
+    files = sorted(path for path in data.rglob("*") if path.is_file())
+    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    key = json.dumps([stats, changes, references], sort_keys=True)
+    if key not in IMPORTED:
+        imported = Path(SHELF.name) / str(len(IMPORTED))
+        IMPORTED[key] = import_small(imported, data, changes, references)
+    shutil.copytree(IMPORTED[key], root)
+    return open_project(root)
+
+
+def import_small(root, data, changes, references):
+    """Import the small data set; the project's folder."""
     request = Request(
         root=root,
         images=str(data / "images"),
@@ -79,7 +100,7 @@ def small_project(root, data, *, changes=None, references=True):
         skip_bad=False,
     )
     settings = with_changes(preset("tiny"), {**CHANGES, **(changes or {})}, "test")
-    return initialise(request, settings, Control(device="cpu")).project
+    return initialise(request, settings, Control(device="cpu")).project.root
 
 
 def run_stages(project, *names, **options):

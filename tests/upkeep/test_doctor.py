@@ -43,7 +43,7 @@ def test_the_best_known_broken_installation_is_recognised():
     error = RuntimeError("operator torchvision::nms does not exist")
     assert "different builds" in diagnose(error) and "--index-url" in diagnose(error)
     assert diagnose(RuntimeError("something else")) == ""
-    assert "pip install monai" in diagnose(ModuleNotFoundError("No module named 'monai'", name="monai"))
+    assert "pip install zarr" in diagnose(ModuleNotFoundError("No module named 'zarr'", name="zarr"))
 
 
 def test_a_package_that_is_not_there_ends_the_examination(monkeypatch):

@@ -13,18 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from segment_anything.utils.amg import (
-    batched_mask_to_box,
-    build_all_layer_point_grids,
-    calculate_stability_score,
-    generate_crop_boxes,
-    is_box_near_crop_edge,
-    uncrop_boxes_xyxy,
-    uncrop_masks,
-)
 from torch import Tensor
-from torchvision.ops import nms
 
+from clisc_engine.models.packages import amg, nms
 from clisc_engine.models.sam import Embeddings, SamModel
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.settings.baselines.salip import SalipSettings
@@ -87,8 +78,10 @@ def find_parts(
         batch: how many points SAM gets at once.
     """
     height, width = slice_.shape
-    crops, layers = generate_crop_boxes((height, width), settings.crop_layers, CROP_OVERLAP)
-    grids = build_all_layer_point_grids(settings.points_per_side, settings.crop_layers, settings.downscale)
+    crops, layers = amg.generate_crop_boxes((height, width), settings.crop_layers, CROP_OVERLAP)
+    grids = amg.build_all_layer_point_grids(
+        settings.points_per_side, settings.crop_layers, settings.downscale
+    )
     found = []
     for crop, layer in zip(crops, layers, strict=True):
         x0, y0, x1, y1 = crop
@@ -142,11 +135,13 @@ def _of_points(
     logits = sam.enlarge(low, shape)
     cut = sam.network.mask_threshold
     if settings.stability > 0:
-        stable = calculate_stability_score(logits, cut, STABILITY_OFFSET) >= settings.stability
+        stable = amg.calculate_stability_score(logits, cut, STABILITY_OFFSET) >= settings.stability
         logits, quality = logits[stable], quality[stable]
     masks = logits > cut
-    boxes = batched_mask_to_box(masks)
+    boxes = amg.batched_mask_to_box(masks)
     height, width = whole
-    cut_off = is_box_near_crop_edge(boxes, crop, [0, 0, width, height])
-    parts = Parts(uncrop_masks(masks, crop, height, width), uncrop_boxes_xyxy(boxes, crop).float(), quality)
+    cut_off = amg.is_box_near_crop_edge(boxes, crop, [0, 0, width, height])
+    parts = Parts(
+        amg.uncrop_masks(masks, crop, height, width), amg.uncrop_boxes_xyxy(boxes, crop).float(), quality
+    )
     return parts.pick(~cut_off)

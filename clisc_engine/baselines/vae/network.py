@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
 
 from clisc_engine.baselines.vae.decoders import PlainDecoder, ResidualDecoder
+from clisc_engine.models.packages import BasicBlock
 
 Attention: TypeAlias = Callable[[Tensor, Tensor, bool], Tensor]
 """An attention map (B, h, w) of stage 1's features (B, C, h, w) and the latent means (B, L); the flag asks
