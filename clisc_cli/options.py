@@ -185,14 +185,21 @@ class RunOptions:
             )
             self.session().resources.enter_context(held)
             clear_staging(folder)
+            self._settle(folder)
 
-    def _settle(self, project: Project) -> None:
+    def _settle(self, folder: Path) -> None:
         """Complete what a change of cases that was cut short has left, under the lock."""
         from clisc_engine.project.case_changes import settle
+        from clisc_engine.project.project import SETTINGS_FILE, Project
+        from clisc_engine.running.control import Control
+        from clisc_engine.settings.schema import Settings
 
-        project.store.check_may_write = self.control().check_may_write
-        if settle(project):
-            self.terminal().say("Completed a change of cases that was cut short.")
+        if (folder / SETTINGS_FILE).is_file():
+            project = Project(folder, Settings())  # whatever the state of its own: no case depends on them
+            flag = self.session().stop
+            project.store.check_may_write = Control(stop=flag).check_may_write
+            if settle(project):
+                self.terminal().say("Completed a change of cases that was cut short.")
 
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""
@@ -248,8 +255,6 @@ class RunOptions:
 
         def prepare() -> None:
             self.hold(root)
-            if not self.dry_run:
-                self._settle(open_project(root))
             if changes and not self.dry_run:
                 self._changed(open_project(root), changes, write=True)
 
@@ -260,7 +265,8 @@ class RunOptions:
         project.store.check_may_write = self.control().check_may_write
         self._log(project)
         for name, why in project.lost_cases().items():
-            self.terminal().warn(f"case {name} is left out: {why}; `clisc verify {root}` says more.")
+            remedy = f"`clisc verify {root} --repair` sees to it."
+            self.terminal().warn(f"case {name} is left out: {why}; {remedy}")
         return project
 
     def open_to_change(self, directory: Path | None) -> Project:
@@ -269,10 +275,7 @@ class RunOptions:
 
         root = project_root(directory)
         self.hold(root)
-        project = open_project(root)
-        if not self.dry_run:
-            self._settle(project)
-        return project
+        return open_project(root)
 
     def open_shared(self, directory: Path | None) -> Project:
         """The project for a command that writes into a variant of it alone: without the lock.

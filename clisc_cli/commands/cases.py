@@ -49,6 +49,8 @@ def list_(
         print_json({"cases": [asdict(one) for one in found]})
         return
     console = result_console()
+    if not console.is_terminal:
+        console.width = 400  # a pipe's lines may be long; a folded path helps nobody
     console.print(_table(found))
     counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in SPLITS)
     console.print(f"{len(found)} cases: {counts}", markup=False)

@@ -118,21 +118,22 @@ def _show(found: Explained, verbose: bool) -> None:
     say(f"{found.what} known by {found.known_by}")
     for link in found.chain:
         say("")
-        for line in _lines(link, verbose):
+        for line in _lines(link, found.case, verbose):
             say(line)
     for note in found.notes:
         say("")
         say(f"Note: {note}")
 
 
-def _lines(link: Link, verbose: bool) -> list[str]:
+def _lines(link: Link, case: str, verbose: bool) -> list[str]:
     """A link in words, its first line without an indent."""
     if link.kind == "source":
         return ["source", *(f"  {path}  SHA-256 {digest}" for path, digest in link.files.items())]
     when = f", {time_in_words(link.time)}" if link.time else ""
     took = f", took {seconds_in_words(link.seconds)}" if link.seconds else ""
     version = f" {link.version}" if link.version else ""
-    lines = [f"{link.product}  (clisc {link.command}{version}{when}{took})"]
+    of = f" of {link.case}, which a network learnt from" if link.case not in ("", case) else ""
+    lines = [f"{link.product}{of}  (clisc {link.command}{version}{when}{took})"]
     if link.made_from:
         lines.append(f"  from      {', '.join(link.made_from)}")
     for split, names in link.learnt_from.items():

@@ -59,7 +59,7 @@ def masks(
 
 
 @app.command("bids")
-@with_run_options
+@partial(with_run_options, without=("batch_size",))
 def bids(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the data set, e.g. BIDS/derivatives/clisc.")
@@ -88,11 +88,12 @@ def bids(
     project = options.open_project(directory)
     _warn_if_stale(project, kind, options)
     show_report(export_bids(project, kind, out, options.control(), chosen_splits(splits)), options)
-    options.terminal().say(f"The data set is {out}")
+    if not options.dry_run:
+        options.terminal().say(f"The data set is {out}")
 
 
 @app.command("dicom-seg")
-@with_run_options
+@partial(with_run_options, without=("batch_size",))
 def dicom_seg(
     out: Out,
     directory: Directory = None,
@@ -125,7 +126,8 @@ def dicom_seg(
             f"{len(others)} cases are left out, for their images are no DICOM: {listed(others, 5)}"
         )
     show_report(report, options)
-    options.terminal().say(f"The segmentations are in {out}")
+    if not options.dry_run:
+        options.terminal().say(f"The segmentations are in {out}")
 
 
 @app.command("nnunet")

@@ -41,7 +41,6 @@ def command(
     """
     from clisc_engine.errors import BadInput
     from clisc_engine.project.project import project_root
-    from clisc_engine.upkeep.repair import complete
     from clisc_engine.upkeep.repair import repair as see_to
     from clisc_engine.upkeep.verify import verify
 
@@ -49,7 +48,6 @@ def command(
     root = project_root(directory)
     if repair:
         options.hold(root)
-        complete(root)
     control = options.control()
     found = verify(root, control)
     if repair:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import is_there, read_if_there
@@ -122,7 +122,8 @@ def settle(project: Project) -> bool:
     change = pending(project.root)
     if change is not None:
         _carry_out(project, change)
-    manifest.bring_up_to_date(project.store)
+    with suppress(Unreadable):  # then it is listed another time
+        manifest.bring_up_to_date(project.store)
     return change is not None
 
 

@@ -100,9 +100,9 @@ def note(store: Store, present: Iterable[CaseInfo] = (), gone: Iterable[str] = (
 def bring_up_to_date(store: Store) -> None:
     """Give an older project its manifest, and list cases that an interrupted import has left unlisted.
 
-    Nothing happens to a manifest that is not whole: that is for `verify --repair`.
+    Nothing happens to a manifest that is not whole, which is for `verify --repair`, and where no cases are.
     """
-    if problem(store):
+    if problem(store) or not (store.root / "cases").is_dir():
         return
     known, there = read(store), of_store(store)
     unlisted = [info for name, info in there.cases.items() if known is None or name not in known.cases]

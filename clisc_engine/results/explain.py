@@ -30,6 +30,8 @@ from clisc_engine.results.sidecar import KEY, beside, digest_of_mask
 
 NEWEST = (ROUND2, ROUND1, SAM_MASKS)
 PROBABILITY = "_probability"
+DEPTH = 5
+"""So many folders up a record may lie: that of a BIDS data set is three above its masks."""
 
 
 @dataclass
@@ -174,16 +176,21 @@ def _network_by_identity(project: Project | None, identity: str) -> tuple[list[L
 
 
 def _by_record(path: Path, project: Project | None) -> Explained | None:
-    """A file that the record of outputs beside it knows."""
-    digest = sha256_of(path)
-    entries = [e for e in _lines(path.parent / OUTPUTS) if e.get("file") == path.name]
-    entry = next((e for e in reversed(entries) if e.get("sha256") == digest), None)
-    if entry is None:
+    """A file that a record of outputs knows: one beside it, or above it, as data sets have theirs."""
+    digest, place = sha256_of(path), path.absolute()
+    entries = [
+        entry
+        for folder in list(place.parents)[:DEPTH]
+        for entry in _lines(folder / OUTPUTS)
+        if entry.get("file") == place.relative_to(folder).as_posix() and entry.get("sha256") == digest
+    ]
+    if not entries:
         return None
+    entry = entries[-1]
     made_from = entry.get("made_from")
     made: Mapping[str, Any] = made_from if isinstance(made_from, Mapping) else {}
     when = f"written {entry.get('time', '')} by clisc {entry.get('version', '')}"
-    found = Explained(f"{entry.get('what', 'file')}, {when}", f"the record {OUTPUTS} beside it")
+    found = Explained(f"{entry.get('what', 'file')}, {when}", f"the record {OUTPUTS}")
     array = str(made.get("array", ""))
     if project is not None and array:
         for case in project.cases():

@@ -49,9 +49,7 @@ def export_masks(
     coming = cases_to_come(project, masks, control, splits)
     outputs.check(path for case in coming for path in _files(out, case, masks))
     if control.dry_run and coming:
-        if masks in PREDICTED:
-            project.checkpoint(PREDICTED[masks]).fingerprint()
-        report.planned = {case.info.name: "would be written" for case in coming}
+        report.planned = would_be_written(project, masks, coming)
         return report
     cases = cases_with_masks(project, masks, STEP, control, splits)
     control.progress.begin("export", len(cases), "case")
@@ -108,6 +106,17 @@ def mask_made_from(case: CaseArrays, masks: str) -> dict[str, str]:
     seal = case.seal(f"masks/{masks}")
     made = {} if seal is None else {"fingerprint": seal.fingerprint}
     return {"image": case.info.sha256, "array": f"masks/{masks}", **made}
+
+
+def would_be_written(project: Project, masks: str, coming: Sequence[CaseArrays]) -> dict[str, str]:
+    """The plan of a dry run, by case.
+
+    Raises:
+        MissingStage: when the network that would make the masks is not trained.
+    """
+    if masks in PREDICTED:
+        project.checkpoint(PREDICTED[masks]).fingerprint()
+    return {case.info.name: "would be written" for case in coming}
 
 
 def cases_to_come(

@@ -18,7 +18,13 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.bids_names import DESCRIPTION, BidsImage, bids_image, mask_path
-from clisc_engine.results.export import WAY_OUT, cases_to_come, cases_with_masks, mask_made_from
+from clisc_engine.results.export import (
+    WAY_OUT,
+    cases_to_come,
+    cases_with_masks,
+    mask_made_from,
+    would_be_written,
+)
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.version import VERSION
@@ -35,7 +41,7 @@ def export_bids(
 ) -> Report:
     """Write the masks named, e.g. ``round2``, on each source's own grid; dataset_description.json is last.
 
-    Masks of other cases that an earlier call wrote there stay.
+    Masks of other cases that an earlier call wrote there stay. A dry run writes nothing.
 
     Raises:
         MissingStage: when no case has such masks.
@@ -51,6 +57,9 @@ def export_bids(
     outputs = Outputs(Inputs.of_project(project) | own, WAY_OUT, force=control.force, home=out)
     planned = [path for case in to_come for path in _files(out, case)]
     outputs.check([*planned, out / README, out / DESCRIPTION])
+    if control.dry_run and to_come:
+        report.planned = would_be_written(project, masks, to_come)
+        return report
     cases = cases_with_masks(project, masks, report.stage, control, splits)
     control.progress.begin("export", len(cases), "case")
     for case in cases:

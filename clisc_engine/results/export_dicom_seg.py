@@ -21,7 +21,13 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.export import WAY_OUT, cases_to_come, cases_with_masks, mask_made_from
+from clisc_engine.results.export import (
+    WAY_OUT,
+    cases_to_come,
+    cases_with_masks,
+    mask_made_from,
+    would_be_written,
+)
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 
@@ -34,7 +40,7 @@ def export_dicom_seg(
     """Write ``<case>_seg.dcm`` for each case whose image is DICOM.
 
     Every source is looked at first: a segmentation refers to its files, so they must be those that were
-    imported.
+    imported. A dry run writes nothing.
 
     Returns:
         What was done, and the cases that were left out since their images are no DICOM.
@@ -58,6 +64,9 @@ def export_dicom_seg(
     wanted = {case.info.name for case in chosen}
     outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
     outputs.check(out / f"{name}{SUFFIX}" for name in sorted(wanted))
+    if control.dry_run and chosen:
+        report.planned = would_be_written(project, masks, chosen)
+        return report, others
     cases = [
         c
         for c in cases_with_masks(project, masks, "export dicom-seg", control, splits)

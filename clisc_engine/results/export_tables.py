@@ -10,12 +10,15 @@ import numpy as np
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.errors import MissingStage
-from clisc_engine.files.tables import table_bytes
+from clisc_engine.files.tables import rounded, table_bytes
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY
 from clisc_engine.products.kinds import LABELS, PROBABILITY
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.stages.evaluation import tables as evaluation_tables
+from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.s3f import table as s3f_table
 
 NAMES = {NORMAL: "normal", TUMOUR: "tumour"}
@@ -23,7 +26,7 @@ WAY_OUT = "Choose another folder with -o, or move them away."
 
 
 def export_tables(project: Project, out: Path) -> list[Path]:
-    """Write slices.csv and cases.csv, and copies of the evaluation's tables, where they exist.
+    """Write slices.csv and cases.csv, and the evaluation's tables, where they exist.
 
     Returns:
         The files.
@@ -35,26 +38,34 @@ def export_tables(project: Project, out: Path) -> list[Path]:
     labelled = [case for case in project.cases() if case.seal(LABELS) is not None]
     if not labelled:
         raise MissingStage(f"No case has {LABELS} yet; run `clisc {MADE_BY[LABELS]}` first.")
+    measured = _measured(project, out)
     copied = {
-        out / f"evaluation-{name}": project.results / name
-        for name in ("rows.csv", "groups.csv", "cases.csv")
-        if (project.results / name).is_file()
-    } | {
         out / name: project.results / name
         for name in ("table1.csv", "table1-cases.csv")
         if (project.results / name).is_file()
     }
     outputs = Outputs(Inputs.of_project(project), WAY_OUT)
-    outputs.check([out / "slices.csv", out / "cases.csv", *copied])
+    outputs.check([out / "slices.csv", out / "cases.csv", *measured, *copied])
     slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
     tables = {
         out / "slices.csv": table_bytes(list(slices[0]), slices),
         out / "cases.csv": table_bytes(list(cases[0]), cases),
+        **measured,
         **{path: source.read_bytes() for path, source in copied.items()},
     }
     for path, data in tables.items():
         outputs.put_bytes(path, data, Made("table", {"project": str(project.root.absolute())}))
     return list(tables)
+
+
+def _measured(project: Project, out: Path) -> dict[Path, bytes]:
+    """The tables of the evaluation, their rows marked by the settings of now."""
+    document = evaluation_tables.load(project)
+    if document is None:
+        return {}
+    marked = mark_rows(project, document, ROWS)
+    found = {out / f"evaluation-{name}.csv": marked[name] for name in ("rows", "groups", "cases")}
+    return {path: table_bytes(list(rows[0]), map(rounded, rows)) for path, rows in found.items() if rows}
 
 
 def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:

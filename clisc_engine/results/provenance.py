@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ class Link:
     Attributes:
         product: an array of the case (``image``, ``masks/sam``) or a network (``unet-round1``).
         kind: array or network; source for the file that was imported.
+        case: whose array it is; empty for a network.
         command: that made it, e.g. ``prompt-sam``.
         time: when, UTC.
         version: of clisc; empty where it was not kept.
@@ -59,19 +60,22 @@ class Link:
     files: dict[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     stale: str = ""
+    case: str = ""
 
 
 def chain_of_array(project: Project, case: CaseArrays, array: str) -> list[Link]:
-    """All that led to an array of a case, in the order of its making, itself last."""
-    wanted = graph.ancestors(array) | {array} if array in graph.ARRAYS else {array}
-    return _Chain(project).links(wanted, case, array)
+    """All that led to an array of a case, in the order of its making, itself last.
+
+    What networks learnt from is told of one of their train cases.
+    """
+    own = _own(array)
+    behind = graph.ancestors(array) if array in graph.ARRAYS else set()
+    return _Chain(project).links(own, behind - own, case, array)
 
 
 def chain_of_network(project: Project, network: str) -> list[Link]:
-    """All networks that led to a network, in the order of their making, itself last."""
-    wanted = {name for name in graph.ancestors(network) if name in graph.NETWORKS}
-    behind = {n for array in graph.ancestors(network) & graph.ARRAYS.keys() for n in graph.ancestors(array)}
-    return _Chain(project).links({network} | wanted | (behind & graph.NETWORKS.keys()), None, network)
+    """All that led to a network, in the order of its making, itself last."""
+    return _Chain(project).links({network}, graph.ancestors(network), None, network)
 
 
 def link_of_network(
@@ -111,17 +115,30 @@ class _Chain:
         self.runs = journal.entries(project)
         self.staleness = Staleness(project)
 
-    def links(self, wanted: set[str], case: CaseArrays | None, last: str) -> list[Link]:
-        order = [name for name in graph.PRODUCTS if name in wanted]
-        names = [*order, *(name for name in wanted if name not in order)]
+    def links(self, own: set[str], behind: set[str], case: CaseArrays | None, last: str) -> list[Link]:
+        """The links of the case's own arrays, and of what networks behind it were made from."""
+        order = [name for name in graph.PRODUCTS if name in own | behind]
         found: list[Link] = [] if case is None else [_source(case)]
-        for name in names:
-            link = self._network(name) if name in graph.NETWORKS else None
-            if link is None and case is not None and name not in graph.TABLES:
-                link = self._array(case, name)
+        learnt = self._learnt_case([name for name in order if name in graph.NETWORKS])
+        for name in [*order, *(name for name in own if name not in graph.PRODUCTS)]:
+            of = case if name in own else learnt
+            if name in graph.NETWORKS:
+                link = self._network(name)
+            else:
+                link = self._array(of, name) if of is not None and name not in graph.TABLES else None
             if link is not None:
                 found.append(link)
         return sorted(found, key=lambda link: link.product == last)
+
+    def _learnt_case(self, networks: Sequence[str]) -> CaseArrays | None:
+        """A case that the last of these networks learnt from, to tell how its labels were made."""
+        by_identity = {case.info.identity: case for case in self.staleness.cases}
+        for network in reversed(networks):
+            for key in self.project.checkpoint(network).made_from() or {}:
+                split, _, rest = key.partition("/")
+                if split == "train" and (case := by_identity.get(rest.partition("/")[0])) is not None:
+                    return case
+        return None
 
     def _array(self, case: CaseArrays, name: str) -> Link | None:
         seal = case.seal(name)
@@ -142,7 +159,8 @@ class _Chain:
             _weights(seal.made_from),
             [key for key in seal.made_from if key in graph.PRODUCTS],
             fingerprint=seal.fingerprint,
-            stale=self.staleness.why(name, case) if known else "",
+            stale=self._stale(name, case) if known else "",
+            case=case.info.name,
         )
 
     def _network(self, name: str) -> Link | None:
@@ -179,8 +197,13 @@ class _Chain:
             [*arrays, *networks],
             learnt,
             fingerprint=fingerprint(made_from),
-            stale=self.staleness.why(name),
+            stale=self._stale(name, None),
         )
+
+    def _stale(self, name: str, case: CaseArrays | None) -> str:
+        """Why a product of the method is stale; of rivals, `status` tells it."""
+        rival = graph.MADE_BY[name].startswith("baseline")
+        return "" if rival else self.staleness.why(name, case)
 
     def _run(self, command: str, time: str) -> journal.Entry | None:
         """The run in which something was made; None when the journal does not tell."""
@@ -191,6 +214,13 @@ class _Chain:
             if made and begun and end and begun - _SLACK <= made <= end + _SLACK:
                 return run
         return None
+
+
+def _own(array: str) -> set[str]:
+    """The arrays of the case itself that an array was made from, and that one."""
+    if array not in graph.ARRAYS:
+        return {array}
+    return {array}.union(*(_own(one) for one in graph.needs(array) if one in graph.ARRAYS))
 
 
 def _source(case: CaseArrays) -> Link:
@@ -206,6 +236,7 @@ def _source(case: CaseArrays) -> Link:
         seal.version if seal else "",
         settings=channel,
         files=files,
+        case=info.name,
     )
 
 

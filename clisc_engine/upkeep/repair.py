@@ -12,7 +12,6 @@ from clisc_engine.importing.cases import import_again
 from clisc_engine.importing.origin import settings_of_import
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest
-from clisc_engine.project.case_changes import settle
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
@@ -43,11 +42,6 @@ def repair(root: Path, found: Verified, control: Control) -> None:
                 _repair(root, finding)
             except Unreadable as error:
                 finding.remedy = str(error)
-
-
-def complete(root: Path) -> None:
-    """Complete a change of cases that was cut short, and give an older project its manifest."""
-    settle(Project(root, _settings(root) or Settings()))
 
 
 def _repair(root: Path, finding: Finding) -> None:

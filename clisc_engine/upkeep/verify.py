@@ -108,7 +108,7 @@ def _case_names(store: Store, control: Control) -> list[str]:
     folder = store.root / "cases"
     with reading(folder):
         names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if is_there(folder) else []
-    listed = manifest.read(store)
+    listed = manifest.read(store) if control.cases else None
     known = {*names, *(listed.cases if listed else ())}
     if unknown := [name for name in control.cases if name not in known]:
         raise BadInput(f"No case {', '.join(unknown)}; there are {', '.join(names[:8]) or 'none'}.")

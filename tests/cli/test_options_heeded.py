@@ -34,9 +34,12 @@ RUN_ON_A_PROJECT = {
     "run": (),
     "export masks": ("--masks", "round2"),
     "export nnunet": ("--masks", "round1"),
+    "export bids": ("--masks", "round2"),
     "sweep run": ("prompts.dilation=2,3", "--row", "sam"),
     "init": (),
 }
+ON_DICOM = {"export dicom-seg"}
+"""Needs a project of DICOM images; its work is that of the other exports of masks."""
 ON_WHAT_IS_THERE = {"evaluate", "baseline", "init"}
 """Called twice, since --force is looked at where there is a result."""
 REFUSED = {("train", "cases"), ("self-train", "cases"), ("run", "cases")}
@@ -62,7 +65,7 @@ def of_shared(command):
 
 def test_every_command_is_looked_at():
     with_shared = {name for name, one in commands().items() if "precision" in _names(one) or name == "init"}
-    assert with_shared - {"predict"} == set(RUN_ON_A_PROJECT)
+    assert with_shared - {"predict"} == set(RUN_ON_A_PROJECT) | ON_DICOM
 
 
 def _names(command):

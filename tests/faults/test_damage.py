@@ -147,8 +147,8 @@ DAMAGE = {
         f"{CASES}/p1",
         "damaged",
         ["label"],
-        3,
-        ["cases/p1/zarr.json", "clisc verify --repair"],
+        0,
+        ["case p1 is left out", "zarr.json no longer holds the record", "--repair"],
         None,
     ),
     "half-written group": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
@@ -32,7 +33,12 @@ def leaks(project: Project, cases: Sequence[CaseArrays], arrays: Iterable[str]) 
     """
     found: dict[str, list[str]] = {}
     for network in networks_behind(arrays):
-        made_from = project.checkpoint(network).made_from() or {}
+        try:
+            made_from = project.checkpoint(network).made_from() or {}
+        except Unreadable:
+            raise
+        except BadInput:  # damaged weights tell nothing; whoever needs them says so
+            continue
         for case in cases:
             if _has_read(made_from, case):
                 found.setdefault(case.info.name, []).append(network)

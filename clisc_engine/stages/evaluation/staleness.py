@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import SIMILARITIES, Network
@@ -43,7 +44,12 @@ class Staleness:
         key = name, case.info.name if case else ""
         if key not in self._known:
             self._known[key] = ""  # no product is made from itself
-            self._known[key] = self._network(name) if case is None else self._array(name, case)
+            try:
+                self._known[key] = self._network(name) if case is None else self._array(name, case)
+            except Unreadable:
+                raise
+            except BadInput as error:  # damaged weights
+                self._known[key] = str(error)
         return self._known[key]
 
     def _array(self, name: str, case: CaseArrays) -> str:
