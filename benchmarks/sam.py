@@ -86,6 +86,7 @@ def volume() -> list[Row]:
         opened = open_sam(project, control)
         prompter = opened.prompter(case, stored)
         predictor = SamPredictor(prompter.sam.network)
+        assert prompter.embeddings is not None
         elsewhere = replace(prompter.embeddings, case="another")
         other = replace(prompter, embeddings=elsewhere)  # finds none of the first one's embeddings
 

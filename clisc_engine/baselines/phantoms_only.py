@@ -1,4 +1,4 @@
-"""The bundled 3-D U-Net as it is, trained on phantoms alone: what a project's own learning adds to it."""
+"""The bundled models as they are, trained on phantoms alone: what a project's own learning adds to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def phantoms_only(project: Project, control: Control, splits: tuple[str, ...]) -
 
 
 class PhantomsOnlyMasks:
-    """The bundled network's mask of one case after the other."""
+    """The bundled models' mask of one case after the other."""
 
     def __init__(self, project: Project, control: Control) -> None:
         """Load nothing yet."""
@@ -24,11 +24,11 @@ class PhantomsOnlyMasks:
         self.spec = recipes.array(project.settings, PHANTOMS_ONLY_MASKS)
 
     def load(self) -> None:
-        """Load the network."""
-        from clisc_engine.models.bundled_unet import bundled_segmenter
+        """Load the models."""
+        from clisc_engine.stages.prompting.with_sam import bundled_models
 
-        self.segmenter = bundled_segmenter(self.control)
+        self.models = bundled_models(self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask (Z, Y, X) of an image (Z, Y, X)."""
-        return {PHANTOMS_ONLY_MASKS: self.segmenter.mask(arrays[IMAGE], case.info.spacing)}
+        return {PHANTOMS_ONLY_MASKS: self.models.mask(arrays[IMAGE], case.info.spacing)}

@@ -29,7 +29,7 @@ Command = Literal[
     "baseline phantoms-only",
 ]
 Cases = Literal["all", "train", "measured"]
-Weights = Literal["clip", "sam", "unet"]
+Weights = Literal["clip", "sam", "unet", "bundled-sam"]
 
 IMAGE = "image"
 REFERENCE = "reference"

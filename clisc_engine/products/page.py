@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clisc_engine.products.graph import ARRAYS, NETWORKS, TABLES, needs
@@ -43,8 +43,17 @@ def _array(array: Array) -> tuple[str, ...]:
         values = f"{array.bounds[0]:g} to {array.bounds[1]:g}"
     kind = f"{shape} {array.dtype}{f': {values}' if values else ''}"
     maker = f"{_step(array)}, along with `{array.along_with}`" if array.along_with else _step(array)
-    model = "".join(f", {name.upper()}" for name in array.weights)
+    model = "".join(f", {MODELS[name]}" for name in array.weights)
     return f"`{array.name}`", array.meaning, kind, maker, _needs(array) + model, _settings(array)
+
+
+MODELS: Mapping[str, str] = {
+    "clip": "CLIP",
+    "sam": "SAM",
+    "unet": "the bundled U-Net",
+    "bundled-sam": "the bundled SAM",
+}
+"""The models that arrays are made by, as the page calls them."""
 
 
 def _network(network: Network) -> tuple[str, ...]:

@@ -149,10 +149,10 @@ def _phantoms_only() -> tuple[Product, ...]:
         Array(
             name=PHANTOMS_ONLY_MASKS,
             command="baseline phantoms-only",
-            meaning="the bundled U-Net's masks, trained on phantoms alone",
+            meaning="masks of the bundled U-Net and SAM, trained on phantoms alone",
             inputs=(IMAGE,),
             values=BINARY,
-            weights=("unet",),
+            weights=("unet", "bundled-sam"),
             cases="measured",
         ),
     )

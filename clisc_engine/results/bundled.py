@@ -1,4 +1,4 @@
-"""The network that comes with clisc: a 3-D U-Net that has learned from phantoms alone."""
+"""The models that come with clisc: a 3-D U-Net and a SAM that have learned from phantoms alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
-from clisc_engine.models.weights import TINY_UNET, bundled
+from clisc_engine.models.weights import TINY_UNET, bundled, sam_digest
+from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.results.model_file import ModelCard
 from clisc_engine.settings.presets import preset
 
@@ -43,6 +44,6 @@ def bundled_card() -> ModelCard:
         trained=made.isoformat(timespec="seconds"),
         training_volumes=0,
         origin={"data": "procedural phantoms only"},
-        fingerprint=sha256_of(path)[:16],
+        fingerprint=fingerprint({"unet": sha256_of(path), "sam": sam_digest("tiny", "")}),
         note="Trained on phantoms alone, by no scan of a patient. Research software, not a medical device.",
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
     from clisc_engine.models.segmenter import Segmenter
+    from clisc_engine.stages.prompting.with_sam import WithSam
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,14 @@ class FileSegmenter:
         source: the project or the model file that it comes from.
         tensors: reads its weights.
         control: device, precision, and when to stop.
+        bundled: whether it is the bundled network, whose mask the bundled SAM completes.
     """
 
     card: ModelCard
     source: Path
     tensors: Callable[[], dict[str, torch.Tensor]]
     control: Control
+    bundled: bool = False
 
     def load(self) -> None:
         """Load the network now, for what is wrong with it concerns every volume.
@@ -79,7 +82,11 @@ class FileSegmenter:
         self._segmenter  # noqa: B018 - kept from now on
 
     @functools.cached_property
-    def _segmenter(self) -> Segmenter:
+    def _segmenter(self) -> Segmenter | WithSam:
+        if self.bundled:
+            from clisc_engine.stages.prompting.with_sam import bundled_models
+
+            return bundled_models(self.control)
         from clisc_engine.models.segmenter import Segmenter
         from clisc_engine.models.unet import build_unet
 
@@ -134,7 +141,7 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
     """
     if names_the_bundled_network(source):
         file = bundled(TINY_UNET)
-        return FileSegmenter(bundled_card(), file, lambda: read_tensors(file), control)
+        return FileSegmenter(bundled_card(), file, lambda: read_tensors(file), control, bundled=True)
     if _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")

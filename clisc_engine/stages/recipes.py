@@ -46,6 +46,8 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
     if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
+    if "bundled-sam" in declared.weights:
+        used["bundled sam"] = sam_digest("tiny", "")
     with_network = "prompts.region" in declared.settings and settings.prompts.region == "map+bundled"
     if "unet" in declared.weights or with_network:
         used["bundled unet"] = sha256_of(bundled(TINY_UNET))

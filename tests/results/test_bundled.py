@@ -41,7 +41,7 @@ def test_one_scan_gets_its_mask_without_a_project(clisc, scan, tmp_path):
     assert np.allclose(mask.affine, nib.load(path).affine)
     found = np.asarray(mask.dataobj).transpose(2, 1, 0) != 0
     truth = phantom.mask != 0
-    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.7
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
     voxel = np.prod(phantom.spacing) / 1000
     assert json.loads(told.out)["volume_ml"] == pytest.approx(found.sum() * voxel, abs=0.01)
 

@@ -120,7 +120,7 @@ class Prompter:
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
-        embeddings: the volume's, kept between runs.
+        embeddings: the volume's, kept between runs; None keeps none.
         seed: of the draw of bright foreground points.
         slices: (Z, Y, X) uint8, windowed.
     """
@@ -130,7 +130,7 @@ class Prompter:
     settings: Settings
     control: Control
     sizes: SamBatchSizes
-    embeddings: CaseEmbeddings
+    embeddings: CaseEmbeddings | None
     seed: int
 
     def __post_init__(self) -> None:
@@ -181,7 +181,7 @@ class Prompter:
     def _encode(self, wanted: list[int]) -> None:
         """Have the embeddings of these slices at hand: from the cache, else by the encoder."""
         lacking = [z for z in wanted if z not in self._encoded]
-        cached = self.embeddings.load(lacking)
+        cached = self.embeddings.load(lacking) if self.embeddings else {}
         self._encoded |= cached
         new = [z for z in lacking if z not in cached]
 
@@ -191,7 +191,8 @@ class Prompter:
             self._encoded.update(zip(new[part], found, strict=True))
 
         self.sizes.slices.run(len(new), encode)
-        self.embeddings.keep({z: self._encoded[z] for z in new})
+        if self.embeddings:
+            self.embeddings.keep({z: self._encoded[z] for z in new})
 
     def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
         """SAM's masks (B, Y, X) for prompts, each with its slice's number; ``shape`` is (Y, X)."""
