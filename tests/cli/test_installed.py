@@ -42,10 +42,9 @@ def installed(built, tmp_path_factory):
     venv.create(folder, with_pip=False)
     paths = {name: sysconfig.get_path("purelib", vars={"base": name}) for name in (str(folder), sys.prefix)}
     mine, theirs = (Path(path) for path in paths.values())
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    run(*pip, "install", "--no-deps", "--no-index", built[1])  # first, or pip would find the tests' own
     (mine / "dependencies.pth").write_text(f"{theirs}\n", encoding="utf-8")
-    python = folder / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--no-deps", "--no-index", built[1])
     checked = subprocess.run([*map(str, pip), "check"], capture_output=True, text=True, check=False)
     assert not [line for line in checked.stdout.splitlines() if line.startswith("clisc ")]
     return folder / "bin"
