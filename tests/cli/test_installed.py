@@ -20,8 +20,14 @@ pytestmark = pytest.mark.package
 
 
 def run(*arguments, **options):
+    """Run a program that sees nothing of the repository by its environment; what it prints."""
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     shown = subprocess.run(
-        list(map(str, arguments)), capture_output=True, text=True, check=False, **options
+        list(map(str, arguments)),
+        capture_output=True,
+        text=True,
+        check=False,
+        **{**options, "env": surroundings | options.get("env", {})},
     )
     assert shown.returncode == 0, shown.stderr[-4000:]
     return shown.stdout
@@ -42,10 +48,10 @@ def installed(built, tmp_path_factory):
     venv.create(folder, with_pip=False)
     paths = {name: sysconfig.get_path("purelib", vars={"base": name}) for name in (str(folder), sys.prefix)}
     mine, theirs = (Path(path) for path in paths.values())
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    run(*pip, "install", "--no-deps", "--no-index", built[1])  # first, or pip would find the tests' own
+    assert (mine / "clisc_engine").is_dir()
     (mine / "dependencies.pth").write_text(f"{theirs}\n", encoding="utf-8")
-    python = folder / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--no-deps", "--no-index", built[1])
     checked = subprocess.run([*map(str, pip), "check"], capture_output=True, text=True, check=False)
     assert not [line for line in checked.stdout.splitlines() if line.startswith("clisc ")]
     return folder / "bin"
@@ -73,8 +79,7 @@ def test_both_hold_every_file_of_the_packages_and_the_licence(built):
 
 
 def test_the_demo_runs_from_an_environment_of_its_own(installed, tmp_path):
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    here = {"cwd": tmp_path, "env": {**surroundings, "XDG_CACHE_HOME": str(tmp_path / "cache")}}
+    here = {"cwd": tmp_path, "env": {"XDG_CACHE_HOME": str(tmp_path / "cache")}}
     where = run(installed / "python", "-c", "import clisc_engine; print(clisc_engine.__file__)", **here)
     assert Path(where.strip()).is_relative_to(installed.parent)
     assert __version__ in run(installed / "clisc", "--version", **here)
