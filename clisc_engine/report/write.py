@@ -163,6 +163,7 @@ def render(
         lines=tables.case_lines(story, splits),
         tiny=story.weights == "tiny",
         region=next(line.value for line in story.settings if line.key == "roi.threshold"),
+        prompted_by=next(line.value for line in story.settings if line.key == "prompts.region"),
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),

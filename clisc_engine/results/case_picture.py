@@ -65,7 +65,7 @@ class CasePicture:
         """The title of a step's column of slices; None stands for the first column, the bare slices."""
         if layer is None:
             return "FLAIR" if self.reference is None else "FLAIR, reference"
-        return "prompts, SAM's mask" if layer is SAM_LAYER else layer.title
+        return "prompts, SAM's mask" if layer is SAM_LAYER and self.prompts else layer.title
 
 
 def case_picture(project: Project, name: str, rows: int, layers: tuple[Layer, ...] = STEPS) -> CasePicture:
@@ -128,9 +128,12 @@ def _prompts(
     slices: npt.NDArray[np.uint8],
     maps: dict[str, npt.NDArray[np.uint8]],
 ) -> dict[int, list[Prompt]]:
-    """The prompts of the maps. SAM is not asked, so ``roi.threshold = "sam"`` is drawn as otsu."""
+    """The prompts of the maps; none where the bundled network, which is not asked here, has a say in them.
+
+    Nor is SAM, so ``roi.threshold = "sam"`` is drawn as otsu.
+    """
     settings = project.settings
-    if AMDA_MAPS not in maps:
+    if AMDA_MAPS not in maps or settings.prompts.region != "map":
         return {}
     chosen = without_sam(settings.roi)
     roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)

@@ -8,10 +8,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from clisc_engine.baselines.methods import run_baseline
+from clisc_engine.core.roi import joined
 from clisc_engine.imaging.phantom import make_phantom
+from clisc_engine.models.bundled_unet import bundled_segmenter
 from clisc_engine.models.weights import TINY_UNET, bundled
+from clisc_engine.project.project import open_project
+from clisc_engine.results.case_picture import case_picture
 from clisc_engine.running.control import Control
 from clisc_engine.stages.prompt_sam import prompt_sam
+from clisc_engine.stages.prompting.regions import region_of_interest
 from tests.support.command import caller
 from tests.support.small import run_stages, small_project
 from tests.support.volumes import write
@@ -83,3 +88,30 @@ def test_another_shape_is_refused_with_the_settings_that_would_do(clisc, tmp_pat
     told = clisc("train", project.root)
     assert told.code == 3 and "unet.spacing [4.0, 2.5, 2.5]" in told.message
     assert not project.checkpoint("unet-round1").weights.exists()
+
+
+def test_what_the_network_marks_joins_the_region_where_the_two_touch(clisc, copied, tmp_path):
+    shown = clisc("show", copied.root, "p4", "-o", tmp_path / "before.svg")
+    assert shown.code == 0
+    before = copied.case("p4").read("masks/sam") != 0
+    assert clisc("config", "set", copied.root, "prompts.region=map+bundled").code == 0
+    told = clisc("prompt-sam", copied.root, "--cases", "p4")
+    assert told.code == 0, told.message
+    project = open_project(copied.root)
+    case = project.case("p4")
+    image, sam = case.read("image"), case.read("masks/sam") != 0
+    marked = bundled_segmenter(CPU).marked(image, case.info.spacing)
+    region = region_of_interest(case.read("cams/amda"), image != 0, case.info.spacing, project.settings.roi)
+    touched = joined(region, marked) & marked
+    assert (touched <= sam).all() and not np.array_equal(before, sam)
+    assert not case_picture(project, "p4", 3).prompts
+    assert clisc("config", "set", copied.root, "prompts.region=map").code == 0
+    assert "prompts.region" in clisc("status", copied.root, "--json").out
+
+
+def test_parts_that_the_region_does_not_touch_are_left_out():
+    region, marked = np.zeros((1, 6, 12), bool), np.zeros((1, 6, 12), bool)
+    region[0, 1:3, 1:4] = marked[0, 2:5, 3:6] = marked[0, 0:2, 9:11] = True
+    found = joined(region, marked)
+    assert found.sum() == 6 + 9 - 1 and not found[0, :, 8:].any()
+    assert np.array_equal(joined(np.zeros_like(region), marked), np.zeros_like(region))

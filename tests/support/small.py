@@ -40,6 +40,7 @@ CHANGES = {
     "unet.epochs": 2,
     "s3f.epochs": 2,
     "unet.start": "scratch",
+    "prompts.region": "map",
     "unet.patch": [16, 32, 32],
     "unet.patches_per_epoch": 0,
     "unet.spacing": [9.0, 4.0, 4.0],
