@@ -26,14 +26,18 @@ Network = Annotated[
 def command(
     context: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="DIR|MODEL", help="Project folder, or a file by `clisc export model`.")
-    ],
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="FLAIR volumes, or folders of volumes.")
+        Path,
+        typer.Argument(
+            metavar="DIR|MODEL|bundled",
+            help="Project folder, a file by `clisc export model`, or the network that comes with clisc.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the masks; for one image, also a file name.")
     ],
+    images: Annotated[
+        list[Path] | None, typer.Argument(metavar="IMAGE...", help="FLAIR volumes, or folders of volumes.")
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the tumour probability beside each mask.")
     ] = False,
@@ -56,10 +60,11 @@ def command(
 ) -> None:
     """Segment new volumes; each mask lies on its volume's own grid.
 
-    A project's final network does it, or an exported model file that needs no project. Masks that
-    are already there, from the same volume by the same network, are kept.
+    A project's final network does it, or an exported model file that needs no project, or the bundled
+    models, which know phantoms alone. Masks that are already there, from the same volume by the same
+    network, are kept.
 
-    Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict brain.clisc new -o masks
+    Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict bundled scan.nii -o masks
     """
     from clisc_engine.errors import BadInput, CasesFailed
     from clisc_engine.imaging.endings import ENDINGS, WRITTEN
@@ -67,6 +72,8 @@ def command(
     from clisc_engine.results.predict_inputs import find_images
     from clisc_engine.results.segmenter import inputs_behind
 
+    if not images:
+        raise typer.BadParameter(_no_image(source, out), param_hint="IMAGE...")
     to_a_file = out.name.lower().endswith(ENDINGS)
     not_an_input(out, [path for path in (source, *images) if path.is_file()])
     if to_a_file:
@@ -117,6 +124,18 @@ def command(
         raise CasesFailed(
             f"{len(report.failed)} of {count} volumes failed; the masks of the others are in {out}."
         )
+
+
+def _no_image(source: Path, out: Path) -> str:
+    """What to say when one path alone is given: most often it is the image, as other programs have it."""
+    from clisc_engine.imaging.endings import ENDINGS
+
+    if not source.name.lower().endswith(ENDINGS):
+        return f"name the volumes to segment after {source}, or a folder of them."
+    return (
+        f"{source} is an image; put before it what is to segment it: a project, a model file, or the word "
+        f"bundled for the network that comes with clisc: `clisc predict bundled {source} -o {out}`."
+    )
 
 
 @dataclass(frozen=True)

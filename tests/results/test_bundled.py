@@ -51,6 +51,13 @@ def test_one_scan_gets_its_mask_without_a_project(clisc, scan, tmp_path):
     assert json.loads(told.out)["volume_ml"] == pytest.approx(found.sum() * voxel, abs=0.01)
 
 
+def test_an_image_alone_is_answered_with_the_line_that_segments_it(clisc, scan, tmp_path):
+    told = clisc("predict", scan[0], "-o", tmp_path / "mask.nii.gz")
+    said = "".join(told.message.replace("│", "").split())
+    assert told.code == 2 and f"clisc predict bundled {scan[0]} -o".replace(" ", "") in said
+    assert clisc("predict", tmp_path, "-o", tmp_path / "mask.nii.gz").code == 2
+
+
 def test_a_folder_of_that_name_is_not_confused_with_it(clisc, scan, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bundled").mkdir()
