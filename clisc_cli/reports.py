@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clisc_cli.console import Terminal, print_json, result_console
@@ -28,6 +29,15 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     others = len(report.done) + len(report.fresh)
     hint = f", e.g. with --cases {','.join(report.failed)}"
     fail_if_cases_failed(report.stage, report.failed, others, hint, options)
+
+
+def point_to_first_masks(report: Report, project: Path, options: RunOptions) -> None:
+    """After `prompt-sam`, say that there are masks to look at, long before the network has learned."""
+    if report.stage == "prompt-sam" and report.done and not options.dry_run:
+        options.terminal().say(
+            f"First masks are there: `clisc show {project}` draws a case, "
+            f"`clisc export masks {project} --masks sam -o MASKS` writes them; training comes next."
+        )
 
 
 def fail_if_cases_failed(

@@ -135,10 +135,25 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
         console.print(_table(planned))
         terminal.say("Names and headers say so; voxels are looked at when it is imported.")
     elif not imported.fresh and not options.dry_run:
+        if counts["train"] <= FEW:
+            terminal.say(few_volumes(counts["train"]))
         terminal.say(f"Next: clisc label {imported.project.root}")
     if options.dry_run:
         for one in imported.left_out:
             terminal.say(f"left out: {one.path} ({one.reason})")
+
+
+FEW = 4
+"""Train cases up to which a network learns little more than it knew."""
+
+
+def few_volumes(train: int) -> str:
+    """What to expect of a project with so few train cases."""
+    cases = "1 train case" if train == 1 else f"{train} train cases"
+    return (
+        f"{cases}: the network learns from so many pseudo-labels alone, so its masks may be no better than "
+        "`clisc predict bundled IMAGE -o MASK`. --split-ratio 1:0:0 puts every case into train."
+    )
 
 
 def _verb(imported: Imported, options: RunOptions) -> str:

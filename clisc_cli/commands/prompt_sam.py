@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
-from clisc_cli.reports import show_report
+from clisc_cli.reports import point_to_first_masks, show_report
 
 
 @with_run_options
@@ -15,4 +15,6 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
     from clisc_engine.stages.pipeline import run_stage
 
     project = options.open_project(directory)
-    show_report(run_stage("prompt-sam", project, options.control(), chosen_splits(splits)), options)
+    report = run_stage("prompt-sam", project, options.control(), chosen_splits(splits))
+    point_to_first_masks(report, project.root, options)
+    show_report(report, options)

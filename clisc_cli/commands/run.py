@@ -11,7 +11,7 @@ import typer
 from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, with_run_options
-from clisc_cli.reports import show_report
+from clisc_cli.reports import point_to_first_masks, show_report
 from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
 
@@ -82,6 +82,7 @@ def run_stages(
             else:
                 report = run_stage(name, project, control)
                 reports.append(asdict(report))
+                point_to_first_masks(report, project.root, options)
                 show_report(report, replace(options, json_=False), silent=options.json_)
         except CasesFailed as error:
             failures.append(str(error))

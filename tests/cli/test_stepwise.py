@@ -28,17 +28,20 @@ def test_eight_commands_from_images_to_table_2(clisc, data, tmp_path):
     root = tmp_path / "glioma"
     made = clisc(
         *("init", root, "--images", data / "images", "--references", data / "references"),
-        *("--split", data / "split.csv", "--weights", "tiny", "--device", "cpu", *SETTINGS),
+        *("--split", data / "split.csv", "--weights", "tiny", *SETTINGS),
     )
     assert made.code == 0
     assert "5 cases (3 train, 1 valid, 1 test) imported" in made.out
     assert f"Next: clisc label {root}" in made.err.replace("\n", "")
+    assert "3 train cases: the network learns from so many" in " ".join(made.err.split())
     for stage in STAGES:
         done = clisc(stage, root, "--device", "cpu")
         assert done.code == 0, done.err
         assert done.out.startswith(f"{stage}: ") and "done" in done.out
+        assert ("First masks are there" in done.err) == (stage == "prompt-sam")
         again = clisc(stage, root, "--device", "cpu")
         assert again.code == 0 and "nothing to do" in again.out
+        assert "First masks" not in again.err
     shown = clisc("evaluate", root, "--device", "cpu")
     assert shown.code == 0
     for row in ("cam-raw", "cam-amda", "sam", "without-self-training", "full", "tiny models"):

@@ -258,7 +258,7 @@ def test_a_second_init_on_a_failing_disk_keeps_what_it_has_prepared(clisc, root,
             raise Unreadable(root, oserror(errno.EIO))
 
         patch.setattr("clisc_engine.importing.adding._move_in", failing)
-        ended = clisc("init", root, "--images", images, "--add", "--device", "cpu")
+        ended = clisc("init", root, "--images", images, "--add")
     assert ended.code == 3 and (root / ".clisc-add/store.zarr/cases/q0/image").is_dir()
 
 
