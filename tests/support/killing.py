@@ -95,8 +95,10 @@ class Undisturbed:
 
     def run(self, stage, root, options=(), data=None, launcher=None, **moment):
         data = data or self.data
-        arguments = [stage, root, "--device", "cpu", *options]
-        if stage == "init":
+        arguments = [stage, root, *options]
+        if stage != "init":
+            arguments += ["--device", "cpu"]
+        else:
             arguments += ["--images", data / "images", "--references", data / "references"]
             arguments += ["--split", data / "split.csv", "--weights", "tiny"]
             for key, value in {**CHANGES, **EVERY_STEP}.items():
