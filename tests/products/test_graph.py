@@ -26,6 +26,7 @@ from clisc_engine.upkeep.survey import survey
 from clisc_engine.upkeep.verify import verify
 from tests.support.command import caller
 from tests.support.handmade import VARIANTS, declared_project, seal
+from tests.support.old_weights import count_as_those_of_0_1_0
 
 ROOT = Path(__file__).parents[2]
 RECORDED = json.loads(Path(__file__).with_name("made_from_0_1_0.json").read_text(encoding="utf-8"))
@@ -84,7 +85,8 @@ def project(tmp_path):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_everything_is_made_from_what_0_1_0_made_it_from(tmp_path, variant):
+def test_everything_is_made_from_what_0_1_0_made_it_from(tmp_path, variant, monkeypatch):
+    count_as_those_of_0_1_0(monkeypatch)
     project = declared_project(tmp_path / "p", graph.ARRAYS, graph.NETWORKS, variant)
     for name, recorded in RECORDED[variant].items():
         if name in graph.ARRAYS:

@@ -13,6 +13,7 @@ import pytest
 
 from clisc_engine.project.project import open_project
 from tests.support.command import caller
+from tests.support.old_weights import WEIGHTS, count_as_those_of_0_1_0
 from tests.support.small import STAGES, contents
 
 ARCHIVE = Path(__file__).parent / "old" / "clisc-0.1.0.tar.xz"
@@ -23,18 +24,10 @@ def call(monkeypatch, capsys):
     return caller(monkeypatch, capsys)
 
 
-WEIGHTS = {
-    "clip": "4a48db971409417defe7859fd5fa62173f0bd9f5fc3fd8d2525dee3f55402064",
-    "sam": "f4ddf4a4907f409486a9eae89fee439b3c46dde2bfc782e4dcafe0337b0bc846",
-}
-"""SHA-256 of the bundled models' files in 0.1.0."""
-
-
 @pytest.fixture
 def weights_of_0_1_0(monkeypatch):
-    """The bundled models count as those of 0.1.0: what else there is must not make its results stale."""
-    for model, digest in WEIGHTS.items():
-        monkeypatch.setattr(f"clisc_engine.stages.recipes.{model}_digest", lambda *_, digest=digest: digest)
+    """The bundled models count as those of 0.1.0."""
+    count_as_those_of_0_1_0(monkeypatch)
 
 
 @pytest.fixture

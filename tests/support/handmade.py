@@ -27,8 +27,19 @@ VARIANTS = {
 """Changed settings of the tiny preset under which products are made from other things."""
 
 
+TINY_OF_0_1_0 = {
+    "prompts.region": "map",
+    "unet.start": "scratch",
+    "unet.epochs": 45,
+    "unet.learning_rate": 0.008,
+    "s3f.epochs": 22,
+    "s3f.learning_rate": 0.002,
+}
+"""What the tiny preset said in 0.1.0 and says otherwise now."""
+
+
 def settings_of(variant):
-    return with_changes(preset("tiny"), VARIANTS[variant], "test")
+    return with_changes(preset("tiny"), {**TINY_OF_0_1_0, **VARIANTS[variant]}, "test")
 
 
 def declared_project(root, arrays, networks, variant="as it is"):
