@@ -55,8 +55,9 @@ def export_masks(
     control.progress.begin("export", len(cases), "case")
     for case in cases:
         control.check_stop()
-        made, files = Made("mask", mask_made_from(case, masks)), _files(out, case, masks)
-        if not control.force and all(outputs.is_fresh(path, made) for path in files):
+        made_from, files = mask_made_from(case, masks), _files(out, case, masks)
+        kinds = (Made("mask", made_from), Made("sidecar", made_from))
+        if not control.force and all(map(outputs.is_fresh, files, kinds)):
             report.fresh.append(case.info.name)
         else:
             _write(project, case, masks, files, outputs)

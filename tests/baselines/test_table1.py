@@ -77,6 +77,7 @@ def test_the_rows_stand_in_the_paper_s_order_and_say_whether_they_are_label_free
         "if3d",
         "sim2real-stage1",
         "sim2real",
+        "phantoms-only",
         "supervised",
     ]
     commands = {row["name"]: row["command"] for row in document["lacking"]}

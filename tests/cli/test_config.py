@@ -9,7 +9,7 @@ from tests.support.small import CHANGES, small_project
 
 def test_show_marks_what_differs_from_the_preset(clisc, finished):
     lines = clisc("config", "show", finished.root).out.splitlines()
-    assert "unet.epochs = 2   # tiny: 45" in lines and "seed = 0" in lines
+    assert "unet.epochs = 2   # tiny: 30" in lines and "seed = 0" in lines
     marked = {line.split(" = ")[0] for line in lines if "# tiny:" in line}
     assert marked == set(CHANGES)
     assert json.loads(clisc("config", "show", finished.root, "--json").out)["unet"]["epochs"] == 2

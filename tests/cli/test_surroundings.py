@@ -90,7 +90,7 @@ def test_too_small_an_address_space_is_named(project, data, tmp_path, megabytes)
     image = data / "images" / "p0_flair.nii.gz"
     for arguments in (
         ("label", project, "--force", "--device", "cpu"),
-        ("predict", project, image, "-o", tmp_path / "out"),
+        ("predict", "bundled", image, "-o", tmp_path / "out"),
     ):
         shown = limited("-v", megabytes * 1024, *arguments)
         assert shown.returncode == 3, shown.stderr

@@ -95,7 +95,9 @@ def test_a_bundle_has_what_monai_asks_of_one(finished, tmp_path, monkeypatch):
     assert workflow.check_properties() == []
     sources = {path: path.read_text(encoding="utf-8") for path in bundle.rglob("*.py")}
     assert not [path for path, text in sources.items() if "from clisc_engine" in text]
-    every = b"".join(path.read_bytes() for path in bundle.rglob("*") if path.is_file())
+    # Three letters may stand anywhere among the numbers of the weights, which hold no text but their keys.
+    told = [path for path in bundle.rglob("*") if path.is_file() and path.suffix != ".pt"]
+    every = b"".join(path.read_bytes() for path in told)
     assert not any(f"{case.info.name}/".encode() in every for case in finished.cases())
 
 
