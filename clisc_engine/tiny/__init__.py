@@ -1,1 +1,1 @@
-"""Training of the two bundled tiny models, on procedural FLAIR phantoms alone."""
+"""Training of the bundled tiny models, on procedural FLAIR phantoms alone."""
