@@ -85,7 +85,7 @@ def test_a_signal_to_one_rank_stops_all_at_one_step_and_one_rank_goes_on(cluster
     before = curve(copied, "unet-round1")
     untrain(copied, "unet-round1")
     write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
-    stopped = cluster.run("train", copied.root, *CPU, moments={0: {"at": 60, "signal": "SIGUSR1"}})
+    stopped = cluster.run("train", copied.root, *CPU, moments={0: {"at": 90, "signal": "SIGUSR1"}})
     assert stopped.codes == [75, 75], stopped.outputs
     assert "Stopped by SIGUSR1" in stopped.message and stopped.outputs[1] == ""
     assert (copied.checkpoints / "unet-round1.training.pt").exists()
