@@ -12,7 +12,7 @@ from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.schema import Settings
 from clisc_engine.settings.section import Section
 
-_SINCE_0_1_0: Mapping[str, Any] = {
+SINCE_0_1_0: Mapping[str, Any] = {
     "cam.slices": "tumour-or-uncertain",
     "unet.start": "scratch",
     "prompts.region": "map",
@@ -40,7 +40,7 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
     return {
         key: text
         for key, text in used.items()
-        if key not in _SINCE_0_1_0 or text != json.dumps(_SINCE_0_1_0[key])
+        if key not in SINCE_0_1_0 or text != json.dumps(SINCE_0_1_0[key])
     }
 
 
@@ -52,5 +52,5 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
     told = graph.difference_of_revisions(key, before.get(key), after.get(key))
-    absent = json.dumps(_SINCE_0_1_0[key]) if key in _SINCE_0_1_0 else ""
+    absent = json.dumps(SINCE_0_1_0[key]) if key in SINCE_0_1_0 else ""
     return told or f"{key} {before.get(key, absent or 'new')} -> {after.get(key, absent or 'gone')}"

@@ -9,6 +9,7 @@ from typing import Any
 from clisc_engine.importing.comparison import as_text
 from clisc_engine.products.graph import EVALUATE, STAGES
 from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.fingerprint import SINCE_0_1_0
 from clisc_engine.project.project import Project
 from clisc_engine.results.provenance import Link, settings_of
 from clisc_engine.settings.keys import known_keys, value_of
@@ -34,7 +35,8 @@ def commands(project: Project, chain: Sequence[Link], case: str = "", product: s
     lines = [f"cat > {TABLE} <<'END'", "case,image,split"]
     lines += [f"{info.identity},{_cell(info.source)},{split}" for info, split in infos]
     lines.append("END")
-    settings, several = settings_of(chain)
+    sealed, several = settings_of(chain)
+    settings = {**SINCE_0_1_0, **sealed}  # at these values they are left out of seals
     lines += [f"# {key} had several values on the way; the last one is taken" for key in several]
     words = ["clisc", "init", FOLDER, "--images", TABLE, "--preset", project.settings.weights]
     channels = {info.channel for info, _ in infos if info.channel is not None}

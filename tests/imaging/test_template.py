@@ -44,7 +44,7 @@ def test_the_cerebellum_is_below_and_behind_and_no_side_is_the_others_mirror(tem
     weight = brain.cerebellum / brain.cerebellum.sum()
     assert (z * weight).sum() < -20 and (y * weight).sum() > 20 and abs((x * weight).sum()) < 15
     grey, mirrored = brain.grey[brain.brain], brain.grey[..., ::-1][brain.brain]
-    assert 0.2 < np.corrcoef(grey, mirrored)[0, 1] < 0.95
+    assert 0.05 < np.corrcoef(grey, mirrored)[0, 1] < 0.95
 
 
 def test_a_phantom_of_the_template_is_one_volume_a_seed_and_holds_its_lesion(template):
