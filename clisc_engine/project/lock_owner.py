@@ -10,8 +10,10 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 DEAD_AFTER_SECONDS = 180.0
 """Without a sign of life for so long, an owner that cannot be looked at counts as dead."""
@@ -85,6 +87,8 @@ def owner_of(path: Path) -> Owner | None:
 
 @functools.cache
 def _owner_adapter() -> TypeAdapter[Owner]:
+    from pydantic import TypeAdapter  # every command imports this file, and few meet another's lock
+
     return TypeAdapter(Owner)
 
 
