@@ -190,6 +190,11 @@ def sam_digest(kind: str, checkpoint: str) -> str:
     return sha256_of(sam_path(kind, checkpoint))
 
 
+def bundled_unet_digest() -> str:
+    """SHA-256 of the bundled U-Net's file."""
+    return sha256_of(bundled(TINY_UNET))
+
+
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors or PyTorch file; never executes what a file holds.
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.digest import sha256_of
-from clisc_engine.models.weights import TINY_UNET, bundled, sam_digest
+from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.results.model_file import ModelCard
 from clisc_engine.settings.presets import preset
@@ -33,17 +31,16 @@ def names_the_bundled_network(source: Path) -> bool:
 
 
 def bundled_card() -> ModelCard:
-    """Its preprocessing, its shape, and what made it."""
-    settings, path = preset("tiny"), bundled(TINY_UNET)
-    made = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    """Its preprocessing, its shape, and what made it; when it was trained is not kept with it."""
+    settings = preset("tiny")
     return ModelCard(
         network="tiny-unet",
         image=settings.image,
         unet=settings.unet,
         weights="tiny",
-        trained=made.isoformat(timespec="seconds"),
+        trained="",
         training_volumes=0,
         origin={"data": "procedural phantoms only"},
-        fingerprint=fingerprint({"unet": sha256_of(path), "sam": sam_digest("tiny", "")}),
+        fingerprint=fingerprint({"unet": bundled_unet_digest(), "sam": sam_digest("tiny", "")}),
         note="Trained on phantoms alone, by no scan of a patient. Research software, not a medical device.",
     )

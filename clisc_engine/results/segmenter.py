@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.placement import restore
-from clisc_engine.models.weights import TINY_UNET, bundled
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import UNET_ROUND1
@@ -60,17 +60,11 @@ class FileSegmenter:
 
     Attributes:
         card: its preprocessing, settings and provenance.
-        source: the project or the model file that it comes from.
-        tensors: reads its weights.
-        control: device, precision, and when to stop.
-        bundled: whether it is the bundled network, whose mask the bundled SAM completes.
+        make: loads it, ready to run.
     """
 
     card: ModelCard
-    source: Path
-    tensors: Callable[[], dict[str, torch.Tensor]]
-    control: Control
-    bundled: bool = False
+    make: Callable[[], Segmenter | WithSam]
 
     def load(self) -> None:
         """Load the network now, for what is wrong with it concerns every volume.
@@ -83,23 +77,7 @@ class FileSegmenter:
 
     @functools.cached_property
     def _segmenter(self) -> Segmenter | WithSam:
-        if self.bundled:
-            from clisc_engine.stages.prompting.with_sam import bundled_models
-
-            return bundled_models(self.control)
-        from clisc_engine.models.segmenter import Segmenter
-        from clisc_engine.models.unet import build_unet
-
-        unet, device = self.card.unet, pick_device(self.control.device)
-        module = build_unet(unet.channels, unet.spacing)
-        try:
-            module.load_state_dict(self.tensors())
-        except RuntimeError as error:
-            raise BadInput(
-                f"{self.source}: its weights do not fit its network: {str(error).splitlines()[0]}"
-            ) from error
-        windows = BatchSize(unet.batch_size, "windows", self.control)
-        return Segmenter(module.eval().to(device), unet, device, windows)
+        return self.make()
 
     @property
     def identity(self) -> str:
@@ -140,15 +118,41 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
         BadInput: when the file is no model, or ``bundled`` is the name of a path too.
     """
     if names_the_bundled_network(source):
-        file = bundled(TINY_UNET)
-        return FileSegmenter(bundled_card(), file, lambda: read_tensors(file), control, bundled=True)
+        return FileSegmenter(bundled_card(), partial(_bundled, control))
     if _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")
-        return FileSegmenter(read_card(source), source, lambda: read_tensors(source), control)
+        card = read_card(source)
+        return FileSegmenter(card, partial(_trained, card, source, partial(read_tensors, source), control))
     project = open_project(source)
     card = card_of(project, network)
-    return FileSegmenter(card, source, project.checkpoint(network).tensors, control)
+    tensors = project.checkpoint(network).tensors
+    return FileSegmenter(card, partial(_trained, card, source, tensors, control))
+
+
+def _bundled(control: Control) -> WithSam:
+    from clisc_engine.stages.prompting.with_sam import bundled_models
+
+    return bundled_models(control)
+
+
+def _trained(
+    card: ModelCard, source: Path, tensors: Callable[[], dict[str, torch.Tensor]], control: Control
+) -> Segmenter:
+    """The card's network with the weights that ``tensors`` reads from a project or a model file."""
+    from clisc_engine.models.segmenter import Segmenter
+    from clisc_engine.models.unet import build_unet
+
+    unet, device = card.unet, pick_device(control.device)
+    module = build_unet(unet.channels, unet.spacing)
+    try:
+        module.load_state_dict(tensors())
+    except RuntimeError as error:
+        raise BadInput(
+            f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
+        ) from error
+    windows = BatchSize(unet.batch_size, "windows", control)
+    return Segmenter(module.eval().to(device), unet, device, windows)
 
 
 def _is_model_file(source: Path) -> bool:

@@ -9,9 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.clip_file import clip_digest
-from clisc_engine.models.weights import TINY_UNET, bundled, sam_digest
+from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
@@ -50,7 +49,7 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used["bundled sam"] = sam_digest("tiny", "")
     with_network = "prompts.region" in declared.settings and settings.prompts.region == "map+bundled"
     if "unet" in declared.weights or with_network:
-        used["bundled unet"] = sha256_of(bundled(TINY_UNET))
+        used["bundled unet"] = bundled_unet_digest()
     outputs = graph.outputs(name)
     return CaseSpec(
         name=step or declared.command.removesuffix(" --ablation"),
@@ -119,7 +118,7 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         left_out |= GOING_ON.keys()
     provenance = {key: value for key, value in used.items() if key not in left_out}
     if start is None and provenance.get("unet.start") == json.dumps("bundled"):
-        provenance["bundled unet"] = sha256_of(bundled(TINY_UNET))
+        provenance["bundled unet"] = bundled_unet_digest()
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:

@@ -15,6 +15,7 @@ from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import Settings
 from clisc_engine.stages.prompting.sam_masks import Prompter, SamBatchSizes
 
 
@@ -25,12 +26,16 @@ class WithSam:
     Attributes:
         segmenter: the U-Net.
         sam: the model that its mask prompts.
+        settings: how the mask prompts it.
         control: precision, device, wish to stop.
+        sizes: how many slices and prompts SAM gets at once; all volumes share them.
     """
 
     segmenter: Segmenter
     sam: SamModel
+    settings: Settings
     control: Control
+    sizes: SamBatchSizes
 
     def probability(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.float32]:
         """The U-Net's tumour probability (Z, Y, X) of a normalised volume of ``spacing`` (z, y, x) mm."""
@@ -44,15 +49,16 @@ class WithSam:
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
     ) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1: the U-Net's, and what SAM answers to its boxes and points."""
-        settings = preset("tiny")
-        found = self.segmenter.mask_of(probability, image)
-        sizes = SamBatchSizes.of(settings, self.control)
-        prompter = Prompter(self.sam, image, settings, self.control, sizes, embeddings=None, seed=0)
-        dilation = settings.prompts.dilation_self_training
-        return found | prompter.predict_mask(found != 0, settings.prompts, dilation)
+        found, prompts = self.segmenter.mask_of(probability, image), self.settings.prompts
+        prompter = Prompter(
+            self.sam, image, self.settings, self.control, self.sizes, embeddings=None, seed=0
+        )
+        return found | prompter.predict_mask(found != 0, prompts, prompts.dilation_self_training)
 
 
 def bundled_models(control: Control) -> WithSam:
     """Both bundled models, loaded onto the chosen device."""
-    sam = load_sam("tiny", "", pick_device(control.device), preset("tiny").sam.image_size)
-    return WithSam(bundled_segmenter(control), sam, control)
+    settings = preset("tiny")
+    sam = load_sam("tiny", "", pick_device(control.device), settings.sam.image_size)
+    sizes = SamBatchSizes.of(settings, control)
+    return WithSam(bundled_segmenter(control), sam, settings, control, sizes)
