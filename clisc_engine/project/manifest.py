@@ -110,18 +110,6 @@ def bring_up_to_date(store: Store) -> None:
         note(store, unlisted)
 
 
-def missing(store: Store) -> dict[str, CaseInfo]:
-    """The records of cases that the manifest lists and whose folders hold no record of their name.
-
-    Raises:
-        Unreadable: when the manifest is there and cannot be read now.
-    """
-    known = read(store)
-    if known is None:
-        return {}
-    return {name: info for name, info in known.cases.items() if not store.attributes(f"cases/{name}")}
-
-
 def _records(store: Store) -> dict[str, CaseInfo]:
     """The records that the cases' folders hold, by the folders' names."""
     found: dict[str, CaseInfo] = {}

@@ -164,8 +164,10 @@ class Project:
         """
         found = {name: self._case(name) for name in self.store.children("cases")}
         lost = {name: why for name, why in found.items() if isinstance(why, str)}
-        for name, info in manifest.missing(self.store).items():
-            lost.setdefault(name, f"its folder or record is gone (imported from {info.source})")
+        listed = manifest.read(self.store)
+        for name, info in listed.cases.items() if listed else ():
+            if name not in found:
+                lost[name] = f"its folder or record is gone (imported from {info.source})"
         return dict(sorted(lost.items()))
 
     def case(self, name: str) -> CaseArrays:
