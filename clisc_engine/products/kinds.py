@@ -44,6 +44,8 @@ ROUND1 = "masks/round1"
 SAM_ROUND1 = "masks/sam-round1"
 ROUND2 = "masks/round2"
 WITHOUT_S3F = "masks/without-s3f"
+NEWEST_FIRST = (ROUND2, ROUND1, SAM_MASKS)
+"""The masks that stand for a case, the last step's first."""
 
 CLASSIFIER_RAW = "classifier-raw"
 CLASSIFIER_AMDA = "classifier-amda"

@@ -20,15 +20,15 @@ from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.outputs.record import RECORD as OUTPUTS
 from clisc_engine.products import graph
-from clisc_engine.products.kinds import ROUND1, ROUND2, SAM_MASKS, UNET_ROUND1, UNET_ROUND2
+from clisc_engine.products.kinds import NEWEST_FIRST, UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results import predict_record
 from clisc_engine.results.model_file import ENDING, ModelCard, read_card
-from clisc_engine.results.provenance import Link, chain_of_array, chain_of_network, link_of_network
+from clisc_engine.results.provenance import Link, Provenance, link_of_network
 from clisc_engine.results.segmenter import card_of, identity_of
 from clisc_engine.results.sidecar import KEY, beside, digest_of_mask
 
-NEWEST = (ROUND2, ROUND1, SAM_MASKS)
+TINY = "Made with the bundled tiny models, which are for demos and tests."
 PROBABILITY = "_probability"
 DEPTH = 5
 """So many folders up a record may lie: that of a BIDS data set is three above its masks."""
@@ -66,7 +66,7 @@ def explain_case(project: Project, name: str, array: str = "") -> Explained:
         BadInput: when the project has no such case, or the case no such array.
     """
     case = project.case(name)
-    there = array or next((one for one in NEWEST if case.seal(one) is not None), "image")
+    there = array or next((one for one in NEWEST_FIRST if case.seal(one) is not None), "image")
     if case.seal(there) is None:
         raise BadInput(
             f"Case {name} has no {there}; `clisc status {project.root} {name}` lists what it has."
@@ -76,7 +76,7 @@ def explain_case(project: Project, name: str, array: str = "") -> Explained:
         f"the project {project.root}",
         case=name,
         product=there,
-        chain=chain_of_array(project, case, there),
+        chain=Provenance(project).of_array(case, there),
     )
 
 
@@ -111,7 +111,7 @@ def _of_model(path: Path, project: Project | None) -> Explained:
         notes=[card.note],
     )
     if card.weights == "tiny":
-        found.notes.insert(0, "Made with the bundled tiny models, which are for demos and tests.")
+        found.notes.insert(0, TINY)
     if project is not None and (chain := _chain_of_card(project, card)):
         found.chain, found.known_by = chain, f"its fingerprint in the project {project.root}"
     return found
@@ -120,7 +120,7 @@ def _of_model(path: Path, project: Project | None) -> Explained:
 def _chain_of_card(project: Project, card: ModelCard) -> list[Link]:
     made_from = project.checkpoint(card.network).made_from()
     same = made_from is not None and card_of(project, card.network).fingerprint == card.fingerprint
-    return chain_of_network(project, card.network) if same else []
+    return Provenance(project).of_network(card.network) if same else []
 
 
 def _by_sidecar(path: Path) -> Explained | None:
@@ -137,7 +137,7 @@ def _by_sidecar(path: Path) -> Explained | None:
         chain=[_link(entry) for entry in own["Chain"] if isinstance(entry, Mapping)],
     )
     if own.get("Weights") == "tiny":
-        found.notes.append("Made with the bundled tiny models, which are for demos and tests.")
+        found.notes.append(TINY)
     if own.get("Stale"):
         found.notes.append(f"It was stale when it was exported: {own['Stale']}.")
     if own.get("MaskSha256") and digest_of_mask(read_volume(path).array) != own["MaskSha256"]:
@@ -170,7 +170,7 @@ def _network_by_identity(project: Project | None, identity: str) -> tuple[list[L
         trained = [n for n in (UNET_ROUND2, UNET_ROUND1) if project.checkpoint(n).made_from() is not None]
         for network in trained:
             if identity_of(card_of(project, network)) == identity:
-                return chain_of_network(project, network), []
+                return Provenance(project).of_network(network), []
     where = f"none of {project.root}" if project else "no project was named (--project)"
     return [], [f"Which network made it is known by its fingerprint {identity} alone: {where}."]
 
@@ -197,7 +197,8 @@ def _by_record(path: Path, project: Project | None) -> Explained | None:
             if case.info.sha256 == made.get("image"):
                 return _in_project(found, project, case, array, str(made.get("fingerprint", "")))
     if project is not None and str(made.get("project", "")) == str(project.root.absolute()):
-        found.chain = [link for name in graph.NETWORKS for link in chain_of_network(project, name)[-1:]]
+        provenance = Provenance(project)
+        found.chain = [link for name in graph.NETWORKS for link in provenance.of_network(name)[-1:]]
         found.notes.append("It tells of the whole project; what trained its networks is listed.")
     if not found.chain:
         facts = ", ".join(f"{key} {value}" for key, value in made.items())
@@ -211,7 +212,7 @@ def _in_project(
     found.case, found.product = case.info.name, array
     seal = case.seal(array)
     if seal is not None and seal.fingerprint == fingerprint:
-        found.chain = chain_of_array(project, case, array)
+        found.chain = Provenance(project).of_array(case, array)
     else:
         found.notes.append(f"{project.root} holds another {array} of {case.info.name} by now.")
     return found

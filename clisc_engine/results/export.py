@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
 from clisc_engine.products.kinds import UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.provenance import Provenance
 from clisc_engine.results.sidecar import beside, sidecar, sidecar_bytes
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
@@ -52,20 +53,31 @@ def export_masks(
         report.planned = would_be_written(project, masks, coming)
         return report
     cases = cases_with_masks(project, masks, STEP, control, splits)
-    control.progress.begin("export", len(cases), "case")
-    for case in cases:
-        control.check_stop()
+    provenance = Provenance(project)
+    for case in in_turn(cases, control):
         made_from, files = mask_made_from(case, masks), _files(out, case, masks)
         kinds = (Made("mask", made_from), Made("sidecar", made_from))
         if not control.force and all(map(outputs.is_fresh, files, kinds)):
             report.fresh.append(case.info.name)
         else:
-            _write(project, case, masks, files, outputs)
+            _write(provenance, case, masks, files, outputs)
             report.done.append(case.info.name)
-        control.progress.advance(case.info.name)
-    control.progress.end()
     report.seconds = time.monotonic() - started
     return report
+
+
+def in_turn(cases: Sequence[CaseArrays], control: Control) -> Iterator[CaseArrays]:
+    """The cases of an export one after the other, with its progress told.
+
+    Raises:
+        Stopped: when asked to stop, before the next case.
+    """
+    control.progress.begin("export", len(cases), "case")
+    for case in cases:
+        control.check_stop()
+        yield case
+        control.progress.advance(case.info.name)
+    control.progress.end()
 
 
 def cases_with_masks(
@@ -134,7 +146,7 @@ def _chosen(cases: Sequence[CaseArrays], control: Control) -> list[CaseArrays]:
 
 
 def _write(
-    project: Project, case: CaseArrays, masks: str, files: tuple[Path, Path], outputs: Outputs
+    provenance: Provenance, case: CaseArrays, masks: str, files: tuple[Path, Path], outputs: Outputs
 ) -> None:
     """Write one mask, after the sidecar that tells of it."""
     from clisc_engine.imaging.volume import write_mask
@@ -143,7 +155,7 @@ def _write(
     mask = restore(case.read(f"masks/{masks}"), placement)
     made_from = mask_made_from(case, masks)
     file, told = files
-    text = sidecar_bytes(sidecar(project, case, f"masks/{masks}", mask))
+    text = sidecar_bytes(sidecar(provenance, case, f"masks/{masks}", mask))
     outputs.put_bytes(told, text, Made("sidecar", made_from))
     outputs.put(file, partial(write_mask, mask=mask, geometry=placement.source), Made("mask", made_from))
 

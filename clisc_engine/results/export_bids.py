@@ -22,9 +22,11 @@ from clisc_engine.results.export import (
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
+    in_turn,
     mask_made_from,
     would_be_written,
 )
+from clisc_engine.results.sidecar import beside
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.version import VERSION
@@ -61,13 +63,9 @@ def export_bids(
         report.planned = would_be_written(project, masks, to_come)
         return report
     cases = cases_with_masks(project, masks, report.stage, control, splits)
-    control.progress.begin("export", len(cases), "case")
-    for case in cases:
-        control.check_stop()
+    for case in in_turn(cases, control):
         _write_case(project, case, masks, out, outputs, known)
         report.done.append(case.info.name)
-        control.progress.advance(case.info.name)
-    control.progress.end()
     outputs.put_bytes(out / README, _readme(masks).encode(), Made("readme"))
     outputs.put_bytes(out / DESCRIPTION, _json(_description(masks, out, known)), Made("description"))
     report.seconds = time.monotonic() - started
@@ -77,7 +75,7 @@ def export_bids(
 def _files(out: Path, case: CaseArrays) -> tuple[Path, Path]:
     """A case's mask and the JSON file beside it."""
     mask = out / mask_path(case.info.name, Path(case.info.source))
-    return mask, mask.with_name(mask.name.removesuffix(".nii.gz") + ".json")
+    return mask, beside(mask)
 
 
 def _refuse_one_name(cases: Iterable[CaseArrays]) -> None:

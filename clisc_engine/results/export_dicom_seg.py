@@ -25,6 +25,7 @@ from clisc_engine.results.export import (
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
+    in_turn,
     mask_made_from,
     would_be_written,
 )
@@ -72,13 +73,9 @@ def export_dicom_seg(
         for c in cases_with_masks(project, masks, "export dicom-seg", control, splits)
         if c.info.name in wanted
     ]
-    control.progress.begin("export", len(cases), "case")
-    for case in cases:
-        control.check_stop()
+    for case in in_turn(cases, control):
         _write(project, case, masks, out, outputs)
         report.done.append(case.info.name)
-        control.progress.advance(case.info.name)
-    control.progress.end()
     report.seconds = time.monotonic() - started
     return report, others
 

@@ -20,7 +20,7 @@ from clisc_engine.importing.brains import kept_brain
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.export import cases_to_come, cases_with_masks, mask_made_from
+from clisc_engine.results.export import cases_to_come, cases_with_masks, in_turn, mask_made_from
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.s3f import table as s3f_table
@@ -86,13 +86,9 @@ def export_nnunet(
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
     chosen = [case for case in labelled if case.info.name not in dropped] + project.cases(("test",))
     _make_room(folder, {path for case in chosen for path in _files(folder, case)}, outputs)
-    control.progress.begin("export", len(chosen), "case")
-    for case in chosen:
-        control.check_stop()
+    for case in in_turn(chosen, control):
         _write_case(case, masks, folder, outputs, stored_images, project.base.root)
         report.done.append(case.info.name)
-        control.progress.advance(case.info.name)
-    control.progress.end()
     count = sum(case.info.split != "test" for case in chosen)
     outputs.put_bytes(folder / DESCRIPTION, _description(project, masks, count), Made("description"))
     return report, folder

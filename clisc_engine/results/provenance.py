@@ -63,21 +63,6 @@ class Link:
     case: str = ""
 
 
-def chain_of_array(project: Project, case: CaseArrays, array: str) -> list[Link]:
-    """All that led to an array of a case, in the order of its making, itself last.
-
-    What networks learnt from is told of one of their train cases.
-    """
-    own = _own(array)
-    behind = graph.ancestors(array) if array in graph.ARRAYS else set()
-    return _Chain(project).links(own, behind - own, case, array)
-
-
-def chain_of_network(project: Project, network: str) -> list[Link]:
-    """All that led to a network, in the order of its making, itself last."""
-    return _Chain(project).links({network}, graph.ancestors(network), None, network)
-
-
 def link_of_network(
     network: str, made_from: Mapping[str, str], fingerprint: str, time: str, version: str
 ) -> Link:
@@ -107,15 +92,29 @@ def settings_of(links: Iterable[Link]) -> tuple[dict[str, Any], list[str]]:
     return settings, several
 
 
-class _Chain:
-    """Reads the facts of one project."""
+class Provenance:
+    """The chains of one project. Journal and cases are read once, so it is for one call of a command."""
 
     def __init__(self, project: Project) -> None:
+        """Read the journal; seals are read as they are asked for."""
         self.project = project
         self.runs = journal.entries(project)
         self.staleness = Staleness(project)
 
-    def links(self, own: set[str], behind: set[str], case: CaseArrays | None, last: str) -> list[Link]:
+    def of_array(self, case: CaseArrays, array: str) -> list[Link]:
+        """All that led to an array of a case, in the order of its making, itself last.
+
+        What networks learnt from is told of one of their train cases.
+        """
+        own = _own(array)
+        behind = graph.ancestors(array) if array in graph.ARRAYS else set()
+        return self._links(own, behind - own, case, array)
+
+    def of_network(self, network: str) -> list[Link]:
+        """All that led to a network, in the order of its making, itself last."""
+        return self._links({network}, graph.ancestors(network), None, network)
+
+    def _links(self, own: set[str], behind: set[str], case: CaseArrays | None, last: str) -> list[Link]:
         """The links of the case's own arrays, and of what networks behind it were made from."""
         order = [name for name in graph.PRODUCTS if name in own | behind]
         found: list[Link] = [] if case is None else [_source(case)]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.products import graph
-from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.provenance import Link, chain_of_array, settings_of
+from clisc_engine.project.project import CaseArrays
+from clisc_engine.results.provenance import Link, Provenance, settings_of
 from clisc_engine.version import VERSION
 
 KEY = "Clisc"
@@ -49,16 +49,16 @@ def generated_by(links: Sequence[Link]) -> list[dict[str, str]]:
     return list(entries.values())
 
 
-def sidecar(project: Project, case: CaseArrays, array: str, mask: npt.NDArray[Any]) -> dict[str, Any]:
+def sidecar(provenance: Provenance, case: CaseArrays, array: str, mask: npt.NDArray[Any]) -> dict[str, Any]:
     """The sidecar of a case's exported mask.
 
     Args:
-        project: the case's.
+        provenance: of the case's project.
         case: it.
         array: which of its arrays, e.g. ``masks/sam``.
         mask: (Z, Y, X) as it is written, on the grid of the case's file.
     """
-    links = chain_of_array(project, case, array)
+    links, own = provenance.of_array(case, array), provenance.project.settings
     ml = float(np.prod(case.info.placement["source"]["spacing"])) / 1000
     meaning = graph.PRODUCTS[array].meaning if array in graph.PRODUCTS else array
     settings, _ = settings_of(links)
@@ -75,8 +75,8 @@ def sidecar(project: Project, case: CaseArrays, array: str, mask: npt.NDArray[An
             "Fingerprint": links[-1].fingerprint,
             "MaskSha256": digest_of_mask(mask),
             "VolumeMl": round(float(np.count_nonzero(mask)) * ml, 3),
-            "Weights": project.settings.weights,
-            "Seed": settings.get("seed", project.settings.seed),
+            "Weights": own.weights,
+            "Seed": settings.get("seed", own.seed),
             "Stale": links[-1].stale,
             "Note": CAUTION,
             "Chain": [_told(link) for link in links],

@@ -8,12 +8,9 @@ import numpy as np
 
 from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
-from clisc_engine.products.kinds import ROUND1, ROUND2, SAM_MASKS
+from clisc_engine.products.kinds import NEWEST_FIRST
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document as evaluation_document
-
-BEST = (ROUND2, ROUND1, SAM_MASKS)
-"""Masks whose volume is told, the last of the steps first."""
 
 
 @dataclass
@@ -62,7 +59,7 @@ def list_cases(project: Project) -> list[Listed]:
 def _listed(case: CaseArrays, dsc: dict[str, float]) -> Listed:
     info = case.info
     grid = info.placement["source"]
-    mask = next((name for name in BEST if case.seal(name) is not None), "")
+    mask = next((name for name in NEWEST_FIRST if case.seal(name) is not None), "")
     return Listed(
         info.name,
         info.split,
