@@ -17,6 +17,7 @@ import typer
 from clisc_cli.completion import case_names, settings_and_values
 from clisc_cli.console import LOG, Terminal
 from clisc_cli.session import Session
+from clisc_cli.switches import Json, Quiet
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -143,8 +144,8 @@ class RunOptions:
     ] = field(default_factory=list)
     force: Annotated[bool, typer.Option("--force", help="Remake what is up to date.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False
+    json_: Json = False
+    quiet: Quiet = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; tracebacks of errors.")] = (
         False
     )

@@ -12,8 +12,9 @@ import typer
 from clisc_cli.commands.init import show_imported
 from clisc_cli.completion import case_words
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Channel, Directory, RunOptions
+from clisc_cli.options import ALL_SPLITS, Channel, Directory, RunOptions
 from clisc_cli.session import Session
+from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words, seconds_in_words
 
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, add, remove, rename and move the cases of a project.", no_args_is_help=True)
 
-SPLITS = ("train", "valid", "test")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would become stale or be lost.")]
-Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
 
 
 @app.command("list")
@@ -52,7 +49,7 @@ def list_(
     if not console.is_terminal:
         console.width = 400  # a pipe's lines may be long; a folded path helps nobody
     console.print(_table(found))
-    counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in SPLITS)
+    counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in ALL_SPLITS)
     console.print(f"{len(found)} cases: {counts}", markup=False)
 
 
@@ -181,7 +178,7 @@ def move(
     from clisc_engine.project.case_changes import Change
 
     root, names = _folder_and(words)
-    if len(names) < 2 or names[-1] not in SPLITS:
+    if len(names) < 2 or names[-1] not in ALL_SPLITS:
         raise typer.BadParameter("name cases, and then train, valid or test", param_hint="CASE... SPLIT")
     change = Change.model_validate({"move": dict.fromkeys(names[:-1], names[-1])})
     _change(context, root, change, "moved", dry_run, json_, quiet)

@@ -9,6 +9,7 @@ import typer
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 from clisc_cli.session import Session
+from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words
 
 MEANING = {
@@ -23,9 +24,9 @@ def command(
     cache: Annotated[bool, typer.Option("--cache", help=f"Remove {MEANING['cache']}.")] = False,
     states: Annotated[bool, typer.Option("--states", help=f"Remove {MEANING['states']}.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Win disk space: remove what no result needs. Without --cache and --states it only says how much.
 

@@ -11,14 +11,12 @@ import typer
 from clisc_cli.completion import projects_to_compare, setting_keys, settings_and_values
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
+from clisc_cli.switches import Json, Verbose
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
 
 app = typer.Typer(help="See, change, compare and understand settings.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
 
 
 @app.command("show")

@@ -11,6 +11,7 @@ import typer
 from clisc_cli.commands.run import run_stages
 from clisc_cli.console import print_json
 from clisc_cli.options import RunOptions
+from clisc_cli.switches import Json, Quiet
 
 SPLIT_RATIO = "21:1:8"
 """More test cases than the paper's 7:1:2, since a demo has few."""
@@ -30,8 +31,8 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Make phantom volumes and run every stage on them with the bundled tiny models.

@@ -9,6 +9,7 @@ import typer
 
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory
+from clisc_cli.switches import Json, Verbose
 
 MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red", "PROBLEM")}
 
@@ -16,8 +17,8 @@ MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red
 def command(
     directory: Directory = None,
     device: Annotated[str, typer.Option(help="Where the models are tried: auto, cpu, cuda, ...")] = "auto",
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Examine this machine: packages, devices, memory, disk, and one slice through each model.
 

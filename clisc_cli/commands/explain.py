@@ -13,6 +13,7 @@ from clisc_cli.commands.status import CaseName
 from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
+from clisc_cli.switches import Json
 from clisc_cli.words import seconds_in_words, time_in_words
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def command(
     again: Annotated[
         bool, typer.Option("--commands", help="Print the commands that make it again, for a shell.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    json_: Json = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="All settings, cases and fingerprints; tracebacks.")
     ] = False,

@@ -14,6 +14,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
+from clisc_cli.switches import Json, Verbose
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Masks, data sets, tables and models for other tools.", no_args_is_help=True)
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
+    ),
+]
 
 
 @app.command("masks")
@@ -65,12 +72,7 @@ def bids(
         Path, typer.Option("--out", "-o", help="Folder of the data set, e.g. BIDS/derivatives/clisc.")
     ],
     directory: Directory = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
-        ),
-    ] = "round2",
+    kind: Kind = "round2",
     splits: Splits = None,
     *,
     options: RunOptions,
@@ -97,12 +99,7 @@ def bids(
 def dicom_seg(
     out: Out,
     directory: Directory = None,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--masks", help="Which: round2 (the result), sam, ...", autocompletion=masks_of_the_project
-        ),
-    ] = "round2",
+    kind: Kind = "round2",
     splits: Splits = None,
     *,
     options: RunOptions,
@@ -178,8 +175,8 @@ def nnunet(
 def tables(
     out: Out,
     directory: Directory = None,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write slice labels, volumes, similarities and metrics as CSV tables.
 
@@ -202,8 +199,8 @@ def model(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, named *.clisc.")],
     directory: Directory = None,
     network: Network = "unet-round2",
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a network as one file that `clisc predict` takes without the project.
 
@@ -231,8 +228,8 @@ def bundle(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle.")],
     directory: Directory = None,
     network: Network = "unet-round2",
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write a network as a MONAI Bundle, for MONAI Label, 3D Slicer and `python -m monai.bundle run`.
 

@@ -10,6 +10,7 @@ import typer
 from clisc_cli.completion import model_names
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
+from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME...]", help="As `list` names them.", autocompletion=model_names),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
 
 
 @app.command("list")
@@ -129,7 +128,7 @@ def pull(
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Fetch what is already here.")] = False,
     json_: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Fetch weight files into the models folder; without names, those of --weights paper.

@@ -12,6 +12,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Channel, Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
+from clisc_cli.switches import Json, Quiet
 
 if TYPE_CHECKING:
     from clisc_engine.results.segmenter import FileSegmenter
@@ -54,8 +55,8 @@ def command(
             "--force", help="Remake masks that are up to date; replace those that clisc did not write."
         ),
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; tracebacks.")] = False,
 ) -> None:
     """Segment new volumes; each mask lies on its volume's own grid.

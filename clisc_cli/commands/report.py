@@ -12,6 +12,7 @@ from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import Directory, some_names
 from clisc_cli.places import file_of_kind
+from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words
 
 
@@ -37,9 +38,9 @@ def command(
     viewers: Annotated[
         int, typer.Option(min=0, max=500, help="At most so many cases in the viewer, unless named.")
     ] = 24,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write one HTML file that tells the run's story: steps, charts, pictures, a viewer of the slices.
 

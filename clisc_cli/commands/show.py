@@ -15,6 +15,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
 from clisc_cli.options import project_and_case
 from clisc_cli.places import file_of_kind
+from clisc_cli.switches import Json, Quiet, Verbose
 
 
 def command(
@@ -30,9 +31,9 @@ def command(
     table1: Annotated[
         bool, typer.Option("--table1", help="A column a method of Table 1, as `baseline` ran them.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Draw what each step made of a case: maps, prompts, masks.
 

@@ -13,6 +13,7 @@ from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
 from clisc_cli.session import Session
+from clisc_cli.switches import Json
 from clisc_cli.words import bytes_in_words, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def command(
     every: Annotated[
         float, typer.Option(min=0.2, max=3600, help="With --watch: seconds from one look to the next.")
     ] = 5.0,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
+    json_: Json = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole reasons; tracebacks.")] = False,
 ) -> None:
     """Show how far each step is, what is stale and why, what is running, and what to run next.

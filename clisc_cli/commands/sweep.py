@@ -16,6 +16,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
 from clisc_cli.session import Session
+from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import shortened
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ app = typer.Typer(
     help="Measure a row of the tables over the values of a setting: clisc sweep [DIR] KEY=V1,V2,...",
     no_args_is_help=True,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Result as one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks of errors.")]
 
 
 def known_row(value: str) -> str:

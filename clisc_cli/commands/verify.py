@@ -11,6 +11,7 @@ import typer
 from clisc_cli.completion import case_names
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
+from clisc_cli.switches import Json, Quiet
 
 if TYPE_CHECKING:
     from clisc_engine.upkeep.findings import Verified
@@ -31,8 +32,8 @@ def command(
             autocompletion=case_names,
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Result as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
+    json_: Json = False,
+    quiet: Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Read back every finished array and checkpoint; say what is damaged.
