@@ -15,9 +15,9 @@ from clisc_engine.running import journal
 from clisc_engine.settings.keys import known_keys
 from clisc_engine.stages.evaluation.staleness import Staleness
 
-WEIGHTS = ("clip", "sam")
-"""Under these names seals keep the digests of foundation models' weight files."""
-_MODEL = {"clip": "label.model", "sam": "sam.model"}
+WEIGHTS = {"clip": "label.model", "sam": "sam.model", "bundled unet": "", "bundled sam": ""}
+"""Under these names seals keep the digests of models' weight files; each with the setting that names the
+model, if one does."""
 _SLACK = timedelta(seconds=2)
 """Times are kept to the second, and a run's entry begins before its first result."""
 
@@ -248,7 +248,7 @@ def _weights(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in WEIGHTS:
         if digest := made_from.get(name):
-            model = made_from.get(_MODEL[name], "")
+            model = made_from.get(WEIGHTS[name], "")
             found[name] = {"model": str(_plain(model)), "sha256": digest}
     return found
 

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 from clisc_engine.baselines.methods import run_baseline
 from clisc_engine.core.roi import joined
+from clisc_engine.files.digest import sha256_of
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.models.bundled_unet import bundled_segmenter
 from clisc_engine.models.weights import TINY_UNET, bundled
@@ -112,6 +113,8 @@ def test_what_the_network_marks_joins_the_region_where_the_two_touch(clisc, copi
     touched = joined(region, marked) & marked
     assert (touched <= sam).all() and not np.array_equal(before, sam)
     assert not case_picture(project, "p4", 3).prompts
+    chain = json.loads(clisc("explain", copied.root, "p4", "--masks", "sam", "--json").out)["chain"]
+    assert chain[-1]["weights"]["bundled unet"]["sha256"] == sha256_of(bundled(TINY_UNET))
     assert clisc("config", "set", copied.root, "prompts.region=map").code == 0
     assert "prompts.region" in clisc("status", copied.root, "--json").out
 
