@@ -137,7 +137,7 @@ def _prompts(
         return {}
     chosen = without_sam(settings.roi)
     roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)
-    seed = case_seed(settings.seed, case.info.name)
+    seed = case_seed(settings.seed, case.info.identity)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))
         for z in np.flatnonzero(roi.any(axis=(1, 2))).tolist()

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from clisc_engine.errors import BadInput
+from clisc_engine.project import case_changes
+from clisc_engine.project.project import open_project
 from clisc_engine.results.case_picture import case_picture, chosen_slices
 from clisc_engine.results.show import draw_case, show_case
 from clisc_engine.running.control import Control
@@ -77,3 +79,14 @@ def test_the_file_is_a_png_with_something_on_it(finished, tmp_path):
 def test_a_case_that_is_not_there_is_named(finished):
     with pytest.raises(BadInput, match="nobody"):
         case_picture(finished, "nobody", 3)
+
+
+def test_a_renamed_case_shows_the_prompts_that_were_drawn_for_it(copied):
+    copied.change_settings(copied.settings.model_copy(deep=True), {"prompts.foreground": "bright5"})
+    before = case_picture(open_project(copied.root), "p0", 3).prompts
+    case_changes.apply(copied, case_changes.Change(rename={"p0": "other"}))
+    after = case_picture(open_project(copied.root), "other", 3).prompts
+    assert before and before.keys() == after.keys()
+    for z, prompts in before.items():
+        for one, same in zip(prompts, after[z], strict=True):
+            np.testing.assert_array_equal(one.points, same.points)
