@@ -35,6 +35,7 @@ from clisc_cli.commands import (
     status,
     sweep,
     train,
+    trust,
     verify,
 )
 from clisc_cli.console import Terminal
@@ -71,6 +72,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "status": status.command,
         "show": show.command,
         "report": report.command,
+        "trust": trust.command,
         "explain": explain.command,
         "verify": verify.command,
         "clean": clean.command,

@@ -254,6 +254,7 @@ def _table(found: Sequence[Listed]) -> Any:
     from rich.text import Text
 
     rows = [row for row in ("full", "without-self-training", "sam") if any(row in one.dsc for one in found)]
+    expected = ["expected DSC %"] if any(one.expected is not None for one in found) else []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in (
         "case",
@@ -262,14 +263,20 @@ def _table(found: Sequence[Listed]) -> Any:
         "mm",
         "ml",
         "of",
+        *expected,
         *(f"DSC % {row}" for row in rows),
         "source",
     ):
-        numbers = heading == "ml" or heading.startswith("DSC")
+        numbers = heading == "ml" or "DSC" in heading
         table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
     for one in found:
         if one.problem:
-            table.add_row(one.name, Text("left out", style="yellow"), *[""] * (4 + len(rows)), one.problem)
+            table.add_row(
+                one.name,
+                Text("left out", style="yellow"),
+                *[""] * (4 + len(expected) + len(rows)),
+                one.problem,
+            )
             continue
         was = f" (imported as {one.imported_as})" if one.imported_as else ""
         table.add_row(
@@ -279,6 +286,7 @@ def _table(found: Sequence[Listed]) -> Any:
             " x ".join(f"{mm:.3g}" for mm in one.spacing),
             "" if one.ml is None else f"{one.ml:.1f}",
             one.mask.removeprefix("masks/"),
+            *(["" if one.expected is None else f"{one.expected:.0f}"] if expected else []),
             *(f"{one.dsc[row]:.1f}" if row in one.dsc else "" for row in rows),
             Text(one.source + was),
         )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
 
+LOOK_FIRST = 3
+"""How many of the least trusted masks are named."""
+
 CaseName = Annotated[
     str | None,
     typer.Argument(metavar="[CASE]", help="One case.", show_default=False, autocompletion=case_arguments),
@@ -103,6 +106,7 @@ def _in_a_line(document: dict[str, Any]) -> str:
 
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.running import journal
+    from clisc_engine.stages.trust.table import holding
     from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
@@ -120,6 +124,10 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
         "stages": [
             {**_stage(status), "device": done[status.stage].device if status.stage in done else ""}
             for status in stages
+        ],
+        "look_first": [
+            {"case": name, "dsc": entry.dsc, "low": entry.low, "high": entry.high}
+            for name, entry in list(holding(project).items())[:LOOK_FIRST]
         ],
         "running": asdict(work) if work else None,
         "next": f"clisc {following}{where}" if following else "",
@@ -191,6 +199,13 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     disk = document["disk"]
     parts = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in disk.items())
     console.print(f"Disk: {bytes_in_words(sum(disk.values()))} ({parts})", markup=False)
+    if first := document["look_first"]:
+        named = ", ".join(f"{one['case']} ({one['dsc']:.0f} %)" for one in first)
+        console.print(
+            f"Look at these masks first, by the DSC to expect: {named}; `clisc trust` lists all.",
+            markup=False,
+            soft_wrap=True,
+        )
     following, running = document["next"], document["running"]
     if running:
         console.print(

@@ -22,6 +22,8 @@ from clisc_engine.products.kinds import (
     SAM_POINTS,
     SAM_ROUND1,
     SIMILARITIES,
+    TRUST,
+    TRUST_TABLE,
     UNET_ROUND1,
     UNET_ROUND2,
     UNET_WITHOUT_S3F,
@@ -235,5 +237,13 @@ ALL: tuple[Product, ...] = (
             ("cases", "every case in every row"),
         )
     ),
+    Table(
+        name=TRUST,
+        command="trust",
+        meaning="the DSC to expect of each case's final mask, told without labels",
+        inputs=(IMAGE, LABELS, AMDA_MAPS, SAM_MASKS, ROUND1, ROUND2),
+        settings=("roi",),
+    ),
+    Table(name=TRUST_TABLE, command="trust", meaning="the same as a table", inputs=(TRUST,)),
     *RIVALS,
 )

@@ -18,6 +18,7 @@ Command = Literal[
     "evaluate",
     "evaluate --ablation",
     "evaluate --table1",
+    "trust",
     "baseline salip",
     "baseline amcons",
     "baseline gradcamcons",
@@ -56,6 +57,8 @@ UNET_WITHOUT_S3F = "unet-without-s3f"
 SIMILARITIES = "results/similarities.json"
 S3F_TABLE = "results/s3f.csv"
 EVALUATION = "results/evaluation.json"
+TRUST = "results/trust.json"
+TRUST_TABLE = "results/trust.csv"
 
 
 @dataclass(frozen=True, kw_only=True)

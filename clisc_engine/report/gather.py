@@ -27,6 +27,8 @@ from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.stages.trust import table as trust_table
+from clisc_engine.stages.trust.table import Trusted
 from clisc_engine.sweeps import record as sweep_record
 from clisc_engine.sweeps.overview import outdated
 from clisc_engine.upkeep.at_work import note_work
@@ -103,6 +105,8 @@ class Story:
         curves: columns of each training's curve.
         kept: similarity of each case that S3F kept.
         dropped: the same of each that it dropped.
+        trusted: how far each case's final mask may be trusted, the least trusted first.
+        coverage: the share of the volumes behind the calibration of trust that its interval held.
         evaluation: the document of `evaluate`; None before it.
         ranking: the cases from worst to best.
         sweeps: the result of each sweep that is measured at all its values, and what no longer holds of it.
@@ -124,6 +128,8 @@ class Story:
     curves: dict[str, dict[str, list[float]]]
     kept: dict[str, float]
     dropped: dict[str, float]
+    trusted: dict[str, Trusted]
+    coverage: float
     evaluation: dict[str, Any] | None
     ranking: Ranking
     sweeps: list[tuple[dict[str, Any], str]]
@@ -138,6 +144,7 @@ def gather(project: Project) -> Story:
     note_work(project, statuses)
     evaluation = evaluation_tables.load(project)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
+    trusted = trust_table.holding(project)
     splits = Counter(case.info.split for case in cases)
     return Story(
         project=project.root.resolve().name,
@@ -154,8 +161,10 @@ def gather(project: Project) -> Story:
         curves={name: curve for name in TRAININGS if (curve := _curve(project, name))},
         kept={name: score for name, score in scores.items() if name in kept},
         dropped={name: score for name, score in scores.items() if name not in kept},
+        trusted=trusted,
+        coverage=trust_table.calibration().coverage,
         evaluation=evaluation,
-        ranking=ranking_of(evaluation, scores),
+        ranking=ranking_of(evaluation, {name: entry.dsc for name, entry in trusted.items()}, scores),
         sweeps=_sweeps(project),
         settings=_settings(project),
         preset=project.settings.weights,
@@ -169,8 +178,10 @@ def final_row(evaluation: dict[str, Any]) -> str:
     return next(name for name in order if name in measured)
 
 
-def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]) -> Ranking:
-    """Cases by DSC where they were measured, else by S3F's similarity, else unranked."""
+def ranking_of(
+    evaluation: dict[str, Any] | None, expected: dict[str, float], similarities: dict[str, float]
+) -> Ranking:
+    """Cases by DSC where they were measured, else by that to expect, else by S3F's similarity, or not."""
     if evaluation:
         row = final_row(evaluation)
         values = {
@@ -179,6 +190,8 @@ def ranking_of(evaluation: dict[str, Any] | None, similarities: dict[str, float]
             if entry["name"] == row and entry["dsc"] is not None
         }
         return Ranking("DSC", _ascending(values), unit=" %")
+    if expected:
+        return Ranking("expected DSC", _ascending(expected), unit=" %")
     if similarities:
         return Ranking("S3F similarity", _ascending(similarities), decimals=3)
     return Ranking("", {})

@@ -157,6 +157,7 @@ def render(
         curves=_curves(story),
         similarities=_similarities(story),
         cut=min(story.kept.values(), default=None),
+        least=2 * tables.EXTREMES,
         evaluation=_evaluation(story),
         table1=comparison,
         sweeps=shown_sweeps(story.sweeps),

@@ -94,3 +94,14 @@ def run_evaluation(
         document = evaluate(project, control, ablation=ablation, splits=splits, seen=seen)
         note.worked = before is None or document.get("time") != before.get("time")
     return document
+
+
+def run_trust(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) -> Report:
+    """Run `trust` and note it in the journal."""
+    from clisc_engine.stages.trust.trust import STEP, trust
+
+    with journal.entry(project, STEP, control) as note:
+        report = trust(project, control, splits)
+        note.worked = bool(report.done or report.failed)
+        note.made = [*report.done, *report.fresh]
+    return report

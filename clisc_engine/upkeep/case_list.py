@@ -11,6 +11,7 @@ from clisc_engine.products.declared import ROWS
 from clisc_engine.products.kinds import NEWEST_FIRST
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document as evaluation_document
+from clisc_engine.stages.trust.table import Trusted, holding
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Listed:
         imported_as: its former name, where it was renamed.
         mask: the newest of its masks, e.g. ``masks/sam``; empty without any.
         ml: the volume of that mask; None without any, or when it cannot be read.
+        expected: the DSC in percent to expect of the final mask, as `clisc trust` told it; None before.
         dsc: in percent, by row of the evaluation that measured the case.
         problem: why it is left out of everything; empty for a whole case.
     """
@@ -40,6 +42,7 @@ class Listed:
     imported_as: str = ""
     mask: str = ""
     ml: float | None = None
+    expected: float | None = None
     dsc: dict[str, float] = field(default_factory=dict)
     problem: str = ""
 
@@ -51,12 +54,16 @@ def list_cases(project: Project) -> list[Listed]:
     for entry in stored["cases"] if stored else ():
         if entry["dsc"] is not None and entry["name"] in ROWS:
             scores.setdefault(entry["case"], {})[entry["name"]] = round(float(entry["dsc"]), 2)
-    found = [_listed(case, scores.get(case.info.name, {})) for case in project.cases()]
+    trusted = holding(project)
+    found = [
+        _listed(case, trusted.get(case.info.name), scores.get(case.info.name, {}))
+        for case in project.cases()
+    ]
     found += [Listed(name, problem=why) for name, why in project.lost_cases().items()]
     return sorted(found, key=lambda one: one.name)
 
 
-def _listed(case: CaseArrays, dsc: dict[str, float]) -> Listed:
+def _listed(case: CaseArrays, trusted: Trusted | None, dsc: dict[str, float]) -> Listed:
     info = case.info
     grid = info.placement["source"]
     mask = next((name for name in NEWEST_FIRST if case.seal(name) is not None), "")
@@ -70,6 +77,7 @@ def _listed(case: CaseArrays, dsc: dict[str, float]) -> Listed:
         info.imported_as,
         mask,
         _volume(case, mask) if mask else None,
+        round(trusted.dsc, 1) if trusted else None,
         dsc,
     )
 

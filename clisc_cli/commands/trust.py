@@ -1,0 +1,74 @@
+"""``clisc trust``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from clisc_cli.console import print_json, result_console
+from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.reports import show_report
+
+if TYPE_CHECKING:
+    from clisc_engine.core.trust import Calibration
+
+NOT_HEEDED = ("seed", "assignments", "force")
+"""Shared options that it lacks: it changes no setting, and the same masks always give the same answer."""
+
+
+@partial(with_run_options, without=NOT_HEEDED)
+def command(directory: Directory = None, splits: Splits = None, *, options: RunOptions) -> None:
+    """Tell without labels how far each mask may be trusted, and which to look at first.
+
+    The DSC to expect follows from how far the steps agree on a case. Masks that are lacking are made first.
+
+    Example: clisc trust glioma
+    """
+    from clisc_engine.stages.pipeline import run_trust
+    from clisc_engine.stages.trust import table
+
+    project = options.open_project(directory)
+    report = run_trust(project, options.control(), chosen_splits(splits))
+    told = {*report.done, *report.fresh}
+    entries = [
+        {"case": name, "split": project.case(name).info.split, **asdict(entry)}
+        for name, entry in table.holding(project).items()
+        if name in told
+    ]
+    calibration = table.calibration()
+    if options.json_:
+        print_json({**asdict(report), "cases": entries, "calibration": asdict(calibration)})
+    elif entries:
+        result_console().print(_table(entries))
+        result_console().print(in_words(calibration), markup=False, soft_wrap=True)
+    show_report(report, replace(options, json_=False), silent=options.json_)
+
+
+def in_words(calibration: Calibration) -> str:
+    """What the figures are worth."""
+    held = f"{calibration.coverage:.0%}"
+    return (
+        f"Expected from how far the steps agree, without labels. The interval held for {held} of the "
+        "volumes behind it, each left out in turn (docs/trust.md). Steps that err alike go unseen."
+    )
+
+
+def _table(entries: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="Look at these first", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for heading in ("case", "split", "expected DSC %", "interval", "ml"):
+        table.add_column(heading, justify="left" if heading in ("case", "split") else "right")
+    for entry in entries:
+        table.add_row(
+            Text(entry["case"]),
+            entry["split"],
+            f"{entry['dsc']:.0f}",
+            f"{entry['low']:.0f} to {entry['high']:.0f}",
+            f"{entry['ml']:.1f}",
+        )
+    return table
