@@ -23,7 +23,7 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
         print_json(asdict(report))
     elif not silent:
         result_console().print(summary(report, options.dry_run), markup=False)
-    if options.dry_run and not options.json_:
+    if options.dry_run and not options.json_ and not silent:
         for reason, names in _by_reason(report.planned).items():
             result_console().print(f"  {_listed(names)}: {reason}", markup=False)
     others = len(report.done) + len(report.fresh)

@@ -87,6 +87,7 @@ def test_what_has_nothing_to_do_says_so_without_anything_heavy(clisc, copied, da
         ["baseline", "otsu", root],
         ["evaluate", root, "--table1"],
         ["sweep", "run", root, "amda.t=20", "--row", "cam-amda"],
+        ["trust", root],
         ["show", root, "p4", "-o", str(tmp_path / "p4.png")],
         ["report", root, "-o", str(tmp_path / "report.html")],
     ]

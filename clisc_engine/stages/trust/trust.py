@@ -28,7 +28,6 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
-from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.trust import table
 from clisc_engine.stages.trust.table import Trusted
 from clisc_engine.stages.unet.prediction import predict_cases
@@ -84,6 +83,8 @@ def trust(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) 
 
 def told(project: Project, case: CaseArrays) -> Trusted:
     """How far one case's final mask may be trusted, from its arrays."""
+    from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
+
     brain, final = case.read(IMAGE) != 0, case.read(ROUND2) != 0
     roi = without_sam(project.settings.roi)
     region = region_of_interest(case.read(AMDA_MAPS), brain, case.info.spacing, roi)

@@ -1,0 +1,112 @@
+"""`clisc trust` on a project whose stages have really run."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from medpy.metric.binary import dc
+
+from clisc_engine.core.trust import agreements
+from clisc_engine.project.project import open_project
+from clisc_engine.project.store import Seal
+from clisc_engine.stages.trust import table
+from tests.support.small import run_stages, small_project
+
+CPU = ("--device", "cpu", "--quiet")
+
+
+def told(clisc, root, *options):
+    shown = clisc("trust", root, *CPU, "--json", *options)
+    assert shown.code == 0, shown.err
+    return json.loads(shown.out)
+
+
+def test_masks_are_made_compared_and_listed_the_least_trusted_first(clisc, copied):
+    document = told(clisc, copied.root)
+    entries = document["cases"]
+    assert {one["case"] for one in entries} == {"p0", "p1", "p2", "p3", "p4"} == set(document["done"])
+    assert [one["dsc"] for one in entries] == sorted(one["dsc"] for one in entries)
+    for one in entries:
+        case = copied.case(one["case"])
+        final, sam, round1 = (case.read(f"masks/{name}") != 0 for name in ("round2", "sam", "round1"))
+        if final.any() and sam.any():
+            assert one["agreements"]["sam"] == pytest.approx(dc(final, sam))
+        if final.any() and round1.any():
+            assert one["agreements"]["round1"] == pytest.approx(dc(final, round1))
+        assert 0 <= one["low"] <= one["dsc"] <= one["high"] <= 100
+        assert one["ml"] == pytest.approx(final.sum() * np.prod(case.info.spacing) / 1000)
+    rows = list(csv.DictReader((copied.root / "results/trust.csv").open(encoding="utf-8")))
+    assert [row["case"] for row in rows] == [one["case"] for one in entries]
+    assert float(rows[0]["expected_dsc_percent"]) == pytest.approx(entries[0]["dsc"], abs=0.05)
+
+
+def test_it_is_told_where_one_looks_and_not_told_twice(clisc, copied):
+    root = copied.root
+    first = told(clisc, root)["cases"]
+    again = told(clisc, root)
+    assert again["done"] == [] and len(again["fresh"]) == 5 and again["cases"] == first
+    looked = json.loads(clisc("status", root, "--json").out)["look_first"]
+    assert [one["case"] for one in looked] == [one["case"] for one in first[:3]]
+    assert first[0]["case"] in clisc("status", root).out
+    listed = {one["name"]: one for one in json.loads(clisc("cases", "list", root, "--json").out)["cases"]}
+    assert listed[first[0]["case"]]["expected"] == pytest.approx(first[0]["dsc"], abs=0.05)
+    assert clisc("report", root, "-o", root / "report.html", "--quiet").code == 0
+    assert "Look at these first" in (root / "report.html").read_text(encoding="utf-8")
+
+
+def test_of_a_case_whose_mask_has_changed_nothing_holds_until_it_is_told_anew(clisc, copied):
+    root = copied.root
+    told(clisc, root)
+    case = copied.case("p1")
+    seal = case.seal("masks/round2")
+    spoilt = np.zeros_like(case.read("masks/round2"))
+    case.write("masks/round2", spoilt, Seal.now(seal.stage, "another", seal.made_from))
+    assert set(table.holding(open_project(root))) == {"p0", "p2", "p3", "p4"}
+    again = told(clisc, root)
+    assert again["done"] == ["p1"], "the mask itself is made again, then compared"
+    assert len(again["cases"]) == 5
+
+
+def test_a_renamed_case_keeps_its_answer_and_a_removed_one_has_none(clisc, copied):
+    root = copied.root
+    before = {one["case"]: one["dsc"] for one in told(clisc, root)["cases"]}
+    assert clisc("cases", "rename", root, "p4", "patient-9", "--quiet").code == 0
+    assert clisc("cases", "remove", root, "p3", "--quiet").code == 0
+    now = {name: entry.dsc for name, entry in table.holding(open_project(root)).items()}
+    assert now["patient-9"] == before["p4"] and set(now) == {"p0", "p1", "p2", "patient-9"}
+
+
+def test_no_reference_is_read(clisc, copied, tmp_path):
+    with_references = told(clisc, copied.root)["cases"]
+    bare = tmp_path / "bare"
+    shutil.copytree(copied.root, bare)
+    for reference in (bare / "store.zarr/cases").glob("*/reference"):
+        shutil.rmtree(reference)
+    (bare / table.TRUST).unlink()
+    assert told(clisc, bare)["cases"] == with_references
+
+
+def test_before_the_networks_are_trained_it_says_what_to_run(clisc, data, tmp_path):
+    project = small_project(tmp_path / "project", data)
+    run_stages(project, "label")
+    shown = clisc("trust", project.root, *CPU)
+    assert shown.code == 4 and "clisc train" in shown.message
+    assert not (project.root / table.TRUST).exists()
+
+
+def test_a_dry_run_writes_nothing(clisc, copied):
+    shown = clisc("trust", copied.root, *CPU, "--json", "--dry-run")
+    assert shown.code == 0 and json.loads(shown.out)["planned"]
+    assert not (copied.root / table.TRUST).exists()
+
+
+def test_the_bundled_calibration_expects_more_of_more_agreement():
+    calibration = table.calibration()
+    mask = np.ones((4, 3, 3), bool)
+    labels = np.ones(4, np.uint8)
+    full = calibration.expect(agreements(mask, mask, mask, mask, labels))
+    none = calibration.expect(agreements(mask, ~mask, ~mask, ~mask, np.zeros(4, np.uint8)))
+    assert full.dsc > 70 > 50 > none.dsc
+    assert 0.5 < calibration.coverage <= 1
