@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from clisc_engine.baselines.table1.rows import Lacking
 
 State = Literal["fresh", "stale"]
+Percent = Annotated[float, Field(ge=0, le=100, description="percent")]
+Millimetres = Annotated[float, Field(ge=0, description="mm")]
+Millilitres = Annotated[float, Field(ge=0, description="ml")]
 
 
 class Summary(TypedDict):
@@ -25,10 +29,10 @@ class Summary(TypedDict):
     """
 
     name: str
-    dsc_mean: float | None
-    dsc_std: float | None
-    hd95_mean: float | None
-    hd95_std: float | None
+    dsc_mean: Percent | None
+    dsc_std: Percent | None
+    hd95_mean: Millimetres | None
+    hd95_std: Millimetres | None
     n: int
     empty: int
 
@@ -54,7 +58,7 @@ class MarkedGroup(Group):
     why: str
 
 
-class Measured(TypedDict):
+class Compared(TypedDict):
     """A row on one case.
 
     Attributes:
@@ -65,16 +69,20 @@ class Measured(TypedDict):
         empty: whether the row marks nothing.
         volume_ml: of the reference.
         predicted_ml: of the mask.
-        group: of tumour size, or "no tumour".
     """
 
     case: str
     name: str
-    dsc: float | None
-    hd95: float | None
+    dsc: Percent | None
+    hd95: Millimetres | None
     empty: bool
-    volume_ml: float
-    predicted_ml: float
+    volume_ml: Millilitres
+    predicted_ml: Millilitres
+
+
+class Measured(Compared):
+    """The same in a table with groups of tumour size, or "no tumour"."""
+
     group: str
 
 
@@ -92,8 +100,8 @@ class FalsePositives(TypedDict):
     name: str
     n: int
     false_positives: int
-    volume_ml_mean: float | None
-    volume_ml: dict[str, float]
+    volume_ml_mean: Millilitres | None
+    volume_ml: dict[str, Millilitres]
 
 
 class WithoutTumour(TypedDict):

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from clisc_cli.answers.measuring import Measured, Summary
+from clisc_cli.answers.measuring import Compared, Summary
 from clisc_engine.sweeps.overview import Line
 
 
@@ -15,7 +15,7 @@ class SweptSeed(Summary):
 
     seed: int
     fingerprint: str
-    cases: list[Measured]
+    cases: list[Compared]
     failed: dict[str, str]
 
 

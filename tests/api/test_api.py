@@ -142,13 +142,9 @@ def test_a_table_is_a_data_frame_or_the_same_records(copied, monkeypatch):
     assert isinstance(frame, pandas.DataFrame) and list(frame["case"]) == ["p0", "p1", "p2", "p3", "p4"]
     assert set(frame["mask"]) <= set(project.case("p4").masks)
     rows = project.table("rows")
-    stored = {row["name"]: row for row in project.evaluate()["rows"]}
-    assert dict(zip(rows["row"], rows["dsc_mean"], strict=True)) == {
-        n: r["dsc_mean"] for n, r in stored.items()
-    }
-    assert frame.set_index("case").loc["p4", "dsc_sam"] == pytest.approx(
-        stored["sam"]["dsc_mean"], abs=0.01
-    )
+    means = {row["name"]: row["dsc_mean"] for row in project.evaluate()["rows"]}
+    assert dict(zip(rows["row"], rows["dsc_mean"], strict=True)) == means
+    assert frame.set_index("case").loc["p4", "dsc_sam"] == pytest.approx(means["sam"], abs=0.01)
     monkeypatch.setitem(sys.modules, "pandas", None)
     records = project.table("rows")
     assert list(records) == rows.to_dict("records") and list(records[0]) == list(rows.columns)

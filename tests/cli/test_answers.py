@@ -86,7 +86,7 @@ CALLS = {
     "export bundle": [("{root}", "-o", "{out}/bundle")],
 }
 REFUSED = {"export dicom-seg": 3}
-"""On a project that did not come from DICOM; what it answers otherwise is that of the other exports of masks."""
+"""On a project that did not come from DICOM; else it answers as the other exports of masks do."""
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,10 @@ def test_the_schema_of_all_is_the_schema_of_each(clisc):
     assert {f"clisc {command}" for command in ANSWERS} < set(whole["$defs"])
     one = json.loads(clisc("schema", "export", "masks").out)
     assert one["title"] == "clisc export masks --json" and "seconds" in one["$defs"]["Report"]["required"]
-    described = json.loads(clisc("schema", "evaluate").out)["$defs"]["Measured"]
-    assert described["properties"]["hd95"]["description"] == "mm; likewise."
+    table = json.loads(clisc("schema", "evaluate").out)["$defs"]
+    assert "Wilcoxon" in table["Test"]["description"]
+    assert table["Evaluation"]["properties"]["seconds"]["description"] == "how long it took."
+    assert '"description": "mm"' in json.dumps(table["MarkedMeasured"]["properties"]["hd95"])
     answer = {"schema": SCHEMA, "models": [{"name": "a", "path": "b"}]}
     assert Draft202012Validator(whole).is_valid(answer)
     assert not Draft202012Validator(whole).is_valid({**answer, "schema": "clisc/2"})
