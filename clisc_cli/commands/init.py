@@ -86,7 +86,7 @@ def command(
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
-    settings = _settings(weights, preset, options)
+    settings = _settings(directory, weights, preset, options)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(
@@ -249,9 +249,12 @@ def _asked(weights: str | None, name: str | None, options: RunOptions) -> frozen
     return frozenset([*preset, *(["weights"] if weights else []), *options.changes()])
 
 
-def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:
-    """The preset with --set and --seed; says which weights the project takes for good."""
+def _settings(
+    directory: Path, weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions
+) -> Settings:
+    """The preset with --set and --seed; says which weights a new project takes for good."""
     from clisc_engine.models.paper_files import paper_files_present
+    from clisc_engine.project.project import SETTINGS_FILE
     from clisc_engine.settings.keys import with_changes
     from clisc_engine.settings.presets import preset
 
@@ -265,7 +268,7 @@ def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, option
             options.terminal().say("Preset: fast, with fewer epochs than the paper's; so are its results.")
         return with_changes(chosen, options.changes(), "--set")
     kind = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
-    if weights is None:
+    if weights is None and not (directory / SETTINGS_FILE).is_file():
         why = "all full-size files are present" if kind == "paper" else "full-size files are missing"
         options.terminal().say(f"Weights: {kind} ({why}); --weights chooses otherwise.")
     return with_changes(preset(kind), options.changes(), "--set")

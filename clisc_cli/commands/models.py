@@ -11,7 +11,7 @@ from clisc_cli.completion import model_names
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import bytes_in_words
+from clisc_cli.words import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from clisc_engine.models.weights import Known
@@ -54,6 +54,12 @@ def list_(json_: Json = False, verbose: Verbose = False) -> None:
             soft_wrap=True,
         )
         console.print(f"{'':<14} {entry['what']}{paper}: {entry['page']}", markup=False, soft_wrap=True)
+    lacking = [entry["size"] for entry in entries if entry["paper"] and not entry["path"]]
+    if lacking:
+        files = f"{counted(len(lacking), 'file')}, {bytes_in_words(sum(lacking))}"
+        console.print(
+            f"To fetch for --weights paper: {files}; `clisc models pull` does so.", soft_wrap=True
+        )
     console.print(
         f"Folder: {models_folder()} (CLISC_MODELS sets it). The tiny models come with clisc.",
         markup=False,
