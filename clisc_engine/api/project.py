@@ -118,10 +118,12 @@ class Project:
             table1: a column a method of Table 1 instead.
 
         Raises:
-            BadInput: when there is no such case.
+            BadInput: when there is no such case, or no slice is asked for.
         """
         from clisc_engine.results.show import picture_of
 
+        if slices < 1:
+            raise BadInput(f"slices = {slices}: give 1 or more.")
         name = case if isinstance(case, str) else case.name
         picture, png = picture_of(self._stored, name, slices, ".png", table1=table1)
         return Picture(name, tuple(picture.chosen), png)

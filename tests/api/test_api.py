@@ -218,6 +218,8 @@ def test_things_show_themselves_and_escape_what_they_show(copied, tmp_path):
     reports = project.run("label")
     assert "up to date" in repr(reports) and "<td>label</td>" in reports._repr_html_()
     picture = project.show(case, slices=2)
+    with pytest.raises(clisc.BadInput, match="1 or more"):
+        project.show(case, slices=0)
     assert picture._repr_png_() == picture.png and "p4" in repr(picture) and "PNG" not in repr(picture)
 
 
