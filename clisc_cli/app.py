@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from clisc_cli.answer import answering
 from clisc_cli.commands import (
     amda,
     baseline,
@@ -30,6 +31,7 @@ from clisc_cli.commands import (
     prompt_sam,
     report,
     run,
+    schema,
     self_train,
     show,
     status,
@@ -39,10 +41,11 @@ from clisc_cli.commands import (
     verify,
 )
 from clisc_cli.console import Terminal
+from clisc_cli.program import Program
 from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
-from clisc_engine.errors import BadInput, CliscError, Stopped
+from clisc_engine.errors import BadInput, CliscError
 from clisc_engine.files.limits import Reserve, too_little_memory
 from clisc_engine.files.limits import explain as limit_in_words
 from clisc_engine.running.launch import rank_info
@@ -50,6 +53,7 @@ from clisc_engine.running.ranks import Ending
 
 app = typer.Typer(
     name="clisc",
+    cls=Program,
     help="Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -77,7 +81,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "verify": verify.command,
         "clean": clean.command,
     },
-    "This machine": {"doctor": doctor.command},
+    "This machine": {"doctor": doctor.command, "schema": schema.command},
     "Take the results away": {"predict": predict.command},
 }
 CONTEXTS = {"init": {"allow_extra_args": True}}
@@ -121,12 +125,16 @@ def main() -> None:
     _configure_logging(verbose)
     session = Session(stop=stop_on_signals())
     ending = Ending()
-    try:
-        with session.resources:
-            ending = session.leave(_with_fault_of_stdout(_run(session, terminal, verbose)))
-    except Exception as error:  # what was held cannot be given back
-        if not ending.code:
-            ending = _what_it_means(error, "")
+    with answering(sys.argv[1:]) as answer:
+        try:
+            with session.resources:
+                ending = session.leave(_with_fault_of_stdout(_run(session, terminal, verbose)))
+        except Exception as error:  # what was held cannot be given back
+            if not ending.code:
+                ending = _what_it_means(error, "")
+        with suppress(MemoryError):
+            answer.write(ending)
+    ending = _with_fault_of_stdout(ending)
     if ending.message:
         _tell(terminal, ending.message)
     session.close(ending.code)
@@ -154,9 +162,6 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
         app(prog_name="clisc", obj=session)
     except SystemExit as leave:
         return Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
-    except KeyboardInterrupt:
-        message = "Interrupted; what was finished is kept. Run the same command to go on."
-        return Ending(Stopped.exit_code, message)
     except Exception as error:
         used_up = reserve.release()
         if verbose:
@@ -170,7 +175,7 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
 def _what_it_means(error: Exception, used_up: str) -> Ending:
     """``used_up`` is what to say when there was no memory left, which leads to errors of any kind."""
     if isinstance(error, CliscError):
-        return Ending(error.exit_code, str(error))
+        return Ending(error.exit_code, str(error), error.run)
     if limit := limit_in_words(error) or used_up:
         return Ending(BadInput.exit_code, f"{limit} What was finished is kept.")
     if _lost_its_folder():

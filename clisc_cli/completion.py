@@ -63,6 +63,37 @@ def setting_keys(incomplete: str) -> list[str]:
     return [key for key in known_keys() if key.startswith(incomplete)]
 
 
+def words_of_settings(incomplete: str) -> list[str]:
+    """Keys of settings, and sections of them."""
+    from clisc_engine.settings.help import sections
+
+    found = [name for name in sections() if name.startswith(incomplete)]
+    return [*found, *setting_keys(incomplete)]
+
+
+def devices(incomplete: str) -> list[str]:
+    """Where networks can run; a number may follow cuda: and is not known here."""
+    return [name for name in ("auto", "cpu", "cuda", "cuda:0", "mps") if name.startswith(incomplete)]
+
+
+def split_names(incomplete: str) -> list[str]:
+    """Splits for ``--splits``, after the ones already typed before a comma."""
+    typed, comma, start = incomplete.rpartition(",")
+    taken = typed.split(",")
+    names = [name for name in ("train", "valid", "test") if name.startswith(start) and name not in taken]
+    return [f"{typed}{comma}{name}" for name in names]
+
+
+def brain_extractors(incomplete: str) -> list[str]:
+    """Programs that `init` knows by name."""
+    return [name for name in ("hd-bet", "synthstrip", "bet") if name.startswith(incomplete)]
+
+
+def sources_of_predictions(incomplete: str) -> list[str]:
+    """The word for the network that comes along; a shell adds files and folders."""
+    return [name for name in ("bundled",) if name.startswith(incomplete)]
+
+
 def projects_to_compare(incomplete: str) -> list[str]:
     """Names of presets; a shell adds the folders."""
     from clisc_engine.settings.presets import PRESETS
@@ -71,9 +102,13 @@ def projects_to_compare(incomplete: str) -> list[str]:
 
 
 def masks_of_the_project(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of masks that some case has."""
+    """Names of masks that some case has, and of those that the method makes."""
+    from clisc_engine.products.graph import ARRAYS
+
     folder = _cases_folder(_directory(ctx))
     found = {path.name for path in folder.glob("*/masks/*")} if folder else set()
+    made = [name for name, array in ARRAYS.items() if not array.command.startswith("baseline")]
+    found |= {name.removeprefix("masks/") for name in made if name.startswith("masks/")}
     return sorted(name for name in found if name.startswith(incomplete) and name != "zarr.json")
 
 

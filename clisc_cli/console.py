@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from clisc_cli.answer import current
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,10 +115,9 @@ class Terminal:
         return self._done == self._total or self._done % max(1, self._total // 20) == 0
 
 
-def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
-    json.dump(document, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")
+def print_json(document: Mapping[str, Any]) -> None:
+    """Give this call's JSON document, the last one counts; it is written when the call ends (`answer`)."""
+    current().give(document)
 
 
 def result_console() -> Console:

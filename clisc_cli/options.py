@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.completion import case_names, settings_and_values
+from clisc_cli.completion import case_names, devices, settings_and_values, split_names
 from clisc_cli.console import LOG, Terminal
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet
@@ -65,6 +65,7 @@ Splits = Annotated[
         metavar="LIST",
         help="Only these splits, e.g. train or train,test.",
         callback=some_splits,
+        autocompletion=split_names,
         show_default=False,
     ),
 ]
@@ -114,7 +115,9 @@ class RunOptions:
     """The shared options of one call, and its context."""
 
     context: typer.Context
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto"
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", autocompletion=devices)] = (
+        "auto"
+    )
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the networks.")] = "32"
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Slices at once in inference.", show_default=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
+from clisc_cli.words import counted
 
 if TYPE_CHECKING:
     from clisc_engine.running.runner import Report
@@ -60,8 +61,8 @@ def fail_if_cases_failed(
         raise BadInput(f"{stage}: no case could be done. {limit}")
     if failed:
         raise CasesFailed(
-            f"{stage}: {len(failed)} of {len(failed) + others} cases failed; the others are kept. "
-            f"Mend the cause and run it again{hint}. {limit}".rstrip()
+            f"{stage}: {len(failed)} of {counted(len(failed) + others, 'case')} failed; "
+            f"the others are kept. Mend the cause and run it again{hint}. {limit}".rstrip()
         )
 
 

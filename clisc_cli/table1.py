@@ -8,6 +8,7 @@ from typing import Any
 from clisc_cli.commands.evaluate import without_tumour_table
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
+from clisc_cli.words import counted
 
 
 def show_table1(document: dict[str, Any], results: Path, options: RunOptions) -> None:
@@ -36,8 +37,7 @@ def rows_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     count = len({entry["case"] for entry in document["cases"] if entry["dsc"] is not None})
-    cases = f"{count} case{'' if count == 1 else 's'}"
-    table = Table(title=f"Table 1, measured on {cases} ({document['weights']} weights)")
+    table = Table(title=f"Table 1, measured on {counted(count, 'case')} ({document['weights']} weights)")
     table.add_column("method")
     table.add_column("label-free")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):

@@ -6,7 +6,12 @@ from datetime import datetime
 
 from clisc_engine.files.words import seconds_in_words
 
-__all__ = ["bytes_in_words", "seconds_in_words", "shortened", "time_in_words"]
+__all__ = ["bytes_in_words", "counted", "seconds_in_words", "shortened", "time_in_words"]
+
+
+def counted(number: int, unit: str) -> str:
+    """E.g. ``1 case``, ``2 cases``."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def bytes_in_words(count: int) -> str:

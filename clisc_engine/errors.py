@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
 class CliscError(Exception):
-    """Base of every error that clisc raises on purpose. Exit code 1 marks a bug."""
+    """Base of every error that clisc raises on purpose. Exit code 1 marks a bug.
+
+    Attributes:
+        run: a command that helps as it stands, its words from ``clisc`` on; None where there is none.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, run: Sequence[str] | None = None) -> None:
+        """Say what is wrong, where, and what to do."""
+        super().__init__(message)
+        self.run = None if run is None else tuple(run)
 
 
 class BadInput(CliscError):
@@ -49,6 +59,22 @@ class MissingStage(CliscError):
     """An earlier stage has not made what this one needs; the message names the command to run."""
 
     exit_code = 4
+
+    def __init__(self, message: str = "", *, command: str = "", project: Path | None = None) -> None:
+        """Say what is missing.
+
+        Args:
+            message: what, and the command that makes it.
+            command: that one, without ``clisc`` and the project's folder, e.g. ``evaluate --splits train``.
+            project: the folder; None where the command alone would not help.
+        """
+        words = command.split()
+        options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+        helps = project is not None and words
+        super().__init__(
+            message,
+            run=["clisc", *words[:options], str(project), *words[options:]] if helps else None,
+        )
 
 
 class CasesFailed(CliscError):

@@ -15,7 +15,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import ALL_SPLITS, Channel, Directory, RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import bytes_in_words, seconds_in_words
+from clisc_cli.words import bytes_in_words, counted, seconds_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.project.case_changes import Change
@@ -50,7 +50,7 @@ def list_(
         console.width = 400  # a pipe's lines may be long; a folded path helps nobody
     console.print(_table(found))
     counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in ALL_SPLITS)
-    console.print(f"{len(found)} cases: {counts}", markup=False)
+    console.print(f"{counted(len(found), 'case')}: {counts}", markup=False)
 
 
 @app.command("add")

@@ -1,4 +1,4 @@
-"""``clisc config show|set|diff|explain``."""
+"""``clisc config show|get|set|diff|explain``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clisc_cli.completion import projects_to_compare, setting_keys, settings_and_values
+from clisc_cli.completion import (
+    projects_to_compare,
+    setting_keys,
+    settings_and_values,
+    words_of_settings,
+)
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions
 from clisc_cli.switches import Json, Verbose
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
+    from clisc_engine.settings.schema import Settings
 
 app = typer.Typer(help="See, change, compare and understand settings.", no_args_is_help=True)
 
@@ -38,6 +44,33 @@ def show(directory: Directory = None, json_: Json = False, verbose: Verbose = Fa
     for key in known_keys():
         note = f"   # {settings.weights}: {_text(changed[key][1])}" if key in changed else ""
         console.print(f"{key} = {_text(value_of(settings, key))}{note}", markup=False, soft_wrap=True)
+
+
+@app.command("get")
+def get(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[DIR] KEY", help="E.g. amda.t.", autocompletion=setting_keys),
+    ],
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print the value of one setting and nothing else, for scripts: text as it is, all else as JSON.
+
+    Example: clisc config get glioma amda.t
+    """
+    from clisc_engine.project.project import open_project
+    from clisc_engine.settings.help import the_key
+    from clisc_engine.settings.keys import value_of
+
+    if len(words) > 2:
+        raise typer.BadParameter("name one setting, after the project's folder", param_hint="KEY")
+    key = the_key(words[-1])
+    value = value_of(open_project(Path(words[0]) if len(words) == 2 else None).settings, key)
+    if json_:
+        print_json({"key": key, "value": value})
+        return
+    typer.echo(value if isinstance(value, str) else _text(value))
 
 
 @app.command("set")
@@ -106,7 +139,8 @@ def diff(
     other = preset(name) if name in PRESETS else open_project(Path(name)).settings
     found = differences(settings, other)
     if json_:
-        print_json({key: {"here": one, name: two} for key, (one, two) in found.items()})
+        differing = {key: {"here": one, "other": two} for key, (one, two) in found.items()}
+        print_json({"against": name, "settings": differing})
         return
     console = result_console()
     for key, (one, two) in found.items():
@@ -117,41 +151,73 @@ def diff(
 
 @app.command("explain")
 def explain(
-    key: Annotated[str, typer.Argument(help="E.g. amda.t.", autocompletion=setting_keys)],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY",
+            help="E.g. amda.t; a section such as amda; or the end of a key.",
+            autocompletion=words_of_settings,
+        ),
+    ],
     directory: Directory = None,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Tell what a setting means, which values it takes, and the value of each preset.
 
-    Example: clisc config explain amda.t
+    Of a section, or of the end of several keys, each key is told in a line.
+
+    Example: clisc config explain amda.t    clisc config explain prompts
     """
     from dataclasses import asdict
 
-    from clisc_engine.errors import MissingStage
-    from clisc_engine.project.project import open_project
     from clisc_engine.settings.help import explain as explained
+    from clisc_engine.settings.help import named_by, purpose_of
     from clisc_engine.settings.keys import value_of
 
-    told = explained(key)
-    document: dict[str, Any] = asdict(told)
+    told = [explained(one) for one in named_by(key)]
+    here = _settings_here(directory)
+    if len(told) == 1:
+        document = {**asdict(told[0]), **({"here": value_of(here, told[0].key)} if here else {})}
+        if json_:
+            print_json(document)
+        else:
+            _show_setting(document)
+        return
+    if json_:
+        print_json({"section": purpose_of(key), "keys": [asdict(one) for one in told]})
+        return
+    console = result_console()
+    if purpose := purpose_of(key):
+        console.print(f"{key}: {purpose}", markup=False, soft_wrap=True)
+    for one in told:
+        now = f" = {_text(value_of(here, one.key))}" if here else ""
+        console.print(f"  {one.key}{now}: {one.meaning}", markup=False, soft_wrap=True)
+
+
+def _settings_here(directory: Path | None) -> Settings | None:
+    """Those of the project named, or of one that is around."""
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.project.project import open_project
+
     try:
-        document["here"] = value_of(open_project(directory).settings, key)
+        return open_project(directory).settings
     except MissingStage:
         if directory is not None:
             raise
-    if json_:
-        print_json(document)
-        return
+    return None
+
+
+def _show_setting(document: dict[str, Any]) -> None:
     console = result_console()
-    console.print(f"{key}: {told.meaning}", markup=False, soft_wrap=True)
-    if told.section:
-        console.print(f"  belongs to  {' '.join(told.section.split())}", markup=False, soft_wrap=True)
-    console.print(f"  may be      {told.allowed}", markup=False, soft_wrap=True)
-    for name, value in told.presets.items():
+    console.print(f"{document['key']}: {document['meaning']}", markup=False, soft_wrap=True)
+    if document["section"]:
+        section = " ".join(document["section"].split())
+        console.print(f"  belongs to  {section}", markup=False, soft_wrap=True)
+    console.print(f"  may be      {document['allowed']}", markup=False, soft_wrap=True)
+    values = {**document["presets"], **({"here": document["here"]} if "here" in document else {})}
+    for name, value in values.items():
         console.print(f"  {name:<11} {_text(value)}", markup=False, soft_wrap=True)
-    if "here" in document:
-        console.print(f"  {'here':<11} {_text(document['here'])}", markup=False, soft_wrap=True)
 
 
 def _fresh(project: Project) -> list[str]:

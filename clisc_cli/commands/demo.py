@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clisc_cli.commands.run import run_stages
-from clisc_cli.console import print_json
+from clisc_cli.completion import settings_and_values
+from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet
 
@@ -29,8 +31,14 @@ def command(
     cases: Annotated[int, typer.Option(min=5, max=500, help="How many phantoms.")] = 72,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the tiny preset."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the tiny preset.",
+            autocompletion=settings_and_values,
+        ),
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made.")] = False,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
@@ -45,13 +53,17 @@ def command(
     from clisc_engine.stages.init import Request, initialise
     from clisc_engine.stages.pipeline import between
 
+    changes = dict(parse_assignment(text) for text in assignments or [])
+    settings = with_changes(preset("tiny"), {"seed": seed, **changes}, "--set")
+    steps = between(None, None)
+    if dry_run:
+        _show_plan(directory, cases, steps, json_)
+        return
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     options = RunOptions(context, workers=workers, json_=json_, quiet=quiet, verbose=verbose)
     options.hold(directory / "project")
     control = options.control()
     data = make_data_set(directory / "data", seed=seed, cases=cases, control=control)
-    changes = dict(parse_assignment(text) for text in assignments or [])
-    settings = with_changes(preset("tiny"), {"seed": seed, **changes}, "--set")
     request = Request(
         root=directory / "project",
         images=str(data / "images"),
@@ -61,7 +73,17 @@ def command(
         skip_bad=False,
     )
     project = initialise(request, settings, control).project
-    document = run_stages(project, between(None, None), options, control)
+    document, failed = run_stages(project, steps, options, control)
     if json_:
         print_json(document["evaluation"])
+    if failed:
+        raise failed
     control.progress.say(f"Project: {project.root}   volumes: {data}")
+
+
+def _show_plan(directory: Path, cases: int, steps: Sequence[str], json_: bool) -> None:
+    if json_:
+        print_json({"folder": str(directory), "phantoms": cases, "steps": list(steps)})
+        return
+    line = f"demo: would draw {cases} phantoms in {directory / 'data'} and run {', '.join(steps)} on them"
+    result_console().print(f"{line} in {directory / 'project'}", markup=False, soft_wrap=True)

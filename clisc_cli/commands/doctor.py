@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clisc_cli.completion import devices
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory
 from clisc_cli.switches import Json, Verbose
@@ -16,7 +17,9 @@ MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red
 
 def command(
     directory: Directory = None,
-    device: Annotated[str, typer.Option(help="Where the models are tried: auto, cpu, cuda, ...")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="Where the models are tried: auto, cpu, cuda, ...", autocompletion=devices)
+    ] = "auto",
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -45,6 +48,6 @@ def command(
             if check.advice:
                 console.print(f"        {check.advice}", markup=False, soft_wrap=True)
     if json_:
-        print_json([asdict(check) for check in checks])
+        print_json({"checks": [asdict(check) for check in checks]})
     if problems := [check.name for check in checks if check.state == "problem"]:
         raise BadInput(f"{len(problems)} problem(s): {', '.join(problems)}; what to do stands beside each.")

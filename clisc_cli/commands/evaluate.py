@@ -10,7 +10,7 @@ import typer
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
-from clisc_cli.words import shortened
+from clisc_cli.words import counted, shortened
 
 Ablation = Annotated[
     bool, typer.Option("--ablation", help="Add the rows that need more SAM passes or training.")
@@ -115,13 +115,13 @@ def show_plan(plan: dict[str, Any], options: RunOptions) -> None:
         print_json(plan)
         return
     console = result_console()
-    cases, rows = _count(len(plan["cases"]), "case"), _count(len(plan["rows"]), "row")
+    cases, rows = counted(len(plan["cases"]), "case"), counted(len(plan["rows"]), "row")
     if not plan["planned"]:
         console.print(f"{plan['stage']}: {cases} in {rows} up to date, nothing to do", markup=False)
         return
     console.print(f"{plan['stage']}: would measure {cases} in {rows}: {plan['planned']}", markup=False)
     for product, reasons in plan["first"].items():
-        of_cases = f" of {_count(len(reasons), 'case')}" if any(reasons) else ""
+        of_cases = f" of {counted(len(reasons), 'case')}" if any(reasons) else ""
         console.print(f"  first {product}{of_cases}: {next(iter(reasons.values()))}", markup=False)
 
 
@@ -166,7 +166,7 @@ def rows_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     count = document["rows"][0]["n"]
-    cases = _count(count, "case")
+    cases = counted(count, "case")
     table = Table(title=f"Measured on {cases} ({document['weights']} weights)")
     table.add_column("row")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
@@ -187,7 +187,7 @@ def stale_lines(document: dict[str, Any]) -> list[str]:
     if not stale:
         return []
     whys = {row["name"]: row["why"] for row in document["rows"]}
-    count = f"{len(stale)} of {_count(len(whys), 'row')}"
+    count = f"{len(stale)} of {counted(len(whys), 'row')}"
     commands = " and ".join(f"`{command}`" for command in renew)
     return [
         *(f"* {name} is stale: {shortened(whys[name], 110)}" for name in stale),
@@ -200,7 +200,7 @@ def without_tumour_table(found: dict[str, Any]) -> Any:
     from rich.table import Table
 
     names = ", ".join(found["cases"][:6]) + (" ..." if len(found["cases"]) > 6 else "")
-    table = Table(title=f"{_count(len(found['cases']), 'case')} without tumour: {names}")
+    table = Table(title=f"{counted(len(found['cases']), 'case')} without tumour: {names}")
     table.add_column("row")
     for heading in ("n", "false positives", "their mean ml"):
         table.add_column(heading, justify="right")
@@ -208,10 +208,6 @@ def without_tumour_table(found: dict[str, Any]) -> Any:
         mean = "" if row["volume_ml_mean"] is None else f"{row['volume_ml_mean']:.2f}"
         table.add_row(row["name"], str(row["n"]), str(row["false_positives"]), mean)
     return table
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _mean(mean: float | None, deviation: float | None, count: int) -> str:

@@ -14,7 +14,7 @@ from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
 from clisc_cli.switches import Json
-from clisc_cli.words import seconds_in_words, time_in_words
+from clisc_cli.words import counted, seconds_in_words, time_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -139,7 +139,7 @@ def _lines(link: Link, case: str, verbose: bool) -> list[str]:
         lines.append(f"  from      {', '.join(link.made_from)}")
     for split, names in link.learnt_from.items():
         shown = ", ".join(names) if verbose or len(names) < 7 else f"{', '.join(names[:6])} ..."
-        lines.append(f"  learnt    {len(names)} {split} cases: {shown}")
+        lines.append(f"  learnt    {counted(len(names), f'{split} case')}: {shown}")
     for name, weights in link.weights.items():
         digest = weights["sha256"] if verbose else weights["sha256"][:16]
         lines.append(f"  weights   {name}: {weights['model'] or 'file'}, SHA-256 {digest}")

@@ -10,11 +10,12 @@ import typer
 
 from clisc_cli.commands.predict import Network
 from clisc_cli.completion import masks_of_the_project
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
 from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
-from clisc_cli.switches import Json, Verbose
+from clisc_cli.switches import Json, Quiet, Verbose
+from clisc_cli.words import counted
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -120,7 +121,7 @@ def dicom_seg(
     report, others = export_dicom_seg(project, kind, out, options.control(), chosen_splits(splits))
     if others:
         options.terminal().warn(
-            f"{len(others)} cases are left out, for their images are no DICOM: {listed(others, 5)}"
+            f"{counted(len(others), 'case')} left out, whose images are no DICOM: {listed(others, 5)}"
         )
     show_report(report, options)
     if not options.dry_run:
@@ -167,7 +168,7 @@ def nnunet(
     elif options.dry_run:
         show_report(report, options)
     else:
-        result_console().print(f"{made}: {len(report.done)} cases{dropped}", markup=False)
+        result_console().print(f"{made}: {counted(len(report.done), 'case')}{dropped}", markup=False)
         options.terminal().say(f"Next: nnUNetv2_plan_and_preprocess -d {number} --verify_dataset_integrity")
 
 
@@ -176,6 +177,7 @@ def tables(
     out: Out,
     directory: Directory = None,
     json_: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Write slice labels, volumes, similarities and metrics as CSV tables.
@@ -192,6 +194,7 @@ def tables(
         return
     for path in written:
         result_console().print(path, markup=False)
+    Terminal(quiet=quiet).say(f"Wrote {counted(len(written), 'table')} into {out}")
 
 
 @app.command("model")
@@ -200,6 +203,7 @@ def model(
     directory: Directory = None,
     network: Network = "unet-round2",
     json_: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Write a network as one file that `clisc predict` takes without the project.
@@ -219,8 +223,9 @@ def model(
         return
     size = out.stat().st_size / 1e6
     result_console().print(
-        f"{out}: {card.network}, {card.training_volumes} volumes, {size:.1f} MB", markup=False
+        f"{out}: {card.network}, {counted(card.training_volumes, 'volume')}, {size:.1f} MB", markup=False
     )
+    Terminal(quiet=quiet).say(f"Next: clisc predict {out} IMAGE -o MASKS")
 
 
 @app.command("bundle")
@@ -229,6 +234,7 @@ def bundle(
     directory: Directory = None,
     network: Network = "unet-round2",
     json_: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Write a network as a MONAI Bundle, for MONAI Label, 3D Slicer and `python -m monai.bundle run`.
@@ -246,7 +252,9 @@ def bundle(
     if json_:
         print_json({"folder": str(out), "network": card.network, "fingerprint": card.fingerprint})
         return
-    result_console().print(f"{out}: {card.network}, {card.training_volumes} volumes", markup=False)
+    volumes = counted(card.training_volumes, "volume")
+    result_console().print(f"{out}: {card.network}, {volumes}", markup=False)
+    Terminal(quiet=quiet).say(f"MONAI Label, 3D Slicer and `python -m monai.bundle run` take {out}")
 
 
 def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from clisc_cli.completion import brain_extractors
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import Channel, RunOptions, with_run_options
+from clisc_cli.words import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,6 +67,7 @@ def command(
             metavar="NAME|COMMAND",
             help="For scans with skulls: hd-bet, synthstrip, bet, or a command with {input} and {output}, "
             "0 outside the brain.",
+            autocompletion=brain_extractors,
             show_default=False,
         ),
     ] = None,
@@ -83,7 +86,7 @@ def command(
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
-    settings = _settings(weights, preset, options)
+    settings = _settings(directory, weights, preset, options)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(
@@ -128,7 +131,8 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     counts = Counter(imported.splits.values())
     shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
     console = result_console()
-    console.print(f"init: {len(imported.splits)} cases ({shares}) {_verb(imported, options)}", markup=False)
+    cases = counted(len(imported.splits), "case")
+    console.print(f"init: {cases} ({shares}) {_verb(imported, options)}", markup=False)
     if planned:
         if not console.is_terminal:
             console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
@@ -149,10 +153,10 @@ FEW = 4
 
 def few_volumes(train: int) -> str:
     """What to expect of a project with so few train cases."""
-    cases = "1 train case" if train == 1 else f"{train} train cases"
     return (
-        f"{cases}: the network learns from so many pseudo-labels alone, so its masks may be no better than "
-        "`clisc predict bundled IMAGE -o MASK`. --split-ratio 1:0:0 puts every case into train."
+        f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
+        "masks may be no better than `clisc predict bundled IMAGE -o MASK`. --split-ratio 1:0:0 puts every "
+        "case into train."
     )
 
 
@@ -161,13 +165,14 @@ def _verb(imported: Imported, options: RunOptions) -> str:
         return "already imported, nothing to do"
     if not (imported.added or imported.references):
         return "would be imported" if options.dry_run else "imported"
-    new = (len(imported.added), "cases"), (len(imported.references), "references")
+    new = (len(imported.added), "case"), (len(imported.references), "reference")
     would = "would be added" if options.dry_run else "added"
-    return "in all, " + " and ".join(f"{n} {what}" for n, what in new if n) + f" {would}"
+    return "in all, " + " and ".join(counted(n, what) for n, what in new if n) + f" {would}"
 
 
 def _document(imported: Imported, planned: Sequence[Planned], options: RunOptions) -> dict[str, Any]:
     """What ``--json`` prints."""
+    second = imported.fresh or imported.added or imported.references
     left_out = [{"path": str(one.path), "reason": one.reason} for one in imported.left_out]
     return {
         "project": str(imported.project.root),
@@ -180,7 +185,7 @@ def _document(imported: Imported, planned: Sequence[Planned], options: RunOption
         "left_out": left_out,
         "added": imported.added,
         "references": imported.references,
-        "fresh": imported.fresh,
+        "fresh": [name for name in imported.splits if name not in imported.added] if second else [],
         **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
     }
 
@@ -244,9 +249,12 @@ def _asked(weights: str | None, name: str | None, options: RunOptions) -> frozen
     return frozenset([*preset, *(["weights"] if weights else []), *options.changes()])
 
 
-def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions) -> Settings:
-    """The preset with --set and --seed; says which weights the project takes for good."""
+def _settings(
+    directory: Path, weights: Literal["tiny", "paper"] | None, name: str | None, options: RunOptions
+) -> Settings:
+    """The preset with --set and --seed; says which weights a new project takes for good."""
     from clisc_engine.models.paper_files import paper_files_present
+    from clisc_engine.project.project import SETTINGS_FILE
     from clisc_engine.settings.keys import with_changes
     from clisc_engine.settings.presets import preset
 
@@ -260,7 +268,7 @@ def _settings(weights: Literal["tiny", "paper"] | None, name: str | None, option
             options.terminal().say("Preset: fast, with fewer epochs than the paper's; so are its results.")
         return with_changes(chosen, options.changes(), "--set")
     kind = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
-    if weights is None:
+    if weights is None and not (directory / SETTINGS_FILE).is_file():
         why = "all full-size files are present" if kind == "paper" else "full-size files are missing"
         options.terminal().say(f"Weights: {kind} ({why}); --weights chooses otherwise.")
     return with_changes(preset(kind), options.changes(), "--set")

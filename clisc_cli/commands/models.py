@@ -11,7 +11,7 @@ from clisc_cli.completion import model_names
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import bytes_in_words
+from clisc_cli.words import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from clisc_engine.models.weights import Known
@@ -22,6 +22,7 @@ app = typer.Typer(
 
 PAPER = ("clip-vit-b-32", "sam-vit-b", "resnet50")
 """What --weights paper needs."""
+PULL = ("clisc", "models", "pull")
 
 Names = Annotated[
     list[str] | None,
@@ -53,6 +54,12 @@ def list_(json_: Json = False, verbose: Verbose = False) -> None:
             soft_wrap=True,
         )
         console.print(f"{'':<14} {entry['what']}{paper}: {entry['page']}", markup=False, soft_wrap=True)
+    lacking = [entry["size"] for entry in entries if entry["paper"] and not entry["path"]]
+    if lacking:
+        files = f"{counted(len(lacking), 'file')}, {bytes_in_words(sum(lacking))}"
+        console.print(
+            f"To fetch for --weights paper: {files}; `clisc models pull` does so.", soft_wrap=True
+        )
     console.print(
         f"Folder: {models_folder()} (CLISC_MODELS sets it). The tiny models come with clisc.",
         markup=False,
@@ -80,7 +87,10 @@ def path(
     (entry,) = _chosen([name])
     found = present(entry)
     if found is None:
-        raise MissingWeights(f"{entry.what} is not on this machine; `clisc models pull {name}` fetches it.")
+        raise MissingWeights(
+            f"{entry.what} is not on this machine; `clisc models pull {name}` fetches it.",
+            run=[*PULL, name],
+        )
     typer.echo(found)
 
 
@@ -104,7 +114,7 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
         elif names:
             results.append({"name": entry.name, "path": "", "sha256": "", "good": False})
     if json_:
-        print_json(results)
+        print_json({"models": results})
     else:
         for result in results:
             word = "whole" if result["good"] else "DAMAGED" if result["path"] else "not here"
@@ -113,10 +123,14 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
         if not results:
             result_console().print("No known weight file is on this machine.")
     if lacking := [result["name"] for result in results if not result["path"]]:
-        raise MissingWeights(f"Not here: {', '.join(lacking)}; `clisc models pull` fetches files.")
+        raise MissingWeights(
+            f"Not here: {', '.join(lacking)}; `clisc models pull` fetches files.", run=[*PULL, *lacking]
+        )
     if bad := [result["name"] for result in results if not result["good"]]:
-        again = f"clisc models pull --force {' '.join(bad)}"
-        raise BadInput(f"{', '.join(bad)}: not the published file; fetch it with `{again}`.")
+        again = [*PULL, "--force", *bad]
+        raise BadInput(
+            f"{', '.join(bad)}: not the published file; fetch it with `{' '.join(again)}`.", run=again
+        )
 
 
 @app.command("pull")
@@ -152,7 +166,7 @@ def pull(
         if not json_:
             result_console().print(f"{entry.name}: {found}", markup=False, soft_wrap=True)
     if json_:
-        print_json(fetched)
+        print_json({"models": [{"name": name, "path": path} for name, path in fetched.items()]})
 
 
 def _chosen(names: list[str] | None) -> list[Known]:

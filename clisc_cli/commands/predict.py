@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from clisc_cli.completion import devices, sources_of_predictions
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Channel, Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
@@ -31,6 +32,7 @@ def command(
         typer.Argument(
             metavar="DIR|MODEL|bundled",
             help="Project folder, a file by `clisc export model`, or the network that comes with clisc.",
+            autocompletion=sources_of_predictions,
         ),
     ],
     out: Annotated[
@@ -44,7 +46,9 @@ def command(
     ] = False,
     network: Network = "unet-round2",
     channel: Channel = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", autocompletion=devices)
+    ] = "auto",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = "32",
     allow_skull: Annotated[
         bool, typer.Option("--allow-skull", help="Go on with volumes that look not skull-stripped.")
@@ -154,10 +158,7 @@ class _Asked:
         from clisc_engine.results.segmenter import open_segmenter
 
         segmenter = open_segmenter(self.source, self.network, self.control)
-        if not self.allow_skull:
-            return segmenter
-        image = segmenter.card.image.model_copy(update={"allow_skull": True})
-        return replace(segmenter, card=replace(segmenter.card, image=image))
+        return segmenter.with_skulls() if self.allow_skull else segmenter
 
 
 def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path) -> None:

@@ -12,6 +12,7 @@ from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import Directory, some_names
 from clisc_cli.places import file_of_kind
+from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words
 
@@ -51,14 +52,14 @@ def command(
     """
     from clisc_engine.project.project import open_project
     from clisc_engine.report.write import PAGES, Choice, write_report
-    from clisc_engine.running.control import Control, StopFlag
+    from clisc_engine.running.control import Control
 
     if out is not None:
         file_of_kind(out, PAGES, "a page")
     project = open_project(directory)
     named = tuple(name for text in cases or [] for name in text.split(",") if name.strip())
     terminal = Terminal(quiet=quiet)
-    control = Control(progress=terminal, stop=context.ensure_object(StopFlag))
+    control = Control(progress=terminal, stop=context.ensure_object(Session).stop)
     path = out or project.results / "report.html"
     written = write_report(project, path, Choice(named, pictures, viewers), control)
     for name, why in written.failed.items():

@@ -16,6 +16,7 @@ from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
 
 if TYPE_CHECKING:
+    from clisc_engine.errors import CasesFailed
     from clisc_engine.project.project import Project
     from clisc_engine.running.control import Control
 
@@ -44,23 +45,23 @@ def command(
     if options.dry_run:
         _show_plan(project, stages, options)
         return
-    document = run_stages(project, stages, options, options.control())
+    document, failed = run_stages(project, stages, options, options.control())
     if options.json_:
         print_json(document)
+    if failed:
+        raise failed
 
 
 def run_stages(
     project: Project, stages: Sequence[str], options: RunOptions, control: Control
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], CasesFailed | None]:
     """Run the stages, printing each outcome unless the result is to be JSON.
 
     A stage of which some cases failed does not stop those after it.
 
     Returns:
-        The stages' reports, and the evaluation's document (None without references).
-
-    Raises:
-        CasesFailed: in the end, when cases failed in any stage.
+        The stages' reports with the evaluation's document (None without references), and the error to
+        raise in the end when cases failed in any stage.
     """
     from clisc_engine.errors import CasesFailed
     from clisc_engine.products.graph import EVALUATE
@@ -87,11 +88,7 @@ def run_stages(
         except CasesFailed as error:
             failures.append(str(error))
     document = {"stages": reports, "evaluation": evaluation}
-    if failures:
-        if options.json_:
-            print_json(document)
-        raise CasesFailed(" ".join(failures))
-    return document
+    return document, CasesFailed(" ".join(failures)) if failures else None
 
 
 def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> None:

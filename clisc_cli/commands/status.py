@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
 from clisc_cli.session import Session
 from clisc_cli.switches import Json
-from clisc_cli.words import bytes_in_words, seconds_in_words, shortened, time_in_words
+from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -150,6 +151,7 @@ def _stage(status: StageStatus) -> dict[str, Any]:
 
 
 def _case(project: Project, name: str) -> dict[str, Any]:
+    from clisc_engine.settings.keys import decoded
     from clisc_engine.upkeep.status import items_of, seals_of
     from clisc_engine.upkeep.survey import survey
 
@@ -158,6 +160,7 @@ def _case(project: Project, name: str) -> dict[str, Any]:
     arrays = {
         array: {
             **asdict(seal),
+            "made_from": decoded(seal.made_from),
             "state": items[array].state if array in items else "fresh",
             "why": items[array].why if array in items else "",
         }
@@ -173,7 +176,8 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
 
     console = result_console()
     console.print(
-        f"{document['project']}: {document['cases']} cases, {document['weights']} weights", markup=False
+        f"{document['project']}: {counted(document['cases'], 'case')}, {document['weights']} weights",
+        markup=False,
     )
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
@@ -234,7 +238,7 @@ def _show_case(document: dict[str, Any], verbose: bool) -> None:
         table.add_column(heading, no_wrap=True, justify="right" if heading == "took" else "left")
     table.add_column("why" if not verbose else "made from, why", overflow="fold")
     for name, seal in document["arrays"].items():
-        origin = "\n".join(f"{key} = {value}" for key, value in seal["made_from"].items())
+        origin = "\n".join(f"{key} = {_text(value)}" for key, value in seal["made_from"].items())
         why = f"{seal['why']}\n{origin}".strip() if verbose else shortened(seal["why"], 70)
         table.add_row(
             name,
@@ -248,3 +252,7 @@ def _show_case(document: dict[str, Any], verbose: bool) -> None:
     for name, why in document["missing"].items():
         table.add_row(name, Text("missing", style="red"), "", "", "", "", Text(shortened(why, 70)))
     console.print(table)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

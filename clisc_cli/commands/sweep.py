@@ -17,7 +17,7 @@ from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with
 from clisc_cli.reports import fail_if_cases_failed
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import shortened
+from clisc_cli.words import counted, shortened
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -187,7 +187,10 @@ def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: 
 
     name, document = outcome.sweep.name, outcome.result
     if options.json_:
-        print_json({**asdict(outcome), "sweep": name, "dry_run": options.dry_run})
+        from clisc_engine.settings.keys import decoded
+
+        result = document and {**document, "settings": decoded(document["settings"])}
+        print_json({**asdict(outcome), "sweep": name, "result": result, "dry_run": options.dry_run})
     elif options.dry_run:
         _show_plan(outcome)
     else:
@@ -279,7 +282,7 @@ def _show_plan(outcome: Outcome) -> None:
     for node in dict.fromkeys([*outcome.made, *outcome.shared]):
         made = outcome.made.get(node, {})
         for product, reasons in made.items():
-            cases = f" of {len(reasons)} cases" if any(reasons) else ""
+            cases = f" of {counted(len(reasons), 'case')}" if any(reasons) else ""
             why = shortened(next(iter(reasons.values())), 70)
             console.print(f"  {node}: makes {product}{cases}: {why}", markup=False, soft_wrap=True)
         if node in outcome.shared:

@@ -61,7 +61,8 @@ def command(
         seen_to = bool(lost) and not repair
         raise BadInput(
             f"{len(found.faults)} {rest} in {root}, first {first.path}; "
-            + (f"`clisc verify {root} --repair` sees to it." if seen_to else f"{first.remedy}.")
+            + (f"`clisc verify {root} --repair` sees to it." if seen_to else f"{first.remedy}."),
+            run=["clisc", "verify", str(root), "--repair"] if seen_to else None,
         )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import MissingStage
+from clisc_engine.api.listing import as_html
+from clisc_engine.errors import BadInput
+from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY, RAW_MAPS
 from clisc_engine.project.project import CaseArrays
-from clisc_engine.running.spec import missing_message
+from clisc_engine.running.spec import missing
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -21,7 +24,7 @@ MAPS = {"cam": RAW_MAPS, "amda": AMDA_MAPS}
 """The maps that `Case.map` gives, by the step that makes them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One case of a project: its stored volume and what the steps made of it.
 
@@ -52,6 +55,12 @@ class Case:
         return Path(self._arrays.info.source)
 
     @property
+    def masks(self) -> list[str]:
+        """The masks that there are, as `mask` takes their names."""
+        names = self._arrays.store.children(f"cases/{self.name}/masks")
+        return [name for name in names if self._arrays.seal(f"masks/{name}") is not None]
+
+    @property
     def image(self) -> npt.NDArray[np.float32]:
         """The normalised volume: brain with mean 0 and deviation 1, background exactly 0."""
         return self._read(IMAGE).astype(np.float32)
@@ -71,7 +80,10 @@ class Case:
 
         Raises:
             MissingStage: when the step has not run.
+            BadInput: when it makes none.
         """
+        if step not in MAPS:
+            raise BadInput(f"{step!r} makes no maps; those that do are {' and '.join(MAPS)}.")
         return self._read(MAPS[step]).astype(np.float32) / np.float32(255)
 
     def mask(self, which: str = "round2") -> npt.NDArray[np.uint8]:
@@ -79,8 +91,13 @@ class Case:
 
         Raises:
             MissingStage: when it is not made yet.
+            BadInput: when there are no such masks.
         """
-        return (self._read(f"masks/{which}") != 0).astype(np.uint8)
+        array = f"masks/{which}"
+        if array not in ARRAYS and self._arrays.seal(array) is None:
+            there = ", ".join(self.masks) or "none yet"
+            raise BadInput(f"There are no masks {which!r}; case {self.name} has {there}.")
+        return (self._read(array) != 0).astype(np.uint8)
 
     def volume_ml(self, which: str = "round2") -> float:
         """Volume of a mask in millilitres."""
@@ -94,7 +111,24 @@ class Case:
         placement = Placement.from_dict(self._arrays.info.placement)
         return to_sitk(restore(array, placement), placement.source)
 
+    def __repr__(self) -> str:
+        """Name, split, spacing and masks."""
+        facts = ", ".join(f"{name} {value}" for name, value in self._facts().items() if name != "source")
+        return f"<clisc case {self.name}: {facts}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(self.name)}</b>" + as_html(("", ""), self._facts().items())
+
+    def _facts(self) -> dict[str, str]:
+        spacing = " x ".join(f"{value:g}" for value in self.spacing)
+        return {
+            "split": self.split,
+            "spacing": f"{spacing} mm",
+            "masks": ", ".join(self.masks) or "none yet",
+            "source": str(self.source),
+        }
+
     def _read(self, array: str) -> npt.NDArray[Any]:
         if self._arrays.seal(array) is None:
-            raise MissingStage(missing_message(self._arrays, array))
+            raise missing(self._arrays, array)
         return self._arrays.read(array)

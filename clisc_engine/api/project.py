@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clisc_engine.api.case import Case
+from clisc_engine.api.listing import Records, Reports, Status
+from clisc_engine.api.picture import Picture
+from clisc_engine.api.progress import Listener, listener
 from clisc_engine.errors import BadInput
 from clisc_engine.project.case_changes import settle
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
 from clisc_engine.project.project import clear_staging
 from clisc_engine.project.project import open_project as open_stored
-from clisc_engine.running.control import Control, Progress, Silent, StopFlag
+from clisc_engine.running.control import Control, StopFlag
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from clisc_engine.upkeep.status import StageStatus
+    from pandas import DataFrame
 
 Step = Literal["label", "cam", "amda", "prompt-sam", "train", "self-train"]
 
 
 class Project:
-    """A project folder made by ``clisc init``; `open_project` gives one.
+    """A project folder made by ``clisc init``; ``clisc.open`` gives one.
 
     Iterating gives its cases by name. Steps hold the project's lock while they run, so that no other
     process writes at the same time.
@@ -56,7 +60,14 @@ class Project:
 
     def __repr__(self) -> str:
         """Folder and number of cases."""
-        return f"<clisc project {self.path}: {len(self)} cases, {self.settings.weights} weights>"
+        return f"<clisc project {self.path}: {self._facts()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(str(self.path))}</b>: {self._facts()}" + self.status()._repr_html_()
+
+    def _facts(self) -> str:
+        count = len(self)
+        return f"{count} case{'' if count == 1 else 's'}, {self.settings.weights} weights"
 
     def case(self, name: str) -> Case:
         """One case.
@@ -66,28 +77,76 @@ class Project:
         """
         return Case(self._stored.case(name))
 
-    def status(self) -> list[StageStatus]:
+    def status(self) -> Status:
         """How far each step is: state, cases, and why something is stale or missing."""
         from clisc_engine.upkeep.survey import survey
 
-        return survey(self._stored)
+        return Status(survey(self._stored))
+
+    def table(self, what: Literal["cases", "rows"] = "cases") -> DataFrame | Records:
+        """The cases with volumes and scores, or the rows of Table 2, as `evaluate` last measured them.
+
+        Args:
+            what: cases, or rows.
+
+        Returns:
+            A pandas DataFrame where pandas is installed, else the list of records that it would hold.
+            Volumes in ml, DSC in percent, HD95 in mm, SD of the population.
+
+        Raises:
+            MissingStage: for rows, when nothing was evaluated yet.
+        """
+        from clisc_engine.api.tables import case_records, row_records
+
+        if what not in ("cases", "rows"):
+            raise BadInput(f"There is no table {what!r}; there are cases and rows.")
+        records = case_records(self._stored) if what == "cases" else row_records(self._stored)
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            return records
+        return DataFrame.from_records(records)
+
+    def show(self, case: str | Case, *, slices: int = 5, table1: bool = False) -> Picture:
+        """What the steps made of a case: a row a slice, a column a step. Jupyter shows the picture.
+
+        The reference is drawn only where `evaluate` has measured the case.
+
+        Args:
+            case: it, or its name.
+            slices: how many, spread over what was found.
+            table1: a column a method of Table 1 instead.
+
+        Raises:
+            BadInput: when there is no such case, or no slice is asked for.
+        """
+        from clisc_engine.results.show import picture_of
+
+        if slices < 1:
+            raise BadInput(f"slices = {slices}: give 1 or more.")
+        name = case if isinstance(case, str) else case.name
+        picture, png = picture_of(self._stored, name, slices, ".png", table1=table1)
+        return Picture(name, tuple(picture.chosen), png)
 
     def run(
         self,
         *steps: Step,
+        until: Step | None = None,
         device: str = "auto",
         cases: Sequence[str] = (),
         force: bool = False,
-        progress: Progress | None = None,
-    ) -> list[Report]:
+        progress: Listener | None = None,
+    ) -> Reports:
         """Run steps in the order of the method; what is fresh is skipped, what was interrupted goes on.
 
         Args:
             steps: all by default.
+            until: the last step, in the place of naming them.
             device: auto, cpu, cuda, cuda:N or mps.
             cases: restrict per-case steps to these.
             force: remake what is fresh.
-            progress: called with how far it is; nothing is called by default.
+            progress: makes bars, such as ``tqdm.tqdm``, or listens (`running.control.Progress`); without it
+                nothing is said.
 
         Returns:
             A report a step: what was done, fresh, and failed with its reason, by case.
@@ -100,20 +159,24 @@ class Project:
         from clisc_engine.stages.pipeline import run_stage
         from clisc_engine.stages.requirements import refuse_a_choice
 
-        if unknown := set(steps) - set(STAGES):
+        if unknown := {*steps, until or STAGES[-1]} - set(STAGES):
             raise BadInput(f"There is no step {sorted(unknown)[0]!r}; the steps are {', '.join(STAGES)}.")
+        if steps and until:
+            raise BadInput("Name the steps, or the last one with until, not both.")
+        last = STAGES.index(until) if until else len(STAGES) - 1
+        chosen = [step for step in STAGES[: last + 1] if not steps or step in steps]
         for training in ("train", "self-train"):
-            if not steps or training in steps:
+            if training in chosen:
                 refuse_a_choice(Control(cases=tuple(cases)), training)
         with self._held(Control(device, cases=tuple(cases), force=force), progress) as control:
-            return [run_stage(s, self._stored, control) for s in STAGES if not steps or s in steps]
+            return Reports(run_stage(step, self._stored, control) for step in chosen)
 
     def segment(
         self,
         *,
         splits: Sequence[str] = SPLITS,
         device: str = "auto",
-        progress: Progress | None = None,
+        progress: Listener | None = None,
     ) -> Report:
         """Make ``masks/round2``, the final network's masks of the project's own cases, where they lack.
 
@@ -132,7 +195,7 @@ class Project:
         splits: Sequence[str] = ("test",),
         ablation: bool = False,
         device: str = "auto",
-        progress: Progress | None = None,
+        progress: Listener | None = None,
     ) -> dict[str, Any]:
         """Measure every row against the reference masks; the document of ``clisc evaluate --json``.
 
@@ -145,14 +208,14 @@ class Project:
             return run_evaluation(self._stored, control, ablation=ablation, splits=tuple(splits))
 
     @contextmanager
-    def _held(self, control: Control, progress: Progress | None) -> Iterator[Control]:
+    def _held(self, control: Control, progress: Listener | None) -> Iterator[Control]:
         """The control of one call that holds the project's lock."""
-        stop, listener = StopFlag(), progress or Silent()
-        held = hold(self.path, "a script", say=listener.say, lost=lambda why: setattr(stop, "reason", why))
+        stop, told = StopFlag(), listener(progress)
+        held = hold(self.path, "a script", say=told.say, lost=lambda why: setattr(stop, "reason", why))
         with held:
             clear_staging(self.path)
             self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings
-            control = replace(control, progress=listener, stop=stop)
+            control = replace(control, progress=told, stop=stop)
             self._stored.store.check_may_write = control.check_may_write
             settle(self._stored)
             yield control

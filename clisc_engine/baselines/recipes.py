@@ -162,7 +162,11 @@ def threshold_value(project: Project, row: str) -> float | None:
     kept = kept_threshold(project, row)
     if kept is None:
         command = TABLES[threshold_of(row)].command
-        raise MissingStage(f"{threshold_of(row)} is not there yet; run `clisc {command}` first.")
+        raise MissingStage(
+            f"{threshold_of(row)} is not there yet; run `clisc {command}` first.",
+            command=command,
+            project=project.store.project,
+        )
     return kept.value
 
 

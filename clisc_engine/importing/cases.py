@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
+from clisc_engine.imaging.geometry import Volume
 from clisc_engine.imaging.orientation import told_of_slices
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.preprocess import preprocess
@@ -171,8 +172,19 @@ def read_normalised(
     volume = read_volume(path, channel)
     if brain is not None:
         volume = replace(volume, array=np.where(brain, volume.array, np.float32(0)))
+    return normalised(volume, path, settings, go_on, stripped=brain is not None)
+
+
+def normalised(
+    volume: Volume, path: Path, settings: ImageSettings, go_on: str, *, stripped: bool = False
+) -> Normalised:
+    """The same of a volume that is read already; ``path`` is what messages call it.
+
+    Raises:
+        BadInput: when it cannot be used, or looks not skull-stripped though it was not ``stripped`` here.
+    """
     background = find_background(volume.array, volume.source)
-    if not settings.allow_skull and brain is None and not background.surrounds:
+    if not settings.allow_skull and not stripped and not background.surrounds:
         raise BadInput(
             f"{path} looks not skull-stripped. Extract the brain first, e.g. with HD-BET, "
             "SynthStrip or FSL BET (`clisc init --brain-extraction` runs them), or take it as it is with "

@@ -112,7 +112,11 @@ class Checkpoint:
         """
         provenance = self.made_from()
         if provenance is None:
-            raise MissingStage(f"{self.name} is not trained yet; run `clisc {MADE_BY[self.name]}` first.")
+            raise MissingStage(
+                f"{self.name} is not trained yet; run `clisc {MADE_BY[self.name]}` first.",
+                command=MADE_BY[self.name],
+                project=None if self.below else self.folder.parent,
+            )
         return fingerprint(provenance)
 
     def load(self, module: nn.Module) -> None:

@@ -89,6 +89,11 @@ class Store:
         self.root, self.below = root, below
         self.check_may_write: Callable[[], None] = below.check_may_write if below else _anybody
 
+    @property
+    def project(self) -> Path | None:
+        """The folder of the project whose store it is; None of one over another, as a variant's is."""
+        return self.root.parent if self.below is None else None
+
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None
     ) -> None:

@@ -105,7 +105,11 @@ def cases_with_masks(
             {name for case in everyone for name in project.store.children(f"cases/{case.info.name}/masks")}
         )
         if array in ARRAYS:
-            raise MissingStage(f"No case has {array} yet; run `clisc {MADE_BY[array]}` first.")
+            raise MissingStage(
+                f"No case has {array} yet; run `clisc {MADE_BY[array]}` first.",
+                command=MADE_BY[array],
+                project=project.store.project,
+            )
         if masks in known:
             raise MissingStage(
                 f"None of the cases asked for has {array}; others have, but no step makes it."

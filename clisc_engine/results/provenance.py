@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from clisc_engine.products import graph
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running import journal
-from clisc_engine.settings.keys import known_keys
+from clisc_engine.settings.keys import decoded, known_keys
 from clisc_engine.stages.evaluation.staleness import Staleness
 
 WEIGHTS = {"clip": "label.model", "sam": "sam.model", "bundled unet": "", "bundled sam": ""}
@@ -241,23 +240,16 @@ def _source(case: CaseArrays) -> Link:
 
 def _settings(made_from: Mapping[str, str]) -> dict[str, Any]:
     known = {*known_keys()}
-    return {key: _plain(value) for key, value in made_from.items() if key in known}
+    return {key: value for key, value in decoded(made_from).items() if key in known}
 
 
 def _weights(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
+    settings = _settings(made_from)
     for name in WEIGHTS:
         if digest := made_from.get(name):
-            model = made_from.get(WEIGHTS[name], "")
-            found[name] = {"model": str(_plain(model)), "sha256": digest}
+            found[name] = {"model": str(settings.get(WEIGHTS[name], "")), "sha256": digest}
     return found
-
-
-def _plain(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _time(stamp: str) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.imaging.geometry import Geometry
+from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
@@ -31,8 +31,12 @@ from clisc_engine.settings.schema import Settings
 if TYPE_CHECKING:
     import torch
 
+    from clisc_engine.importing.cases import Normalised
     from clisc_engine.models.segmenter import Segmenter
     from clisc_engine.stages.prompting.with_sam import WithSam
+
+ALLOW = "--allow-skull, in Python allow_skull=True"
+"""What lets volumes with a skull pass, for messages."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class FileSegmenter:
     def _segmenter(self) -> Segmenter | WithSam:
         return self.make()
 
+    def with_skulls(self) -> FileSegmenter:
+        """The same, but for volumes that look not skull-stripped, which it takes as they are."""
+        image = self.card.image.model_copy(update={"allow_skull": True})
+        return replace(self, card=replace(self.card, image=image))
+
     @property
     def identity(self) -> str:
         """Fingerprint of the network with its preprocessing and inference."""
@@ -92,7 +101,19 @@ class FileSegmenter:
         """
         from clisc_engine.importing.cases import read_normalised
 
-        read = read_normalised(path, channel, self.card.image, "--allow-skull")
+        return self._predict(read_normalised(path, channel, self.card.image, ALLOW))
+
+    def predict_volume(self, volume: Volume) -> Prediction:
+        """Segment one volume that is in memory.
+
+        Raises:
+            BadInput: when it cannot be used.
+        """
+        from clisc_engine.importing.cases import normalised
+
+        return self._predict(normalised(volume, Path(volume.source), self.card.image, ALLOW))
+
+    def _predict(self, read: Normalised) -> Prediction:
         image, placement = read.image, read.placement
         inside = self._segmenter.probability(image, placement.spacing)
         inside[image == 0] = 0
@@ -183,7 +204,11 @@ def card_of(project: Project, network: str) -> ModelCard:
     made_from = checkpoint.made_from()
     if made_from is None:
         other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
-        raise MissingStage(f"{network} is not trained yet; run `clisc run` first{other}.")
+        raise MissingStage(
+            f"{network} is not trained yet; run `clisc run` first{other}.",
+            command="run",
+            project=project.store.project,
+        )
     settings = project.settings
     return ModelCard(
         network=network,

@@ -87,11 +87,22 @@ def show_case(project: Project, name: str, rows: int, path: Path, *, table1: boo
     """
     outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
     outputs.check([path])
-    picture = case_picture(project, name, rows, RIVALS if table1 else STEPS)
-    data = picture_bytes(draw_case(picture, project.settings.weights), path.suffix.lower())
+    picture, data = picture_of(project, name, rows, path.suffix.lower(), table1=table1)
     made_from = {"case": name, "image": project.case(name).info.sha256}
     outputs.put_bytes(path, data, Made("picture", made_from))
     return picture
+
+
+def picture_of(
+    project: Project, name: str, rows: int, ending: str, *, table1: bool = False
+) -> tuple[CasePicture, bytes]:
+    """What is drawn of a case, and the picture as the bytes of a file with this ending.
+
+    Raises:
+        BadInput: when there is no such case.
+    """
+    picture = case_picture(project, name, rows, RIVALS if table1 else STEPS)
+    return picture, picture_bytes(draw_case(picture, project.settings.weights), ending)
 
 
 def picture_bytes(figure: Figure, ending: str = ".png") -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from clisc_engine.errors import Stopped
 from clisc_engine.project.lock import LOST_LOCK
@@ -12,6 +12,7 @@ from clisc_engine.running.ranks import Ranks
 Precision = Literal["32", "bf16", "16"]
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Where progress and messages go; the engine knows no terminal."""
 

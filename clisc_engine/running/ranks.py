@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 Value = TypeVar("Value")
 
 
 class Ending(NamedTuple):
-    """How a command ended: its exit code, and what to say of it (empty when all went well)."""
+    """How a command ended: its exit code, what to say of it (empty when all went well), and what to run."""
 
     code: int = 0
     message: str = ""
+    run: Sequence[str] | None = None
 
 
 class Ranks:

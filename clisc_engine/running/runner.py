@@ -21,7 +21,7 @@ from clisc_engine.running.isolation import concerns_one_case, in_words
 from clisc_engine.running.ranks import WorkQueue
 from clisc_engine.running.read_ahead import Ahead, read_ahead
 from clisc_engine.running.sharing import shared_work
-from clisc_engine.running.spec import CaseSpec, made_from, missing_message, why_not_fresh
+from clisc_engine.running.spec import CaseSpec, made_from, missing, missing_message, why_not_fresh
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """Arrays of a case, by name."""
@@ -71,7 +71,7 @@ def run_cases(stage: CaseStage, cases: Sequence[CaseArrays], control: Control) -
     chosen = _chosen(cases, control)
     report = Report(**control.ranks.share(lambda: asdict(_planned(stage.spec, chosen, control))))
     if report.failed and not report.planned and not report.fresh:
-        raise MissingStage(next(iter(report.failed.values())))
+        raise _nothing_to_do_it_from(stage.spec, chosen)
     todo = [case for case in chosen if case.info.name in report.planned]
     if todo and not control.dry_run:
         mine = Report(stage.spec.name)
@@ -118,6 +118,12 @@ def _planned(spec: CaseSpec, cases: Sequence[CaseArrays], control: Control) -> R
         else:
             report.fresh.append(case.info.name)
     return report
+
+
+def _nothing_to_do_it_from(spec: CaseSpec, cases: Sequence[CaseArrays]) -> MissingStage:
+    """The error that says what the first case lacks; none of them has all."""
+    lacking = next(name for name in spec.inputs if cases[0].seal(name) is None)
+    return missing(cases[0], lacking)
 
 
 def _in_turn(

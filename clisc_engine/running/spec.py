@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clisc_engine.errors import MissingStage
 from clisc_engine.products.graph import command_for
 from clisc_engine.project.fingerprint import difference, fingerprint
 from clisc_engine.project.project import CaseArrays
@@ -49,3 +50,9 @@ def missing_message(case: CaseArrays, array: str) -> str:
     """That a case lacks an array, and the command that makes it."""
     command = command_for(array, case.info.split)
     return f"Case {case.info.name} has no {array} yet; run `clisc {command}` first."
+
+
+def missing(case: CaseArrays, array: str) -> MissingStage:
+    """The error that says so."""
+    command = command_for(array, case.info.split)
+    return MissingStage(missing_message(case, array), command=command, project=case.store.project)

@@ -52,6 +52,49 @@ def explain(key: str) -> Explanation:
     )
 
 
+def named_by(word: str) -> list[str]:
+    """The keys that a word names: one in full, all of a section, or those that end with it.
+
+    Raises:
+        BadInput: when there is none; the nearest one is named.
+    """
+    keys = known_keys()
+    if word in keys:
+        return [word]
+    found = [key for key in keys if key.startswith(f"{word}.")]
+    found = found or [key for key in keys if key.endswith(f".{word}")]
+    if not found:
+        raise BadInput(f"There is no setting {word!r}{suggestion(word)}; `clisc config show` lists them.")
+    return found
+
+
+def the_key(word: str) -> str:
+    """The one key that a word names.
+
+    Raises:
+        BadInput: when it names none, or several.
+    """
+    found = named_by(word)
+    if len(found) > 1:
+        raise BadInput(f"{word!r} names {len(found)} settings: {', '.join(found)}; give one of them.")
+    return found[0]
+
+
+def purpose_of(section: str) -> str:
+    """What a section such as ``amda`` or ``baselines.if3d`` is for; empty when it is none."""
+    keys = known_keys()
+    if section in keys or not any(key.startswith(f"{section}.") for key in keys):
+        return ""
+    return " ".join(_table(section).get("description", "").split())
+
+
+def sections() -> list[str]:
+    """The sections, also those within others, in the order of clisc.toml."""
+    above = [key.split(".")[:-1] for key in known_keys()]
+    found = {".".join(parts[: depth + 1]): None for parts in above for depth in range(len(parts))}
+    return list(found)
+
+
 def choices(key: str) -> list[str]:
     """The values that a setting's declaration names, as they are typed after ``KEY=``: not its numbers.
 

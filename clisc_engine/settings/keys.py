@@ -85,6 +85,19 @@ def _keys(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield f"{above}{name}"
 
 
+def decoded(made_from: Mapping[str, str]) -> dict[str, Any]:
+    """What something was made from, with the settings among it as values rather than as their JSON."""
+    known = {*known_keys()}
+    return {key: _decoded(text) if key in known else text for key, text in made_from.items()}
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def suggestion(key: str) -> str:
     """A known key that is close to a wrong one, as the end of a sentence; or nothing."""
     from difflib import get_close_matches

@@ -41,7 +41,7 @@ from clisc_engine.stages.evaluation.comparing import (
     to_measure,
 )
 from clisc_engine.stages.evaluation.leaks import leaks, told
-from clisc_engine.stages.evaluation.plan import plan
+from clisc_engine.stages.evaluation.plan import NOTHING, plan
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
@@ -96,7 +96,7 @@ def evaluate(
     failed |= renewed["failed"]
     present = present_rows(cases)
     if not present:
-        raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
+        raise MissingStage(NOTHING, command="run --until cam", project=project.store.project)
     leaking = leaks(project, cases, present.values())
     cases = _without_leaks(cases, leaking, control, seen=seen)
     provenance = evaluation_provenance(project, cases, present)

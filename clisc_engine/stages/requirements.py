@@ -97,13 +97,19 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     lacking = [case for case in cases if case.info.split == split and case.seal(array) is None]
     if not lacking:
         return [case for case in cases if case.seal(array) is not None]
-    command, name = MADE_BY[array], lacking[0].info.name
+    command, name, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.project
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
-        raise MissingStage(f"No case of the {split} split has {array}; run `clisc {command}` first.")
+        raise MissingStage(
+            f"No case of the {split} split has {array}; run `clisc {command}` first.",
+            command=command,
+            project=home,
+        )
     names = ", ".join(case.info.name for case in lacking[:5]) + (" ..." if len(lacking) > 5 else "")
     raise MissingStage(
         f"{len(lacking)} of the {count} {split} cases lack {array}: {names}. Without them it would be "
         f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
-        f"mended out of the project, e.g. with `clisc cases remove {lacking[0].store.root.parent} {name}`."
+        f"mended out of the project, e.g. with `clisc cases remove {lacking[0].store.root.parent} {name}`.",
+        command=command,
+        project=home,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -192,7 +193,7 @@ class _Run:
         if self.control.dry_run or self.only is not None:
             todo = lacking(node.project, self.wanted, products)
             if todo and not self.control.dry_run:
-                raise MissingStage(self._not_prepared(node, todo))
+                raise self._not_prepared(node, todo)
             self._plan(node, todo)
             return
         with self._at_work(node):
@@ -262,17 +263,23 @@ class _Run:
     def _old_references(self) -> None:
         """References of 0.1.0 are read anew once, for all points."""
         if self.only is not None and any(not why for why in to_renew(self.project, self.cases).values()):
-            raise MissingStage("The references are kept as clisc 0.1.0 did; run `clisc evaluate` first.")
+            raise MissingStage(
+                "The references are kept as clisc 0.1.0 did; run `clisc evaluate` first.",
+                command="evaluate",
+                project=self.project.store.project,
+            )
         if self.only is None:
             self.control.ranks.share(lambda: renew_references(self.project, self.cases, self.control))
 
-    def _not_prepared(self, node: Node, todo: Mapping[str, Mapping[str, str]]) -> str:
+    def _not_prepared(self, node: Node, todo: Mapping[str, Mapping[str, str]]) -> MissingStage:
         product, reasons = next(iter(todo.items()))
-        return (
+        error = MissingStage(
             f"What several values share is not up to date in {node.project.root} ({product}: "
             f"{next(iter(reasons.values()))}), and a task that makes one value leaves it alone; run "
             f"`clisc sweep {self.words} --prepare` first."
         )
+        error.run = ("clisc", "sweep", *shlex.split(self.words), "--prepare")
+        return error
 
     @contextmanager
     def _at_work(self, node: Node) -> Iterator[None]:

@@ -27,6 +27,8 @@ def test_the_examples_of_the_page_run(finished, data, tmp_path, monkeypatch, cap
     script = "\n".join(examples()).replace("patient-007", "p4")
     names = {}
     exec(compile(script, str(PAGE), "exec"), names)
+    assert names["picture"].png.startswith(b"\x89PNG")
+    assert names["found"].volume_ml == pytest.approx(names["same"].volume_ml)
     assert re.search(r"p4 test \d+\.\d ml", capsys.readouterr().out)
 
     scan = sitk.ReadImage(str(data / "images" / "p4_flair.nii.gz"))
@@ -79,3 +81,162 @@ def test_a_project_that_somebody_else_holds_is_left_alone(copied):
     held = hold(copied.root, "clisc train", say=print, lost=print)
     with held, pytest.raises(clisc.BadInput, match="clisc train"):
         project.run("label")
+
+
+def test_a_project_is_opened_by_one_function_under_two_names(finished, tmp_path, monkeypatch):
+    assert clisc.open is clisc.open_project
+    assert clisc.open(str(finished.root)).path == clisc.open(finished.root).path == finished.root
+    monkeypatch.chdir(finished.root)
+    assert len(clisc.open()) == 5
+    with pytest.raises(clisc.MissingStage, match="No clisc project"):
+        clisc.open(str(tmp_path))
+
+
+def test_until_takes_the_steps_before_it_too(copied, capfd):
+    project = clisc.open(copied.root)
+    assert [report.stage for report in project.run(until="cam")] == ["label", "cam"]
+    with pytest.raises(clisc.BadInput, match="not both"):
+        project.run("label", until="cam")
+    with pytest.raises(clisc.BadInput, match="no step 'evaluate'"):
+        project.run(until="evaluate")
+    project.run("label", force=True, device="cpu")
+    project.status(), project.table(), project.show("p4", slices=1)
+    assert capfd.readouterr() == ("", ""), "nothing is printed unasked"
+
+
+class Bars:
+    """Makes bars as tqdm does, and keeps what they were told."""
+
+    def __init__(self):
+        self.made = []
+
+    def __call__(self, *, total, desc, unit):
+        self.made.append({"total": total, "desc": desc, "unit": unit, "done": 0, "closed": False})
+        return self
+
+    def update(self, n=1):
+        self.made[-1]["done"] += n
+
+    def close(self):
+        self.made[-1]["closed"] = True
+
+
+def test_progress_is_told_to_bars_such_as_tqdm(copied, capsys):
+    from tqdm import tqdm
+
+    bars = Bars()
+    project = clisc.open(copied.root)
+    project.run("label", force=True, device="cpu", progress=bars)
+    assert bars.made == [{"total": 5, "desc": "label", "unit": "case", "done": 5, "closed": True}]
+    project.run("label", force=True, device="cpu", progress=tqdm)
+    assert "label: 100%" in capsys.readouterr().err
+
+
+def test_a_table_is_a_data_frame_or_the_same_records(copied, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    project = clisc.open(copied.root)
+    with pytest.raises(clisc.MissingStage, match="Nothing was evaluated"):
+        project.table("rows")
+    project.evaluate(device="cpu")
+    frame = project.table()
+    assert isinstance(frame, pandas.DataFrame) and list(frame["case"]) == ["p0", "p1", "p2", "p3", "p4"]
+    assert set(frame["mask"]) <= set(project.case("p4").masks)
+    rows = project.table("rows")
+    means = {row["name"]: row["dsc_mean"] for row in project.evaluate()["rows"]}
+    assert dict(zip(rows["row"], rows["dsc_mean"], strict=True)) == means
+    assert frame.set_index("case").loc["p4", "dsc_sam"] == pytest.approx(means["sam"], abs=0.01)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    records = project.table("rows")
+    assert list(records) == rows.to_dict("records") and list(records[0]) == list(rows.columns)
+    with pytest.raises(clisc.BadInput, match="cases and rows"):
+        project.table("columns")
+
+
+def test_arrays_and_images_in_memory_are_segmented_as_their_file_is(finished, data):
+    path = data / "images" / "p4_flair.nii.gz"
+    image = sitk.ReadImage(str(path))
+    project = clisc.open(finished.root)
+    by_file = clisc.predict(project, str(path), device="cpu")
+    by_image = clisc.predict(finished.root, image, device="cpu")
+    array, spacing = sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
+    by_array = clisc.predict(str(finished.root), array, spacing=spacing, device="cpu")
+    assert by_file.mask.any()
+    for other in (by_image, by_array):
+        np.testing.assert_array_equal(other.mask, by_file.mask)
+        assert other.volume_ml == by_file.volume_ml
+    assert by_image.image.GetOrigin() == image.GetOrigin()
+    turned = sitk.DICOMOrient(image, "RAS")
+    again = sitk.DICOMOrient(clisc.predict(project, turned, device="cpu").image, "LPS")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(again), by_file.mask)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "said"),
+    [
+        (np.ones((4, 5, 6)), {}, "spacing"),
+        (np.ones((4, 5)), {"spacing": (1, 1, 1)}, "2 dimensions"),
+        (np.ones((4, 5, 6)), {"spacing": (1, 1)}, "three"),
+        (np.ones((4, 5, 6)), {"spacing": (1, 1, 0)}, "spacing"),
+        (np.ones((4, 5, 6)), {"spacing": (1, 1, 1)}, "same value"),
+        (np.full((4, 5, 6), np.nan), {"spacing": (1, 1, 1)}, "NaN"),
+        (np.ones((4, 5, 6), complex), {"spacing": (1, 1, 1)}, "real"),
+        (np.ones((4, 5, 6)), {"spacing": (1, 1, 1), "channel": 0}, "channel"),
+        (sitk.Image(4, 5, sitk.sitkFloat32), {}, "2 dimensions"),
+        (sitk.Image(4, 5, 6, sitk.sitkFloat32), {"spacing": (1, 1, 1)}, "its own"),
+        ("scan.nii.gz", {"spacing": (1, 1, 1)}, "its own"),
+        ([[1]], {}, "not a list"),
+    ],
+)
+def test_what_is_no_volume_is_refused(finished, image, options, said):
+    with pytest.raises(clisc.BadInput, match=said):
+        clisc.predict(finished.root, image, **options)
+
+
+def test_a_skull_is_refused_unless_it_is_allowed(finished):
+    z, y, x = np.mgrid[:14, :56, :48]
+    head = (
+        100 + 20 * np.sin(z + y / 3) + 10 * np.cos(x / 4) + np.random.default_rng(0).normal(0, 5, z.shape)
+    )
+    with pytest.raises(clisc.BadInput, match="allow_skull=True"):
+        clisc.predict(finished.root, head, spacing=(9, 3.4, 3.4))
+    found = clisc.predict(finished.root, head, spacing=(9, 3.4, 3.4), allow_skull=True, device="cpu")
+    assert found.mask.shape == head.shape
+
+
+def test_things_show_themselves_and_escape_what_they_show(copied, tmp_path):
+    odd = tmp_path / "a <i>&b"
+    copied.root.rename(odd)
+    project = clisc.open(odd)
+    assert repr(project) == f"<clisc project {odd}: 5 cases, tiny weights>"
+    page = project._repr_html_()
+    assert "a &lt;i&gt;&amp;b" in page and "<i>" not in page and "<td>prompt-sam</td>" in page
+    case = project.case("p4")
+    assert repr(case).startswith("<clisc case p4: split test, spacing 9 x 3.4 x 3.4 mm, masks ")
+    assert "<td>test</td>" in case._repr_html_()
+    lines = repr(project.status()).splitlines()
+    assert lines[0].split() == ["step", "state", "done", "why"] and lines[1].startswith("label ")
+    reports = project.run("label")
+    assert "up to date" in repr(reports) and "<td>label</td>" in reports._repr_html_()
+    picture = project.show(case, slices=2)
+    with pytest.raises(clisc.BadInput, match="1 or more"):
+        project.show(case, slices=0)
+    assert picture._repr_png_() == picture.png and "p4" in repr(picture) and "PNG" not in repr(picture)
+
+
+def test_masks_and_maps_that_nothing_makes_are_refused(finished):
+    case = clisc.open(finished.root).case("p4")
+    assert "sam" in case.masks
+    with pytest.raises(clisc.BadInput, match="no masks 'samm'; case p4 has"):
+        case.mask("samm")
+    with pytest.raises(clisc.BadInput, match="makes no maps"):
+        case.map("label")
+
+
+def test_what_the_questions_say_of_python_is_so(finished):
+    faq = (PAGE.parent / "faq.md").read_text(encoding="utf-8")
+    (answer,) = re.findall(r"\*\*How do I use it from Python\?\*\* (.*?)\n\n", faq, re.DOTALL)
+    lines = [line for line in re.findall(r"`([^`]+)`", answer) if "clisc" in line]
+    assert any(line.startswith("import ") for line in lines)
+    names = {"__name__": "question"}
+    for line in lines:
+        exec(line.replace('"glioma"', repr(str(finished.root))), names)

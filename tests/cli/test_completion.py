@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from clisc_cli.completion import scripts
+from clisc_cli.completion import brain_extractors, scripts
+from clisc_engine.importing.brains import PRESETS
 from clisc_engine.settings.help import choices
 from clisc_engine.settings.keys import known_keys, parse_assignment, value_of, with_changes
 from clisc_engine.settings.schema import Settings
@@ -137,7 +138,7 @@ TYPED = {
     "clisc status glioma al": ["alpha"],
     "clisc label glioma --cases b": ["beta", "bravo"],
     "clisc run glioma --until self": ["self-train"],
-    "clisc config explain s3f": ["s3f.p", "s3f.start", "s3f.epochs", "s3f.learning_rate"],
+    "clisc config explain s3f": ["s3f", "s3f.p", "s3f.start", "s3f.epochs", "s3f.learning_rate"],
     "clisc amda glioma --set amda": ["amda.t="],
     "clisc amda glioma --set prompts.kind=b": ["prompts.kind=both", "prompts.kind=box"],
     "clisc config set glioma classifier.augment=t": ["classifier.augment=true"],
@@ -166,9 +167,37 @@ def test_every_value_of_a_setting_that_is_offered_is_taken():
 
 def test_masks_and_presets_are_offered(glioma, tmp_path):
     (glioma / "store.zarr" / "cases" / "beta" / "masks" / "round2").mkdir(parents=True)
-    assert offered("clisc export masks glioma --masks r", tmp_path) == ["round2"]
+    assert offered("clisc export masks glioma --masks r", tmp_path) == ["round1", "round2"]
+    (glioma / "store.zarr" / "cases" / "beta" / "masks" / "own-bright").mkdir(parents=True)
+    assert offered("clisc export masks glioma --masks o", tmp_path) == ["own-bright"]
+    assert {"sam", "round1", "round2", "sam-round1"} <= set(offered("clisc export bids --masks ", tmp_path))
     assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "tiny"]
 
 
 def test_inside_a_project_a_case_comes_first(glioma):
     assert offered("clisc show b", glioma) == ["beta", "bravo"]
+
+
+KNOWN = {
+    "clisc label --device c": ["cpu", "cuda", "cuda:0"],
+    "clisc predict glioma x.nii --device m": ["mps"],
+    "clisc doctor --device a": ["auto"],
+    "clisc cam --splits t": ["train", "test"],
+    "clisc evaluate --splits train,t": ["train,test"],
+    "clisc init p --brain-extraction h": ["hd-bet"],
+    "clisc predict b": ["bundled"],
+    "clisc schema stat": ["status"],
+    "clisc config get amda": ["amda.t"],
+    "clisc config explain baselines.if": ["baselines.if3d"],
+    "clisc demo --set amda": ["amda.t="],
+    "clisc evaluate --precision b": ["bf16"],
+}
+
+
+@pytest.mark.parametrize("line", KNOWN)
+def test_known_words_are_offered(tmp_path, line):
+    assert set(KNOWN[line]) <= set(offered(line, tmp_path))
+
+
+def test_programs_that_extract_brains_are_those_that_are_known():
+    assert set(brain_extractors("")) == set(PRESETS)

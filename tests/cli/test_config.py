@@ -4,6 +4,7 @@ import json
 
 import tomlkit
 
+from clisc_engine.settings.keys import known_keys
 from tests.support.small import CHANGES, small_project
 
 
@@ -40,7 +41,7 @@ def test_diff_against_presets_and_projects(clisc, finished, data, tmp_path):
     assert (
         "unet.epochs = 2   # paper: 400" in clisc("config", "diff", finished.root, "--against", "paper").out
     )
-    assert set(json.loads(clisc("config", "diff", finished.root, "--json").out)) == set(CHANGES)
+    assert set(json.loads(clisc("config", "diff", finished.root, "--json").out)["settings"]) == set(CHANGES)
     other = small_project(tmp_path / "p", data, changes={"amda.t": 9}).root
     shown = clisc("config", "diff", finished.root, "--against", other)
     assert shown.out.split(" = ")[0] == "amda.t" and len(shown.out.splitlines()) <= 2
@@ -73,3 +74,30 @@ def test_presets_of_init(clisc, data, tmp_path):
     assert clisc("config", "diff", tmp_path / "p", "--against", "fast").out.startswith("No setting differs")
     assert clisc("init", tmp_path / "q", *images, "--preset", "fast", "--weights", "tiny").code == 2
     assert clisc("init", tmp_path / "q", *images, "--preset", "tiny", "--weights", "tiny").code == 0
+
+
+def test_get_prints_the_bare_value(clisc, finished, monkeypatch):
+    assert clisc("config", "get", finished.root, "amda.t").out == "20.0\n"
+    monkeypatch.chdir(finished.root)
+    assert clisc("config", "get", "prompts.kind").out == "both\n"
+    assert clisc("config", "get", "unet.patch").out == "[16, 32, 32]\n"
+    assert clisc("config", "get", "image.allow_skull").out == "false\n"
+    assert json.loads(clisc("config", "get", "amda.t", "--json").out)["value"] == 20.0
+    several = clisc("config", "get", "epochs")
+    assert several.code == 3 and "classifier.epochs" in several.message and several.out == ""
+    assert clisc("config", "get", finished.root, "amda.t", "amda.t").code == 2
+
+
+def test_explain_takes_a_section_and_the_end_of_a_key(clisc, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    section = clisc("config", "explain", "prompts")
+    keys = [key for key in known_keys() if key.startswith("prompts.")]
+    told = [line.split()[0].rstrip(":") for line in section.out.splitlines() if line.startswith("  ")]
+    assert section.code == 0 and told == keys
+    assert " = " in clisc("config", "explain", "prompts", finished.root).out
+    assert clisc("config", "explain", "t").out == clisc("config", "explain", "amda.t").out
+    ends = json.loads(clisc("config", "explain", "epochs", "--json").out)
+    assert {one["key"].split(".")[-1] for one in ends["keys"]} == {"epochs"} and len(ends["keys"]) > 2
+    assert ends["section"] == ""
+    assert clisc("config", "explain", "baselines.if3d").code == 0
+    assert clisc("config", "explain", "nonsense").code == 3

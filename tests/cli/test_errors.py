@@ -6,7 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from clisc_cli.app import app
 from tests.support.small import run_stages, small_project
 from tests.support.volumes import ball, write
 
@@ -148,3 +151,27 @@ def test_an_evaluation_without_a_failed_case_ends_with_5_and_shows_the_rest(clis
     shown = clisc("evaluate", project.root, "--splits", "train,valid,test", "--device", "cpu")
     assert shown.code == 5 and "1 of 5 cases failed" in " ".join(shown.err.split()) and "p1: " in shown.err
     assert "Measured on 4 cases" in shown.out and "cam-raw" in shown.out
+
+
+def test_help_shows_switches_without_a_value():
+    group = typer.main.get_command(app)
+    for words in (["clean"], ["label"], ["export", "csv"], ["cases", "remove"]):
+        shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "120"})
+        assert shown.exit_code == 0 and "<bool>" not in shown.output and "--verbose" in shown.output
+    assert "<bool>" not in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120"}).output
+    assert {"quiet", "json_"} <= {one.name for one in group.commands["export"].commands["csv"].params}
+
+
+def test_one_case_is_a_case(clisc, data, tmp_path):
+    image = data / "images" / "p0_flair.nii.gz"
+    made = clisc("init", tmp_path / "p", "--images", image, "--weights", "tiny", "--split-ratio", "1:0:0")
+    assert made.code == 0 and "init: 1 case (1 train" in made.out, made.err
+    assert ": 1 case, tiny weights" in clisc("status", tmp_path / "p").out
+    assert "1 case: 1 train" in clisc("cases", "list", tmp_path / "p").out
+
+
+def test_a_demo_says_what_it_would_make(clisc, tmp_path):
+    shown = clisc("demo", tmp_path / "demo", "--cases", 6, "--dry-run")
+    assert shown.code == 0 and "6 phantoms" in shown.out and "self-train" in shown.out
+    assert list(tmp_path.iterdir()) == []
+    assert clisc("demo", tmp_path / "demo", "--set", "amda.tt=1", "--dry-run").code == 3

@@ -73,7 +73,7 @@ def test_doctor_reports_and_fails_on_a_problem(clisc, folder):
     (folder / "resnet18-f37072fd.pth").write_bytes(b"damaged")
     shown = clisc("doctor", "--device", "cpu", "--json")
     assert shown.code == 3 and "ResNet-18" in shown.err
-    states = {check["name"]: check["state"] for check in json.loads(shown.out)}
+    states = {check["name"]: check["state"] for check in json.loads(shown.out)["checks"]}
     assert states["ResNet-18 on ImageNet"] == "problem" and states["tiny CLIP"] == "good"
 
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.support.answers import wrong
 from tests.support.small import CHANGES, SPLITS, small_project
 
 STAGES = ["label", "cam", "amda", "prompt-sam", "train", "self-train"]
@@ -126,6 +127,7 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
     shown = clisc("demo", tmp_path / "demo", "--cases", 5, "--seed", 3, "--json", *few)
     assert shown.code == 0, shown.err
     document = json.loads(shown.out)
+    assert wrong("demo", document) == []
     assert document["weights"] == "tiny" and "tiny models" in document["note"]
     assert [row["name"] for row in document["rows"]][-1] == "full"
     assert len(list((tmp_path / "demo" / "data" / "images").glob("*.nii.gz"))) == 5
@@ -133,16 +135,20 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
-    command = [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"]
+    call = ["cam", str(project), "--force", "--device", "cpu", "--json"]
+    command = [sys.executable, "-m", "clisc_cli", *call]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", env=environment) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, encoding="utf-8", env=environment) as process:
         lines = []
         for line in process.stderr:
             lines.append(line)
             if "classifier-raw: epoch 1/" in line:
                 process.send_signal(getattr(signal, name))
+        answer = json.load(process.stdout)
         process.wait()
     assert process.returncode == 75, "".join(lines)
+    assert wrong("cam", answer) == [] and answer["error"]["run"] == ["clisc", *call]
     assert "Run the same command again" in "".join(lines)
     assert clisc("cam", project, "--device", "cpu").code == 0
 

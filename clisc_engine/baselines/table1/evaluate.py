@@ -17,7 +17,7 @@ from clisc_engine.baselines.table1 import tables
 from clisc_engine.baselines.table1.notes import notes
 from clisc_engine.baselines.table1.oracle import cut, oracle_thresholds
 from clisc_engine.baselines.table1.paper import PAPER, TITLE
-from clisc_engine.baselines.table1.plan import plan, why_not_measured
+from clisc_engine.baselines.table1.plan import NOTHING, plan, why_not_measured
 from clisc_engine.baselines.table1.rows import Row, provenance, rows_of, seen_in_training
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.placement import Placement, restore
@@ -44,8 +44,6 @@ from clisc_engine.stages.evaluation.tables import (
     summarise_rows,
     summarise_without_tumour,
 )
-
-NOTHING = "There is no row of Table 1 to measure yet; run `clisc baseline otsu` or another method first."
 
 
 def run_table1(project: Project, control: Control, splits: tuple[str, ...] = ("test",)) -> dict[str, Any]:
@@ -82,7 +80,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     failed |= renewed["failed"]
     rows, lacking = rows_of(project, cases, splits)
     if not rows:
-        raise MissingStage(NOTHING)
+        raise MissingStage(NOTHING, command="baseline otsu", project=project.store.project)
     leaking = leaks(project, cases, [row.array for row in rows])
     cases = [case for case in cases if case.info.name not in leaking]
     if not cases:

@@ -15,6 +15,8 @@ from clisc_engine.running.control import Control
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation.plan import why_measure
 
+NOTHING = "There is no row of Table 1 to measure yet; run `clisc baseline otsu` or another method first."
+
 
 def plan(
     project: Project,
@@ -43,7 +45,7 @@ def plan(
     rows, lacking = rows_of(project, cases, splits)
     names = [row.name for row in rows] + ([FULL] if made and all(r.name != FULL for r in rows) else [])
     if not names:
-        raise MissingStage("There is no row of Table 1 to measure yet; run `clisc baseline otsu` first.")
+        raise MissingStage(NOTHING, command="baseline otsu", project=project.store.project)
     return {
         "stage": "evaluate --table1",
         "cases": [case.info.name for case in cases],

@@ -14,6 +14,7 @@ from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation.renewal import to_renew
 from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
 
+NOTHING = "There is nothing to evaluate yet; run `clisc label` and `clisc cam` first."
 FROM_ABLATION = {UNET_WITHOUT_S3F: WITHOUT_S3F}
 """The array that a network planned by ``--ablation`` would give."""
 
@@ -43,7 +44,7 @@ def plan(
     arrays = {*present_rows(cases).values(), *(FROM_ABLATION.get(product, product) for product in made)}
     rows = {row: array for row, array in ROWS.items() if array in arrays}
     if not rows:
-        raise MissingStage("There is nothing to evaluate yet; run `clisc label` and `clisc cam` first.")
+        raise MissingStage(NOTHING, command="run --until cam", project=project.store.project)
     return {
         "stage": "evaluate",
         "cases": [case.info.name for case in cases],

@@ -1,0 +1,270 @@
+"""Answers of the commands that look at a project, at settings and at this machine."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from typing_extensions import NotRequired, TypedDict
+
+from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.settings.help import Explanation
+from clisc_engine.upkeep.at_work import Work
+from clisc_engine.upkeep.case_list import Listed
+from clisc_engine.upkeep.doctor import Check
+from clisc_engine.upkeep.findings import Finding
+
+
+class Stage(TypedDict):
+    """How far a step is.
+
+    Attributes:
+        stage: its name.
+        state: running while a process is at work on it; impossible without what it needs, e.g. references.
+        done: cases up to date in all that the step makes; a network alone counts as one.
+        total: of so many.
+        why: the first reason why it is not up to date; empty when it is.
+        note: what else is to say.
+        time: when its newest product was made, UTC; empty when there is none.
+        seconds: how long all of them took.
+        device: that it ran on last; empty when it is not known.
+    """
+
+    stage: str
+    state: Literal["fresh", "stale", "partly", "missing", "impossible", "running"]
+    done: int
+    total: int
+    why: str
+    note: str
+    time: str
+    seconds: float
+    device: str
+
+
+class ProjectStatus(TypedDict):
+    """How far a project is.
+
+    Attributes:
+        project: its folder.
+        weights: tiny or paper.
+        cases: how many there are.
+        lost_cases: why cases are left out, by name.
+        stages: each step, in order.
+        running: the command at work on it; null when none is.
+        next: the command to run next; empty when all is up to date.
+        disk: bytes by folder.
+    """
+
+    project: str
+    weights: str
+    cases: int
+    lost_cases: dict[str, str]
+    stages: list[Stage]
+    running: Work | None
+    next: str
+    disk: dict[str, int]
+
+
+class SealedArray(TypedDict):
+    """An array of a case, and what made it.
+
+    Attributes:
+        stage: the step.
+        fingerprint: of all that determined it.
+        made_from: settings by key, fingerprints of inputs and digests of weights by name.
+        time: when, UTC.
+        version: of clisc.
+        seconds: how long it took.
+        state: fresh, or stale when it would come out otherwise now.
+        why: the reason.
+    """
+
+    stage: str
+    fingerprint: str
+    made_from: dict[str, Any]
+    time: str
+    version: str
+    seconds: float
+    state: Literal["fresh", "stale"]
+    why: str
+
+
+class CaseStatus(TypedDict):
+    """One case: its record, its arrays by name, and why others are missing."""
+
+    case: CaseInfo
+    arrays: dict[str, SealedArray]
+    missing: dict[str, str]
+
+
+class Cases(TypedDict):
+    """All cases, the lost ones too."""
+
+    cases: list[Listed]
+
+
+class Picture(TypedDict):
+    """A picture that was drawn, and the slices in it, counted from 0 in the stored volume."""
+
+    file: str
+    slices: list[int]
+
+
+class Commands(TypedDict):
+    """Lines for a shell that make something again."""
+
+    commands: list[str]
+
+
+class Verification(TypedDict):
+    """What was read back.
+
+    Attributes:
+        project: its folder.
+        clean: whether nothing is damaged, missing or unreadable.
+        arrays: how many were read.
+        checkpoints: how many were read.
+        findings: what is not as it should be.
+        seconds: how long it took.
+    """
+
+    project: str
+    clean: bool
+    arrays: int
+    checkpoints: int
+    findings: list[Finding]
+    seconds: float
+
+
+class Cleaned(TypedDict):
+    """Bytes that may go by kind, those that were won, and whether nothing was removed."""
+
+    bytes: dict[str, int]
+    removed: int
+    dry_run: bool
+
+
+class Checks(TypedDict):
+    """How fit this machine is."""
+
+    checks: list[Check]
+
+
+class Difference(TypedDict):
+    """A setting's value here, and in the other."""
+
+    here: Any
+    other: Any
+
+
+class Differences(TypedDict):
+    """The settings that differ, by key, and from what."""
+
+    against: str
+    settings: dict[str, Difference]
+
+
+class Value(TypedDict):
+    """A setting."""
+
+    key: str
+    value: Any
+
+
+class SettingsChanged(TypedDict):
+    """The settings that were changed, by key, and the steps that are stale for it."""
+
+    changed: dict[str, Any]
+    stale: list[str]
+
+
+class ExplainedSettings(TypedDict):
+    """A section of the settings, or those that a word names.
+
+    Attributes:
+        section: what the section is for; empty when the word is none.
+        keys: each setting.
+    """
+
+    section: str
+    keys: list[Explanation]
+
+
+class KnownModel(TypedDict):
+    """A published weight file.
+
+    Attributes:
+        name: by which commands know it.
+        what: for people.
+        paper: whether --weights paper needs it.
+        size: bytes.
+        licence: of it.
+        url: of the file.
+        page: about it.
+        sha256: of the file, or its first digits.
+        path: where it is on this machine; empty when it is not.
+    """
+
+    name: str
+    what: str
+    paper: bool
+    size: int
+    licence: str
+    url: str
+    page: str
+    sha256: str
+    path: str
+
+
+class KnownModels(TypedDict):
+    """The folder of weight files, and all that are known."""
+
+    folder: str
+    models: list[KnownModel]
+
+
+class VerifiedModel(TypedDict):
+    """A weight file that was read; path and SHA-256 are empty when it is not here."""
+
+    name: str
+    path: str
+    sha256: str
+    good: bool
+
+
+class VerifiedModels(TypedDict):
+    """The weight files that were read."""
+
+    models: list[VerifiedModel]
+
+
+class FetchedModel(TypedDict):
+    """A weight file that is here now."""
+
+    name: str
+    path: str
+
+
+class FetchedModels(TypedDict):
+    """The weight files that are here now."""
+
+    models: list[FetchedModel]
+
+
+class ExplainedSetting(TypedDict):
+    """A setting.
+
+    Attributes:
+        key: dotted.
+        meaning: in a line.
+        allowed: type and range in words.
+        section: what the key's table is for.
+        presets: its value in each preset.
+        here: its value in the project, where there is one.
+    """
+
+    key: str
+    meaning: str
+    allowed: str
+    section: str
+    presets: dict[str, Any]
+    here: NotRequired[Any]
