@@ -13,8 +13,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import seconds_in_words
+from clisc_engine.files.words import ml_in_words, seconds_in_words
+from clisc_engine.imaging.axial import AxialView
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import STEPS
@@ -24,11 +26,14 @@ from clisc_engine.report.choose import evenly, first_of, place_in_words
 from clisc_engine.report.comparison import compared
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
+from clisc_engine.report.marks import Marks
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
 from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
 from clisc_engine.running.control import Control
+from clisc_engine.stages.evaluation.measured import cut_in_words
+from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words
 
 PAGES = (".html", ".htm")
 """Endings of a report's file."""
@@ -72,7 +77,9 @@ class ShownCase:
     place: str
     result: str
     labels: Markup | None
+    view: AxialView
     grid: Grid | None = None
+    marks: Marks | None = None
     rows: list[Row] = field(default_factory=list)
     viewer: dict[str, Any] = field(default_factory=dict)
 
@@ -142,7 +149,13 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": seconds_in_words, "moment": _moment, "padded": _padded}
+    environment.filters |= {
+        "duration": seconds_in_words,
+        "ml": ml_in_words,
+        "moment": _moment,
+        "padded": _padded,
+        "titled": titled,
+    }
     style, script = _resource("style.css"), _resource("viewer.js")
     page = environment.get_template("report.html").render(
         story=story,
@@ -177,18 +190,20 @@ def _show(project: Project, story: Story, name: str, pictured: bool, viewed: boo
     chart = None
     if picture.probability.size:
         values, labels = picture.probability.tolist(), picture.labels.tolist()
-        chart = Markup(charts.probability_chart(name, values, labels)) if pictured else None
-    first = project.case(name).info.placement["crop"][0][0]
+        first = picture.view.first
+        chart = Markup(charts.probability_chart(name, values, labels, first)) if pictured else None
     case = ShownCase(
         name=name,
         split=picture.split,
         place=place_in_words(name, story.ranking),
         result=story.ranking.in_words(name),
         labels=chart,
-        viewer=viewer_case(picture, first) if viewed else {},
+        view=picture.view,
+        viewer=viewer_case(picture) if viewed else {},
     )
     if pictured:
         case.grid, case.rows = rows_of(picture)
+        case.marks = Marks.of(picture.view, case.grid, picture.slices.shape[2])
     return case
 
 
@@ -236,6 +251,10 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "failed": story.evaluation["failed"],
         "without_tumour": story.evaluation["without_tumour"],
         "notes": story.evaluation["notes"],
+        "lacking": lacking_in_words(story.evaluation),
+        "few": few_cases(story.evaluation),
+        "paper": PAPER_ROWS,
+        "cut": cut_in_words(story.evaluation.get("map_threshold")),
         "whole": story.evaluation["revision"] > 1,
     }
 
