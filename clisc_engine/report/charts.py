@@ -125,8 +125,9 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
     filled = {name: values for name, values in groups.items() if values}
     chart = Chart(description, (-0.5, len(filled) - 0.5), (0, 100))
     counts = {len(values) for values in filled.values()}
-    chart.axes(f"{counts.pop()} cases each" if len(counts) == 1 else "", quantity, [])
-    crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 0
+    crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 1
+    each = next(iter(counts), 0)
+    chart.axes(f"{each} case{'' if each == 1 else 's'} each" if alike else "", quantity, [])
     half = min(0.28, 0.06 * max(len(filled), 1))
     for place, (name, values) in enumerate(filled.items()):
         _box(chart, place, half, list(values.values()))

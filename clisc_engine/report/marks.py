@@ -15,6 +15,7 @@ class Marks:
 
     Attributes:
         size: of the letters.
+        arm: of a cross that stands for a prompt's point, from its centre.
         corners: the letters of left and right, in the upper corners: x, y, where the text has its anchor
             (``start``, ``middle`` or ``end``), letter.
         edges: the letters of top and bottom, in the same way.
@@ -23,6 +24,7 @@ class Marks:
     """
 
     size: float
+    arm: float
     corners: list[tuple[float, float, str, str]]
     edges: list[tuple[float, float, str, str]]
     bar: tuple[float, float, float]
@@ -31,7 +33,7 @@ class Marks:
     @classmethod
     def of(cls, view: AxialView, grid: Grid, columns: int) -> Marks:
         """The marks of slices with so many stored columns, on this grid."""
-        size = 0.1 * min(grid.width, grid.height)
+        size = 0.075 * min(grid.width, grid.height)
         low, end = grid.height - 0.25 * size, grid.width - 0.3 * size
         mm = view.bar(columns)
         start = end - mm / view.pixel[1] * grid.across
@@ -40,6 +42,7 @@ class Marks:
         edges = [(0.9 * size, view.top), (low, view.bottom)]
         return cls(
             size=round(size, 2),
+            arm=round(0.022 * max(grid.width, grid.height), 2),
             corners=[(round(x, 2), round(0.9 * size, 2), anchor, letter) for x, anchor, letter in corners],
             edges=[(round(middle, 2), round(y, 2), "middle", letter) for y, letter in edges],
             bar=(round(start, 2), round(end, 2), round(low, 2)),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.errors import BadInput
@@ -150,6 +151,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "coded": _coded,
         "duration": seconds_in_words,
         "ml": ml_in_words,
         "moment": _moment,
@@ -268,6 +270,11 @@ def _resource(name: str) -> str:
 def _hash(text: str) -> str:
     """The text's digest as a content security policy takes it: nothing else in the page may run."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _moment(stamp: str) -> str:

@@ -44,7 +44,9 @@ def test_the_page_tells_the_run_s_story(page, evaluated):
     document = Document(page.read_text(encoding="utf-8"))
     stored = evaluated.store.attributes("metrics/evaluation")["evaluation"]
     for row in stored["rows"]:
-        assert f"{row['dsc_mean']:.2f} ± " in document.text
+        assert f" {row['dsc_mean']:.2f} {row['hd95_mean']:.2f} 1 " in document.text, (
+            "one case, no deviation"
+        )
     for words in ("glioma", "3 train, 1 valid, 1 test", "All that can be made is up to date"):
         assert words in document.text
     scores = (evaluated.results / "s3f.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -88,7 +90,7 @@ def test_no_reference_is_read_before_evaluate(copied, report):
     lose_references(copied)
     document = report(copied)
     assert all("reference" not in document.viewer(index)["layers"] for index in range(5))
-    assert "clisc evaluate makes it" in document.text and "), reference" not in document.text
+    assert "clisc evaluate makes it" in document.text and ") , reference" not in document.text
 
 
 def test_after_evaluate_only_measured_cases_show_their_reference(evaluated, report, tmp_path):
@@ -180,13 +182,13 @@ def test_pictures_and_viewer_name_sides_scale_source_slice_and_volume(page, eval
     assert shown["figures"]["sam"].startswith(f"{ml:.1f} ml, DSC ")
     assert shown["figures"]["amda"].endswith("cut by Otsu") and "prompts" not in shown["figures"]
     assert f"{shown['figures']['sam']} " in document.text, "in the caption of the picture, too"
-    assert f"slice {first + shown['start']} (z {shown['start']}), reference" in document.text
+    assert f"slice {first + shown['start']} (z {shown['start']}) , reference" in document.text
     assert "A map is cut by Otsu before its DSC is measured" in document.text
 
 
 def test_the_table_names_the_paper_s_rows_those_not_made_and_how_few_cases(page):
     text = Document(page.read_text(encoding="utf-8")).text
     assert "SAM, box and points SAM (5 points + box)" in text and "over the n cases of a row" in text
-    assert "Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate --ablation`)" in text
+    assert "Not made yet: sam-points, sam-box, without-s3f ( clisc evaluate --ablation )" in text
     assert "1 case: figures of one volume" in text
     assert "1/1 network" in text and "5/5 cases" in text

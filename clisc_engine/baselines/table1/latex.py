@@ -103,7 +103,9 @@ def write_latex(project: Project, document: Mapping[str, Any], path: Path) -> No
 
 def _mean(row: Mapping[str, Any], metric: str) -> str:
     mean, deviation = row.get(f"{metric}_mean"), row.get(f"{metric}_std")
-    return "" if mean is None or deviation is None else rf"{mean:.2f} $\pm$ {deviation:.2f}"
+    if mean is None or deviation is None:
+        return ""
+    return rf"{mean:.2f} $\pm$ {deviation:.2f}" if row.get("n", 2) > 1 else f"{mean:.2f}"
 
 
 def _plain(count: str) -> str:

@@ -160,7 +160,7 @@
   function stroke(context, path, layer) {
     const width = Math.max(2, canvas.width / 300);
     context.setLineDash(layer.dash ? layer.dash.split(" ").map((length) => length * 2) : []);
-    for (const [colour, wide] of [["rgb(0 0 0 / 45%)", 2 * width], [layer.colour, width]]) {
+    for (const [colour, wide] of [["rgb(0 0 0 / 65%)", 2 * width], [layer.colour, width]]) {
       context.strokeStyle = colour;
       context.lineWidth = wide;
       context.stroke(path);
@@ -172,7 +172,7 @@
     const scale = canvas.width / current.width;
     const path = new Path2D();
     const points = new Path2D();
-    const arm = 7;
+    const arm = 9;
     for (const prompt of prompts) {
       if (prompt.box) path.rect(...prompt.box.map((value) => value * scale));
       for (const [x, y] of prompt.in) {
