@@ -1,29 +1,24 @@
 """`python -m benchmarks.trust PROJECT... [--save]`: which DSC went along with which agreement of the steps.
 
-Each project is one that `evaluate` has measured, e.g. of `clisc demo` and of `benchmarks.real`; the measured cases of
-the row ``full`` are taken. A line is fitted on all of them, each project with the same weight, and judged on
-each case of a project left out in turn, and on whole projects left out. ``--save`` writes the calibration
-that comes with clisc.
+Each project is one that `evaluate` has measured, e.g. of `clisc demo` and of `benchmarks.real`; the measured
+cases of the row ``full`` are taken.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from clisc_engine.core.trust import Calibration
-from clisc_engine.models.weights import bundled
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluation import tables
-from clisc_engine.stages.trust.table import CALIBRATION, holding
+from clisc_engine.stages.trust.table import holding
 from clisc_engine.stages.trust.trust import trust
 
 COVERAGE = 0.8

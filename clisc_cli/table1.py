@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from clisc_cli.commands.evaluate import without_tumour_table
+from clisc_cli.commands.evaluate import table_of_cases, without_tumour_table
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
 
 
-def show_table1(document: dict[str, Any], results: Path, options: RunOptions) -> None:
-    """Print Table 1 as tables, or as the JSON document."""
+def show_table1(document: dict[str, Any], results: Path, options: RunOptions, *, cases_table: bool) -> None:
+    """Print Table 1 as tables, with one of the cases if asked, or as the JSON document."""
     if options.json_:
         print_json(document)
         return
+    from clisc_engine.stages.evaluation.told import few_cases
+
     console = result_console()
     console.print(rows_table(document))
     if any(row["against_full"] for row in document["rows"]):
@@ -24,9 +26,14 @@ def show_table1(document: dict[str, Any], results: Path, options: RunOptions) ->
         console.print(groups_table(document))
     if document["without_tumour"]["cases"]:
         console.print(without_tumour_table(document["without_tumour"]))
+    if cases_table:
+        titles = {row["name"]: row["title"] for row in document["rows"]}
+        console.print(table_of_cases(document, titles))
     for row in document["lacking"]:
         there = f"{row['having']} of {row['cases']} cases have it" if row["having"] else "not there"
         console.print(f"{row['title']}: {there}; `{row['command']}` makes it", markup=False, soft_wrap=True)
+    if few := few_cases(document):
+        console.print(few, markup=False, soft_wrap=True)
     for note in ([f"{document['note']}."] if document["note"] else []) + document["notes"]:
         console.print(f"Note: {note}", markup=False)
     options.terminal().say(f"Tables are in {results}")
@@ -36,8 +43,12 @@ def rows_table(document: dict[str, Any]) -> Any:
     """One line a row; a star marks a significant difference from CLISC."""
     from rich.table import Table
 
+    from clisc_engine.baselines.table1.paper import titled
+
     count = len({entry["case"] for entry in document["cases"] if entry["dsc"] is not None})
-    table = Table(title=f"Table 1, measured on {counted(count, 'case')} ({document['weights']} weights)")
+    cases = counted(count, "case")
+    weights = f"({document['weights']} weights)"
+    table = Table(title=f"Table 1, measured on {cases} {weights}: mean ± SD over n cases")
     table.add_column("method")
     table.add_column("label-free")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
@@ -47,7 +58,7 @@ def rows_table(document: dict[str, Any]) -> Any:
     for row in document["rows"]:
         tests, paper = row["against_full"] or {}, row["paper"] or {}
         table.add_row(
-            row["title"],
+            titled(row),
             "yes" if row["label_free"] else "no",
             *(_mean(row, m) + _star(tests.get(m)) for m in ("dsc", "hd95")),
             str(row["n"]),
@@ -78,13 +89,16 @@ def groups_table(document: dict[str, Any]) -> Any:
     """Mean DSC by tumour size, one column a group."""
     from rich.table import Table
 
-    there = {entry["group"] for entry in document["groups"]}
-    groups = [group for group in ("Tiny", "Small", "Medium", "Large", "Huge") if group in there]
+    from clisc_engine.core.metrics import SIZE_GROUPS
+    from clisc_engine.stages.evaluation.told import counts_by_group
+
+    counts = counts_by_group(document)
+    groups = [group for group in SIZE_GROUPS if group in counts]
     means = {(e["name"], e["group"]): f"{e['dsc_mean']:.2f}" for e in document["groups"]}
-    table = Table(title="DSC % by tumour size (fifths of the measured volumes)")
+    table = Table(title="Mean DSC % by tumour size (fifths of the measured volumes)")
     table.add_column("method")
     for group in groups:
-        table.add_column(group, justify="right")
+        table.add_column(f"{group}\n{counts[group]}", justify="right")
     for row in document["rows"]:
         table.add_row(row["title"], *(means.get((row["name"], group), "") for group in groups))
     return table

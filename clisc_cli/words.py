@@ -9,11 +9,6 @@ from clisc_engine.files.words import seconds_in_words
 __all__ = ["bytes_in_words", "counted", "seconds_in_words", "shortened", "time_in_words"]
 
 
-def counted(number: int, unit: str) -> str:
-    """E.g. ``1 case``, ``2 cases``."""
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
 def bytes_in_words(count: int) -> str:
     """E.g. ``3.2 GB``, in powers of 1000 as disks are sold."""
     size = float(count)
@@ -22,6 +17,11 @@ def bytes_in_words(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def counted(number: int, unit: str) -> str:
+    """E.g. ``1 case``, ``6 cases``."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def time_in_words(stamp: str) -> str:

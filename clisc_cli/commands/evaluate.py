@@ -16,6 +16,9 @@ Ablation = Annotated[
     bool, typer.Option("--ablation", help="Add the rows that need more SAM passes or training.")
 ]
 
+CasesTable = Annotated[
+    bool, typer.Option("--cases-table", help="Show the DSC of every case, too. --json has it anyway.")
+]
 Table1 = Annotated[
     bool,
     typer.Option("--table1", help="Compare CLISC with the rivals instead (Table 1; `clisc baseline`)."),
@@ -38,6 +41,7 @@ def command(
     ablation: Ablation = False,
     table1: Table1 = False,
     latex: Latex = None,
+    cases_table: CasesTable = False,
     seen: Annotated[
         bool,
         typer.Option(
@@ -56,7 +60,9 @@ def command(
             raise typer.BadParameter(
                 "does not go with --table1, which names seen cases", param_hint="--seen"
             )
-        _table1(directory, splits, latex, options, table1=table1, ablation=ablation)
+        _table1(
+            directory, splits, latex, options, table1=table1, ablation=ablation, cases_table=cases_table
+        )
         return
     from clisc_engine.stages.pipeline import run_evaluation
 
@@ -66,7 +72,7 @@ def command(
     if options.dry_run:
         show_plan(document, options)
         return
-    show_evaluation(document, project.results, options)
+    show_evaluation(document, project.results, options, cases_table=cases_table)
     fail_if_unmeasured(document, options)
 
 
@@ -78,6 +84,7 @@ def _table1(
     *,
     table1: bool,
     ablation: bool,
+    cases_table: bool,
 ) -> None:
     """Table 1; nothing is measured for a LaTeX file that may not be written."""
     from clisc_cli.places import file_of_kind
@@ -103,7 +110,7 @@ def _table1(
         return
     if latex is not None and control.ranks.rank == 0:
         write_latex(project, document, latex)
-    show_table1(document, project.results, options)
+    show_table1(document, project.results, options, cases_table=cases_table)
     if latex is not None:
         options.terminal().say(f"For LaTeX: {latex}")
     fail_if_unmeasured(document, options, "evaluate --table1")
@@ -125,17 +132,25 @@ def show_plan(plan: dict[str, Any], options: RunOptions) -> None:
         console.print(f"  first {product}{of_cases}: {next(iter(reasons.values()))}", markup=False)
 
 
-def show_evaluation(document: dict[str, Any], results: Path, options: RunOptions) -> None:
-    """Print the evaluation as a table, or as the JSON document."""
+def show_evaluation(
+    document: dict[str, Any], results: Path, options: RunOptions, *, cases_table: bool = False
+) -> None:
+    """Print the evaluation as a table, with one of the cases if asked, or as the JSON document."""
     if options.json_:
         print_json(document)
         return
+    from clisc_engine.stages.evaluation.told import few_cases, lacking_in_words
+
     console = result_console()
     console.print(rows_table(document))
     if len({entry["group"] for entry in document["groups"]}) > 1:
         console.print(groups_table(document))
     if document["without_tumour"]["cases"]:
         console.print(without_tumour_table(document["without_tumour"]))
+    if cases_table:
+        console.print(table_of_cases(document, {row["name"]: row["name"] for row in document["rows"]}))
+    for line in filter(None, (lacking_in_words(document), few_cases(document))):
+        console.print(line, markup=False, soft_wrap=True)
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
     for note in document["notes"]:
@@ -165,15 +180,18 @@ def rows_table(document: dict[str, Any]) -> Any:
     """Table 2: one line a row."""
     from rich.table import Table
 
-    count = document["rows"][0]["n"]
-    cases = counted(count, "case")
-    table = Table(title=f"Measured on {cases} ({document['weights']} weights)")
+    from clisc_engine.stages.evaluation.told import PAPER_ROWS
+
+    cases = counted(document["rows"][0]["n"], "case")
+    table = Table(title=f"Measured on {cases} ({document['weights']} weights): mean ± SD over n cases")
     table.add_column("row")
+    table.add_column("in the paper")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in document["rows"]:
         table.add_row(
             _marked(row["name"], document),
+            PAPER_ROWS[row["name"]],
             *(_mean(row[f"{metric}_mean"], row[f"{metric}_std"], row["n"]) for metric in ("dsc", "hd95")),
             str(row["n"]),
             str(row["empty"]),
@@ -193,6 +211,26 @@ def stale_lines(document: dict[str, Any]) -> list[str]:
         *(f"* {name} is stale: {shortened(whys[name], 110)}" for name in stale),
         f"{count} are of earlier settings or inputs; {commands} makes them anew, then `clisc evaluate`.",
     ]
+
+
+def table_of_cases(document: dict[str, Any], titles: dict[str, str]) -> Any:
+    """One line a case: the volume of its tumour, and the DSC of each row; ``titles`` by row."""
+    from rich.table import Table
+
+    table = Table(title="DSC % of each case")
+    for heading in ("case", "size"):
+        table.add_column(heading)
+    for heading in ("tumour ml", *titles.values()):
+        table.add_column(heading, justify="right")
+    by_case: dict[str, dict[str, dict[str, Any]]] = {}
+    for entry in document["cases"]:
+        by_case.setdefault(entry["case"], {})[entry["name"]] = entry
+    for case, entries in by_case.items():
+        first = next(iter(entries.values()))
+        scores = [entries.get(row, {}).get("dsc") for row in titles]
+        cells = ["" if score is None else f"{score:.2f}" for score in scores]
+        table.add_row(case, first["group"], f"{first['volume_ml']:.1f}", *cells)
+    return table
 
 
 def without_tumour_table(found: dict[str, Any]) -> Any:
@@ -221,11 +259,14 @@ def groups_table(document: dict[str, Any]) -> Any:
     """Mean DSC by tumour size, one column a group."""
     from rich.table import Table
 
-    groups = list(dict.fromkeys(entry["group"] for entry in document["groups"]))
-    table = Table(title="DSC % by tumour size (fifths of the tested volumes)")
+    from clisc_engine.stages.evaluation.told import counts_by_group
+
+    counts = counts_by_group(document)
+    groups = list(counts)
+    table = Table(title="Mean DSC % by tumour size (fifths of the measured volumes)")
     table.add_column("row")
-    for group in groups:
-        table.add_column(group, justify="right")
+    for group, count in counts.items():
+        table.add_column(f"{group}\n{count}", justify="right")
     means = {(e["name"], e["group"]): e["dsc_mean"] for e in document["groups"]}
     for row in document["rows"]:
         name = _marked(row["name"], document)

@@ -109,6 +109,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.running import journal
     from clisc_engine.stages.trust.table import holding
     from clisc_engine.upkeep.at_work import note_work
+    from clisc_engine.upkeep.cleaning import cleanable
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
@@ -133,6 +134,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
         "running": asdict(work) if work else None,
         "next": f"clisc {following}{where}" if following else "",
         "disk": disk_use(project),
+        "cleanable": cleanable(project, stages).bytes,
     }
 
 
@@ -143,6 +145,7 @@ def _stage(status: StageStatus) -> dict[str, Any]:
         "state": status.state,
         "done": done,
         "total": total,
+        "unit": status.unit,
         "why": status.why,
         "note": status.note,
         "time": status.time,
@@ -175,10 +178,8 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     from rich.text import Text
 
     console = result_console()
-    console.print(
-        f"{document['project']}: {counted(document['cases'], 'case')}, {document['weights']} weights",
-        markup=False,
-    )
+    cases = counted(document["cases"], "case")
+    console.print(f"{document['project']}: {cases}, {document['weights']} weights", markup=False)
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:
@@ -193,7 +194,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
         table.add_row(
             stage["stage"],
             Text(state, style=COLOURS.get(state, "dim")),
-            f"{stage['done']}/{stage['total']}" if state != "impossible" else "",
+            _done(stage) if state != "impossible" else "",
             time_in_words(stage["time"]),
             seconds_in_words(stage["seconds"]) if stage["seconds"] else "",
             Text(stage["device"]),
@@ -203,6 +204,11 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     disk = document["disk"]
     parts = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in disk.items())
     console.print(f"Disk: {bytes_in_words(sum(disk.values()))} ({parts})", markup=False)
+    if may_go := {kind: size for kind, size in document["cleanable"].items() if size}:
+        won = ", ".join(f"{kind} {bytes_in_words(size)}" for kind, size in may_go.items())
+        command = " ".join(["clisc clean", document["project"], *(f"--{kind}" for kind in may_go)])
+        line = f"No result needs {bytes_in_words(sum(may_go.values()))} of it ({won}): `{command}`"
+        console.print(line, markup=False, soft_wrap=True)
     if first := document["look_first"]:
         named = ", ".join(f"{one['case']} ({one['dsc']:.0f} %)" for one in first)
         console.print(
@@ -220,6 +226,11 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     console.print(
         f"Next: {following}" if following else "All that can be made is up to date.", markup=False
     )
+
+
+def _done(stage: dict[str, Any]) -> str:
+    """E.g. ``6/6 cases``, ``0/1 network``."""
+    return f"{stage['done']}/{counted(stage['total'], stage['unit'])}"
 
 
 def _show_case(document: dict[str, Any], verbose: bool) -> None:

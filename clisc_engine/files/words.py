@@ -19,3 +19,8 @@ def listed(names: Sequence[str], most: int) -> str:
     """The first names and how many more there are, e.g. ``a, b and 3 more``."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def ml_in_words(volume: float) -> str:
+    """A volume in ml, e.g. ``34.2 ml``, ``0.04 ml``."""
+    return f"{volume:.1f} ml" if volume >= 1 or volume == 0 else f"{volume:.2g} ml"

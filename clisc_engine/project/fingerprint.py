@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clisc_engine.products import graph
+from clisc_engine.project.case_record import SPLITS
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.schema import Settings
 from clisc_engine.settings.section import Section
@@ -19,6 +21,11 @@ SINCE_0_1_0: Mapping[str, Any] = {
 }
 """Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left
 out of fingerprints, so that what 0.1.0 made stays fresh."""
+
+_OF_A_CASE = re.compile(rf"(?:{'|'.join(SPLITS)})/(?P<case>[^/]+)/(?P<array>.+)")
+"""Names of what a network learnt from a case."""
+
+_DIGEST = re.compile(r"(?:[0-9a-f]{16}|[0-9a-f]{64})\Z")
 
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
@@ -47,10 +54,36 @@ def settings_used(settings: Settings, *sections: str) -> dict[str, str]:
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Why something is stale, e.g. ``cam.method "layercam" -> "gradcam"``."""
     changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    return ", ".join(_told(key, before, after) for key in changed)
+    of_cases = [found for key in changed if (found := _OF_A_CASE.match(key))]
+    alone = [_told(key, before, after) for key in changed if not _OF_A_CASE.match(key)]
+    return ", ".join([*alone, *_told_of_cases(of_cases, before, after)])
+
+
+def _told_of_cases(
+    keys: Sequence[re.Match[str]], before: Mapping[str, str], after: Mapping[str, str]
+) -> list[str]:
+    """What differs of cases, those alike together: e.g. ``masks/sam of 50 cases changed``."""
+    by_array: dict[tuple[str, str], list[str]] = {}
+    for key in keys:
+        verb = "changed" if key[0] in before and key[0] in after else "came" if key[0] in after else "went"
+        by_array.setdefault((key["array"], verb), []).append(key["case"])
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (array, verb), cases in by_array.items():
+        alike.setdefault((verb, tuple(cases)), []).append(array)
+    return [
+        f"{' and '.join(arrays)} of {counted_cases(cases)} {verb}"
+        for (verb, cases), arrays in alike.items()
+    ]
+
+
+def counted_cases(names: Sequence[str]) -> str:
+    """A case by its name, several by their number."""
+    return names[0] if len(names) == 1 else f"{len(names)} cases"
 
 
 def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    if _DIGEST.match(before.get(key, "")) and _DIGEST.match(after.get(key, "")):
+        return f"{key} changed"
     told = graph.difference_of_revisions(key, before.get(key), after.get(key))
     absent = json.dumps(SINCE_0_1_0[key]) if key in SINCE_0_1_0 else ""
     return told or f"{key} {before.get(key, absent or 'new')} -> {after.get(key, absent or 'gone')}"

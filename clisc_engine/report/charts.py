@@ -38,25 +38,29 @@ BINS = 20
 MOST_LABELS_IN_A_LINE = 6
 
 
-def probability_chart(name: str, probability: Sequence[float], labels: Sequence[int]) -> str:
+def probability_chart(
+    name: str, probability: Sequence[float], labels: Sequence[int], first: int = 0
+) -> str:
     """CLIP's tumour probability of each slice as bars along z, in three kinds by the smoothed label.
 
     Args:
         name: of the case.
         probability: (Z,) in [0, 1].
         labels: (Z,) 0 normal, 1 tumour, 255 uncertain.
+        first: the source's axial slice of the first bar.
     """
     tumour = sum(label == TUMOUR for label in labels)
     words = (
         f"CLIP's tumour probability along z of {name}: {tumour} of {len(labels)} slices are labelled tumour"
     )
-    chart = Chart(words, (-0.5, len(labels) - 0.5), (0, 1))
-    chart.axes("slice z", "tumour probability", _whole_ticks(len(labels) - 1))
+    last = first + len(labels) - 1
+    chart = Chart(words, (first - 0.5, last + 0.5), (0, 1))
+    chart.axes("slice", "tumour probability", _whole_ticks(last, first))
     base = chart.up(0)
     for kind, wanted in (("normal", NORMAL), ("uncertain", None), ("tumour", TUMOUR)):
         bars = "".join(
             f"M{chart.across(z - 0.45)} {base}V{chart.up(value)}H{chart.across(z + 0.45)}V{base}Z"
-            for z, (value, label) in enumerate(zip(probability, labels, strict=True))
+            for z, (value, label) in enumerate(zip(probability, labels, strict=True), first)
             if label == wanted or (wanted is None and label not in (TUMOUR, NORMAL))
         )
         if bars:
@@ -121,8 +125,9 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
     filled = {name: values for name, values in groups.items() if values}
     chart = Chart(description, (-0.5, len(filled) - 0.5), (0, 100))
     counts = {len(values) for values in filled.values()}
-    chart.axes(f"{counts.pop()} cases each" if len(counts) == 1 else "", quantity, [])
-    crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 0
+    crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 1
+    each = next(iter(counts), 0)
+    chart.axes(f"{each} case{'' if each == 1 else 's'} each" if alike else "", quantity, [])
     half = min(0.28, 0.06 * max(len(filled), 1))
     for place, (name, values) in enumerate(filled.items()):
         _box(chart, place, half, list(values.values()))
@@ -199,5 +204,6 @@ def _whole_ticks(last: int, first: int = 0, most: int = 7) -> list[float]:
     """Whole numbers from first to last."""
     step = max(1, -(-(last - first) // (most - 1)))
     nice = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 10**6) if s >= step)
-    inner = [float(v) for v in range(nice, last + 1, nice) if v > first]
+    begin = -(-first // nice) * nice
+    inner = [float(v) for v in range(begin, last + 1, nice) if v > first and 2 * (v - first) >= nice]
     return [float(first), *inner]

@@ -12,9 +12,12 @@ from clisc_engine.baselines.table1.measured import measured_reference
 from clisc_engine.baselines.table1.rows import FULL
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
+from clisc_engine.imaging.axial import AxialView
+from clisc_engine.imaging.placement import Placement
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import Project
 from clisc_engine.report.images import Grid, outline, picture
+from clisc_engine.report.marks import Marks
 from clisc_engine.results.layers import FINAL_LAYER, SAM_LAYER
 from clisc_engine.stages.classifier.slices import windowed
 
@@ -28,6 +31,7 @@ class Contour:
         path: its outline in SVG; empty where the slice has no mask.
         colour: of the outline.
         score: DSC in percent of the whole case.
+        volume: of the whole mask in ml.
         there: whether the case has a mask of the method.
     """
 
@@ -35,6 +39,7 @@ class Contour:
     path: str
     colour: str
     score: float | None
+    volume: float | None
     there: bool
 
 
@@ -47,6 +52,8 @@ class SizeRow:
         case: its name.
         volume: of the reference, in ml.
         z: of the slice, in the stored image.
+        view: which sides its edges are, and its place in the source.
+        marks: that are written on it.
         grid: of the pictures.
         grey: address of the slice as a picture.
         reference: the reference's outline in SVG.
@@ -57,6 +64,8 @@ class SizeRow:
     case: str
     volume: float
     z: int
+    view: AxialView
+    marks: Marks
     grid: Grid
     grey: str
     reference: str
@@ -105,15 +114,21 @@ def _row(
     reference = measured_reference(project, case, document)
     z = int(np.argmax(reference.sum(axis=(1, 2))))
     slices = windowed(case.read(IMAGE), project.settings.window)
-    grid = Grid.of(slices.shape[1:], case.info.spacing[1] / case.info.spacing[2])
+    view = AxialView.of(Placement.from_dict(case.info.placement))
+    grid = Grid.of(slices.shape[1:], view.aspect)
     entries = {entry["name"]: entry for entry in document["cases"] if entry["case"] == name}
     contours: list[Contour] = []
     for method in methods:
         there = case.seal(method["array"]) is not None
-        path = outline(grid.mask(case.read(method["array"])[z] != 0)) if there else ""
+        mask = case.read(method["array"]) != 0 if there else None
+        path = "" if mask is None else outline(grid.mask(mask[z]))
+        ml = None if mask is None else float(mask.sum() * np.prod(case.info.spacing)) / 1000
         colour = (FINAL_LAYER if method["name"] == FULL else SAM_LAYER).colour
         score = entries[method["name"]]["dsc"] if method["name"] in entries else None
-        contours.append(Contour(method["title"], path, colour, score, there))
+        contours.append(Contour(method["title"], path, colour, score, ml, there))
     volume = next(iter(entries.values()))["volume_ml"]
     grey = picture(grid.grey(slices[z]))
-    return SizeRow(group, name, volume, z, grid, grey, outline(grid.mask(reference[z])), contours)
+    marks = Marks.of(view, grid, slices.shape[2])
+    return SizeRow(
+        group, name, volume, z, view, marks, grid, grey, outline(grid.mask(reference[z])), contours
+    )

@@ -57,6 +57,7 @@ class StageLine:
         state: fresh, stale, partly, missing or impossible.
         done: how many cases (or networks) are up to date.
         total: of how many.
+        unit: what is counted: case, network or table.
         why: why it is not fresh.
         when: when the newest of it was made, UTC; empty when nothing was.
         seconds: what all of it took.
@@ -68,6 +69,7 @@ class StageLine:
     state: str
     done: int
     total: int
+    unit: str
     why: str
     when: str
     seconds: float
@@ -218,6 +220,7 @@ def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine
                 state=status.state,
                 done=done,
                 total=total,
+                unit=status.unit,
                 why=status.why,
                 when=status.time,
                 seconds=status.seconds or (entry.seconds if entry else 0.0),

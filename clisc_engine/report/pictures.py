@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.report.images import COLUMNS, Grid, grey_sheet, heat, mask_sheet, outline, picture
+from clisc_engine.report.marks import plain_marks
 from clisc_engine.results.case_picture import CasePicture
 from clisc_engine.results.layers import LAYERS, PROMPTS_LAYER, REFERENCE_LAYER, SAM_LAYER, Layer
 
@@ -31,14 +32,14 @@ class Cell:
 
     Attributes:
         title: of the step.
-        score: DSC in percent of the step in this case, None when not measured.
+        figures: volume and DSC of the step in this case, in words.
         heat: address of the map drawn over the slice; empty without.
         outlines: layers and their SVG paths.
         prompts: drawn over it.
     """
 
     title: str
-    score: float | None
+    figures: str
     heat: str
     outlines: list[tuple[Layer, str]]
     prompts: list[DrawnPrompt]
@@ -46,31 +47,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One slice of a case: its index, its grey picture, and a cell for each step."""
+    """One slice of a case: its index, its grey picture, a cell for each step, its place in the source."""
 
     z: int
     grey: str
     cells: list[Cell]
+    axial: int
 
 
 def rows_of(case: CasePicture) -> tuple[Grid, list[Row]]:
     """The chosen slices of a case, one row each."""
-    grid = Grid.of(case.slices.shape[1:], case.aspect)
+    grid = Grid.of(case.slices.shape[1:], case.view.aspect)
     columns = (None, *case.steps)
     return grid, [
-        Row(z, picture(grid.grey(case.slices[z])), [_cell(case, grid, z, layer) for layer in columns])
+        Row(
+            z,
+            picture(grid.grey(case.slices[z])),
+            [_cell(case, grid, z, layer) for layer in columns],
+            case.view.axial_slice(z),
+        )
         for z in case.chosen
     ]
 
 
-def viewer_case(case: CasePicture, first_axial: int) -> dict[str, Any]:
-    """A case for the viewer: sheets of its slices, maps and masks, prompts, labels; plain values.
-
-    Args:
-        case: what was gathered of it.
-        first_axial: index of its first slice in the source volume.
-    """
-    grid = Grid.of(case.slices.shape[1:], case.aspect)
+def viewer_case(case: CasePicture) -> dict[str, Any]:
+    """A case for the viewer: sheets of its slices, maps and masks, prompts, labels; plain values."""
+    grid = Grid.of(case.slices.shape[1:], case.view.aspect)
     layers: dict[str, Any] = {}
     for layer in LAYERS:
         if layer.kind == "map" and layer.array in case.maps:
@@ -87,7 +89,10 @@ def viewer_case(case: CasePicture, first_axial: int) -> dict[str, Any]:
         "columns": min(COLUMNS, len(case.slices)),
         "count": len(case.slices),
         "start": case.chosen[len(case.chosen) // 2],
-        "axial": first_axial,
+        "axial": case.view.first,
+        "marks": plain_marks(case.view, grid, case.slices.shape[2]),
+        "told": "; ".join(filter(None, [case.view.convention, case.view.caution])),
+        "figures": {layer.id: figures for layer in LAYERS if (figures := _figures(case, layer))},
         "probability": [round(float(value), 3) for value in case.probability],
         "labels": case.labels.tolist(),
         "slices": grey_sheet([grid.grey(slice_) for slice_ in case.slices]),
@@ -113,18 +118,24 @@ def _cell(case: CasePicture, grid: Grid, z: int, layer: Layer | None) -> Cell:
     title = case.column_title(layer)
     if layer is None:
         reference = [REFERENCE_LAYER] if case.reference is not None else []
-        return Cell(title, None, "", [_outlined(case, grid, z, found) for found in reference], [])
-    score = case.scores.get(layer.array)
+        outlines = [_outlined(case, grid, z, found) for found in reference]
+        return Cell(title, case.figures(None), "", outlines, [])
+    figures = case.figures(layer)
     if layer.kind == "map":
-        return Cell(title, score, heat(grid.grey(case.maps[layer.array][z])), [], [])
+        return Cell(title, figures, heat(grid.grey(case.maps[layer.array][z])), [], [])
     prompts = case.prompts.get(z, []) if layer is SAM_LAYER else []
     shown = [drawn(prompt, grid) for prompt in prompts]
-    return Cell(title, score, "", [_outlined(case, grid, z, layer)], shown)
+    return Cell(title, figures, "", [_outlined(case, grid, z, layer)], shown)
 
 
 def _outlined(case: CasePicture, grid: Grid, z: int, layer: Layer) -> tuple[Layer, str]:
     mask = _mask(case, layer)
     return layer, outline(grid.mask(mask[z])) if mask is not None else ""
+
+
+def _figures(case: CasePicture, layer: Layer) -> str:
+    """Of a layer that the viewer has; prompts have none."""
+    return "" if layer is PROMPTS_LAYER else case.figures(layer)
 
 
 def _mask(case: CasePicture, layer: Layer) -> npt.NDArray[np.bool_] | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.resources
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import seconds_in_words
+from clisc_engine.files.words import ml_in_words, seconds_in_words
+from clisc_engine.imaging.axial import AxialView
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.graph import STEPS
@@ -24,11 +27,14 @@ from clisc_engine.report.choose import evenly, first_of, place_in_words
 from clisc_engine.report.comparison import compared
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
+from clisc_engine.report.marks import Marks
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
 from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
 from clisc_engine.running.control import Control
+from clisc_engine.stages.evaluation.measured import cut_in_words
+from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words
 
 PAGES = (".html", ".htm")
 """Endings of a report's file."""
@@ -72,7 +78,9 @@ class ShownCase:
     place: str
     result: str
     labels: Markup | None
+    view: AxialView
     grid: Grid | None = None
+    marks: Marks | None = None
     rows: list[Row] = field(default_factory=list)
     viewer: dict[str, Any] = field(default_factory=dict)
 
@@ -142,7 +150,14 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": seconds_in_words, "moment": _moment, "padded": _padded}
+    environment.filters |= {
+        "coded": _coded,
+        "duration": seconds_in_words,
+        "ml": ml_in_words,
+        "moment": _moment,
+        "padded": _padded,
+        "titled": titled,
+    }
     style, script = _resource("style.css"), _resource("viewer.js")
     page = environment.get_template("report.html").render(
         story=story,
@@ -178,18 +193,20 @@ def _show(project: Project, story: Story, name: str, pictured: bool, viewed: boo
     chart = None
     if picture.probability.size:
         values, labels = picture.probability.tolist(), picture.labels.tolist()
-        chart = Markup(charts.probability_chart(name, values, labels)) if pictured else None
-    first = project.case(name).info.placement["crop"][0][0]
+        first = picture.view.first
+        chart = Markup(charts.probability_chart(name, values, labels, first)) if pictured else None
     case = ShownCase(
         name=name,
         split=picture.split,
         place=place_in_words(name, story.ranking),
         result=story.ranking.in_words(name),
         labels=chart,
-        viewer=viewer_case(picture, first) if viewed else {},
+        view=picture.view,
+        viewer=viewer_case(picture) if viewed else {},
     )
     if pictured:
         case.grid, case.rows = rows_of(picture)
+        case.marks = Marks.of(picture.view, case.grid, picture.slices.shape[2])
     return case
 
 
@@ -237,6 +254,10 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "failed": story.evaluation["failed"],
         "without_tumour": story.evaluation["without_tumour"],
         "notes": story.evaluation["notes"],
+        "lacking": lacking_in_words(story.evaluation),
+        "few": few_cases(story.evaluation),
+        "paper": PAPER_ROWS,
+        "cut": cut_in_words(story.evaluation.get("map_threshold")),
         "whole": story.evaluation["revision"] > 1,
     }
 
@@ -250,6 +271,11 @@ def _resource(name: str) -> str:
 def _hash(text: str) -> str:
     """The text's digest as a content security policy takes it: nothing else in the page may run."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _moment(stamp: str) -> str:

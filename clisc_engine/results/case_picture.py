@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.baselines.table1.measured import measured_in_table1
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
+from clisc_engine.files.words import ml_in_words
+from clisc_engine.imaging.axial import AxialView
+from clisc_engine.imaging.placement import Placement
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.layers import SAM_LAYER, STEPS, Layer
+from clisc_engine.results.layers import REFERENCE_LAYER, RIVALS, SAM_LAYER, STEPS, Layer
 from clisc_engine.stages.classifier.slices import windowed
-from clisc_engine.stages.evaluation.measured import measured
+from clisc_engine.stages.evaluation.measured import Measured, measured
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.prompting.slice_prompts import slice_prompts
 
@@ -30,36 +34,60 @@ class CasePicture:
         name: of the case.
         split: train, valid or test.
         slices: (Z, Y, X) uint8, windowed.
-        aspect: height of a pixel over its width.
+        voxel_ml: volume of a stored voxel in ml.
+        view: which sides of the patient the edges are, the pixels' size, and the first slice's place.
         chosen: the slices to draw, in order.
         probability: (Z,) CLIP's, empty when not labelled.
         labels: (Z,) 0, 1, 255.
         maps: (Z, Y, X) class activation maps by array name.
         masks: (Z, Y, X) masks by array name.
         prompts: SAM's prompts, of the slices that have any.
-        reference: (Z, Y, X), None unless the project was evaluated on this case.
-        scores: DSC in percent by array, where it was evaluated.
+        measured: the reference and DSCs, of a case that was evaluated.
         layers: those that get a column if they have something to show, in order.
     """
 
     name: str
     split: str
     slices: npt.NDArray[np.uint8]
-    aspect: float
+    voxel_ml: float
+    view: AxialView
     chosen: list[int]
     probability: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
     maps: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     masks: dict[str, Mask] = field(default_factory=dict)
     prompts: dict[int, list[Prompt]] = field(default_factory=dict)
-    reference: Mask | None = None
-    scores: dict[str, float] = field(default_factory=dict)
+    measured: Measured = field(default_factory=Measured)
     layers: tuple[Layer, ...] = STEPS
 
     @property
     def steps(self) -> list[Layer]:
         """The layers that have something to show, in order."""
         return [layer for layer in self.layers if layer.array in self.maps or layer.array in self.masks]
+
+    @property
+    def reference(self) -> Mask | None:
+        """The (Z, Y, X) reference, None unless the case was evaluated."""
+        return self.measured.reference
+
+    def volume_ml(self, layer: Layer) -> float | None:
+        """Volume of a layer's mask in ml, of the whole reference; None where there is no mask."""
+        if layer is REFERENCE_LAYER:
+            return None if self.reference is None else self.measured.volume_ml
+        mask = self.masks.get(layer.array) if layer.kind == "mask" else None
+        return None if mask is None else float(mask.sum()) * self.voxel_ml
+
+    def figures(self, layer: Layer | None) -> str:
+        """Volume and DSC of a step's column in words, both of the whole volume; empty without any."""
+        found = layer or REFERENCE_LAYER
+        volume, score = self.volume_ml(found), self.measured.scores.get(found.array)
+        words = [] if volume is None else [ml_in_words(volume)]
+        if score is not None:
+            cut = f", {self.measured.cut}" if found.kind == "map" and self.measured.cut else ""
+            words.append(f"DSC {score:.1f} %{cut}")
+        elif found.array in self.measured.outdated:
+            words.append("DSC: evaluate again")
+        return ", ".join(words)
 
     def column_title(self, layer: Layer | None) -> str:
         """The title of a step's column of slices; None stands for the first column, the bare slices."""
@@ -88,22 +116,26 @@ def case_picture(project: Project, name: str, rows: int, layers: tuple[Layer, ..
     labelled = case.seal(PROBABILITY) is not None
     regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
     chosen = chosen_slices(image != 0, regions, rows)
-    reference, scores = measured(project, case)
     return CasePicture(
         name=name,
         split=case.info.split,
         slices=slices,
-        aspect=case.info.spacing[1] / case.info.spacing[2],
+        voxel_ml=float(np.prod(case.info.spacing)) / 1000,
+        view=AxialView.of(Placement.from_dict(case.info.placement)),
         chosen=chosen,
         probability=case.read(PROBABILITY) if labelled else np.zeros(0, np.float32),
         labels=case.read(LABELS) if labelled else np.zeros(0, np.uint8),
         maps=maps,
         masks=masks,
         prompts=_prompts(project, case, image, slices, maps),
-        reference=reference,
-        scores=scores,
+        measured=_measured(project, case, layers),
         layers=layers,
     )
+
+
+def _measured(project: Project, case: CaseArrays, layers: tuple[Layer, ...]) -> Measured:
+    """By the table whose rows the layers are."""
+    return measured_in_table1(project, case) if layers is RIVALS else measured(project, case)
 
 
 def chosen_slices(brain: Mask, regions: Sequence[Mask], count: int) -> list[int]:

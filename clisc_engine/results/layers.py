@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.baselines.table1.rows import title_of
 from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, REFERENCE, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.products.rivals import TABLE1_ROWS
 
@@ -57,7 +58,7 @@ RIVALS = tuple(
     Layer(
         row,
         array,
-        FINAL_LAYER.title if array == ROUND2 else row,
+        title_of(row),
         "mask",
         "",
         "#ff4f8b" if array == ROUND2 else "#7ee081",

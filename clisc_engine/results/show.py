@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
-from clisc_engine.core.prompts import Prompt
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import Project
 from clisc_engine.results.case_picture import CasePicture, Mask, case_picture
 from clisc_engine.results.layers import (
     HEAT_COLOURS,
-    PROMPTS_LAYER,
     REFERENCE_LAYER,
     RIVALS,
     SAM_LAYER,
@@ -24,6 +21,7 @@ from clisc_engine.results.layers import (
     Layer,
     heat_alpha,
 )
+from clisc_engine.results.picture_marks import draw_bar, draw_legend, draw_prompts, draw_sides
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +30,14 @@ if TYPE_CHECKING:
 BACKGROUND, INK, FAINT, FRAME = "#101418", "#e8ecf0", "#8a949e", "#3a444e"
 BARS = {TUMOUR: SAM_LAYER.colour, NORMAL: "#4a5560", UNCERTAIN: "#8d7a3f"}
 """Colours of CLIP's probability by the slice's label."""
+
+CELL, MARGIN, LINE = 2.1, 0.62, 0.15
+"""Inches: width of a slice, of the margin that has their numbers, and height of a line of small words."""
+
+LETTERS_IN_AN_INCH = 17
+"""Of the small words, about."""
+
+DOT = "   ·   "
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
 """Endings of the files that a picture can be written to."""
@@ -43,18 +49,21 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
 
     columns: list[Layer | None] = [None, *picture.steps]
     height, width = picture.slices.shape[1:]
-    cell = 2.1
-    tall = min(cell * picture.aspect * height / width, 1.6 * cell)
+    tall = min(CELL * picture.view.aspect * height / width, 1.6 * CELL)
+    wide = CELL * max(len(columns), 3) + MARGIN + 0.1
+    told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
     strip = 1.5 if picture.probability.size else 0.0
-    total = 1.0 + len(picture.chosen) * tall + strip
-    figure = Figure(figsize=(cell * max(len(columns), 3) + 0.6, total), facecolor=BACKGROUND, dpi=110)
+    legend = 0.26 if picture.prompts and SAM_LAYER in picture.steps else 0.0
+    head = 0.92 + LINE * len(told)
+    total = head + len(picture.chosen) * tall + legend + strip + 0.08
+    figure = Figure(figsize=(wide, total), facecolor=BACKGROUND, dpi=110)
     grid = figure.add_gridspec(
         len(picture.chosen),
         len(columns),
-        left=0.06,
-        right=0.99,
-        top=1 - 0.9 / total,
-        bottom=(strip + 0.08) / total,
+        left=MARGIN / wide,
+        right=1 - 0.1 / wide,
+        top=1 - head / total,
+        bottom=(strip + legend + 0.08) / total,
         hspace=0.03,
         wspace=0.03,
     )
@@ -66,14 +75,39 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
                 colour = layer.colour if layer else ""
                 axes.set_title(_title(picture, layer), color=colour or INK, fontsize=9, pad=5)
             if column == 0:
-                axes.set_ylabel(f"z {z}", color=FAINT, fontsize=8, rotation=0, ha="right", va="center")
-    caution = "   ·   tiny models: for demos and tests" if weights == "tiny" else ""
-    title = f"{picture.name}   ·   {picture.split}{caution}"
-    figure.text(0.06, 1 - 0.22 / total, title, color=INK, fontsize=11, va="top")
+                place = f"slice {picture.view.axial_slice(z)}\nz {z}"
+                axes.set_ylabel(place, color=FAINT, fontsize=8, rotation=0, ha="right", va="center")
+    caution = f"{DOT}tiny models: for demos and tests" if weights == "tiny" else ""
+    title = f"{picture.name}{DOT}{picture.split}{caution}"
+    figure.text(MARGIN / wide, 1 - 0.16 / total, title, color=INK, fontsize=11, va="top")
+    words = "\n".join(told)
+    figure.text(MARGIN / wide, 1 - 0.4 / total, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
+    if legend:
+        draw_legend(figure, (MARGIN / wide, (strip + 0.1) / total))
     if strip:
-        axes = figure.add_axes((0.06, 0.42 / total, 0.93, (strip - 0.62) / total))
+        axes = figure.add_axes((MARGIN / wide, 0.42 / total, 1 - (MARGIN + 0.1) / wide, 0.88 / total))
         _draw_probability(axes, picture)
     return figure
+
+
+def _to_read(picture: CasePicture) -> list[str]:
+    """What must be known to read the picture."""
+    view, told = picture.view, ["slice: the source's axial slice, from 0, the lowest"]
+    if picture.masks or picture.measured.scores:
+        told.append("ml and DSC: of the whole volume, not of the slice")
+    return [view.convention, *filter(None, [view.caution]), *told]
+
+
+def _lines(sentences: list[str], most: int) -> list[str]:
+    """The sentences in lines of so many letters; one that is longer gets a line of its own."""
+    lines = [""]
+    for sentence in sentences:
+        longer = f"{lines[-1]}{DOT}{sentence}" if lines[-1] else sentence
+        if lines[-1] and len(longer) > most:
+            lines.append(sentence)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def show_case(project: Project, name: str, rows: int, path: Path, *, table1: bool = False) -> CasePicture:
@@ -118,25 +152,28 @@ def picture_bytes(figure: Figure, ending: str = ".png") -> bytes:
 
 
 def _title(picture: CasePicture, layer: Layer | None) -> str:
-    """A column's title, with the DSC of its masks where they were measured."""
-    score = picture.scores.get(layer.array) if layer else None
-    return picture.column_title(layer) + ("" if score is None else f"\nDSC {score:.1f} %")
+    """A column's title, with volume and DSC of what it shows."""
+    figures = picture.figures(layer)
+    return picture.column_title(layer) + (f"\n{figures}" if figures else "")
 
 
 def _draw_slice(axes: Axes, picture: CasePicture, z: int, layer: Layer | None) -> None:
     axes.set_facecolor("black")
-    axes.imshow(picture.slices[z], cmap="gray", vmin=0, vmax=255, aspect=picture.aspect)
+    axes.imshow(picture.slices[z], cmap="gray", vmin=0, vmax=255, aspect=picture.view.aspect)
     if layer is None:
         if picture.reference is not None:
             _outline(axes, picture.reference[z], REFERENCE_LAYER.colour)
     elif layer.kind == "map":
         heat = picture.maps[layer.array][z] / 255
         alpha = heat_alpha(heat)
-        axes.imshow(heat, cmap=HEAT_COLOURS, vmin=0, vmax=1, alpha=alpha, aspect=picture.aspect)
+        axes.imshow(heat, cmap=HEAT_COLOURS, vmin=0, vmax=1, alpha=alpha, aspect=picture.view.aspect)
     else:
         _outline(axes, picture.masks[layer.array][z], layer.colour)
         if layer is SAM_LAYER:
-            _draw_prompts(axes, picture.prompts.get(z, []))
+            draw_prompts(axes, picture.prompts.get(z, []))
+    draw_sides(axes, picture.view, all_four=layer is None)
+    if layer is None:
+        draw_bar(axes, picture.view, picture.slices.shape[1:])
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -152,36 +189,23 @@ def _outline(axes: Axes, mask: Mask, colour: str) -> None:
         axes.set_ylim(mask.shape[0] - 0.5, -0.5)
 
 
-def _draw_prompts(axes: Axes, prompts: Sequence[Prompt]) -> None:
-    from matplotlib.patches import Rectangle
-
-    colour = PROMPTS_LAYER.colour
-    for prompt in prompts:
-        if prompt.box is not None:
-            x0, y0, x1, y1 = prompt.box
-            frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=0.9)
-            frame.set_linestyle("--")
-            axes.add_patch(frame)
-        for (x, y), label in zip(prompt.points, prompt.point_labels, strict=True):
-            marker = "+" if label else "x"
-            axes.plot(x, y, marker, color=colour, markersize=6 if label else 4, markeredgewidth=1.2)
-
-
 def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     """CLIP's probability along z; the drawn slices are marked."""
     axes.set_facecolor(BACKGROUND)
-    z = np.arange(len(picture.probability))
+    first = picture.view.first
+    z = first + np.arange(len(picture.probability))
     colours = [BARS.get(int(label), BARS[UNCERTAIN]) for label in picture.labels]
     axes.bar(z, picture.probability, color=colours, width=0.9)
-    axes.plot(picture.chosen, [1.07] * len(picture.chosen), "v", color=INK, markersize=4, clip_on=False)
-    axes.set_xlim(-0.6, len(z) - 0.4)
+    chosen = [picture.view.axial_slice(z) for z in picture.chosen]
+    axes.plot(chosen, [1.07] * len(chosen), "v", color=INK, markersize=4, clip_on=False)
+    axes.set_xlim(first - 0.6, first + len(z) - 0.4)
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1])
     axes.tick_params(colors=FAINT, labelsize=7, length=2)
     for side in axes.spines.values():
         side.set_color(FRAME)
     axes.set_xlabel(
-        "slice z: CLIP's tumour probability (blue: labelled tumour, grey: normal, ochre: uncertain)",
+        "slice: CLIP's tumour probability (blue: labelled tumour, grey: normal, ochre: uncertain)",
         color=FAINT,
         fontsize=8,
     )

@@ -44,6 +44,7 @@ from clisc_engine.stages.evaluation.leaks import leaks, told
 from clisc_engine.stages.evaluation.plan import NOTHING, plan
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.staleness import mark_rows
+from clisc_engine.stages.evaluation.told import PAPER_ROWS, UNITS, lacking_rows
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
 from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
 from clisc_engine.version import VERSION
@@ -113,6 +114,7 @@ def evaluate(
                 failed.setdefault(case.info.name, missing_message(case, array))
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
+    document["lacking"] = lacking_rows(document["rows"])
     document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
     document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     document["fingerprint"] = fingerprint(provenance)
@@ -174,7 +176,12 @@ def _measure(
         "version": VERSION,
         "weights": weights,
         "note": TINY_NOTE if weights == "tiny" else "",
-        "rows": evaluation_tables.summarise_rows(measured, list(rows)),
+        "map_threshold": without_sam(project.settings.roi).threshold,
+        "units": dict(UNITS),
+        "rows": [
+            {**row, "paper_row": PAPER_ROWS[row["name"]]}
+            for row in evaluation_tables.summarise_rows(measured, list(rows))
+        ],
         "groups": evaluation_tables.summarise_groups(measured, list(rows)),
         "without_tumour": evaluation_tables.summarise_without_tumour(measured, list(rows)),
         "cases": measured,

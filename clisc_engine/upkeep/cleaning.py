@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from clisc_engine.project.checkpoints import ASIDE
 from clisc_engine.project.project import Project
 from clisc_engine.project.variants import open_variant, variant_names
 from clisc_engine.upkeep.foresight import size_of
+from clisc_engine.upkeep.status import StageStatus
 from clisc_engine.upkeep.survey import survey
 
 
@@ -32,11 +34,17 @@ class Cleanable:
     bytes: dict[str, int] = field(default_factory=dict)
 
 
-def cleanable(project: Project) -> Cleanable:
-    """What may go of a project and its variants; nothing is removed."""
+def cleanable(project: Project, stages: Sequence[StageStatus] | None = None) -> Cleanable:
+    """What may go of a project and its variants; nothing is removed.
+
+    Args:
+        project: the project.
+        stages: its survey, if there is one already.
+    """
     found = Cleanable(cache=[path for path in inside(project.cache) if path.is_dir()])
-    for one in (project, *(open_variant(project, name) for name in variant_names(project))):
-        found.states += _states(one)
+    found.states += _states(project, stages)
+    for name in variant_names(project):
+        found.states += _states(open_variant(project, name), None)
     found.bytes = {
         "cache": sum(size_of(folder) for folder in found.cache),
         "states": sum(path.stat().st_size for path in found.states),
@@ -57,12 +65,13 @@ def clean(project: Project, found: Cleanable, *, cache: bool, states: bool) -> i
     return sum(size for kind, size in found.bytes.items() if {"cache": cache, "states": states}[kind])
 
 
-def _states(project: Project) -> list[Path]:
+def _states(project: Project, stages: Sequence[StageStatus] | None) -> list[Path]:
     """Of a project or a variant alone, without what lies below it."""
     there = [path for path in inside(project.checkpoints) if path.is_file()]
     if not any(path.name.endswith((".pt", ASIDE)) for path in there):
         return []
-    fresh = {item.product for status in survey(project) for item in status.items if item.state == "fresh"}
+    statuses = survey(project) if stages is None else stages
+    fresh = {item.product for status in statuses for item in status.items if item.state == "fresh"}
     found = [path for path in there if path.name.endswith(ASIDE)]
     for name in sorted(fresh & NETWORKS.keys()):
         checkpoint = project.checkpoint(name)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clisc_engine.products.graph import NETWORKS
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import CaseArrays, Project
@@ -67,10 +68,17 @@ class StageStatus:
 
     @property
     def cases(self) -> tuple[int, int]:
-        """How many cases are fresh in all their arrays, of how many; a network alone counts as one."""
+        """How many cases are fresh in all their arrays, of how many; a lone network or table is one."""
         names = {item.case for item in self.items if item.case} or {""}
         behind = {item.case for item in self.items if item.state != "fresh"}
         return len(names - behind), len(names)
+
+    @property
+    def unit(self) -> str:
+        """What `cases` counts: case, network or table."""
+        if any(item.case for item in self.items):
+            return "case"
+        return "network" if any(item.product in NETWORKS for item in self.items) else "table"
 
     @property
     def why(self) -> str:

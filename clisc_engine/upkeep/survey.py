@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.tables import read_table
@@ -14,6 +14,7 @@ from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.products.kinds import IMAGE, SIMILARITIES, Array, Network
 from clisc_engine.project.checkpoints import why_not_trained
+from clisc_engine.project.fingerprint import counted_cases
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Seal
 from clisc_engine.running import journal
@@ -27,6 +28,13 @@ from clisc_engine.upkeep.status import Item, StageStatus, State
 from clisc_engine.upkeep.survey_baselines import survey_baselines
 
 _ROWS_TABLE = "results/rows.csv"
+
+
+class _Late(NamedTuple):
+    """What is not fresh of what a product is made from, in words, and why the first of the chain is not."""
+
+    why: str = ""
+    cause: str = ""
 
 
 def survey(project: Project) -> list[StageStatus]:
@@ -44,6 +52,7 @@ class _Survey:
         project: the one surveyed.
         all: its cases.
         behind: what is stale or missing so far, by product and case (empty for a network).
+        causes: why, of the first product in the chain that is.
         stages: the result, by step.
     """
 
@@ -51,6 +60,7 @@ class _Survey:
         self.project = project
         self.all = project.cases()
         self.behind: dict[tuple[str, str], State] = {}
+        self.causes: dict[tuple[str, str], str] = {}
         self.stages: dict[str, StageStatus] = {name: StageStatus(name) for name in STEPS}
 
     def run(self) -> list[StageStatus]:
@@ -85,8 +95,8 @@ class _Survey:
         for case in cases:
             seals = [case.seal(name) for name in recipe.outputs]
             needs = [(name, case.info.name) for name in array.inputs]
-            behind = self._behind([(array.network, ""), *needs])
-            self._note(step, array.name, case.info.name, seals, behind, why_not_fresh(recipe, case))
+            late = self._behind([(array.network, ""), *needs])
+            self._note(step, array.name, case.info.name, seals, late, why_not_fresh(recipe, case))
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name
@@ -99,7 +109,8 @@ class _Survey:
         ]
         provenance = recipes.network(self.project, name, learnt_from(self.project, network, self.all))
         checkpoint = self.project.checkpoint(name)
-        reason, behind = why_not_trained(checkpoint, provenance), self._behind(needs)
+        reason, late = why_not_trained(checkpoint, provenance), self._behind(needs)
+        behind = late.why
         if SIMILARITIES in network.chosen_by:
             behind = behind or outdated_similarities(self.project.file(SIMILARITIES))
         epochs = _epochs(self.project, name)
@@ -112,7 +123,7 @@ class _Survey:
             state: State = "stale" if reason or behind else "fresh"
             when = journal.trained_at(self.project, name)
             item = Item(name, "", state, behind or reason, when, sum(epochs))
-        self._add(step, item)
+        self._add(step, item, late.cause)
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
@@ -176,7 +187,7 @@ class _Survey:
         needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
             return Item(_ROWS_TABLE, "", "missing", "not measured yet")
-        why = self._behind(needs) or recipes.why_not_measured(stored["fingerprint"], provenance)
+        why = self._behind(needs).why or recipes.why_not_measured(stored["fingerprint"], provenance)
         if not why and stored["failed"]:
             why = _failed(stored["failed"])
         return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)
@@ -187,15 +198,16 @@ class _Survey:
         product: str,
         case: str,
         seals: Sequence[Seal | None],
-        behind: str,
+        late: _Late,
         reason: str,
     ) -> None:
         whole = [seal for seal in seals if seal is not None]
+        why = late.why or reason
         if len(whole) < len(seals):
-            self._add(stage, Item(product, case, "missing", behind or reason))
+            self._add(stage, Item(product, case, "missing", why), late.cause)
             return
-        state: State = "stale" if behind or reason else "fresh"
-        self._add(stage, Item(product, case, state, behind or reason, whole[-1].time, whole[-1].seconds))
+        item = Item(product, case, "stale" if why else "fresh", why, whole[-1].time, whole[-1].seconds)
+        self._add(stage, item, late.cause)
 
     def _blocked(
         self, stage: str, product: str, cases: Sequence[CaseArrays], error: MissingWeights
@@ -209,17 +221,26 @@ class _Survey:
             else:
                 self._add(stage, Item(product, case.info.name, "missing", str(error)))
 
-    def _add(self, stage: str, item: Item) -> None:
+    def _add(self, stage: str, item: Item, cause: str = "") -> None:
+        """Note an item; ``cause`` is why the first product in its chain is not fresh, if it is another."""
         self.stages[stage].items.append(item)
         if item.state != "fresh":
             self.behind[item.product, item.case] = item.state
+            self.causes[item.product, item.case] = cause or item.why
 
-    def _behind(self, needs: Sequence[tuple[str, str]]) -> str:
-        """The first of the needed products that is not fresh, in words; empty when all are."""
-        for name, case in needs:
-            if state := self.behind.get((name, case)):
-                return f"{name} is {state}"
-        return ""
+    def _behind(self, needs: Sequence[tuple[str, str]]) -> _Late:
+        """The first of the needed products that is not fresh, and of how many cases; empty when all are."""
+        name = next((name for name, case in needs if (name, case) in self.behind), "")
+        if not name:
+            return _Late()
+        needed = [case for product, case in needs if product == name]
+        late = [case for case in needed if (name, case) in self.behind]
+        states = {self.behind[name, case] for case in late}
+        of_cases = f" of {counted_cases(late)}" if len(needed) > 1 else ""
+        verb, state = "are" if len(late) > 1 else "is", "stale" if "stale" in states else "missing"
+        cause = next(self.causes[name, case] for case in late if self.behind[name, case] == state)
+        because = f" ({cause})" if state == "stale" else ""
+        return _Late(f"{name}{of_cases} {verb} {state}{because}", cause)
 
     def _trained(self, name: str) -> str:
         try:

@@ -15,7 +15,8 @@ def test_status_is_a_line_a_step_and_names_the_next_command(clisc, finished):
     lines = shown.out.splitlines()
     rows = {line.split()[0]: line for line in lines[2:9]}
     assert list(rows) == ["label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"]
-    assert "fresh" in rows["label"] and "5/5" in rows["label"]
+    assert "fresh" in rows["label"] and "5/5 cases" in rows["label"]
+    assert "1/1 network" in rows["train"]
     assert lines[-1] == f"Next: clisc evaluate {finished.root}"
     assert "Disk: " in shown.out and "checkpoints" in shown.out
 
@@ -24,6 +25,8 @@ def test_status_as_json(clisc, finished):
     document = json.loads(clisc("status", finished.root, "--json").out)
     stages = {stage["stage"]: stage for stage in document["stages"]}
     assert (stages["self-train"]["done"], stages["self-train"]["total"]) == (3, 3)
+    units = {name: stage["unit"] for name, stage in stages.items()}
+    assert (units["cam"], units["train"], units["evaluate"]) == ("case", "network", "case")
     assert document["next"] == f"clisc evaluate {finished.root}"
     assert document["disk"]["store.zarr"] > 0
 
@@ -33,6 +36,29 @@ def test_status_says_what_a_stage_ran_on(clisc, data, tmp_path):
     assert clisc("label", root, *QUIET).code == 0
     stages = json.loads(clisc("status", root, "--json").out)["stages"]
     assert stages[0]["device"].startswith("cpu, ") and stages[1]["device"] == ""
+
+
+def test_why_steps_are_stale_is_summed_up_over_cases_with_the_first_cause(clisc, copied):
+    def whys():
+        stages = json.loads(clisc("status", copied.root, "--json").out)["stages"]
+        return {stage["stage"]: stage["why"] for stage in stages}
+
+    assert clisc("config", "set", copied.root, "prompts.kind=box").code == 0
+    cause = "prompts.kind both -> box"
+    assert whys()["prompt-sam"] == cause
+    assert whys()["train"] == f"masks/sam of 3 cases are stale ({cause})"
+    assert whys()["self-train"] == f"unet-round1 is stale ({cause})"
+    assert clisc("prompt-sam", copied.root, *QUIET).code == 0
+    assert whys()["train"] == "masks/sam of 3 cases changed"
+
+
+def test_status_tells_what_clean_would_win(clisc, copied):
+    shown = clisc("status", copied.root)
+    won = json.loads(clisc("clean", copied.root, "--json").out)["bytes"]
+    assert json.loads(clisc("status", copied.root, "--json").out)["cleanable"] == won
+    assert won["states"] > 0 and f"`clisc clean {copied.root}" in shown.out and "--states`" in shown.out
+    assert clisc("clean", copied.root, "--cache", "--states").code == 0
+    assert "clisc clean" not in clisc("status", copied.root).out
 
 
 def test_status_of_a_case_inside_the_project(clisc, finished, monkeypatch):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.axial import AxialView
 from clisc_engine.report.gather import gather
 from clisc_engine.report.images import Grid
+from clisc_engine.report.marks import Marks
 from clisc_engine.report.pictures import Row
 from clisc_engine.report.write import Choice, ShownCase, render, write_report
 from clisc_engine.running.control import Control
@@ -42,7 +44,9 @@ def test_the_page_tells_the_run_s_story(page, evaluated):
     document = Document(page.read_text(encoding="utf-8"))
     stored = evaluated.store.attributes("metrics/evaluation")["evaluation"]
     for row in stored["rows"]:
-        assert f"{row['dsc_mean']:.2f} ± " in document.text
+        assert f" {row['dsc_mean']:.2f} {row['hd95_mean']:.2f} 1 " in document.text, (
+            "one case, no deviation"
+        )
     for words in ("glioma", "3 train, 1 valid, 1 test", "All that can be made is up to date"):
         assert words in document.text
     scores = (evaluated.results / "s3f.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -86,7 +90,7 @@ def test_no_reference_is_read_before_evaluate(copied, report):
     lose_references(copied)
     document = report(copied)
     assert all("reference" not in document.viewer(index)["layers"] for index in range(5))
-    assert "clisc evaluate makes it" in document.text and "z 5, reference" not in document.text
+    assert "clisc evaluate makes it" in document.text and ") , reference" not in document.text
 
 
 def test_after_evaluate_only_measured_cases_show_their_reference(evaluated, report, tmp_path):
@@ -121,7 +125,9 @@ def test_what_a_changed_setting_makes_stale_is_said(copied, report):
     usual = preset("tiny").amda.t
     assert f"● amda.t 7 {usual:g} " in (text := report(copied).text)
     assert f"Stale: amda.t {usual} -> 7.0. clisc amda makes it anew" in text
-    assert "Stale: unet-round1 is stale. clisc self-train makes it anew" in text
+    cause = f"(amda.t {usual} -> 7.0)"
+    assert f"Stale: unet-round1 is stale {cause}. clisc self-train makes it anew" in text
+    assert f"masks/sam of 3 cases are stale {cause}" in text
 
 
 def test_names_and_settings_full_of_markup_stay_words(copied, report):
@@ -132,7 +138,9 @@ def test_names_and_settings_full_of_markup_stay_words(copied, report):
     assert document.tags.count("script") == before.tags.count("script") and SCRIPT in document.text
     # A project opens no case of such a name, so the page is given one by itself.
     story = replace(gather(copied), project=HOSTILE, dropped={HOSTILE: 0.1})
-    shown = ShownCase(HOSTILE, "test", HOSTILE, HOSTILE, None, Grid(1, 1, 1, 1), [Row(0, "", [])])
+    view, grid = AxialView("R", "L", "A", "P", 0.0, (1.0, 1.0), 0), Grid(1, 1, 1, 1)
+    marks, rows = Marks.of(view, grid, 1), [Row(0, "", [], 0)]
+    shown = ShownCase(HOSTILE, "test", HOSTILE, HOSTILE, None, view, grid, marks, rows)
     document = Document(render(story, {HOSTILE: "test"}, [shown], {HOSTILE: SCRIPT}).decode())
     assert "img" not in document.tags and document.tags.count("script") == 1
     assert document.text.count(HOSTILE) >= 6 and SCRIPT in document.text
@@ -158,3 +166,29 @@ def test_cases_are_those_named_or_the_most_telling(evaluated, tmp_path):
     assert "No case is pictured" in document.text and "No case is in this file" in document.text
     with pytest.raises(BadInput, match="nobody"):
         shown(cases=("nobody",))
+
+
+def test_pictures_and_viewer_name_sides_scale_source_slice_and_volume(page, evaluated):
+    document = Document(page.read_text(encoding="utf-8"))
+    case, shown = evaluated.case("p4"), document.viewer(0)
+    first = case.info.placement["crop"][0][0]
+    assert shown["axial"] == first
+    across = shown["width"] / (case.read("image").shape[2] * case.info.spacing[2])
+    mm = float(shown["marks"]["words"].removesuffix(" mm"))
+    assert shown["marks"]["bar"] == pytest.approx(mm * across, abs=0.01)
+    assert [shown["marks"][edge] for edge in ("left", "right", "top", "bottom")] == [*"RLAP"]
+    assert shown["told"] == "radiological: patient's right on the left"
+    ml = (case.read("masks/sam") != 0).sum() * np.prod(case.info.spacing) / 1000
+    assert shown["figures"]["sam"].startswith(f"{ml:.1f} ml, DSC ")
+    assert shown["figures"]["amda"].endswith("cut by Otsu") and "prompts" not in shown["figures"]
+    assert f"{shown['figures']['sam']} " in document.text, "in the caption of the picture, too"
+    assert f"slice {first + shown['start']} (z {shown['start']}) , reference" in document.text
+    assert "A map is cut by Otsu before its DSC is measured" in document.text
+
+
+def test_the_table_names_the_paper_s_rows_those_not_made_and_how_few_cases(page):
+    text = Document(page.read_text(encoding="utf-8")).text
+    assert "SAM, box and points SAM (5 points + box)" in text and "over the n cases of a row" in text
+    assert "Not made yet: sam-points, sam-box, without-s3f ( clisc evaluate --ablation )" in text
+    assert "1 case: figures of one volume" in text
+    assert "1/1 network" in text and "5/5 cases" in text

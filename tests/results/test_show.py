@@ -2,16 +2,22 @@
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 
 from clisc_engine.errors import BadInput
 from clisc_engine.project import case_changes
 from clisc_engine.project.project import open_project
+from clisc_engine.project.store import Seal
 from clisc_engine.results.case_picture import case_picture, chosen_slices
+from clisc_engine.results.layers import RAW_LAYER, SAM_LAYER
 from clisc_engine.results.show import draw_case, show_case
 from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluate import evaluate
+from clisc_engine.stages.init import Request, initialise
 from tests.support.small import run_stages, small_project
+from tests.support.volumes import ball
 
 
 def titles(figure):
@@ -90,3 +96,68 @@ def test_a_renamed_case_shows_the_prompts_that_were_drawn_for_it(copied):
     for z, prompts in before.items():
         for one, same in zip(prompts, after[z], strict=True):
             np.testing.assert_array_equal(one.points, same.points)
+
+
+def words_of(axes):
+    return {text.get_text(): text for text in axes.texts}
+
+
+def test_the_picture_of_a_flipped_anisotropic_scan_says_which_side_is_which_and_how_long_a_mm_is(tmp_path):
+    """A spot is bright at the right and the front; pixels are 2 mm high and 1 mm wide; stored as RAS."""
+    spacing, ((z, y, x), size) = (1.0, 2.0, 6.0), ((4, 6, 8), (14, 30, 40))
+    head = ball(size)
+    upright = sitk.GetImageFromArray(head)
+    upright.SetSpacing(spacing)
+    spot = sitk.GetArrayFromImage(upright)
+    spot[z, y : y + 4, x : x + 4] = 400  # small x is the patient's right, small y the front, in LPS
+    image = sitk.GetImageFromArray(spot)
+    image.CopyInformation(upright)
+    path = tmp_path / "images" / "a_flair.nii.gz"
+    path.parent.mkdir()
+    sitk.WriteImage(sitk.DICOMOrient(image, "RAS"), str(path))
+    request = Request(tmp_path / "p", str(path.parent), None, None, "1:0:0", False)
+    project = initialise(request, preset("tiny"), Control(device="cpu")).project
+    picture = case_picture(project, "a", 40)
+    figure = draw_case(picture, "tiny")
+    lowest = min(np.flatnonzero(head.any(axis=(1, 2))))
+    drawn = next(axes for axes in figure.axes if axes.get_ylabel().split("\n")[0] == f"slice {z}")
+    assert drawn.get_ylabel() == f"slice {z}\nz {z - lowest}"
+    shown = drawn.images[0].get_array()
+    rows, columns = np.nonzero(shown == shown.max())
+    across, down = (columns.mean() + 0.5) / shown.shape[1], 1 - (rows.mean() + 0.5) / shown.shape[0]
+    places = {word: text.get_position() for word, text in words_of(drawn).items() if word in set("RLAP")}
+    assert abs(places["R"][0] - across) < abs(places["L"][0] - across)
+    assert abs(places["A"][1] - down) < abs(places["P"][1] - down)
+    (bar,) = (line for line in drawn.lines if line.get_gid() == "scale bar")
+    length = float(np.ptp(bar.get_xdata())) * spacing[0]
+    assert f"{length:g} mm" in words_of(drawn)
+    assert drawn.get_aspect() == spacing[1] / spacing[0]
+    assert "radiological: patient's right on the left" in " ".join(t.get_text() for t in figure.texts)
+
+
+def test_masks_have_their_volume_and_maps_the_threshold_of_their_dsc(copied):
+    before = draw_case(case_picture(copied, "p4", 2), "tiny")
+    voxel = np.prod(copied.case("p4").info.spacing) / 1000
+    ml = f"{(copied.case('p4').read('masks/sam') != 0).sum() * voxel:.1f} ml"
+    heads = {axes.get_title().split("\n")[0]: axes.get_title() for axes in before.axes if axes.get_title()}
+    assert heads["prompts, SAM's mask"].split("\n")[1] == ml and heads["CAM"] == "CAM"
+    assert [text.get_text() for text in before.legends[0].get_texts()] == [
+        *("box that SAM was given", "point in the lesion", "point outside")
+    ]
+    document = evaluate(copied, Control(device="cpu"))
+    entries = {entry["name"]: entry for entry in document["cases"]}
+    after = draw_case(case_picture(copied, "p4", 2), "tiny")
+    heads = {axes.get_title().split("\n")[0]: axes.get_title() for axes in after.axes if axes.get_title()}
+    assert heads["CAM"].split("\n")[1] == f"DSC {entries['cam-raw']['dsc']:.1f} %, cut by Otsu"
+    assert heads["prompts, SAM's mask"].split("\n")[1] == f"{ml}, DSC {entries['sam']['dsc']:.1f} %"
+    assert heads["FLAIR, reference"].split("\n")[1] == f"{entries['sam']['volume_ml']:.1f} ml"
+    assert "of the whole volume, not of the slice" in " ".join(text.get_text() for text in after.texts)
+
+
+def test_a_mask_that_was_made_anew_does_not_get_the_dsc_of_the_old_one(copied):
+    evaluate(copied, Control(device="cpu"))
+    case = copied.case("p4")
+    case.write("masks/sam", np.zeros_like(case.read("masks/sam")), Seal.now("test", "another", {}))
+    picture = case_picture(open_project(copied.root), "p4", 2)
+    assert picture.figures(SAM_LAYER) == "0.0 ml, DSC: evaluate again"
+    assert "DSC" in picture.figures(RAW_LAYER) and "again" not in picture.figures(RAW_LAYER)

@@ -74,7 +74,7 @@ def test_every_row_of_table_2_is_there_in_its_order(evaluated):
     ]
     for row in document["rows"]:
         figures = {"dsc_mean", "dsc_std", "hd95_mean", "hd95_std", "n", "empty"}
-        assert set(row) == {"name", *figures, "state", "why", "fingerprint"}
+        assert set(row) == {"name", *figures, "paper_row", "state", "why", "fingerprint"}
         assert row["state"] == "fresh" and not row["why"]
         assert row["n"] == 5
     assert document["weights"] == "tiny" and "tiny models" in document["note"]

@@ -22,7 +22,7 @@ def test_a_value_gives_what_a_project_with_it_would(swept, copied):
     document = evaluate(alone, Control(device="cpu"))
     points = {point["values"]["amda.t"]: point for point in outcome.result["points"]}
     [row] = [row for row in document["rows"] if row["name"] == "full"]
-    summary = row.keys() - {"name", "state", "why", "fingerprint"}
+    summary = row.keys() - {"name", "paper_row", "state", "why", "fingerprint"}
     assert {key: points[0.0][key] for key in summary} == {key: row[key] for key in summary}
     variant = open_variant(project, "amda.t=0")
     mine, theirs = contents(variant), contents(alone)

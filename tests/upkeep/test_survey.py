@@ -20,7 +20,7 @@ def test_a_new_project_starts_with_label(data, tmp_path):
     assert next_stage(found) == "label"
     assert {status.state for status in found} == {"missing"}
     assert found[0].cases == (0, 5) and found[0].why == "labels/probability is missing"
-    assert found[1].why == "labels/tumour is missing"
+    assert found[1].why == "labels/tumour of 3 cases are missing"
 
 
 def test_a_finished_project_lacks_the_evaluation_alone(finished):
@@ -68,7 +68,7 @@ def test_a_lost_array_makes_its_stage_partly_done_and_what_follows_stale(copied)
     found = {status.stage: status for status in survey(copied)}
     assert (found["label"].state, found["cam"].state, found["cam"].cases) == ("fresh", "partly", (4, 5))
     assert found["cam"].why == "cams/raw is missing"
-    assert (found["amda"].state, found["amda"].why) == ("stale", "cams/raw is missing")
+    assert (found["amda"].state, found["amda"].why) == ("stale", "cams/raw of p1 is missing")
     assert found["self-train"].state == "stale"
 
 

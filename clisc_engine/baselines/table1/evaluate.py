@@ -185,5 +185,7 @@ def _measure_case(
         else:
             mask = (case.read(row.array) != 0).astype(np.uint8)
         whole = restore(mask, placement) != 0
-        measured.append(compare(case.info.name, row.name, whole, reference, placement.source.spacing))
+        found = compare(case.info.name, row.name, whole, reference, placement.source.spacing)
+        seal = case.seal(row.array)
+        measured.append({**found, "fingerprint": seal.fingerprint if seal else ""})
     return measured

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import Project
+from clisc_engine.stages.evaluation.told import counts_by_group, few_cases
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -25,7 +27,9 @@ _SPECIAL = {
 def latex(document: Mapping[str, Any]) -> str:
     """The whole table with its caption; a star marks a significant difference from CLISC."""
     groups = {(entry["name"], entry["group"]): entry for entry in document["groups"]}
-    heads = ["Method", "Label-free", r"DSC (\%)", "HD95 (mm)", "$n$", "Empty", *SIZE_GROUPS]
+    counts = {group: rf" ({_plain(words)})" for group, words in counts_by_group(document).items()}
+    sizes = [f"{group}{counts.get(group, '')}" for group in SIZE_GROUPS]
+    heads = ["Method", "Label-free", r"DSC (\%)", "HD95 (mm)", "$n$", "Empty", *sizes]
     heads += [r"Paper: DSC (\%)", "Paper: HD95 (mm)"]
     lines = [
         r"\begin{table}",
@@ -40,7 +44,7 @@ def latex(document: Mapping[str, Any]) -> str:
         tests, paper = row["against_full"] or {}, row["paper"] or {}
         stars = {m: "$^{*}$" if tests.get(m, {}).get("significant") else "" for m in ("dsc", "hd95")}
         cells = [
-            escaped(row["title"]),
+            escaped(titled(row)),
             "yes" if row["label_free"] else "no",
             *(_mean(row, metric) + stars[metric] for metric in ("dsc", "hd95")),
             str(row["n"]),
@@ -57,9 +61,11 @@ def caption(document: Mapping[str, Any]) -> str:
     """What the table shows, and all that must be said of it."""
     count = len({entry["case"] for entry in document["cases"] if entry["dsc"] is not None})
     told = [
-        f"Comparison on {count} case{'' if count == 1 else 's'} with a tumour: mean ± standard deviation.",
-        "DSC by fifths of tumour size.",
+        f"Comparison on {count} case{'' if count == 1 else 's'} with a tumour: "
+        "mean ± standard deviation over n cases.",
+        "DSC in % by fifths of tumour size: mean over the n cases of each.",
         "* differs from CLISC: Wilcoxon signed-rank test, p < 0.05 after Holm's correction over the rows.",
+        few_cases(document, advice=False),
         f"Note: {document['note']}." if document["note"] else "",
         *document["notes"],
     ]
@@ -97,7 +103,14 @@ def write_latex(project: Project, document: Mapping[str, Any], path: Path) -> No
 
 def _mean(row: Mapping[str, Any], metric: str) -> str:
     mean, deviation = row.get(f"{metric}_mean"), row.get(f"{metric}_std")
-    return "" if mean is None or deviation is None else rf"{mean:.2f} $\pm$ {deviation:.2f}"
+    if mean is None or deviation is None:
+        return ""
+    return rf"{mean:.2f} $\pm$ {deviation:.2f}" if row.get("n", 2) > 1 else f"{mean:.2f}"
+
+
+def _plain(count: str) -> str:
+    """A count of cases as mathematics, e.g. ``$n$ = 4``."""
+    return count.replace("n", "$n$", 1)
 
 
 def _number(value: float | None) -> str:

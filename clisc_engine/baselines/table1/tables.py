@@ -78,10 +78,11 @@ def flat(document: Mapping[str, Any]) -> list[dict[str, Any]]:
             test = (row["against_full"] or {}).get(metric, {})
             line |= {f"{metric}_{key}": test.get(key) for key in ("p", "p_holm")}
         for group in SIZE_GROUPS:
-            line[f"dsc_{group}"] = groups.get((row["name"], group), {}).get("dsc_mean")
+            entry = groups.get((row["name"], group), {})
+            line |= {f"dsc_{group}": entry.get("dsc_mean"), f"n_{group}": entry.get("n", 0)}
         line["without_tumour"] = apart.get(row["name"], {}).get("n", 0)
         line["false_positives"] = apart.get(row["name"], {}).get("false_positives", 0)
-        for key in ("dsc_mean", "dsc_std", "hd95_mean", "hd95_std"):
+        for key in ("row", "dsc_mean", "dsc_std", "hd95_mean", "hd95_std"):
             line[f"paper_{key}"] = (row["paper"] or {}).get(key)
         lines.append(line)
     return lines

@@ -15,6 +15,7 @@
   const scratch = document.createElement("canvas");
   const LARGEST = 840; // pixels of the canvas's longer side
   const FILL = 0.18; // opacity of a mask inside its outline at full strength
+  const MARK = "#c9d3dc";
   const TUMOUR = 1;
   const NORMAL = 0;
   const WORDS = { [TUMOUR]: "tumour", [NORMAL]: "normal" };
@@ -58,6 +59,10 @@
     for (const box of root.querySelectorAll("[data-layer]")) {
       box.disabled = !(box.dataset.layer in current.layers);
     }
+    for (const words of root.querySelectorAll("[data-figures]")) {
+      words.textContent = current.figures[words.dataset.figures] || "";
+    }
+    part("told").textContent = current.told;
     go(slice === undefined ? current.start : slice);
   }
 
@@ -93,6 +98,7 @@
       if (layer.kind === "mask") drawMask(context, pixels(sheet), layer);
       if (layer.kind === "prompts") drawPrompts(context, sheet[z] || [], layer);
     }
+    drawMarks(context);
     say();
     drawProfile();
   }
@@ -154,7 +160,7 @@
   function stroke(context, path, layer) {
     const width = Math.max(2, canvas.width / 300);
     context.setLineDash(layer.dash ? layer.dash.split(" ").map((length) => length * 2) : []);
-    for (const [colour, wide] of [["rgb(0 0 0 / 45%)", 2 * width], [layer.colour, width]]) {
+    for (const [colour, wide] of [["rgb(0 0 0 / 65%)", 2 * width], [layer.colour, width]]) {
       context.strokeStyle = colour;
       context.lineWidth = wide;
       context.stroke(path);
@@ -166,7 +172,7 @@
     const scale = canvas.width / current.width;
     const path = new Path2D();
     const points = new Path2D();
-    const arm = 7;
+    const arm = 9;
     for (const prompt of prompts) {
       if (prompt.box) path.rect(...prompt.box.map((value) => value * scale));
       for (const [x, y] of prompt.in) {
@@ -182,6 +188,35 @@
     }
     stroke(context, path, layer);
     stroke(context, points, { ...layer, dash: "" });
+  }
+
+  /* Letters of the patient's sides, and a scale bar. */
+  function drawMarks(context) {
+    const { marks } = current;
+    const { width, height } = canvas;
+    const size = Math.max(12, Math.min(width, height) / 22);
+    const gap = size / 3;
+    const scale = width / current.width;
+    const write = (words, x, y, align, baseline) => {
+      context.textAlign = align;
+      context.textBaseline = baseline;
+      context.strokeText(words, x, y);
+      context.fillText(words, x, y);
+    };
+    context.font = `${size}px system-ui, sans-serif`;
+    context.lineJoin = "round";
+    context.strokeStyle = "#000";
+    context.lineWidth = size / 4;
+    context.fillStyle = MARK;
+    write(marks.left, gap, gap, "left", "top");
+    write(marks.right, width - gap, gap, "right", "top");
+    write(marks.top, width / 2, gap, "center", "top");
+    write(marks.bottom, width / 2, height - gap, "center", "bottom");
+    write(marks.words, width - gap, height - 2 * gap, "right", "bottom");
+    const bar = new Path2D();
+    bar.moveTo(width - gap - marks.bar * scale, height - gap);
+    bar.lineTo(width - gap, height - gap);
+    stroke(context, bar, { colour: MARK, dash: "" });
   }
 
   function say() {

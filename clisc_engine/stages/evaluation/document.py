@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.products.declared import ROWS
 from clisc_engine.project.store import Store
+from clisc_engine.stages.evaluation.told import lacking_rows
 
 GROUP_IN_STORE = "metrics/evaluation"
 
@@ -97,7 +98,9 @@ def load(store: Store) -> dict[str, Any] | None:
         "chosen": [],
         "seen": False,
     }
-    return {**lacking, **found} if found is not None else None
+    if found is None:
+        return None
+    return {**lacking, "lacking": lacking_rows(found["rows"]), **found}
 
 
 def stored(store: Store, group: str, key: str, form: type[BaseModel]) -> dict[str, Any] | None:
