@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
+from clisc_engine.core.trust import Calibration
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.settings.help import Explanation
 from clisc_engine.upkeep.at_work import Work
@@ -22,6 +23,7 @@ class Stage(TypedDict):
         state: running while a process is at work on it; impossible without what it needs, e.g. references.
         done: cases up to date in all that the step makes; a network alone counts as one.
         total: of so many.
+        unit: what is counted.
         why: the first reason why it is not up to date; empty when it is.
         note: what else is to say.
         time: when its newest product was made, UTC; empty when there is none.
@@ -33,11 +35,21 @@ class Stage(TypedDict):
     state: Literal["fresh", "stale", "partly", "missing", "impossible", "running"]
     done: int
     total: int
+    unit: Literal["case", "network", "table"]
     why: str
     note: str
     time: str
     seconds: float
     device: str
+
+
+class ExpectedDsc(TypedDict):
+    """The DSC in percent to expect of a case's final mask, and the interval that it may lie in."""
+
+    case: str
+    dsc: float
+    low: float
+    high: float
 
 
 class ProjectStatus(TypedDict):
@@ -49,9 +61,11 @@ class ProjectStatus(TypedDict):
         cases: how many there are.
         lost_cases: why cases are left out, by name.
         stages: each step, in order.
+        look_first: the masks that may be trusted least, as `clisc trust` told; empty before it.
         running: the command at work on it; null when none is.
         next: the command to run next; empty when all is up to date.
         disk: bytes by folder.
+        cleanable: bytes that no result needs, by kind.
     """
 
     project: str
@@ -59,9 +73,59 @@ class ProjectStatus(TypedDict):
     cases: int
     lost_cases: dict[str, str]
     stages: list[Stage]
+    look_first: list[ExpectedDsc]
     running: Work | None
     next: str
     disk: dict[str, int]
+    cleanable: dict[str, int]
+
+
+class TrustedCase(TypedDict):
+    """How far a case's final mask may be trusted.
+
+    Attributes:
+        case: its name.
+        split: train, valid or test.
+        made_from: fingerprint of what this was told from.
+        agreements: of the final mask with each step before it, in [0, 1].
+        dsc: to expect, in percent.
+        low: lower end of the interval, in percent.
+        high: upper end.
+        ml: volume of the final mask.
+    """
+
+    case: str
+    split: str
+    made_from: str
+    agreements: dict[str, float]
+    dsc: float
+    low: float
+    high: float
+    ml: float
+
+
+class Trust(TypedDict):
+    """Which masks may be trusted least.
+
+    Attributes:
+        stage: trust.
+        done: cases that were told now.
+        fresh: cases that were told before.
+        failed: why others could not be told, by case.
+        planned: of a dry run, why each case would be told.
+        seconds: how long it took.
+        cases: the least trusted first.
+        calibration: by which the expected DSC follows from the agreements.
+    """
+
+    stage: str
+    done: list[str]
+    fresh: list[str]
+    failed: dict[str, str]
+    planned: dict[str, str]
+    seconds: float
+    cases: list[TrustedCase]
+    calibration: Calibration
 
 
 class SealedArray(TypedDict):

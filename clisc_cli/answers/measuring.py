@@ -38,8 +38,13 @@ class Summary(TypedDict):
 
 
 class MarkedSummary(Summary):
-    """A row of Table 2; stale, and why, when today's settings would make other masks."""
+    """A row of Table 2; stale, and why, when today's settings would make other masks.
 
+    Attributes:
+        paper_row: the row as the paper calls it.
+    """
+
+    paper_row: NotRequired[str]
     state: State
     why: str
     fingerprint: str
@@ -86,6 +91,12 @@ class Measured(Compared):
     group: str
 
 
+class FingerprintedMeasured(Measured):
+    """The same in Table 1, with the fingerprint of the mask."""
+
+    fingerprint: NotRequired[str]
+
+
 class MarkedMeasured(Measured):
     """The same in Table 2."""
 
@@ -118,6 +129,14 @@ class Stale(TypedDict):
     renew: list[str]
 
 
+class NotMade(TypedDict):
+    """A row of Table 2 that is not there, the paper's name for it, and the command that makes it."""
+
+    name: str
+    paper_row: str
+    command: str
+
+
 class Evaluation(TypedDict):
     """Table 2 of a project.
 
@@ -140,6 +159,9 @@ class Evaluation(TypedDict):
         leaks: networks that learnt from a test case, by case.
         fingerprint: of all that determined the table.
         stale: its rows of other settings than today's.
+        lacking: rows that are not there, with the command for them.
+        map_threshold: where maps were cut to be measured: otsu, or a value in [0, 1].
+        units: what the parts of the keys mean.
     """
 
     revision: int
@@ -160,6 +182,9 @@ class Evaluation(TypedDict):
     leaks: dict[str, list[str]]
     fingerprint: str
     stale: Stale
+    lacking: list[NotMade]
+    map_threshold: NotRequired[str | float]
+    units: NotRequired[dict[str, str]]
 
 
 class EvaluationPlan(TypedDict):
@@ -207,8 +232,9 @@ class PaperGroup(TypedDict):
 
 
 class Paper(TypedDict):
-    """The paper's figures for a row."""
+    """The paper's name and figures for a row."""
 
+    row: NotRequired[str]
     dsc_mean: float
     dsc_std: float
     hd95_mean: float
@@ -265,7 +291,7 @@ class Table1(TypedDict):
     rows: list[Table1Row]
     groups: list[Group]
     without_tumour: WithoutTumour
-    cases: list[Measured]
+    cases: list[FingerprintedMeasured]
     failed: dict[str, str]
     seconds: float
     splits: list[str]

@@ -31,6 +31,7 @@ ANSWERS: Mapping[str, Any] = {
     "status": looking.ProjectStatus | looking.CaseStatus,
     "show": looking.Picture,
     "report": Written,
+    "trust": looking.Trust,
     "explain": Explained | looking.Commands,
     "verify": looking.Verification,
     "clean": looking.Cleaned,
