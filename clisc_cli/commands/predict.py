@@ -12,7 +12,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Channel, Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
-from clisc_cli.switches import Json, Quiet
+from clisc_cli.switches import Json, Quiet, Variant
 
 if TYPE_CHECKING:
     from clisc_engine.results.segmenter import FileSegmenter
@@ -43,6 +43,7 @@ def command(
         bool, typer.Option("--probabilities", help="Write the tumour probability beside each mask.")
     ] = False,
     network: Network = "unet-round2",
+    variant: Variant = None,
     channel: Channel = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = "32",
@@ -89,6 +90,7 @@ def command(
         json_=json_,
         quiet=quiet,
         verbose=verbose,
+        variant=variant,
     )
     options.session().join()
     control = options.control()
@@ -153,7 +155,7 @@ class _Asked:
     def segmenter(self) -> FileSegmenter:
         from clisc_engine.results.segmenter import open_segmenter
 
-        segmenter = open_segmenter(self.source, self.network, self.control)
+        segmenter = open_segmenter(self.source, self.network, self.control, self.options.variant or "")
         if not self.allow_skull:
             return segmenter
         image = segmenter.card.image.model_copy(update={"allow_skull": True})
