@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clisc_engine.core.significance import paired_tests
+from clisc_engine.core.significance import ByCase, paired_tests
 from clisc_engine.products.declared import ROWS
 from clisc_engine.results.sides import Side
 from clisc_engine.stages.evaluation.comparing import TINY_NOTE
@@ -87,8 +87,8 @@ def _by_case(side: Side) -> dict[str, dict[str, Mapping[str, Any]]]:
 
 
 def _same_reference(one: Mapping[str, Mapping[str, Any]], other: Mapping[str, Mapping[str, Any]]) -> bool:
-    volumes = [next(iter(entries.values())).get("volume_ml") for entries in (one, other)]
-    return None in volumes or abs(volumes[0] - volumes[1]) <= 1e-6 * max(1.0, abs(volumes[0]))
+    a, b = (next(iter(entries.values())).get("volume_ml") for entries in (one, other))
+    return a is None or b is None or abs(a - b) <= 1e-6 * max(1.0, abs(a))
 
 
 def _has(side: Side, row: str) -> bool:
@@ -114,20 +114,7 @@ def _pair(
 def _rows(
     rows: Sequence[str], pairs: Sequence[Mapping[str, Any]], a: Side, b: Side
 ) -> list[dict[str, Any]]:
-    values = {
-        metric: {
-            row: tuple(
-                {
-                    pair["case"]: pair[f"{metric}_{key}"]
-                    for pair in pairs
-                    if pair["row"] == row and pair[f"{metric}_difference"] is not None
-                }
-                for key in ("b", "a")
-            )
-            for row in rows
-        }
-        for metric in METRICS
-    }
+    values = {metric: {row: _of(pairs, row, metric) for row in rows} for metric in METRICS}
     tests = {metric: paired_tests(values[metric]) for metric in METRICS}
     states = {key: _states(side) for key, side in (("a", a), ("b", b))}
     return [
@@ -145,6 +132,13 @@ def _rows(
         }
         for row in rows
     ]
+
+
+def _of(pairs: Sequence[Mapping[str, Any]], row: str, metric: str) -> tuple[ByCase, ByCase]:
+    """A row's values by case, b's first: the difference is b minus a."""
+    known = [pair for pair in pairs if pair["row"] == row and pair[f"{metric}_difference"] is not None]
+    b, a = ({pair["case"]: pair[f"{metric}_{key}"] for pair in known} for key in ("b", "a"))
+    return b, a
 
 
 def _states(side: Side) -> dict[str, dict[str, str]]:
