@@ -137,11 +137,11 @@ def remove(
     project = open_project(project_root(directory))
     variants.record_of(project, name)
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet, variant=name)
+    size = size_of(variants.folder_of(project, name))
     options.hold(project.root)
     variants.refuse_while_others_lie_over(project, name)
     refuse_if_needed(project, name)
     check_may_go(project, name)
-    size = size_of(variants.folder_of(project, name))
     if not dry_run:
         variants.remove(project, name)
     if json_:
