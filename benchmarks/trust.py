@@ -1,4 +1,4 @@
-"""`python -m benchmarks.trust PROJECT... [--save]`: which DSC went along with which agreement of the steps.
+"""`python -m benchmarks.trust PROJECT...`: which DSC went along with which agreement of the steps.
 
 Each project is one that `evaluate` has measured, e.g. of `clisc demo` and of `benchmarks.real`; the measured
 cases of the row ``full`` are taken.

@@ -18,6 +18,7 @@ from clisc_cli.commands import (
     cam,
     cases,
     clean,
+    compare,
     config,
     demo,
     doctor,
@@ -38,6 +39,7 @@ from clisc_cli.commands import (
     sweep,
     train,
     trust,
+    variant,
     verify,
 )
 from clisc_cli.console import Terminal
@@ -70,7 +72,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "self-train": self_train.command,
         "evaluate": evaluate.command,
     },
-    "Compare": {"baseline": baseline.command},
+    "Compare": {"baseline": baseline.command, "compare": compare.command},
     "All at once": {"run": run.command, "demo": demo.command},
     "See and steer": {
         "status": status.command,
@@ -90,6 +92,7 @@ for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel, context_settings=CONTEXTS.get(name))(command)
 app.add_typer(sweep.app, name="sweep", rich_help_panel="Compare")
+app.add_typer(variant.app, name="variant", rich_help_panel="Compare")
 app.add_typer(cases.app, name="cases", rich_help_panel="See and steer")
 app.add_typer(models.app, name="models", rich_help_panel="This machine")
 app.add_typer(config.app, name="config", rich_help_panel="See and steer")

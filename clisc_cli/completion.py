@@ -49,10 +49,25 @@ def rows(incomplete: str) -> list[str]:
 
 def sweep_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Sweeps of the project."""
+    return _names_in(ctx, "sweeps", incomplete)
+
+
+def variant_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Variants of the project."""
+    return _names_in(ctx, "variants", incomplete)
+
+
+def sides(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What `compare` takes within a project: the project itself, and its variants."""
+    return [name for name in ("base", *_names_in(ctx, "variants", "")) if name.startswith(incomplete)]
+
+
+def _names_in(ctx: typer.Context, folder: str, incomplete: str) -> list[str]:
+    """Names of the folders in one of the project's; words may begin with the project."""
     typed = next(iter(ctx.params.get("words") or ()), None)
     root = _root(typed or _directory(ctx))
-    folder = root / "sweeps" if root else None
-    found = [path.name for path in folder.iterdir()] if folder and folder.is_dir() else []
+    place = root / folder if root else None
+    found = [path.name for path in place.iterdir()] if place and place.is_dir() else []
     return sorted(name for name in found if name.startswith(incomplete) and not name.startswith("."))
 
 

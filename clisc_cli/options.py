@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +18,7 @@ import typer
 from clisc_cli.completion import case_names, devices, settings_and_values, split_names
 from clisc_cli.console import LOG, Terminal
 from clisc_cli.session import Session
-from clisc_cli.switches import Json, Quiet
+from clisc_cli.switches import Json, Quiet, Variant
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -80,23 +81,37 @@ Channel = Annotated[
 ]
 
 
-def project_and_case(directory: Path | None, case: str | None) -> tuple[Project, str | None]:
-    """The project, and the case named after it; inside a project its folder can be left out.
+def open_named(directory: Path | None, variant: str | None) -> Project:
+    """The project, or the variant of it that is named.
 
     Raises:
-        BadInput: when the project has no such case.
+        BadInput: when it has no such variant.
+    """
+    from clisc_engine.project.project import open_project
+    from clisc_engine.project.variants import open_variant
+
+    project = open_project(directory)
+    return open_variant(project, variant) if variant else project
+
+
+def project_and_case(
+    directory: Path | None, case: str | None, variant: str | None = None
+) -> tuple[Project, str | None]:
+    """The project or variant, and the case named after it; inside a project its folder can be left out.
+
+    Raises:
+        BadInput: when the project has no such case, or no such variant.
     """
     from clisc_engine.errors import MissingStage
     from clisc_engine.files.case_names import normal
-    from clisc_engine.project.project import open_project
 
     if directory is not None and case is None and not directory.is_dir():
         try:
-            project, case = open_project(None), str(directory)
+            project, case = open_named(None, variant), str(directory)
         except MissingStage:
-            project = open_project(directory)
+            project = open_named(directory, variant)
     else:
-        project = open_project(directory)
+        project = open_named(directory, variant)
     if case is not None:
         case = project.case(normal(case)).info.name
     return project, case
@@ -131,7 +146,7 @@ class RunOptions:
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a setting in clisc.toml.",
+            help="Change a setting in clisc.toml; with --variant, the variant's.",
             autocompletion=settings_and_values,
         ),
     ] = field(default_factory=list)
@@ -145,6 +160,7 @@ class RunOptions:
             autocompletion=case_names,
         ),
     ] = field(default_factory=list)
+    variant: Variant = None
     force: Annotated[bool, typer.Option("--force", help="Remake what is up to date.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False
     json_: Json = False
@@ -174,26 +190,50 @@ class RunOptions:
         """This call of the command line."""
         return self.context.ensure_object(Session)
 
-    def hold(self, folder: Path) -> None:
-        """Hold the project's lock until the command ends; a dry run takes none."""
-        if not self.dry_run:
-            from clisc_engine.project.lock import hold
-            from clisc_engine.project.project import clear_staging
+    def hold(self, root: Path) -> None:
+        """Hold the lock of the project, or of its variant, until the command ends; a dry run takes none."""
+        if self.dry_run:
+            return
+        from clisc_engine.project.project import clear_staging
+        from clisc_engine.project.variant_locks import refuse_while_below_works, refuse_while_variants_work
 
-            flag = self.session().stop
-            held = hold(
-                folder,
-                self.context.command_path,
-                say=self.terminal().say,
-                lost=lambda reason: setattr(flag, "reason", reason),
-            )
-            self.session().resources.enter_context(held)
-            clear_staging(folder)
-            self._settle(folder)
+        if self.variant:
+            self.settle_what_is_begun(root)
+            variant = self.opened(root)
+            self.take(variant.root)
+            refuse_while_below_works(variant)
+            return
+        self.take(root)
+        refuse_while_variants_work(root)
+        clear_staging(root)
+        self._settle(root)
+
+    def take(self, folder: Path) -> None:
+        """Hold the lock of a folder until the command ends."""
+        self.session().resources.enter_context(self._held(folder))
+
+    def settle_what_is_begun(self, root: Path) -> None:
+        """Complete what was cut short in the project, for a command that leaves the project alone else."""
+        from clisc_engine.project import case_changes, promotion
+
+        if not self.dry_run and (case_changes.pending(root) or promotion.pending(root)):
+            with self._held(root):
+                self._settle(root)
+
+    def _held(self, folder: Path) -> AbstractContextManager[None]:
+        from clisc_engine.project.lock import hold
+
+        flag = self.session().stop
+        return hold(
+            folder,
+            self.context.command_path,
+            say=self.terminal().say,
+            lost=lambda reason: setattr(flag, "reason", reason),
+        )
 
     def _settle(self, folder: Path) -> None:
-        """Complete what a change of cases that was cut short has left, under the lock."""
-        from clisc_engine.project.case_changes import settle
+        """Complete a change of cases, or a promotion of a variant, that was cut short, under the lock."""
+        from clisc_engine.project import case_changes, promotion
         from clisc_engine.project.project import SETTINGS_FILE, Project
         from clisc_engine.running.control import Control
         from clisc_engine.settings.schema import Settings
@@ -202,8 +242,10 @@ class RunOptions:
             project = Project(folder, Settings())  # whatever the state of its own: no case depends on them
             flag = self.session().stop
             project.store.check_may_write = Control(stop=flag).check_may_write
-            if settle(project):
+            if case_changes.settle(project):
                 self.terminal().say("Completed a change of cases that was cut short.")
+            if promotion.settle(project):
+                self.terminal().say("Completed the promotion of a variant that was cut short.")
 
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""
@@ -246,24 +288,29 @@ class RunOptions:
             ranks=self.session().ranks,
         )
 
+    def opened(self, root: Path) -> Project:
+        """The project, or the variant of it that the options name, as it is now."""
+        return open_named(root, self.variant)
+
     def open_project(self, directory: Path | None) -> Project:
-        """The project under this command's lock, with --set and --seed written to its clisc.toml.
+        """The project or variant under this command's lock, with --set and --seed written to its settings.
 
         Rank 0 takes the lock for all ranks and writes the settings; the others open what it leaves.
         """
-        from clisc_engine.project.project import open_project
+        from clisc_engine.project.project import project_root
 
-        root = open_project(directory).root
+        root = project_root(directory)
+        self.opened(root)
         ranks = self.session().join()
         changes = self.changes()
 
         def prepare() -> None:
             self.hold(root)
             if changes and not self.dry_run:
-                self._changed(open_project(root), changes, write=True)
+                self._changed(self.opened(root), changes, write=True)
 
         ranks.share(prepare)
-        project = open_project(root)  # anew: whoever held the lock may have changed its settings
+        project = self.opened(root)  # anew: whoever held the lock may have changed its settings
         if changes:
             self._changed(project, changes, write=False)
         project.store.check_may_write = self.control().check_may_write
@@ -292,11 +339,14 @@ class RunOptions:
         return open_project(directory)
 
     def _changed(self, project: Project, changes: dict[str, Any], *, write: bool) -> None:
+        from clisc_engine.project.variants import change_settings, refuse_imported
         from clisc_engine.settings.keys import with_changes
 
         settings = with_changes(project.settings, changes, "--set")
+        if self.variant:
+            refuse_imported(changes)
         if write:
-            project.change_settings(settings, changes)
+            change_settings(project, settings, changes)
         project.settings = settings
 
     def _device(self) -> str:

@@ -8,7 +8,11 @@ import hypothesis
 import pytest
 import torch
 
+from clisc_engine.products.graph import STAGES
+from clisc_engine.project import variants
 from clisc_engine.project.project import open_project
+from clisc_engine.running.control import Control
+from clisc_engine.stages.pipeline import run_evaluation, run_stage
 from tests.support.small import left_as_it_is, run_stages, small_data, small_project, stamps
 
 REAL = Path(
@@ -73,3 +77,25 @@ def copied(finished, tmp_path):
     """A copy of the finished project, free to be spoilt."""
     shutil.copytree(finished.root, tmp_path / "copied")
     return open_project(tmp_path / "copied")
+
+
+@pytest.fixture(scope="session")
+def varied_once(finished, tmp_path_factory):
+    """A copy of the finished project with a variant ``t0`` of all steps, both measured on all cases."""
+    root = tmp_path_factory.mktemp("varied") / "project"
+    shutil.copytree(finished.root, root)
+    project, cpu, splits = open_project(root), Control(device="cpu"), ("train", "valid", "test")
+    run_evaluation(project, cpu, splits=splits)
+    variant = variants.check_new(project, "t0", {"amda.t": 0.0})
+    variants.keep(variant, variants.Record(changes={"amda.t": 0.0}))
+    for stage in STAGES:
+        run_stage(stage, variant, cpu)
+    run_evaluation(variant, cpu, splits=splits)
+    return root
+
+
+@pytest.fixture
+def varied(varied_once, tmp_path):
+    """A copy of that, free to be spoilt."""
+    shutil.copytree(varied_once, tmp_path / "varied")
+    return open_project(tmp_path / "varied")

@@ -48,6 +48,12 @@ def command(
             "--seen", help="Measure test cases that a network has learnt from, too; they are named."
         ),
     ] = False,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="List the evaluations made so far, and the settings that they differ in."
+        ),
+    ] = False,
     *,
     options: RunOptions,
 ) -> None:
@@ -55,6 +61,12 @@ def command(
 
     Example: clisc evaluate glioma --ablation --json
     """
+    if history:
+        from clisc_cli.history import show_history
+
+        given = {"--table1": table1 or latex is not None, "--ablation": ablation, "--seen": seen}
+        show_history(directory, {**given, "--splits": splits is not None}, options)
+        return
     if table1 or latex is not None:
         if seen:
             raise typer.BadParameter(

@@ -13,7 +13,7 @@ from clisc_cli.commands.status import CaseName
 from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
-from clisc_cli.switches import Json
+from clisc_cli.switches import Json, Variant
 from clisc_cli.words import counted, seconds_in_words, time_in_words
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    variant: Variant = None,
     again: Annotated[
         bool, typer.Option("--commands", help="Print the commands that make it again, for a shell.")
     ] = False,
@@ -57,7 +58,7 @@ def command(
 
     Example: clisc explain masks/patient-007_sam.nii.gz    clisc explain glioma patient-007 --commands
     """
-    found, home = _explained(what, case, project, masks)
+    found, home = _explained(what, case, project, masks, variant)
     if again:
         lines = _commands(found, home)
         if json_:
@@ -72,7 +73,7 @@ def command(
 
 
 def _explained(
-    what: Path, case: str | None, named: Path | None, masks: str | None
+    what: Path, case: str | None, named: Path | None, masks: str | None, variant: str | None
 ) -> tuple[Explained, Project | None]:
     from clisc_engine.errors import MissingStage
     from clisc_engine.project.project import open_project
@@ -81,6 +82,8 @@ def _explained(
     if what.is_file() and case is None:
         if masks is not None:
             raise typer.BadParameter("chooses among a case's masks", param_hint="--masks")
+        if variant is not None:
+            raise typer.BadParameter("goes with a case; a file tells itself", param_hint="--variant")
         try:
             project = open_project(named)
         except MissingStage:
@@ -88,7 +91,7 @@ def _explained(
                 raise
             project = None
         return explain_file(what, project), project
-    project, name = project_and_case(what, case)
+    project, name = project_and_case(what, case, variant)
     if name is None:
         raise typer.BadParameter("name a file, or a case after the project", param_hint="CASE")
     return explain_case(project, name, f"masks/{masks}" if masks else ""), project

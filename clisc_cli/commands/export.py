@@ -11,10 +11,17 @@ import typer
 from clisc_cli.commands.predict import Network
 from clisc_cli.completion import masks_of_the_project
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.options import (
+    Directory,
+    RunOptions,
+    Splits,
+    chosen_splits,
+    open_named,
+    with_run_options,
+)
 from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
-from clisc_cli.switches import Json, Quiet, Verbose
+from clisc_cli.switches import Json, Quiet, Variant, Verbose
 from clisc_cli.words import counted
 
 if TYPE_CHECKING:
@@ -176,6 +183,7 @@ def nnunet(
 def tables(
     out: Out,
     directory: Directory = None,
+    variant: Variant = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -184,11 +192,10 @@ def tables(
 
     Example: clisc export csv glioma -o tables
     """
-    from clisc_engine.project.project import open_project
     from clisc_engine.results.export_tables import export_tables
 
     folder(out)
-    written = [str(path) for path in export_tables(open_project(directory), out)]
+    written = [str(path) for path in export_tables(open_named(directory, variant), out)]
     if json_:
         print_json({"files": written})
         return
@@ -202,6 +209,7 @@ def model(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, named *.clisc.")],
     directory: Directory = None,
     network: Network = "unet-round2",
+    variant: Variant = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -212,12 +220,11 @@ def model(
 
     Example: clisc export model glioma -o brain.clisc
     """
-    from clisc_engine.project.project import open_project
     from clisc_engine.results.model_file import ENDING
     from clisc_engine.results.segmenter import export_model
 
     file_of_kind(out, (ENDING,), "a model")
-    card = export_model(open_project(directory), network, out)
+    card = export_model(open_named(directory, variant), network, out)
     if json_:
         print_json({"file": str(out), "network": card.network, "fingerprint": card.fingerprint})
         return
@@ -233,6 +240,7 @@ def bundle(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle.")],
     directory: Directory = None,
     network: Network = "unet-round2",
+    variant: Variant = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -244,11 +252,10 @@ def bundle(
     Example: clisc export bundle glioma -o brain-bundle
     """
     from clisc_engine.imaging.endings import ENDINGS
-    from clisc_engine.project.project import open_project
     from clisc_engine.results.bundle.write import export_bundle
 
     folder(out, ENDINGS)
-    card = export_bundle(open_project(directory), network, out)
+    card = export_bundle(open_named(directory, variant), network, out)
     if json_:
         print_json({"folder": str(out), "network": card.network, "fingerprint": card.fingerprint})
         return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clisc_engine.stages.init import Imported
 
 
-NOT_HEEDED = ("device", "precision", "batch_size")
+NOT_HEEDED = ("device", "precision", "batch_size", "variant")
 """Shared options that an import has no use for."""
 
 

@@ -13,7 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.options import Channel, Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
-from clisc_cli.switches import Json, Quiet
+from clisc_cli.switches import Json, Quiet, Variant
 
 if TYPE_CHECKING:
     from clisc_engine.results.segmenter import FileSegmenter
@@ -45,6 +45,7 @@ def command(
         bool, typer.Option("--probabilities", help="Write the tumour probability beside each mask.")
     ] = False,
     network: Network = "unet-round2",
+    variant: Variant = None,
     channel: Channel = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", autocompletion=devices)
@@ -93,6 +94,7 @@ def command(
         json_=json_,
         quiet=quiet,
         verbose=verbose,
+        variant=variant,
     )
     options.session().join()
     control = options.control()
@@ -157,7 +159,7 @@ class _Asked:
     def segmenter(self) -> FileSegmenter:
         from clisc_engine.results.segmenter import open_segmenter
 
-        segmenter = open_segmenter(self.source, self.network, self.control)
+        segmenter = open_segmenter(self.source, self.network, self.control, self.options.variant or "")
         return segmenter.with_skulls() if self.allow_skull else segmenter
 
 

@@ -10,10 +10,10 @@ import typer
 
 from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import Directory, some_names
+from clisc_cli.options import Directory, open_named, some_names
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
-from clisc_cli.switches import Json, Quiet, Verbose
+from clisc_cli.switches import Json, Quiet, Variant, Verbose
 from clisc_cli.words import bytes_in_words
 
 
@@ -39,6 +39,7 @@ def command(
     viewers: Annotated[
         int, typer.Option(min=0, max=500, help="At most so many cases in the viewer, unless named.")
     ] = 24,
+    variant: Variant = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -50,13 +51,13 @@ def command(
 
     Example: clisc report glioma -o glioma.html --cases patient-007,patient-012
     """
-    from clisc_engine.project.project import open_project
-    from clisc_engine.report.write import PAGES, Choice, write_report
+    from clisc_engine.report.page import PAGES
+    from clisc_engine.report.write import Choice, write_report
     from clisc_engine.running.control import Control
 
     if out is not None:
         file_of_kind(out, PAGES, "a page")
-    project = open_project(directory)
+    project = open_named(directory, variant)
     named = tuple(name for text in cases or [] for name in text.split(",") if name.strip())
     terminal = Terminal(quiet=quiet)
     control = Control(progress=terminal, stop=context.ensure_object(Session).stop)

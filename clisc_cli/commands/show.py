@@ -15,7 +15,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
 from clisc_cli.options import project_and_case
 from clisc_cli.places import file_of_kind
-from clisc_cli.switches import Json, Quiet, Verbose
+from clisc_cli.switches import Json, Quiet, Variant, Verbose
 
 
 def command(
@@ -31,6 +31,7 @@ def command(
     table1: Annotated[
         bool, typer.Option("--table1", help="A column a method of Table 1, as `baseline` ran them.")
     ] = False,
+    variant: Variant = None,
     json_: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -46,7 +47,7 @@ def command(
 
     if out is not None:
         file_of_kind(out, PICTURES, "a picture")
-    project, name = project_and_case(directory, case)
+    project, name = project_and_case(directory, case, variant)
     if name is None:
         raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
     path = out or project.results / (f"{name}-table1.png" if table1 else f"{name}.png")

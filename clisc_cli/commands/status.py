@@ -14,7 +14,7 @@ from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
 from clisc_cli.options import project_and_case
 from clisc_cli.session import Session
-from clisc_cli.switches import Json
+from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def command(
     every: Annotated[
         float, typer.Option(min=0.2, max=3600, help="With --watch: seconds from one look to the next.")
     ] = 5.0,
+    variant: Variant = None,
     json_: Json = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole reasons; tracebacks.")] = False,
 ) -> None:
@@ -63,7 +64,7 @@ def command(
     """
     if watch and (json_ or case is not None):
         raise typer.BadParameter("shows a project as text, without --json and CASE", param_hint="--watch")
-    project, name = project_and_case(directory, case)
+    project, name = project_and_case(directory, case, variant)
     if watch and name is None:
         _watch(project, directory, every, verbose, context.ensure_object(Session))
         return
@@ -106,6 +107,7 @@ def _in_a_line(document: dict[str, Any]) -> str:
 
 
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
+    from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
     from clisc_engine.stages.trust.table import holding
     from clisc_engine.upkeep.at_work import note_work
@@ -118,8 +120,10 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     done = {entry.stage: entry for entry in journal.entries(project)}
     following = next_stage(stages)
     where = f" {directory}" if directory else ""
+    where += f" --variant {name_of(project)}" if project.parent else ""
     return {
-        "project": str(project.root),
+        "project": str(project.base.root),
+        "variant": name_of(project),
         "weights": project.settings.weights,
         "cases": len(project.cases()),
         "lost_cases": project.lost_cases(),
@@ -178,8 +182,9 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     from rich.text import Text
 
     console = result_console()
+    variant = f", variant {document['variant']}" if document["variant"] else ""
     cases = counted(document["cases"], "case")
-    console.print(f"{document['project']}: {cases}, {document['weights']} weights", markup=False)
+    console.print(f"{document['project']}{variant}: {cases}, {document['weights']} weights", markup=False)
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from clisc_engine.sweeps.running import Outcome
 
 RUN = "run"
-NOT_HEEDED = ("seed", "assignments", "cases", "force")
-"""Shared options that a sweep lacks: it sets settings and seeds itself, and measures whole splits."""
+NOT_HEEDED = ("seed", "assignments", "cases", "force", "variant")
+"""Shared options that a sweep lacks: it sets settings and seeds in variants of its own, and measures whole
+splits."""
 
 
 class PlainFormRuns(TyperGroup):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+
+LEVEL = 0.05
+"""A difference is called significant when its adjusted p-value is smaller (the paper's star)."""
+
+ByCase = Mapping[str, float]
 
 
 def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -44,3 +50,28 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1) if len(values) else scaled
     found: list[float] = adjusted.tolist()
     return found
+
+
+def paired_tests(pairs: Mapping[str, tuple[ByCase, ByCase]]) -> dict[str, dict[str, Any]]:
+    """Wilcoxon's signed-rank test of the values of several pairs of methods, Holm-corrected over the pairs.
+
+    Args:
+        pairs: by name, the values of both methods by case; cases that one of them lacks are left out.
+
+    Returns:
+        By name: ``n`` cases that both have, the mean ``difference`` first minus second (None without a
+        case), ``p``, ``p_holm`` and whether it is ``significant``.
+    """
+    tests: dict[str, dict[str, Any]] = {}
+    for name, (first, second) in pairs.items():
+        both = [case for case in first if case in second]
+        one, other = [first[case] for case in both], [second[case] for case in both]
+        difference = float(np.mean(np.subtract(one, other))) if both else None
+        tests[name] = {"n": len(both), "difference": difference, "p": paired_p(one, other)}
+    tested = [name for name, test in tests.items() if test["p"] is not None]
+    adjusted = dict(zip(tested, holm([tests[name]["p"] for name in tested]), strict=True))
+    for name, test in tests.items():
+        corrected = adjusted.get(name)
+        significant = corrected is not None and corrected < LEVEL
+        test |= {"p_holm": corrected, "significant": significant}
+    return tests

@@ -8,14 +8,18 @@ from functools import cached_property
 from pathlib import Path
 
 from clisc_engine.files.digest import sha256_of
-from clisc_engine.project.lock import LOCK
+from clisc_engine.project.lock import LOCK, VARIANTS
 from clisc_engine.project.project import BRAINS, SETTINGS_FILE, STAGING, STORE, Project
+from clisc_engine.project.variants import FILE as VARIANT_FILE
 
-OWN = (SETTINGS_FILE, STORE, STAGING, BRAINS, "checkpoints", "logs", "cache")
-"""Of a project's folder, what only its stages write."""
+OWN = (SETTINGS_FILE, VARIANT_FILE, STORE, STAGING, BRAINS, "checkpoints", "logs", "cache")
+"""Of the folder of a project or a variant, what only its stages write."""
 
 OWN_RESULTS = ("rows.csv", "groups.csv", "cases.csv", "s3f.csv", "evaluation.json")
 """Of its results, what `evaluate` and `self-train` write."""
+
+HISTORY = "history"
+"""Of its results, the folder of earlier evaluations."""
 
 
 class Inputs:
@@ -77,12 +81,17 @@ def own_of_a_project(place: Path) -> str:
     """Why a resolved path is not to be written: it is part of a project; empty when it is none."""
     for root in place.parents:
         if (root / SETTINGS_FILE).is_file():
-            first, *rest = place.relative_to(root).parts
+            first, *rest = _within(place.relative_to(root).parts)
             if first in OWN or first.startswith(LOCK):
                 return f"belongs to the project in {root}"
-            if first == "results" and len(rest) == 1 and rest[0] in OWN_RESULTS:
+            if first == "results" and (rest[:-1] == [HISTORY] or rest in [[name] for name in OWN_RESULTS]):
                 return f"is a table that the project in {root} keeps"
     return ""
+
+
+def _within(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a path in a project's folder; in that of a variant, those after its folder."""
+    return parts[2:] if parts[0] == VARIANTS and len(parts) > 2 else parts
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

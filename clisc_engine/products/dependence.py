@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import PRODUCTS, TABLES, needs
-from clisc_engine.products.kinds import EVALUATION, Array, Network, Product
+from clisc_engine.products.kinds import EVALUATION, IMAGE, REFERENCE, Array, Network, Product
 from clisc_engine.products.rivals import TABLE1_ROWS, threshold_of
 
 MEASURED: Mapping[str, str] = {
@@ -35,6 +35,11 @@ def changed_by(key: str, *, going_on: bool = True) -> frozenset[str]:
         if _reads(product, key, going_on) or found & behind:
             found.add(name)
     return frozenset(found)
+
+
+def is_used_at_import(key: str) -> bool:
+    """Whether images or references come out otherwise: then a project of its own is needed."""
+    return bool(changed_by(key) & {IMAGE, REFERENCE})
 
 
 def row_is_changed_by(row: str, key: str, *, going_on: bool = True) -> bool:

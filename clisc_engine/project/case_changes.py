@@ -25,10 +25,10 @@ from clisc_engine.files.tables import read_table, write_table
 from clisc_engine.products.kinds import S3F_TABLE, SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
-from clisc_engine.project.lock import LOCK, VARIANTS
-from clisc_engine.project.lock_owner import owner_of
+from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import Project
 from clisc_engine.project.store import Store
+from clisc_engine.project.variant_locks import refuse_while_variants_work
 
 FILE = "case-change.json"
 Split = Literal["train", "valid", "test"]
@@ -93,7 +93,7 @@ def apply(project: Project, change: Change) -> None:
     """
     if not change.names:
         return
-    _refuse_while_variants_are_at_work(project)
+    refuse_while_variants_work(project.root)
     project.store.check_may_write()
     write_atomically(project.root / FILE, change.model_dump_json().encode())
     _carry_out(project, change)
@@ -223,10 +223,3 @@ def _check_name(old: str, new: str, infos: Mapping[str, CaseInfo]) -> None:
             f"{old} cannot be renamed to {new}: {others[new]} was imported under that name, and networks "
             "know it by that."
         )
-
-
-def _refuse_while_variants_are_at_work(project: Project) -> None:
-    for lock in (project.root / VARIANTS).glob(f"*/{LOCK}"):
-        owner = owner_of(lock)
-        if owner is not None and owner.is_alive(0.0):
-            raise BadInput(f"{owner} is at work in {lock.parent}; wait until it is done, or stop it.")

@@ -164,7 +164,7 @@ class Project:
         """
         found = {name: self._case(name) for name in self.store.children("cases")}
         lost = {name: why for name, why in found.items() if isinstance(why, str)}
-        listed = manifest.read(self.store)
+        listed = manifest.read(self.base.store)
         for name, info in listed.cases.items() if listed else ():
             if name not in found:
                 lost[name] = f"its folder or record is gone (imported from {info.source})"

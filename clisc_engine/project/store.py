@@ -126,7 +126,7 @@ class Store:
         """
         import zarr
 
-        if self.below is not None and not _counts(self._own_attributes(path)):
+        if self.below is not None and not _counts(self.own_attributes(path)):
             return self.below.read(path)
         folder = self.root / path
         if self.seal(path) is None:
@@ -167,12 +167,13 @@ class Store:
         Raises:
             Unreadable: when they cannot be read now, which does not mean that they are gone.
         """
-        own = self._own_attributes(path)
+        own = self.own_attributes(path)
         if self.below is None or _counts(own):
             return own
         return {**self.below.attributes(path), **own}
 
-    def _own_attributes(self, path: str) -> dict[str, Any]:
+    def own_attributes(self, path: str) -> dict[str, Any]:
+        """The same without what lies below."""
         text = read_if_there(self.root / path / "zarr.json")
         try:
             metadata = json.loads(text or b"")

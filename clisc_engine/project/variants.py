@@ -9,7 +9,8 @@ nor copied. Only the settings changed are kept (``variant.json``): all others ar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
+from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.products.dependence import changed_by, is_used_at_import
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import Project
-from clisc_engine.settings.keys import with_changes
+from clisc_engine.settings.keys import value_of, with_changes
+from clisc_engine.settings.schema import Settings
 
 FILE = "variant.json"
+BASE = "base"
+"""Stands for the project itself where a variant may be named."""
+RESERVED = (BASE, "project")
 
 
 class Record(BaseModel):
@@ -84,10 +91,12 @@ def record_of(project: Project, name: str) -> Record:
         BadInput: when there is none, or its record is not whole.
     """
     path = folder_of(project, name) / FILE
-    text = read_if_there(path)
+    there = variant_names(project)
+    text = read_if_there(path) if name in there else None
     if text is None:
-        there = ", ".join(variant_names(project)) or "none"
-        raise BadInput(f"{project.base.root} has no variant {name!r}; there are: {there}.")
+        close = get_close_matches(name, there, n=1, cutoff=0.5)
+        meant = f"did you mean {close[0]!r}" if close else f"there are: {', '.join(there) or 'none'}"
+        raise BadInput(f"{project.base.root} has no variant {name!r}; {meant}.")
     try:
         return Record.model_validate_json(text)
     except ValidationError:
@@ -105,6 +114,110 @@ def open_variant(project: Project, name: str) -> Project:
         raise BadInput(f"Variant {name!r} lies over itself; remove its folder.")
     below = open_variant(project, record.over) if record.over else project.base
     return lay_over(below, name, record.changes)
+
+
+def name_of(project: Project) -> str:
+    """The name of a variant; empty for a project."""
+    return project.root.name if project.parent else ""
+
+
+def changes_of(variant: Project) -> dict[str, Any]:
+    """All settings that it changes, those of what it lies over too; none for a project."""
+    if variant.parent is None:
+        return {}
+    return {**changes_of(variant.parent), **record_of(variant, variant.root.name).changes}
+
+
+def over_it(project: Project, name: str) -> list[str]:
+    """The variants that lie right over the one of that name."""
+    others = (other for other in variant_names(project) if other != name)
+    return [other for other in others if record_of(project, other).over == name]
+
+
+def refuse_while_others_lie_over(project: Project, name: str) -> None:
+    """Refuse to do away with a variant that others read from.
+
+    Raises:
+        BadInput: naming them.
+    """
+    if others := over_it(project, name):
+        raise BadInput(f"{', '.join(others)} lies over the variant {name!r}; remove that first.")
+
+
+def values_of(variant: Project, keys: Iterable[str]) -> dict[str, Any]:
+    """The values of these settings, in the form that settings hold."""
+    return {key: value_of(variant.settings, key) for key in keys}
+
+
+def change_settings(variant: Project, settings: Settings, changes: Mapping[str, Any]) -> None:
+    """Adopt validated settings: a variant keeps the changed keys among its own, a project in clisc.toml.
+
+    Raises:
+        BadInput: when a sweep made the variant, whose name tells its value; or when a setting is used as
+            images are imported.
+    """
+    if variant.parent is None:
+        variant.change_settings(settings, changes)
+        return
+    record = record_of(variant, variant.root.name)
+    if record.by_sweep:
+        raise BadInput(
+            f"The variant {variant.root.name!r} is a value of a sweep and stays as it is; make one of your "
+            f"own with `clisc variant new {variant.base.root} NAME --set KEY=VALUE`."
+        )
+    own = {key: value_of(settings, key) for key in changes}
+    refuse_imported(own)
+    keep(variant, record.model_copy(update={"changes": {**record.changes, **own}}))
+    variant.settings = settings
+
+
+def refuse_imported(changes: Mapping[str, Any]) -> None:
+    """Refuse settings that images are imported by: all variants share the project's images.
+
+    Raises:
+        BadInput: naming the first.
+    """
+    if imported := [key for key in changes if is_used_at_import(key)]:
+        raise BadInput(
+            f"{imported[0]} is used when images are imported, so it needs a project of its own: "
+            "`clisc init` with --set."
+        )
+
+
+def check_new(project: Project, name: str, changes: Mapping[str, Any], over: str = "") -> Project:
+    """The variant that `keep` would make; nothing is written.
+
+    Args:
+        project: that it is to be a variant of.
+        name: as a case may be called; so it is never that of a sweep's value, which has a ``=``.
+        changes: settings by dotted key.
+        over: name of the variant that it is to lie over; empty for the project.
+
+    Raises:
+        BadInput: when the name is none, or taken; or the changes are not valid, are used when images are
+            imported, or change nothing that is made.
+    """
+    if why := why_no_case_name(name, "the variant's name").replace("a case name", "a variant's name"):
+        raise BadInput(why)
+    if name.casefold() in RESERVED:
+        raise BadInput(
+            f"A variant cannot be called {name!r}, which stands for the project; choose another."
+        )
+    there = {other.casefold(): other for other in variant_names(project)}
+    if taken := there.get(name.casefold()):
+        raise BadInput(f"{project.base.root} has a variant {taken!r} already; choose another name.")
+    if is_there(folder_of(project, name)):
+        raise BadInput(f"{folder_of(project, name)} is there and is no variant; choose another name.")
+    if not changes:
+        raise BadInput(
+            "A variant changes settings: give at least one --set KEY=VALUE, e.g. --set amda.t=10."
+        )
+    below = open_variant(project, over) if over else project.base
+    variant = lay_over(below, name, changes)
+    refuse_imported(changes)
+    if not any(changed_by(key) for key in changes):
+        raise BadInput(f"Nothing that is made depends on {', '.join(changes)}; it would be the same again.")
+    return variant
 
 
 def remove(project: Project, name: str) -> None:

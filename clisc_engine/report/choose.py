@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Ranking:
         return f"{self.quantity} {self.values[name]:.{self.decimals}f}{self.unit}"
 
 
-def evenly(ranked: Sequence[str], count: int) -> list[str]:
+def evenly(ranked: Sequence[Thing], count: int) -> list[Thing]:
     """At most ``count`` of the ranked, evenly spread from end to end; one alone is the middle one."""
     last = len(ranked) - 1
     if count >= len(ranked):

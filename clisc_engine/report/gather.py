@@ -19,6 +19,7 @@ from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS, SAM_MASKS
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.variants import name_of
 from clisc_engine.report.choose import Ranking
 from clisc_engine.running import journal
 from clisc_engine.running.device import NO_NETWORK
@@ -149,7 +150,8 @@ def gather(project: Project) -> Story:
     trusted = trust_table.holding(project)
     splits = Counter(case.info.split for case in cases)
     return Story(
-        project=project.root.resolve().name,
+        project=project.base.root.resolve().name
+        + (f", variant {name_of(project)}" if project.parent else ""),
         weights=project.settings.weights,
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seed=project.settings.seed,
@@ -200,6 +202,8 @@ def ranking_of(
 
 
 def _sweeps(project: Project) -> list[tuple[dict[str, Any], str]]:
+    if project.parent is not None:
+        return []  # they are the project's
     found = (sweep_record.result(project, name) for name in sweep_record.sweep_names(project))
     return [(result, outdated(project, result)) for result in found if result]
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.resources
-import re
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import ml_in_words, seconds_in_words
 from clisc_engine.imaging.axial import AxialView
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
@@ -28,6 +20,7 @@ from clisc_engine.report.comparison import compared
 from clisc_engine.report.gather import Story, final_row, gather
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.marks import Marks
+from clisc_engine.report.page import environment, hash_of, resource
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
 from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
@@ -35,9 +28,6 @@ from clisc_engine.results.layers import LAYERS
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluation.measured import cut_in_words
 from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words
-
-PAGES = (".html", ".htm")
-"""Endings of a report's file."""
 
 SLICES = 3
 """Slices of a pictured case."""
@@ -143,47 +133,36 @@ def render(
     comparison: dict[str, Any] | None = None,
 ) -> bytes:
     """The page. All that comes from the project is escaped by the template, or by the charts' own XML."""
-    environment = Environment(
-        loader=PackageLoader("clisc_engine.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "coded": _coded,
-        "duration": seconds_in_words,
-        "ml": ml_in_words,
-        "moment": _moment,
-        "padded": _padded,
-        "titled": titled,
-    }
-    style, script = _resource("style.css"), _resource("viewer.js")
-    page = environment.get_template("report.html").render(
-        story=story,
-        stages={line.stage: line for line in story.stages},
-        order=STEPS,
-        pictured=[case for case in shown if _is_pictured(case)],
-        viewed=[case for case in shown if _is_viewed(case)],
-        places={case.name: index for index, case in enumerate(filter(_is_viewed, shown))},
-        failed=failed,
-        layers=LAYERS,
-        viewer={"layers": [asdict(layer) for layer in LAYERS], "heat": heat_colours()},
-        curves=_curves(story),
-        similarities=_similarities(story),
-        cut=min(story.kept.values(), default=None),
-        least=2 * tables.EXTREMES,
-        evaluation=_evaluation(story),
-        table1=comparison,
-        sweeps=shown_sweeps(story.sweeps),
-        lines=tables.case_lines(story, splits),
-        tiny=story.weights == "tiny",
-        region=next(line.value for line in story.settings if line.key == "roi.threshold"),
-        prompted_by=next(line.value for line in story.settings if line.key == "prompts.region"),
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+    style, script = resource("style.css"), resource("viewer.js")
+    page = (
+        environment()
+        .get_template("report.html")
+        .render(
+            story=story,
+            stages={line.stage: line for line in story.stages},
+            order=STEPS,
+            pictured=[case for case in shown if _is_pictured(case)],
+            viewed=[case for case in shown if _is_viewed(case)],
+            places={case.name: index for index, case in enumerate(filter(_is_viewed, shown))},
+            failed=failed,
+            layers=LAYERS,
+            viewer={"layers": [asdict(layer) for layer in LAYERS], "heat": heat_colours()},
+            curves=_curves(story),
+            similarities=_similarities(story),
+            cut=min(story.kept.values(), default=None),
+            least=2 * tables.EXTREMES,
+            evaluation=_evaluation(story),
+            table1=comparison,
+            sweeps=shown_sweeps(story.sweeps),
+            lines=tables.case_lines(story, splits),
+            tiny=story.weights == "tiny",
+            region=next(line.value for line in story.settings if line.key == "roi.threshold"),
+            prompted_by=next(line.value for line in story.settings if line.key == "prompts.region"),
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=hash_of(style),
+            script_hash=hash_of(script),
+        )
     )
     return page.encode()
 
@@ -260,32 +239,3 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "cut": cut_in_words(story.evaluation.get("map_threshold")),
         "whole": story.evaluation["revision"] > 1,
     }
-
-
-def _resource(name: str) -> str:
-    return (importlib.resources.files("clisc_engine.report") / "templates" / name).read_text(
-        encoding="utf-8"
-    )
-
-
-def _hash(text: str) -> str:
-    """The text's digest as a content security policy takes it: nothing else in the page may run."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _coded(text: str) -> Markup:
-    """Text in which what stands between backticks is code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _moment(stamp: str) -> str:
-    """A time to the minute; what is no time stays as it is."""
-    try:
-        return datetime.fromisoformat(stamp).strftime("%d %b %Y, %H:%M")
-    except ValueError:
-        return stamp
-
-
-def _padded(value: float) -> str:
-    """A number that stands under others: as wide as one of two digits, without leading zeros."""
-    return f"{value:5.2f}".replace(" ", "\N{FIGURE SPACE}")

@@ -97,7 +97,7 @@ class Provenance:
     def __init__(self, project: Project) -> None:
         """Read the journal; seals are read as they are asked for."""
         self.project = project
-        self.runs = journal.entries(project)
+        self.runs = _runs(project)
         self.staleness = Staleness(project)
 
     def of_array(self, case: CaseArrays, array: str) -> list[Link]:
@@ -212,6 +212,12 @@ class Provenance:
             if made and begun and end and begun - _SLACK <= made <= end + _SLACK:
                 return run
         return None
+
+
+def _runs(project: Project) -> list[journal.Entry]:
+    """The entries of the journal, of a variant after those of what it lies over."""
+    below = _runs(project.parent) if project.parent else []
+    return [*below, *journal.entries(project)]
 
 
 def _own(array: str) -> set[str]:

@@ -20,6 +20,7 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
+from clisc_engine.project.variants import open_variant
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
 from clisc_engine.running import journal
@@ -129,15 +130,24 @@ def identity_of(card: ModelCard) -> str:
     return fingerprint({"network": card.fingerprint, **settings_used(settings, "image", "unet")})
 
 
-def open_segmenter(source: Path, network: str, control: Control) -> FileSegmenter:
+def open_segmenter(source: Path, network: str, control: Control, variant: str = "") -> FileSegmenter:
     """The network of a project (``unet-round1`` or ``unet-round2``), of a model file, or the bundled one.
 
     It is not loaded yet.
 
+    Args:
+        source: the project, the model file, or the word ``bundled``.
+        network: of a project.
+        control: of the run.
+        variant: the project's variant whose network it is; empty for its own.
+
     Raises:
         MissingStage: when there is no project, or it has not trained the network.
-        BadInput: when the file is no model, or ``bundled`` is the name of a path too.
+        BadInput: when the file is no model, or ``bundled`` is the name of a path too; when there is no such
+            variant.
     """
+    if variant and (names_the_bundled_network(source) or _is_model_file(source)):
+        raise BadInput(f"{source} is no project, so it has no variant {variant!r}; leave --variant out.")
     if names_the_bundled_network(source):
         return FileSegmenter(bundled_card(), partial(_bundled, control))
     if _is_model_file(source):
@@ -146,6 +156,7 @@ def open_segmenter(source: Path, network: str, control: Control) -> FileSegmente
         card = read_card(source)
         return FileSegmenter(card, partial(_trained, card, source, partial(read_tensors, source), control))
     project = open_project(source)
+    project = open_variant(project, variant) if variant else project
     card = card_of(project, network)
     tensors = project.checkpoint(network).tensors
     return FileSegmenter(card, partial(_trained, card, source, tensors, control))

@@ -31,7 +31,7 @@ def refuse_lost_cases(project: Project, network: str) -> None:
     Raises:
         BadInput: naming them.
     """
-    listed = manifest.read(project.store)
+    listed = manifest.read(project.base.store)
     known = listed.cases if listed else {}
     lost = {
         name: why

@@ -150,6 +150,21 @@ def to_remove(project: Project, name: str) -> list[str]:
     return _unneeded(project, without=name, among=record.variants if record else ())
 
 
+def refuse_if_needed(project: Project, variant: str) -> None:
+    """Refuse to do away with a variant that a sweep made and makes use of.
+
+    Raises:
+        BadInput: naming the sweep.
+    """
+    for name in sweep_names(project):
+        record = asked(project, name)
+        if record is not None and variant in record.variants:
+            raise BadInput(
+                f"The variant {variant!r} is a value of the sweep {name}; "
+                f"`clisc sweep remove {project.base.root} {name}` removes both."
+            )
+
+
 def _unneeded(project: Project, *, without: str, among: Iterable[str]) -> list[str]:
     records = {name: variants.record_of(project, name) for name in variants.variant_names(project)}
     others = (asked(project, name) for name in sweep_names(project) if name != without)

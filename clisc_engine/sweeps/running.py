@@ -14,6 +14,7 @@ from clisc_engine.products.dependence import changed_by
 from clisc_engine.project import variants
 from clisc_engine.project.lock import hold
 from clisc_engine.project.project import Project
+from clisc_engine.project.variant_locks import refuse_while_below_works
 from clisc_engine.running.control import Control
 from clisc_engine.running.isolation import concerns_one_case
 from clisc_engine.running.runner import Report
@@ -298,6 +299,8 @@ class _Run:
                         lost=lambda reason: setattr(control.stop, "reason", reason),
                     )
                 )
+                if self.only is not None:  # else the project is held by this very command
+                    refuse_while_below_works(node.project)
                 variants.keep(node.project, node.record())
 
             self._by_rank_0(begin)

@@ -12,9 +12,14 @@ from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.products.dependence import MEASURED as ROWS
-from clisc_engine.products.dependence import START, changed_by, is_measured_by, row_is_changed_by
+from clisc_engine.products.dependence import (
+    START,
+    changed_by,
+    is_measured_by,
+    is_used_at_import,
+    row_is_changed_by,
+)
 from clisc_engine.products.graph import PRODUCTS, TABLES, ancestors
-from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.settings.keys import known_keys, suggestion, value_of, with_changes
 from clisc_engine.settings.schema import Settings
 
@@ -181,8 +186,7 @@ def _first_changed(key: str, row: str) -> int:
 
 def _check_dependence(settings: Settings, sweep: Sweep, key: str) -> None:
     going_on = goes_on(settings, sweep)
-    changed = changed_by(key, going_on=going_on)
-    if changed & {IMAGE, REFERENCE}:
+    if is_used_at_import(key):
         raise BadInput(
             f"sweep: {key} is used when images are imported, so its values need projects of their own: "
             "`clisc init` with --set."

@@ -73,10 +73,10 @@ def at_work(project: Project, stages: Sequence[StageStatus]) -> Work | None:
     """What a living process that holds the project's lock is doing; None when there is none.
 
     Args:
-        project: the project.
+        project: the project, or a variant, which has a lock of its own.
         stages: its survey.
     """
-    lock = project.base.root / LOCK
+    lock = project.root / LOCK
     owner = owner_of(lock)
     if owner is None or not owner.is_alive(_age(lock)):
         return None

@@ -21,6 +21,7 @@ What = Literal[
     "training",
     "record",
     "table",
+    "history",
     "leftover",
 ]
 AWAY = "look at the disk, its rights and the memory, and verify again; what cannot be read is left as it is"

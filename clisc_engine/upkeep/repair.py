@@ -65,7 +65,7 @@ def _repair(root: Path, finding: Finding) -> None:
         with disk_faults(path):
             Checkpoint(path.parent, path.stem).take_away(finding.problem)
         finding.repaired = True
-    elif finding.what in ("training", "leftover"):
+    elif finding.what in ("training", "history", "leftover"):
         with disk_faults(path):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         finding.repaired = True

@@ -130,8 +130,12 @@ def items_of(stages: Sequence[StageStatus], case: str) -> dict[str, Item]:
 
 
 def disk_use(project: Project) -> dict[str, int]:
-    """Bytes on disk of store, checkpoints, logs, results and cache, and of variants and sweeps if any."""
-    folders = [project.store.root, project.checkpoints, project.logs, project.results, project.cache]
+    """Bytes on disk of store, checkpoints, logs, results and cache, and of variants and sweeps if any.
+
+    A variant's are its own alone: it has no cache.
+    """
+    folders = [project.store.root, project.checkpoints, project.logs, project.results]
+    folders += [] if project.parent else [project.cache]
     folders += [folder for name in (VARIANTS, "sweeps") if (folder := project.root / name).is_dir()]
     return {
         folder.name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.reading import inside, is_there, reading, walk
+from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.products.graph import GROUPS, MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.integrity import metadata_problem
+from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
+from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.s3f.similarity import outdated_similarities
 from clisc_engine.upkeep.expected import Evidence, evidence_by_case
 from clisc_engine.upkeep.findings import Finding, Verified, What, unreadable
@@ -49,6 +52,7 @@ def verify(root: Path, control: Control) -> Verified:
         _take(_checkpoints(root, control, result), root, "weights", result)
         _take(lost_networks(root, seals), root, "record", result)
         _take(_tables(root), root, "table", result)
+        _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
     result.seconds = round(time.monotonic() - started, 3)
     return result
@@ -176,3 +180,13 @@ def _tables(root: Path) -> Iterator[Finding]:
     if earlier := outdated_similarities(root / SIMILARITIES):
         remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
         yield Finding(SIMILARITIES, "table", "to be made", earlier, remedy)
+
+
+def _history(root: Path) -> Iterator[Finding]:
+    """Earlier evaluations, of variants too, that are not whole; no table of now rests on them."""
+    for folder in [root, *(path for path in inside(root / VARIANTS) if path.is_dir())]:
+        for path in inside(folder / "results" / HISTORY):
+            if path.suffix == ".json" and history.read(path) is None:
+                remedy = "nothing else has it; the tables of now are not concerned"
+                place = path.relative_to(root).as_posix()
+                yield Finding(place, "history", "damaged", "it holds no whole evaluation", remedy)

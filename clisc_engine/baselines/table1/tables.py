@@ -6,18 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from clisc_engine.baselines.table1.document import GROUP_IN_STORE
 from clisc_engine.baselines.table1.rows import FULL
 from clisc_engine.core.metrics import SIZE_GROUPS
-from clisc_engine.core.significance import holm, paired_p
+from clisc_engine.core.significance import paired_tests
 from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project.project import Project
-
-LEVEL = 0.05
-"""A row is marked with a star when its adjusted p-value is smaller (the paper's star)."""
 
 METRICS = ("dsc", "hd95")
 FILES = ("table1.csv", "table1-cases.csv")
@@ -42,17 +37,9 @@ def against_full(
     tests: dict[str, dict[str, dict[str, Any]]] = {row: {} for row in others}
     for metric in METRICS:
         values = {row: _values(measured, row, metric) for row in rows}
+        found = paired_tests({row: (values[row], values[FULL]) for row in others})
         for row in others:
-            both = [case for case in values[row] if case in values[FULL]]
-            first, second = ([values[name][case] for case in both] for name in (row, FULL))
-            difference = float(np.mean(np.subtract(first, second))) if both else None
-            tests[row][metric] = {"n": len(both), "difference": difference, "p": paired_p(first, second)}
-        tested = [row for row in others if tests[row][metric]["p"] is not None]
-        adjusted = dict(zip(tested, holm([tests[row][metric]["p"] for row in tested]), strict=True))
-        for row in others:
-            corrected = adjusted.get(row)
-            significant = corrected is not None and corrected < LEVEL
-            tests[row][metric] |= {"p_holm": corrected, "significant": significant}
+            tests[row][metric] = found[row]
     return tests
 
 

@@ -86,7 +86,20 @@ def load(store: Store) -> dict[str, Any] | None:
     Raises:
         Unreadable: when it is there and cannot be read now.
     """
-    found = stored(store, GROUP_IN_STORE, "evaluation", _Document)
+    return completed(stored(store, GROUP_IN_STORE, "evaluation", _Document))
+
+
+def whole(found: object) -> dict[str, Any] | None:
+    """A document that was kept elsewhere; None when it is none."""
+    try:
+        _Document.model_validate(found)
+    except ValidationError:
+        return None
+    return completed(found) if isinstance(found, dict) else None
+
+
+def completed(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The document with the parts that one of version 0.1.0 lacks."""
     lacking = {
         "without_tumour": {"cases": [], "rows": []},
         "notes": [],
@@ -106,11 +119,13 @@ def load(store: Store) -> dict[str, Any] | None:
 def stored(store: Store, group: str, key: str, form: type[BaseModel]) -> dict[str, Any] | None:
     """A document among a group's attributes as it is kept; None when there is none of this form.
 
+    A variant has its own or none: what was measured of its project tells of other masks.
+
     Raises:
         Unreadable: when it is there and cannot be read now.
     """
     try:
-        found = store.attributes(group).get(key)
+        found = store.own_attributes(group).get(key)
     except Unreadable:
         raise
     except BadInput:

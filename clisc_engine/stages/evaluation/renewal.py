@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clisc_engine.errors import BadInput, DiskFault
+from clisc_engine.errors import BadInput, DiskFault, MissingStage
 from clisc_engine.importing.origin import settings_of_import, source_problem
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.project import CaseArrays, Project
@@ -31,12 +31,19 @@ def renew_references(
 
     Raises:
         DiskFault: when the disk does not take one.
+        MissingStage: for a variant, since references are its project's.
     """
     notes: dict[str, str] = {}
     failed: dict[str, str] = {}
     if control.dry_run:
         return {"notes": notes, "failed": failed}
-    for name, problem in to_renew(project, cases).items():
+    found = to_renew(project, cases)
+    if project.parent is not None and not all(found.values()):
+        raise MissingStage(
+            f"The references of {project.base.root} are kept as clisc 0.1.0 did; run "
+            f"`clisc evaluate {project.base.root}` first, which reads them anew."
+        )
+    for name, problem in found.items():
         control.check_stop()
         if problem:
             notes[name] = (

@@ -13,6 +13,7 @@ from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project.project import Project
 from clisc_engine.stages.evaluation import document as evaluation_document
+from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.document import GROUP_IN_STORE
 
 
@@ -58,8 +59,15 @@ def summarise_without_tumour(measured: Sequence[dict[str, Any]], rows: Sequence[
 
 
 def save(project: Project, document: dict[str, Any]) -> None:
-    """Store the document in the project: JSON, CSV tables, and the store's own copy."""
+    """Store the document in the project: JSON, CSV tables, the store's own copy, and one in the history.
+
+    So is the document that it replaces, if no history has it yet, as of version 0.1.0.
+    """
     project.results.mkdir(parents=True, exist_ok=True)
+    before = load(project)
+    if before is not None:
+        history.keep(project, before, settings=None)
+    history.keep(project, document, settings=history.settings_of(project))
     tables = {name: document[name] for name in ("rows", "groups", "cases")}
     tables["without_tumour"] = [
         {key: value for key, value in row.items() if key != "volume_ml"}
