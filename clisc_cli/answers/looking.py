@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
-from clisc_engine.core.trust import Calibration
+from clisc_engine.core.trust import Calibration, Expected
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.settings.help import Explanation
 from clisc_engine.upkeep.at_work import Work
@@ -43,13 +43,12 @@ class Stage(TypedDict):
     device: str
 
 
-class ExpectedDsc(TypedDict):
-    """The DSC in percent to expect of a case's final mask, and the interval that it may lie in."""
+class LookedAtFirst(TypedDict):
+    """How far SAM and the final network agree on a case, in [0, 1], and the DSC in percent to expect."""
 
     case: str
-    dsc: float
-    low: float
-    high: float
+    agreement: float
+    dsc: float | None
 
 
 class ProjectStatus(TypedDict):
@@ -73,7 +72,7 @@ class ProjectStatus(TypedDict):
     cases: int
     lost_cases: dict[str, str]
     stages: list[Stage]
-    look_first: list[ExpectedDsc]
+    look_first: list[LookedAtFirst]
     running: Work | None
     next: str
     disk: dict[str, int]
@@ -87,21 +86,17 @@ class TrustedCase(TypedDict):
         case: its name.
         split: train, valid or test.
         made_from: fingerprint of what this was told from.
-        agreements: of the final mask with each step before it, in [0, 1].
-        dsc: to expect, in percent.
-        low: lower end of the interval, in percent.
-        high: upper end.
+        agreement: of SAM's pseudo-label and the final mask, in [0, 1].
         ml: volume of the final mask.
+        expected: the DSC in percent; null where the settings have no calibration.
     """
 
     case: str
     split: str
     made_from: str
-    agreements: dict[str, float]
-    dsc: float
-    low: float
-    high: float
+    agreement: float
     ml: float
+    expected: Expected | None
 
 
 class Trust(TypedDict):
@@ -115,7 +110,7 @@ class Trust(TypedDict):
         planned: of a dry run, why each case would be told.
         seconds: how long it took.
         cases: the least trusted first.
-        calibration: by which the expected DSC follows from the agreements.
+        calibration: by which the expected DSC follows from the agreement; null for other settings.
     """
 
     stage: str
@@ -125,7 +120,7 @@ class Trust(TypedDict):
     planned: dict[str, str]
     seconds: float
     cases: list[TrustedCase]
-    calibration: Calibration
+    calibration: Calibration | None
 
 
 class SealedArray(TypedDict):

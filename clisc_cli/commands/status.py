@@ -109,13 +109,15 @@ def _in_a_line(document: dict[str, Any]) -> str:
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
-    from clisc_engine.stages.trust.table import holding
+    from clisc_engine.stages.trust.table import expected, holding
     from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.cleaning import cleanable
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
     stages = survey(project)
+    trusted = holding(project)
+    dsc = expected(project, trusted)
     work = note_work(project, stages)
     done = {entry.stage: entry for entry in journal.entries(project)}
     following = next_stage(stages)
@@ -132,8 +134,8 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
             for status in stages
         ],
         "look_first": [
-            {"case": name, "dsc": entry.dsc, "low": entry.low, "high": entry.high}
-            for name, entry in list(holding(project).items())[:LOOK_FIRST]
+            {"case": name, "agreement": entry.agreement, "dsc": dsc[name].dsc if name in dsc else None}
+            for name, entry in list(trusted.items())[:LOOK_FIRST]
         ],
         "running": asdict(work) if work else None,
         "next": f"clisc {following}{where}" if following else "",
@@ -215,12 +217,12 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
         line = f"No result needs {bytes_in_words(sum(may_go.values()))} of it ({won}): `{command}`"
         console.print(line, markup=False, soft_wrap=True)
     if first := document["look_first"]:
-        named = ", ".join(f"{one['case']} ({one['dsc']:.0f} %)" for one in first)
-        console.print(
-            f"Look at these masks first, by the DSC to expect: {named}; `clisc trust` lists all.",
-            markup=False,
-            soft_wrap=True,
+        named = ", ".join(
+            one["case"] + ("" if one["dsc"] is None else f" (DSC expected: {one['dsc']:.0f} %)")
+            for one in first
         )
+        line = f"Look at these masks first: {named}; `clisc trust` lists all."
+        console.print(line, markup=False, soft_wrap=True)
     following, running = document["next"], document["running"]
     if running:
         console.print(

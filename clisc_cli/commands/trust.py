@@ -21,7 +21,7 @@ NOT_HEEDED = ("seed", "assignments", "force")
 def command(directory: Directory = None, splits: Splits = None, *, options: RunOptions) -> None:
     """Tell without labels how far each mask may be trusted, and which to look at first.
 
-    The DSC to expect follows from how far the steps agree on a case. Masks that are lacking are made first.
+    It is told by how far SAM and the final network agree on a case. Masks that are lacking are made first.
 
     Example: clisc trust glioma
     """
@@ -31,27 +31,34 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
     project = options.open_project(directory)
     report = run_trust(project, options.control(), chosen_splits(splits))
     told = {*report.done, *report.fresh}
+    found = {name: entry for name, entry in table.holding(project).items() if name in told}
+    line, dsc = table.calibration(project.settings), table.expected(project, found)
     entries = [
-        {"case": name, "split": project.case(name).info.split, **asdict(entry)}
-        for name, entry in table.holding(project).items()
-        if name in told
+        {
+            "case": name,
+            "split": project.case(name).info.split,
+            **asdict(entry),
+            "expected": asdict(dsc[name]) if name in dsc else None,
+        }
+        for name, entry in found.items()
     ]
-    calibration = table.calibration()
     if options.json_:
-        print_json({**asdict(report), "cases": entries, "calibration": asdict(calibration)})
+        print_json({**asdict(report), "cases": entries, "calibration": asdict(line) if line else None})
     elif entries:
         result_console().print(_table(entries))
-        result_console().print(in_words(calibration), markup=False, soft_wrap=True)
+        result_console().print(in_words(line), markup=False, soft_wrap=True)
     show_report(report, replace(options, json_=False), silent=options.json_)
 
 
-def in_words(calibration: Calibration) -> str:
+def in_words(line: Calibration | None) -> str:
     """What the figures are worth."""
-    held = f"{calibration.coverage:.0%}"
-    return (
-        f"Expected from how far the steps agree, without labels. The interval held for {held} of the "
-        "volumes behind it, each left out in turn (docs/trust.md). Steps that err alike go unseen."
-    )
+    blind = "Where SAM and the network err alike, nothing tells."
+    if line is None:
+        return (
+            f"Which DSC that lets expect is calibrated for the tiny preset alone (docs/trust.md). {blind}"
+        )
+    held = f"{line.coverage:.0%} of the {line.volumes} volumes behind it"
+    return f"The interval held for {held}, each left out in turn (docs/trust.md). {blind}"
 
 
 def _table(entries: list[dict[str, Any]]) -> Any:
@@ -61,14 +68,17 @@ def _table(entries: list[dict[str, Any]]) -> Any:
     table = Table(
         title="Look at these first", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
-    for heading in ("case", "split", "expected DSC %", "interval", "ml"):
+    expected = ["expected DSC %", "interval"] if entries[0]["expected"] else []
+    for heading in ("case", "split", "agreement", *expected, "ml"):
         table.add_column(heading, justify="left" if heading in ("case", "split") else "right")
     for entry in entries:
+        one = entry["expected"]
+        figures = [f"{one['dsc']:.0f}", f"{one['low']:.0f} to {one['high']:.0f}"] if one else []
         table.add_row(
             Text(entry["case"]),
             entry["split"],
-            f"{entry['dsc']:.0f}",
-            f"{entry['low']:.0f} to {entry['high']:.0f}",
+            f"{entry['agreement']:.3f}",
+            *figures,
             f"{entry['ml']:.1f}",
         )
     return table

@@ -240,10 +240,14 @@ ALL: tuple[Product, ...] = (
     Table(
         name=TRUST,
         command="trust",
-        meaning="the DSC to expect of each case's final mask, told without labels",
-        inputs=(IMAGE, LABELS, AMDA_MAPS, SAM_MASKS, ROUND1, ROUND2),
-        settings=("roi",),
+        meaning="how far SAM and the final network agree on each case, and the volume of its mask",
+        inputs=(LABELS, SAM_MASKS, ROUND2),
     ),
-    Table(name=TRUST_TABLE, command="trust", meaning="the same as a table", inputs=(TRUST,)),
+    Table(
+        name=TRUST_TABLE,
+        command="trust",
+        meaning="the same as a table, with the DSC to expect",
+        inputs=(TRUST,),
+    ),
     *RIVALS,
 )

@@ -21,6 +21,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.variants import name_of
 from clisc_engine.report.choose import Ranking
+from clisc_engine.report.trusted import TrustTold, gather_trust
 from clisc_engine.running import journal
 from clisc_engine.running.device import NO_NETWORK
 from clisc_engine.settings.help import explain
@@ -28,8 +29,6 @@ from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
-from clisc_engine.stages.trust import table as trust_table
-from clisc_engine.stages.trust.table import Trusted
 from clisc_engine.sweeps import record as sweep_record
 from clisc_engine.sweeps.overview import outdated
 from clisc_engine.upkeep.at_work import note_work
@@ -108,8 +107,7 @@ class Story:
         curves: columns of each training's curve.
         kept: similarity of each case that S3F kept.
         dropped: the same of each that it dropped.
-        trusted: how far each case's final mask may be trusted, the least trusted first.
-        coverage: the share of the volumes behind the calibration of trust that its interval held.
+        trust: which masks to look at first.
         evaluation: the document of `evaluate`; None before it.
         ranking: the cases from worst to best.
         sweeps: the result of each sweep that is measured at all its values, and what no longer holds of it.
@@ -131,8 +129,7 @@ class Story:
     curves: dict[str, dict[str, list[float]]]
     kept: dict[str, float]
     dropped: dict[str, float]
-    trusted: dict[str, Trusted]
-    coverage: float
+    trust: TrustTold
     evaluation: dict[str, Any] | None
     ranking: Ranking
     sweeps: list[tuple[dict[str, Any], str]]
@@ -147,7 +144,7 @@ def gather(project: Project) -> Story:
     note_work(project, statuses)
     evaluation = evaluation_tables.load(project)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
-    trusted = trust_table.holding(project)
+    trust = gather_trust(project)
     splits = Counter(case.info.split for case in cases)
     return Story(
         project=project.base.root.resolve().name
@@ -165,10 +162,9 @@ def gather(project: Project) -> Story:
         curves={name: curve for name in TRAININGS if (curve := _curve(project, name))},
         kept={name: score for name, score in scores.items() if name in kept},
         dropped={name: score for name, score in scores.items() if name not in kept},
-        trusted=trusted,
-        coverage=trust_table.calibration().coverage,
+        trust=trust,
         evaluation=evaluation,
-        ranking=ranking_of(evaluation, {name: entry.dsc for name, entry in trusted.items()}, scores),
+        ranking=ranking_of(evaluation, trust.dsc, scores),
         sweeps=_sweeps(project),
         settings=_settings(project),
         preset=project.settings.weights,

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from clisc_engine.core.trust import Expected
 from clisc_engine.errors import BadInput
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.kinds import NEWEST_FIRST
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document as evaluation_document
-from clisc_engine.stages.trust.table import Trusted, holding
+from clisc_engine.stages.trust.table import expected, holding
 
 
 @dataclass
@@ -54,16 +55,15 @@ def list_cases(project: Project) -> list[Listed]:
     for entry in stored["cases"] if stored else ():
         if entry["dsc"] is not None and entry["name"] in ROWS:
             scores.setdefault(entry["case"], {})[entry["name"]] = round(float(entry["dsc"]), 2)
-    trusted = holding(project)
+    dsc = expected(project, holding(project))
     found = [
-        _listed(case, trusted.get(case.info.name), scores.get(case.info.name, {}))
-        for case in project.cases()
+        _listed(case, dsc.get(case.info.name), scores.get(case.info.name, {})) for case in project.cases()
     ]
     found += [Listed(name, problem=why) for name, why in project.lost_cases().items()]
     return sorted(found, key=lambda one: one.name)
 
 
-def _listed(case: CaseArrays, trusted: Trusted | None, dsc: dict[str, float]) -> Listed:
+def _listed(case: CaseArrays, trust: Expected | None, dsc: dict[str, float]) -> Listed:
     info = case.info
     grid = info.placement["source"]
     mask = next((name for name in NEWEST_FIRST if case.seal(name) is not None), "")
@@ -77,7 +77,7 @@ def _listed(case: CaseArrays, trusted: Trusted | None, dsc: dict[str, float]) ->
         info.imported_as,
         mask,
         _volume(case, mask) if mask else None,
-        round(trusted.dsc, 1) if trusted else None,
+        round(trust.dsc, 1) if trust else None,
         dsc,
     )
 

@@ -8,19 +8,18 @@ from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from clisc_engine.core.trust import Calibration
+from clisc_engine.core.trust import Calibration, Expected
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.files.tables import write_table
 from clisc_engine.models.weights import bundled
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import TRUST, TRUST_TABLE
-from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.settings.schema import Settings
 
-CALIBRATION = "trust.json"
-"""The bundled calibration, beside the bundled weights."""
-COLUMNS = ("case", "split", "expected_dsc_percent", "low", "high", "volume_ml")
+COLUMNS = ("case", "split", "agreement", "expected_dsc_percent", "low", "high", "volume_ml")
 COMPARED = TABLES[TRUST].inputs
 """The arrays of a case that its trust rests on."""
 
@@ -31,37 +30,41 @@ class Trusted:
 
     Attributes:
         made_from: fingerprint of what this was told from.
-        agreements: of the final mask with each step before it (`core.trust.agreements`).
-        dsc: the DSC to expect, in percent.
-        low: lower end of the interval, in percent.
-        high: upper end.
+        agreement: of SAM's pseudo-label and the final mask, in [0, 1] (`core.filtering.s3f_similarity`).
         ml: volume of the final mask.
     """
 
     made_from: str
-    agreements: Mapping[str, float]
-    dsc: float
-    low: float
-    high: float
+    agreement: float
     ml: float
 
 
 _BY_IDENTITY = TypeAdapter(dict[str, Trusted])
 
 
-def calibration() -> Calibration:
-    """The bundled calibration; docs/trust.md says on which volumes it was fitted."""
-    return TypeAdapter(Calibration).validate_json(bundled(CALIBRATION).read_bytes())
+def calibration(settings: Settings) -> Calibration | None:
+    """The bundled calibration; None for other ways than the one that it was fitted on.
+
+    How far SAM and the network agree depends on who taught whom: the figures are of the bundled tiny models
+    with the bundled network in both (docs/trust.md).
+    """
+    way = (settings.weights, settings.prompts.region, settings.unet.start)
+    if way != ("tiny", "map+bundled", "bundled"):
+        return None
+    return TypeAdapter(Calibration).validate_json(bundled("trust.json").read_bytes())
 
 
-def made_from(project: Project, case: CaseArrays) -> str:
+def expected(project: Project, found: Mapping[str, Trusted]) -> dict[str, Expected]:
+    """The DSC to expect by case; empty where there is no calibration for the project's settings."""
+    line = calibration(project.settings)
+    return {name: line.expect(entry.agreement) for name, entry in found.items()} if line else {}
+
+
+def made_from(case: CaseArrays) -> str:
     """Fingerprint of all that a case's trust follows from; empty when an array is missing."""
     seals = {name: case.seal(name) for name in COMPARED}
-    if not all(seals.values()):
-        return ""
-    prints = {name: seal.fingerprint for name, seal in seals.items() if seal}
-    used = settings_used(project.settings, *TABLES[TRUST].settings)
-    return fingerprint(prints | used | {CALIBRATION: bundled(CALIBRATION).read_text(encoding="utf-8")})
+    whole = {name: seal.fingerprint for name, seal in seals.items() if seal}
+    return fingerprint(whole) if len(whole) == len(seals) else ""
 
 
 def holding(project: Project) -> dict[str, Trusted]:
@@ -73,9 +76,9 @@ def holding(project: Project) -> dict[str, Trusted]:
     found: dict[str, Trusted] = {}
     for case in project.cases() if entries else ():
         entry = entries.get(case.info.identity)
-        if entry is not None and entry.made_from == made_from(project, case):
+        if entry is not None and entry.made_from == made_from(case):
             found[case.info.name] = entry
-    return dict(sorted(found.items(), key=lambda item: (item[1].dsc, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[1].agreement, item[0])))
 
 
 def keep(project: Project, found: Mapping[str, Trusted]) -> None:
@@ -84,21 +87,28 @@ def keep(project: Project, found: Mapping[str, Trusted]) -> None:
     Raises:
         DiskFault: when the disk does not take it.
     """
-    ranked = sorted(found.items(), key=lambda item: (item[1].dsc, item[0]))
+    ranked = sorted(found.items(), key=lambda item: (item[1].agreement, item[0]))
     infos = {name: project.case(name).info for name, _ in ranked}
+    expectations = expected(project, found)
     with disk_faults(project.results):
         project.results.mkdir(parents=True, exist_ok=True)
     rows = [
         {
             "case": name,
             "split": infos[name].split,
-            "expected_dsc_percent": f"{entry.dsc:.1f}",
-            "low": f"{entry.low:.1f}",
-            "high": f"{entry.high:.1f}",
+            "agreement": f"{entry.agreement:.4f}",
             "volume_ml": f"{entry.ml:.2f}",
+            **_in_figures(expectations.get(name)),
         }
         for name, entry in ranked
     ]
     write_table(project.root / TRUST_TABLE, COLUMNS, rows)
     by_identity = {infos[name].identity: asdict(entry) for name, entry in ranked}
     write_atomically(project.root / TRUST, json.dumps(by_identity, indent=1).encode())
+
+
+def _in_figures(one: Expected | None) -> dict[str, str]:
+    figures = (
+        ("", "", "") if one is None else tuple(f"{value:.1f}" for value in (one.dsc, one.low, one.high))
+    )
+    return dict(zip(("expected_dsc_percent", "low", "high"), figures, strict=True))
