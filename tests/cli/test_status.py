@@ -67,7 +67,7 @@ def test_status_of_a_case_inside_the_project(clisc, finished, monkeypatch):
     assert shown.code == 0 and shown.out.startswith("p1: train")
     assert "masks/sam-round1" in shown.out and "reference" not in shown.out
     document = json.loads(clisc("status", finished.root, "p1", "--json").out)
-    assert document["arrays"]["cams/amda"]["made_from"]["cam.method"] == '"layercam"'
+    assert document["arrays"]["cams/amda"]["made_from"]["cam.method"] == "layercam"
     assert clisc("status", "nobody").code == 3
     assert clisc("status", finished.root, "nobody").code == 3
 
