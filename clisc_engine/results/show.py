@@ -54,7 +54,8 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
     strip = 1.5 if picture.probability.size else 0.0
     legend = 0.26 if picture.prompts and SAM_LAYER in picture.steps else 0.0
-    head = 0.92 + LINE * len(told)
+    figures = any(picture.figures(layer) for layer in columns)
+    head = 0.7 + LINE * (len(told) + figures)
     total = head + len(picture.chosen) * tall + legend + strip + 0.08
     figure = Figure(figsize=(wide, total), facecolor=BACKGROUND, dpi=110)
     grid = figure.add_gridspec(
@@ -180,6 +181,8 @@ def _outline(axes: Axes, mask: Mask, colour: str) -> None:
 
 def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     """CLIP's probability along z; the drawn slices are marked."""
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_facecolor(BACKGROUND)
     first = picture.view.first
     z = first + np.arange(len(picture.probability))
@@ -190,6 +193,7 @@ def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     axes.set_xlim(first - 0.6, first + len(z) - 0.4)
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(colors=FAINT, labelsize=7, length=2)
     for side in axes.spines.values():
         side.set_color(FRAME)

@@ -15,7 +15,7 @@
   const scratch = document.createElement("canvas");
   const LARGEST = 840; // pixels of the canvas's longer side
   const FILL = 0.18; // opacity of a mask inside its outline at full strength
-  const MARK = "#c9d3dc";
+  const MARK = "#d6d6d6";
   const TUMOUR = 1;
   const NORMAL = 0;
   const WORDS = { [TUMOUR]: "tumour", [NORMAL]: "normal" };
