@@ -203,6 +203,7 @@
       context.strokeText(words, x, y);
       context.fillText(words, x, y);
     };
+    context.save(); // the next drawing begins with the lines' own joins
     context.font = `${size}px system-ui, sans-serif`;
     context.lineJoin = "round";
     context.strokeStyle = "#000";
@@ -217,6 +218,7 @@
     bar.moveTo(width - gap - marks.bar * scale, height - gap);
     bar.lineTo(width - gap, height - gap);
     stroke(context, bar, { colour: MARK, dash: "" });
+    context.restore();
   }
 
   function say() {
