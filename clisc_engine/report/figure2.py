@@ -128,7 +128,7 @@ def _row(
         contours.append(Contour(method["title"], path, colour, score, ml, there))
     volume = next(iter(entries.values()))["volume_ml"]
     grey = picture(grid.grey(slices[z]))
-    marks = Marks.of(view, grid, slices.shape[2])
+    marks = Marks.of(view, grid, slices.shape[2], share=0.1)
     return SizeRow(
         group, name, volume, z, view, marks, grid, grey, outline(grid.mask(reference[z])), contours
     )

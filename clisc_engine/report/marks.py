@@ -31,9 +31,9 @@ class Marks:
     words: str
 
     @classmethod
-    def of(cls, view: AxialView, grid: Grid, columns: int) -> Marks:
-        """The marks of slices with so many stored columns, on this grid."""
-        size = 0.075 * min(grid.width, grid.height)
+    def of(cls, view: AxialView, grid: Grid, columns: int, share: float = 0.075) -> Marks:
+        """The marks of slices with so many stored columns; letters have this share of the shorter side."""
+        size = share * min(grid.width, grid.height)
         low, end = grid.height - 0.25 * size, grid.width - 0.3 * size
         mm = view.bar(columns)
         start = end - mm / view.pixel[1] * grid.across

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from clisc_engine.results.picture_marks import draw_bar, draw_legend, draw_promp
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
 BACKGROUND, INK, FAINT, FRAME = "#101418", "#e8ecf0", "#8a949e", "#3a444e"
 BARS = {TUMOUR: SAM_LAYER.colour, NORMAL: "#4a5560", UNCERTAIN: "#8d7a3f"}
@@ -54,7 +56,8 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
     strip = 1.5 if picture.probability.size else 0.0
     legend = 0.26 if picture.prompts and SAM_LAYER in picture.steps else 0.0
-    head = 0.92 + LINE * len(told)
+    figures = any(picture.figures(layer) for layer in columns)
+    head = 0.7 + LINE * (len(told) + figures)
     total = head + len(picture.chosen) * tall + legend + strip + 0.08
     figure = Figure(figsize=(wide, total), facecolor=BACKGROUND, dpi=110)
     grid = figure.add_gridspec(
@@ -67,16 +70,7 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
         hspace=0.03,
         wspace=0.03,
     )
-    for row, z in enumerate(picture.chosen):
-        for column, layer in enumerate(columns):
-            axes = figure.add_subplot(grid[row, column])
-            _draw_slice(axes, picture, z, layer)
-            if row == 0:
-                colour = layer.colour if layer else ""
-                axes.set_title(_title(picture, layer), color=colour or INK, fontsize=9, pad=5)
-            if column == 0:
-                place = f"slice {picture.view.axial_slice(z)}\nz {z}"
-                axes.set_ylabel(place, color=FAINT, fontsize=8, rotation=0, ha="right", va="center")
+    _draw_slices(figure, grid, picture, columns)
     caution = f"{DOT}tiny models: for demos and tests" if weights == "tiny" else ""
     title = f"{picture.name}{DOT}{picture.split}{caution}"
     figure.text(MARGIN / wide, 1 - 0.16 / total, title, color=INK, fontsize=11, va="top")
@@ -88,6 +82,22 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
         axes = figure.add_axes((MARGIN / wide, 0.42 / total, 1 - (MARGIN + 0.1) / wide, 0.88 / total))
         _draw_probability(axes, picture)
     return figure
+
+
+def _draw_slices(
+    figure: Figure, grid: GridSpec, picture: CasePicture, columns: Sequence[Layer | None]
+) -> None:
+    """Each chosen slice in each column, with titles above the first and numbers beside each."""
+    for row, z in enumerate(picture.chosen):
+        for column, layer in enumerate(columns):
+            axes = figure.add_subplot(grid[row, column])
+            _draw_slice(axes, picture, z, layer)
+            if row == 0:
+                colour = layer.colour if layer else ""
+                axes.set_title(_title(picture, layer), color=colour or INK, fontsize=9, pad=5)
+            if column == 0:
+                place = f"slice {picture.view.axial_slice(z)}\nz {z}"
+                axes.set_ylabel(place, color=FAINT, fontsize=8, rotation=0, ha="right", va="center")
 
 
 def _to_read(picture: CasePicture) -> list[str]:
@@ -191,6 +201,8 @@ def _outline(axes: Axes, mask: Mask, colour: str) -> None:
 
 def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     """CLIP's probability along z; the drawn slices are marked."""
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_facecolor(BACKGROUND)
     first = picture.view.first
     z = first + np.arange(len(picture.probability))
@@ -201,6 +213,7 @@ def _draw_probability(axes: Axes, picture: CasePicture) -> None:
     axes.set_xlim(first - 0.6, first + len(z) - 0.4)
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(colors=FAINT, labelsize=7, length=2)
     for side in axes.spines.values():
         side.set_color(FRAME)

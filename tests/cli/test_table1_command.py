@@ -25,7 +25,11 @@ def test_the_table_is_shown_written_for_latex_and_then_up_to_date(clisc, project
     for words in ("SAM, reference", "label-free", "Against CLISC", "by tumour size", "tiny models"):
         assert words in shown.out
     assert "SaLIP: not there; `clisc baseline salip --splits train,valid,test` makes it" in shown.out
-    assert file.read_text(encoding="utf-8").startswith("\\begin{table}")
+    latex = file.read_text(encoding="utf-8")
+    assert latex.startswith("\\begin{table}") and "Tiny ($n$ = 1)" in latex and "(paper: SAM)" in latex
+    assert "5 cases are few" in latex and "over n cases" in shown.out and shown.out.count("n = 1") == 5
+    columns = (project.results / "table1.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {"dsc_mean", "dsc_Tiny", "n_Tiny", "paper_row", "paper_dsc_mean"} <= set(columns)
     again = clisc("evaluate", project.root, "--table1", *ALL, "--json", "--latex", file)
     assert again.code == 0 and "up to date" in again.err
     document = json.loads(again.out)

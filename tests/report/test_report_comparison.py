@@ -12,6 +12,8 @@ from clisc_engine.errors import BadInput
 from clisc_engine.project.project import open_project
 from clisc_engine.report.figure2 import figure2, one_of_each_size
 from clisc_engine.report.images import outline
+from clisc_engine.results.case_picture import case_picture
+from clisc_engine.results.layers import RIVALS
 from clisc_engine.running.control import Control
 from tests.support.table1 import EVERYWHERE, array_of, drawn, sealed, with_rows
 
@@ -63,6 +65,25 @@ def test_the_figure_has_a_row_of_each_size_and_a_column_of_each_method(compared)
             assert contour.there and contour.path == outline(mask) and area(contour.path) == mask.sum()
             (entry,) = [e for e in document["cases"] if (e["case"], e["name"]) == (row.case, name)]
             assert contour.score == entry["dsc"]
+            assert contour.volume == pytest.approx(entry["predicted_ml"])
+        mm = float(row.marks.words.removesuffix(" mm"))
+        shown = mm / case.info.spacing[2] * row.grid.across
+        assert row.marks.bar[1] - row.marks.bar[0] == pytest.approx(shown, abs=0.02)
+
+
+def test_show_draws_what_table_1_measured(compared):
+    project, document = compared
+    picture = case_picture(project, "p2", 2, RIVALS)
+    assert [layer.title for layer in picture.steps] == [
+        *("AMCons", "Otsu (floor)", "CLISC", "SAM, reference prompts")
+    ]
+    entries = {e["name"]: e for e in document["cases"] if e["case"] == "p2"}
+    for layer in picture.steps:
+        entry = entries[layer.id]
+        assert picture.figures(layer) == f"{entry['predicted_ml']:.1f} ml, DSC {entry['dsc']:.1f} %"
+    np.testing.assert_array_equal(
+        picture.reference, project.references.read_cropped(project.case("p2").info) > 0
+    )
 
 
 def test_of_a_size_the_middle_tumour_is_shown_and_cases_without_any_never():
@@ -78,6 +99,8 @@ def test_the_page_shows_table_and_figure(compared, report):
     assert "comparison" in page.ids and "figure-2" in page.ids
     for row in document["rows"]:
         assert row["title"] in page.text and f"{row['dsc_mean']:.2f} ±" in page.text
+    for words in ("n = 1", "SAM, reference prompts (paper: SAM)", "5 cases are few"):
+        assert words in page.text
     for words in ("85.60 ±", "not the rerun", "Comparison with other methods tiny models"):
         assert words in page.text
     assert "clisc baseline salip --splits train,valid,test" in page.text

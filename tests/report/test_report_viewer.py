@@ -67,6 +67,19 @@ def test_the_slider_and_the_arrow_keys_change_the_slice(window):
     assert window.complaints() == []
 
 
+def test_the_canvas_names_the_sides_and_the_layers_their_volumes(window):
+    corner = (
+        "(() => { const c = document.querySelector('[data-part=canvas]');"
+        "const d = c.getContext('2d').getImageData(0, 0, 40, 40).data; let n = 0;"
+        "for (let i = 0; i < d.length; i += 4) if (d[i] > 190) n += 1; return n; })()"
+    )
+    window.run(FOCUS)
+    window.press("End")
+    assert window.run(corner) > 20, "a letter stands in the empty corner of the last slice"
+    assert window.run("document.querySelector('[data-part=told]').textContent").startswith("radiological")
+    assert " ml, DSC " in window.run("document.querySelector('[data-figures=sam]').textContent")
+
+
 def test_every_layer_of_the_case_is_drawn_and_taken_away(window):
     for layer in ("prompts", "sam", "final", "reference"):
         toggle(window, layer)

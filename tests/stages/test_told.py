@@ -34,7 +34,7 @@ def test_few_cases_are_told_as_such_and_many_are_not():
     alone = few_cases(document(1, [("Tiny", 1)]))
     assert alone.startswith("1 case: figures of one volume") and "--splits train,valid,test" in alone
     some = few_cases(document(6, [("Tiny", 2), ("Huge", 1)]), advice=False)
-    assert some == "6 cases are few: each moves a mean by a lot, and a fifth by size is 1 to 2."
+    assert some == "6 cases are few: each moves a mean by a lot, and a fifth by size has 1 to 2 of them."
     assert "--splits" not in few_cases(document(6, splits=("train", "valid", "test")))
     assert few_cases(document(FEW)) == few_cases(document(0)) == ""
 

@@ -15,7 +15,7 @@
   const scratch = document.createElement("canvas");
   const LARGEST = 840; // pixels of the canvas's longer side
   const FILL = 0.18; // opacity of a mask inside its outline at full strength
-  const MARK = "#c9d3dc";
+  const MARK = "#d6d6d6";
   const TUMOUR = 1;
   const NORMAL = 0;
   const WORDS = { [TUMOUR]: "tumour", [NORMAL]: "normal" };
@@ -203,6 +203,7 @@
       context.strokeText(words, x, y);
       context.fillText(words, x, y);
     };
+    context.save(); // the next drawing begins with the lines' own joins
     context.font = `${size}px system-ui, sans-serif`;
     context.lineJoin = "round";
     context.strokeStyle = "#000";
@@ -217,6 +218,7 @@
     bar.moveTo(width - gap - marks.bar * scale, height - gap);
     bar.lineTo(width - gap, height - gap);
     stroke(context, bar, { colour: MARK, dash: "" });
+    context.restore();
   }
 
   function say() {

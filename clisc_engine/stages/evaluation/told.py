@@ -64,7 +64,7 @@ def few_cases(document: Mapping[str, Any], *, advice: bool = True) -> str:
         said = "1 case: figures of one volume, without a deviation"
     else:
         sizes = sorted({entry["n"] for entry in document["groups"]})
-        fifths = f", and a fifth by size is {_span(sizes)}" if sizes else ""
+        fifths = f", and a fifth by size has {_span(sizes)} of them" if sizes else ""
         said = f"{count} cases are few: each moves a mean by a lot{fifths}"
     more = advice and set(document["splits"]) < {*SPLITS}
     hint = f" `--splits {','.join(SPLITS)}` measures all that have a reference." if more else ""
