@@ -130,17 +130,19 @@ def rows_table(document: dict[str, Any]) -> Any:
         for heading in (f"{metric}\na: {a}", f"\nb: {b}", "\nb - a", "\np", "\nn"):
             table.add_column(heading, justify="right")
     for row in document["rows"]:
-        cells = [cell for metric in ("dsc", "hd95") for cell in _cells(row[metric])]
+        cells = [cell for metric in ("dsc", "hd95") for cell in _cells(row[metric], row["same"])]
         stale = any(row[key]["state"] == "stale" for key in ("a", "b"))
         table.add_row(f"{row['name']} *" if stale else row["name"], *cells)
-    table.caption = "p: Wilcoxon signed-rank over the cases, Holm over the rows"
+    table.caption = (
+        "p: Wilcoxon signed-rank over the cases, Holm over the rows; same: of the very same masks"
+    )
     return table
 
 
-def _cells(found: dict[str, Any]) -> list[str]:
+def _cells(found: dict[str, Any], same: bool) -> list[str]:
     if found["difference"] is None:
         return ["", "", "", "", "0"]
-    p = "< 0.001" if found["p_holm"] < 0.001 else f"{found['p_holm']:.3f}"
+    p = "same" if same else "< 0.001" if found["p_holm"] < 0.001 else f"{found['p_holm']:.3f}"
     return [f"{found['a']:.2f}", f"{found['b']:.2f}", f"{found['difference']:+.2f}", p, str(found["n"])]
 
 

@@ -36,7 +36,8 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         ``sides``, a's first; ``settings`` that differ, each with a's value and b's (None: not known);
         ``cases``: those of ``both``, of one alone, and those with another reference; ``rows``: of each row
         that both have, by metric the means over the same cases, the mean difference b minus a, ``n``, the
-        p-value of Wilcoxon's signed-rank test and that after Holm's correction over the rows; ``lacking``:
+        p-value of Wilcoxon's signed-rank test and that after Holm's correction over the rows; those that
+        measured the ``same`` masks are no comparison and are not tested (None); ``lacking``:
         rows of one side alone; ``pairs``: each case in each row; ``notes``. DSC in percent, HD95 in mm.
     """
     first, second = _by_case(a), _by_case(b)
@@ -115,11 +116,15 @@ def _rows(
     rows: Sequence[str], pairs: Sequence[Mapping[str, Any]], a: Side, b: Side
 ) -> list[dict[str, Any]]:
     values = {metric: {row: _of(pairs, row, metric) for row in rows} for metric in METRICS}
-    tests = {metric: paired_tests(values[metric]) for metric in METRICS}
+    same = {
+        row for row in rows if _is_same(row, a, b) and not any(_differ(*values[m][row]) for m in METRICS)
+    }
+    tests = {metric: _tests(values[metric], same) for metric in METRICS}
     states = {key: _states(side) for key, side in (("a", a), ("b", b))}
     return [
         {
             "name": row,
+            "same": row in same,
             **{
                 metric: {
                     "a": _mean(values[metric][row][1]),
@@ -132,6 +137,31 @@ def _rows(
         }
         for row in rows
     ]
+
+
+def _tests(values: Mapping[str, tuple[ByCase, ByCase]], same: set[str]) -> dict[str, dict[str, Any]]:
+    """The paired tests of the rows; of those with the same masks the numbers alone."""
+    found = paired_tests({row: pair for row, pair in values.items() if row not in same})
+    untested = {"p": None, "p_holm": None, "significant": False}
+    for row in same:
+        count = len(values[row][0])
+        found[row] = {"n": count, "difference": 0.0 if count else None, **untested}
+    return found
+
+
+def _is_same(row: str, a: Side, b: Side) -> bool:
+    """Whether both sides have the very same masks of the same cases, by their fingerprints."""
+    marks = [
+        next(
+            (found.get("fingerprint") for found in side.past.document["rows"] if found["name"] == row), None
+        )
+        for side in (a, b)
+    ]
+    return bool(marks[0]) and marks[0] == marks[1]
+
+
+def _differ(one: ByCase, other: ByCase) -> bool:
+    return any(one[case] != other[case] for case in one)
 
 
 def _of(pairs: Sequence[Mapping[str, Any]], row: str, metric: str) -> tuple[ByCase, ByCase]:

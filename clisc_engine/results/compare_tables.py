@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clisc_engine.files.tables import rounded, table_bytes
+from clisc_engine.files.tables import table_bytes
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.results.compare import METRICS
@@ -46,9 +46,16 @@ def write_tables(a: Side, b: Side, document: Mapping[str, Any], path: Path) -> l
     ]
     tables = ((path, columns, lines), (cases, PAIR_COLUMNS, document["pairs"]))
     for file, heads, table in tables:
-        data = table_bytes(heads, (rounded(line, ".6g") for line in table))
+        data = table_bytes(heads, map(_rounded, table))
         outputs.put_bytes(file, data, made("table", document))
     return [path, cases]
+
+
+def _rounded(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The line with its fractions to six digits, as numbers: a difference may begin with a minus sign."""
+    return {
+        key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in line.items()
+    }
 
 
 def outputs_of(a: Side, b: Side, option: str) -> Outputs:

@@ -71,6 +71,16 @@ def test_case_names_of_the_project_are_offered(glioma, tmp_path):
     assert offered("clisc label --cases a", tmp_path) == []
 
 
+def test_variants_of_the_project_are_offered(glioma, tmp_path):
+    for name in ("t10", "t20", "box", ".t30.1.old.partial"):
+        (glioma / "variants" / name).mkdir(parents=True)
+    assert offered("clisc amda --variant t", glioma) == ["t10", "t20"]
+    assert offered("clisc status glioma --variant b", tmp_path) == ["box"]
+    assert offered("clisc variant promote glioma t2", tmp_path) == ["t20"]
+    assert offered("clisc compare b", glioma) == ["base", "box"]
+    assert offered("clisc predict glioma scan.nii --variant b", tmp_path) == ["box"]
+
+
 @pytest.fixture
 def on_path(tmp_path_factory):
     """The environment of a shell that finds this very clisc."""

@@ -114,6 +114,10 @@ def reads(monkeypatch):
     told = set()
     changes = shared.RunOptions.changes
     monkeypatch.setattr(shared.RunOptions, "changes", lambda self: told.update(CHANGES) or changes(self))
+    opened = shared.RunOptions.opened
+    monkeypatch.setattr(
+        shared.RunOptions, "opened", lambda self, root: told.add("variant") or opened(self, root)
+    )
     monkeypatch.setattr(shared.RunOptions, "control", control)
 
     def since(call):
