@@ -19,11 +19,12 @@ import functools
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,14 @@ class Seal:
             return _seal_adapter().validate_python(found)
         except ValidationError:
             return None
+
+
+class Stamp(NamedTuple):
+    """What is kept in mind of a seal where those of very many arrays are compared."""
+
+    fingerprint: str
+    time: str
+    seconds: float
 
 
 @functools.cache
@@ -142,6 +151,11 @@ class Store:
     def seal(self, path: str) -> Seal | None:
         """The seal of an array; None when the array is missing or unfinished."""
         return Seal.parse(self.attributes(path).get(SEAL))
+
+    def stamp(self, path: str) -> Stamp | None:
+        """The stamp of an array's seal; None when the array is missing or unfinished."""
+        seal = self.seal(path)
+        return None if seal is None else Stamp(seal.fingerprint, sys.intern(seal.time), seal.seconds)
 
     def unsealed(self, path: str) -> str:
         """Why `unseal` took the array at ``path`` away; empty when it did not."""

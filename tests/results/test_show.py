@@ -8,7 +8,8 @@ from clisc_engine.errors import BadInput
 from clisc_engine.project import case_changes
 from clisc_engine.project.project import open_project
 from clisc_engine.results.case_picture import case_picture, chosen_slices
-from clisc_engine.results.show import draw_case, show_case
+from clisc_engine.results.drawing import draw_case
+from clisc_engine.results.show import show_case
 from clisc_engine.running.control import Control
 from clisc_engine.stages.evaluate import evaluate
 from tests.support.small import run_stages, small_project
