@@ -126,9 +126,9 @@ def _data(name: str, case: CaseArrays) -> npt.NDArray[Any]:
     """What a step might have made: the same lesion in every map and mask."""
     lesion = _lesion()[tuple(slice(*side) for side in case.info.placement["crop"])]
     if name == PROBABILITY:
-        return lesion.any(axis=(1, 2)).astype(np.float32)
+        return np.asarray(lesion.any(axis=(1, 2)), np.float32)
     if name == LABELS:
-        return lesion.any(axis=(1, 2)).astype(np.uint8)
+        return np.asarray(lesion.any(axis=(1, 2)), np.uint8)
     return lesion.astype(np.uint8) * np.uint8(255 if name.startswith("cams/") else 1)
 
 

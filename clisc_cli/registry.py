@@ -33,7 +33,7 @@ PANELS: Mapping[str, tuple[str, ...]] = {
 PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 CONTEXTS: Mapping[str, dict[str, Any]] = {"init": {"allow_extra_args": True}}
 """Of commands that say themselves what is wrong with further arguments."""
-OVERVIEWS = ([], ["--help"], ["-h"], ["--version"])
+OVERVIEWS: tuple[list[str], ...] = ([], ["--help"], ["-h"], ["--version"])
 """Lines that run no command, and show at most a line of each."""
 
 

@@ -107,6 +107,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
+    project = project.glance()
     stages = survey(project)
     work = note_work(project, stages)
     done = {entry.stage: entry for entry in journal.entries(project)}

@@ -15,7 +15,7 @@ from clisc_engine.errors import Unreadable
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path | str) -> Iterator[None]:
     """Turn what the system says against reading ``path``, or too little memory, into an `Unreadable`.
 
     Content that is not as it should be is for the block to find, with errors of other kinds.
@@ -23,10 +23,10 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise Unreadable(path, error) from error
+        raise Unreadable(Path(path), error) from error
 
 
-def is_there(path: Path) -> bool:
+def is_there(path: Path | str) -> bool:
     """Whether something is at ``path``; what cannot be told is not taken for a no.
 
     Raises:
@@ -34,13 +34,13 @@ def is_there(path: Path) -> bool:
     """
     with reading(path):
         try:
-            path.stat()
+            os.stat(path)  # noqa: PTH116 - thousands of paths are asked for, and making each takes longer
         except (FileNotFoundError, NotADirectoryError):
             return False
     return True
 
 
-def read_if_there(path: Path) -> bytes | None:
+def read_if_there(path: Path | str) -> bytes | None:
     """A file's bytes; None when there is none.
 
     Raises:
@@ -48,7 +48,8 @@ def read_if_there(path: Path) -> bytes | None:
     """
     with reading(path):
         try:
-            return path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - likewise
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 

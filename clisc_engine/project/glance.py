@@ -1,4 +1,4 @@
-"""A store for one look at how a project is: each array's seal is read once, and nothing can be written.
+"""A store for one look at how a project is: an array's seal is read once, and nothing can be written.
 
 What is asked of thousands of arrays, such as which are stale, asks for most of them several times: as what
 a step makes, as what the next one needs, as what a network learnt from. A glance keeps the stamps of what

@@ -112,9 +112,10 @@ class Project:
         self.parent = parent
         self.store: Store = Store(root / STORE, parent.store if parent else None)
         self.references = References(self.store)
+        self._known: dict[str, CaseArrays | str] | None = None
 
     def glance(self) -> Project:
-        """The project for one question about how it is: each seal is read once, and nothing written."""
+        """The project for one question about how it is: all is read once, and nothing written."""
         if isinstance(self.store, Glance):
             return self
         below = self.parent.glance() if self.parent else None
@@ -167,7 +168,7 @@ class Project:
         Raises:
             Unreadable: when a record is there and cannot be read now.
         """
-        found = [self._case(name) for name in self.store.children("cases")]
+        found = self._found().values()
         whole = [case for case in found if isinstance(case, CaseArrays) and case.info.split in splits]
         return sorted(whole, key=lambda case: case.info.identity)
 
@@ -177,7 +178,7 @@ class Project:
         Raises:
             Unreadable: when a record, or the manifest, is there and cannot be read now.
         """
-        found = {name: self._case(name) for name in self.store.children("cases")}
+        found = self._found()
         lost = {name: why for name, why in found.items() if isinstance(why, str)}
         listed = manifest.read(self.store)
         for name, info in listed.cases.items() if listed else ():
@@ -198,6 +199,15 @@ class Project:
         if isinstance(case, str):
             raise BadInput(f"{self.store.root / group}: {case}; `clisc verify --repair` sees to it.")
         return case
+
+    def _found(self) -> dict[str, CaseArrays | str]:
+        """Each case in the store, or what is wrong with it; a glance looks once."""
+        if self._known is not None:
+            return self._known
+        found = {name: self._case(name) for name in self.store.children("cases")}
+        if isinstance(self.store, Glance):
+            self._known = found
+        return found
 
     def _case(self, name: str) -> CaseArrays | str:
         """The case in the folder of this name, or what is wrong with it."""

@@ -144,5 +144,5 @@ def _written_before(path: Path, last: Made, made_from: Mapping[str, str]) -> Wri
     pictured, viewed = (known.pop(key, None) for key in (_PICTURED, _VIEWED))
     if last.what != "report" or pictured is None or viewed is None or known != made_from:
         return None
-    names = ([name for name in text.split(",") if name] for text in (pictured, viewed))
-    return Written(path, path.stat().st_size, *names)
+    in_pictures, in_viewer = ([name for name in text.split(",") if name] for text in (pictured, viewed))
+    return Written(path, path.stat().st_size, in_pictures, in_viewer)

@@ -61,14 +61,14 @@ def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
 
 def _values(path: Path) -> dict[str, Any]:
     """The file's values without its comments, which take most of the time to parse."""
-    if sys.version_info < (3, 11):
-        return _parse(path).unwrap()
-    import tomllib
+    if sys.version_info >= (3, 11):
+        import tomllib
 
-    try:
-        return tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(path, error) from None
+        try:
+            return tomllib.loads(_text(path))
+        except tomllib.TOMLDecodeError as error:
+            raise _not_toml(path, error) from None
+    return _parse(path).unwrap()
 
 
 def _parse(path: Path) -> tomlkit.TOMLDocument:

@@ -42,7 +42,7 @@ class _Rivals:
         project: the one surveyed.
         cases: all of its.
         behind: what is stale or missing so far, by product and case (empty for what is of no case).
-        there: the masks and maps of each case; two folders are looked into instead of a file for each.
+        there: the masks and maps that each case may have; two folders are listed, no file is read.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class _Rivals:
             case.info.name: {
                 f"{group}/{name}"
                 for group in ("masks", "baselines")
-                for name in project.store.children(f"cases/{case.info.name}/{group}")
+                for name in project.store.folders(f"cases/{case.info.name}/{group}")
             }
             for case in cases
         }

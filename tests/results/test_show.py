@@ -1,5 +1,7 @@
 """The picture of a case shows what the store holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,3 +93,41 @@ def test_a_renamed_case_shows_the_prompts_that_were_drawn_for_it(copied):
     for z, prompts in before.items():
         for one, same in zip(prompts, after[z], strict=True):
             np.testing.assert_array_equal(one.points, same.points)
+
+
+def test_a_picture_that_would_come_out_the_same_is_not_drawn_again(copied, tmp_path):
+    path = tmp_path / "p4.png"
+    first = show_case(copied, "p4", 3, path)
+    before = path.read_bytes()
+    again = show_case(copied, "p4", 3, path)
+    assert (first.drawn, again.drawn) == (True, False)
+    assert again.slices == first.slices and again.masks == first.masks and path.read_bytes() == before
+    other = case_picture(copied, "p4", 2).chosen
+    assert show_case(copied, "p4", 2, path).slices == other
+    assert show_case(copied, "p0", 2, path).drawn and not show_case(copied, "p0", 2, path).drawn
+
+
+def made_anew(project):
+    case = project.case("p4")
+    seal = replace(case.seal("masks/sam"), time="2099-01-01T00:00:00+00:00")
+    case.write("masks/sam", 1 - case.read("masks/sam"), seal)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        made_anew,
+        lambda project: project.store.remove("cases/p4/cams/raw"),
+        lambda project: project.change_settings(project.settings, {"window.high": 90.0}),
+        lambda project: project.change_settings(project.settings, {"prompts.foreground": "bright5"}),
+        lambda project: evaluate(project, Control(device="cpu")),
+        lambda project: case_changes.apply(project, case_changes.Change(move={"p4": "train"})),
+    ],
+    ids=["another mask", "a map less", "another window", "other prompts", "a reference", "another split"],
+)
+def test_a_picture_is_drawn_again_when_what_it_shows_has_changed(copied, tmp_path, change):
+    path = tmp_path / "p4.png"
+    show_case(copied, "p4", 2, path)
+    before = path.read_bytes()
+    change(copied)
+    assert show_case(open_project(copied.root), "p4", 2, path).drawn and path.read_bytes() != before
