@@ -18,7 +18,7 @@ from benchmarks.finished import finish, write_volumes
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 
-CASES = (10, 40, 160, 500, 1250)
+CASES = (10, 50, 250, 1250)
 """The last is about BraTS 2021's training set."""
 DEMO = 19
 """Cases of the project on which a single call is measured."""

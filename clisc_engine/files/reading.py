@@ -15,7 +15,7 @@ from clisc_engine.errors import Unreadable
 
 
 @contextmanager
-def reading(path: Path | str) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn what the system says against reading ``path``, or too little memory, into an `Unreadable`.
 
     Content that is not as it should be is for the block to find, with errors of other kinds.
@@ -23,7 +23,7 @@ def reading(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, MemoryError) as error:
-        raise Unreadable(Path(path), error) from error
+        raise Unreadable(path, error) from error
 
 
 def is_there(path: Path | str) -> bool:
@@ -32,11 +32,12 @@ def is_there(path: Path | str) -> bool:
     Raises:
         Unreadable: when it cannot be told.
     """
-    with reading(path):
-        try:
-            os.stat(path)  # noqa: PTH116 - thousands of paths are asked for, and making each takes longer
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+    try:
+        os.stat(path)  # noqa: PTH116 - thousands of files are asked for: a Path for each takes longer
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, MemoryError) as error:
+        raise Unreadable(Path(path), error) from error
     return True
 
 
@@ -46,12 +47,28 @@ def read_if_there(path: Path | str) -> bytes | None:
     Raises:
         Unreadable: when it is there and cannot be read.
     """
-    with reading(path):
-        try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - likewise
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - likewise
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, MemoryError) as error:
+        raise Unreadable(Path(path), error) from error
+
+
+def names_in(folder: str) -> list[str]:
+    """Names of what lies right in ``folder`` and is not hidden; none when there is no such folder.
+
+    Raises:
+        Unreadable: when it cannot be listed.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - likewise
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, MemoryError) as error:
+        raise Unreadable(Path(folder), error) from error
+    return [name for name in names if not name.startswith(".")]
 
 
 def inside(folder: Path) -> list[Path]:

@@ -20,11 +20,13 @@ SINCE_0_1_0: Mapping[str, Any] = {
 """Settings that 0.1.0 did not have, each with the value by which it worked: at that value they are left
 out of fingerprints, so that what 0.1.0 made stays fresh."""
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""One encoder for all: making one takes as long as its work."""
+
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
     """Sixteen hexadecimal digits that stand for the given names and values."""
-    text = json.dumps(dict(sorted(made_from.items())), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_encode(dict(made_from)).encode()).hexdigest()[:16]
 
 
 def settings_used(settings: Settings, *sections: str) -> dict[str, str]:

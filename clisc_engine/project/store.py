@@ -32,7 +32,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, put_in_place, sync, write_atomically
-from clisc_engine.files.reading import holds_files, is_there, read_if_there, reading
+from clisc_engine.files.reading import holds_files, is_there, names_in, read_if_there, reading
 from clisc_engine.project.array_files import group_metadata, write_array
 from clisc_engine.version import VERSION
 
@@ -185,7 +185,7 @@ class Store:
     def _own_attributes(self, path: str) -> dict[str, Any]:
         text = read_if_there(f"{self.root}/{path}/zarr.json")
         try:
-            metadata = json.loads(text or b"")
+            metadata = json.loads((text or b"").decode())
         except (ValueError, RecursionError):
             return {}
         attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}
@@ -232,21 +232,13 @@ class Store:
     def children(self, path: str) -> list[str]:
         """Names of the groups and arrays right under ``path``, sorted."""
         folder = f"{self.root}/{path}"
-        own = [name for name in self._folders_in(path) if is_there(f"{folder}/{name}/zarr.json")]
-        return own if self.below is None else sorted({*own, *self.below.children(path)})
+        own = [name for name in names_in(folder) if is_there(f"{folder}/{name}/zarr.json")]
+        return sorted(own if self.below is None else {*own, *self.below.children(path)})
 
     def folders(self, path: str) -> set[str]:
         """Names right under ``path`` at which there may be a group or an array: none is looked into."""
-        return {*self._folders_in(path), *(self.below.folders(path) if self.below else ())}
-
-    def _folders_in(self, path: str) -> list[str]:
-        folder = self.root / path
-        with reading(folder):
-            try:
-                names = os.listdir(folder)  # noqa: PTH208 - a Path for each takes longer than that
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-        return sorted(name for name in names if not name.startswith("."))
+        own = names_in(f"{self.root}/{path}")
+        return {*own, *(self.below.folders(path) if self.below else ())}
 
     def has_folder(self, path: str) -> bool:
         """Whether there is a folder for the group or array at ``path``."""
