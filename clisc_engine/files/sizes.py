@@ -15,8 +15,8 @@ VOXELS = ("c/0/0/0", "c/0")
 def bytes_below(folder: Path) -> int:
     """Bytes of all files below a folder; 0 when there is none.
 
-    What cannot be looked at, or is gone by the time it is, counts for nothing. A store's array counts by its
-    two files: its four folders are not listed, which would take longer than all else.
+    What cannot be looked at, or is gone by the time it is, counts for nothing. An array of a store counts
+    by its two files: its four folders are not listed, which would take longer than all else.
     """
     size, waiting = 0, [os.fspath(folder)]
     while waiting:
