@@ -5,11 +5,10 @@ With small arrays it shows what a case costs beside its voxels: records, seals, 
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,15 @@ STEPS = ("label", "cam", "amda", "prompt-sam", "train", "self-train", "evaluate"
 TORCH = "python -c 'import torch'"
 """What other seconds are compared with: it depends on the machine and on what else it does, as they do."""
 ROUNDS = 5
+TIMED = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+elapsed, processor = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+print(json.dumps([status, elapsed, processor, usage.ru_maxrss / 1e3]))
+"""
+"""Runs a command from a small process: what a parent holds at the fork counts for the peak of its child."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,12 @@ def measure(
 def _once(command: Sequence[str], before: Path | None) -> tuple[float, float, float]:
     if before is not None:
         before.unlink(missing_ok=True)
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    elapsed = time.perf_counter() - started
+    timed = subprocess.run([sys.executable, "-c", TIMED, *command], capture_output=True, encoding="utf-8")
+    status, *values = json.loads(timed.stdout)
     if status:
-        told = process.stderr.read().decode() if process.stderr else ""
-        raise RuntimeError(f"{' '.join(command)} ended with status {status}: {told}")
-    return elapsed, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3
+        raise RuntimeError(f"{' '.join(command)} ended with status {status}: {timed.stderr}")
+    elapsed, processor, memory = values
+    return elapsed, processor, memory
 
 
 def _clisc(*arguments: str) -> list[str]:
