@@ -24,6 +24,9 @@ NAMES = {
 }
 """Each benchmark and the function that does it, in a process of its own."""
 
+ON_REQUEST = {"calls": "scale.calls", "scale": "scale.scale"}
+"""Those that are measured only when they are named: no network is in them, and `scale` takes long."""
+
 NATIVE = "AVX-512 BF16"
 """What a processor needs to be faster in bfloat16 than in float32."""
 
@@ -31,7 +34,7 @@ NATIVE = "AVX-512 BF16"
 def main(arguments: list[str]) -> int:
     """Run the benchmarks named, all by default; 1 when ``--check`` finds a ratio lost."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES | ON_REQUEST)}")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), help="results go here")
     parser.add_argument("--kept", action="store_true", help="take the results in --json, measure nothing")
     parser.add_argument("--docs", action="store_true", help="rewrite the table in docs/performance.md")
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
-        module, function = NAMES[options.one].split(".")
+        module, function = (NAMES | ON_REQUEST)[options.one].split(".")
         measured = getattr(importlib.import_module(f"benchmarks.{module}"), function)()
         print(json.dumps([asdict(one) for one in measured]))
         return 0
@@ -48,11 +51,12 @@ def main(arguments: list[str]) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    from benchmarks import report
+    from benchmarks import report, scale_page
     from benchmarks.measure import Row
     from benchmarks.memory import Memory
+    from benchmarks.scale import Call, Size
 
-    document: dict[str, Any] = {"about": _about(), "measured": {}}
+    document: dict[str, Any] = {"about": _about(), "machine": _machine(), "measured": {}}
     if options.kept:
         document = json.loads(options.json.read_text(encoding="utf-8"))
     else:
@@ -61,11 +65,18 @@ def _all(options: argparse.Namespace) -> int:
             document["measured"][name] = _in_own_process(name)
             options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     found, about = document["measured"], document["about"]
-    rows = [Row(**one) for name, many in found.items() if name != "memory" for one in many]
+    of_networks = [name for name in found if name in NAMES and name != "memory"]
+    rows = [Row(**one) for name in of_networks for one in found[name]]
     memories = [Memory(**one) for one in found.get("memory", [])]
-    print(report.table(rows, memories))
+    calls = [Call(**one) for one in found.get("calls", [])]
+    sizes = [Size(**{**one, "calls": [Call(**c) for c in one["calls"]]}) for one in found.get("scale", [])]
+    if rows or memories:
+        print(report.table(rows, memories))
+    print(*scale_page.tables(calls, sizes), sep="\n\n")
     if options.docs:
-        report.rewrite(rows, memories, about)
+        if rows or memories:
+            report.rewrite(rows, memories, about)
+        scale_page.rewrite(calls, sizes, document["machine"])
     if options.save_baseline:
         text = json.dumps(report.baseline_of(rows), indent=1)
         report.BASELINE.write_text(text + "\n", encoding="utf-8")
@@ -75,7 +86,7 @@ def _all(options: argparse.Namespace) -> int:
     if NATIVE not in about:
         print("this processor has no bfloat16 of its own, so those rows are not compared", file=sys.stderr)
         rows = [row for row in rows if "bfloat16" not in row.work]
-    worse = report.lost(rows, memories, baseline)
+    worse = [*report.lost(rows, memories, baseline), *scale_page.missed(sizes)]
     print("\n".join(worse) or "no ratio is lost", file=sys.stderr)
     return 1 if worse else 0
 
@@ -88,7 +99,16 @@ def _in_own_process(name: str) -> list[dict[str, Any]]:
 
 
 def _about() -> str:
-    """Machine, versions and commit in a sentence."""
+    """Threads, machine, versions and commit in a sentence."""
+    import torch
+
+    threads = torch.get_num_threads()
+    clock = "seconds of the processor, one thread" if threads == 1 else f"{threads} threads"
+    return f"Measured with {clock}, on {_machine()}"
+
+
+def _machine() -> str:
+    """Machine, versions and commit, as the end of a sentence."""
     import torch
 
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -98,10 +118,8 @@ def _about() -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, check=False, encoding="utf-8"
     ).stdout.strip()
-    threads = torch.get_num_threads()
-    clock = "seconds of the processor, one thread" if threads == 1 else f"{threads} threads"
     return (
-        f"Measured with {clock}, on a machine with {os.cpu_count()} cores of {model}{native}, "
+        f"a machine with {os.cpu_count()} cores of {model}{native}, "
         f"Python {platform.python_version()}, torch {torch.__version__}, at commit {commit}."
     )
 

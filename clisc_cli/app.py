@@ -1,49 +1,15 @@
-"""The Typer app: eight stages in the order of the paper, and what helps to run and see them."""
+"""A call of `clisc`: it runs the command named, and turns errors into one message and an exit code."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from clisc_cli.answer import answering
-from clisc_cli.commands import (
-    amda,
-    baseline,
-    cam,
-    cases,
-    clean,
-    compare,
-    config,
-    demo,
-    doctor,
-    evaluate,
-    explain,
-    export,
-    init,
-    label,
-    models,
-    predict,
-    prompt_sam,
-    report,
-    run,
-    schema,
-    self_train,
-    show,
-    status,
-    sweep,
-    train,
-    trust,
-    variant,
-    verify,
-)
 from clisc_cli.console import Terminal
-from clisc_cli.program import Program
+from clisc_cli.registry import app_for
 from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
@@ -53,74 +19,9 @@ from clisc_engine.files.limits import explain as limit_in_words
 from clisc_engine.running.launch import rank_info
 from clisc_engine.running.ranks import Ending
 
-app = typer.Typer(
-    name="clisc",
-    cls=Program,
-    help="Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-PANELS: dict[str, dict[str, Callable[..., None]]] = {
-    "The method, step by step": {
-        "init": init.command,
-        "label": label.command,
-        "cam": cam.command,
-        "amda": amda.command,
-        "prompt-sam": prompt_sam.command,
-        "train": train.command,
-        "self-train": self_train.command,
-        "evaluate": evaluate.command,
-    },
-    "Compare": {"baseline": baseline.command, "compare": compare.command},
-    "All at once": {"run": run.command, "demo": demo.command},
-    "See and steer": {
-        "status": status.command,
-        "show": show.command,
-        "report": report.command,
-        "trust": trust.command,
-        "explain": explain.command,
-        "verify": verify.command,
-        "clean": clean.command,
-    },
-    "This machine": {"doctor": doctor.command, "schema": schema.command},
-    "Take the results away": {"predict": predict.command},
-}
-CONTEXTS = {"init": {"allow_extra_args": True}}
-"""Of commands that say themselves what is wrong with further arguments."""
-for panel, commands in PANELS.items():
-    for name, command in commands.items():
-        app.command(name, rich_help_panel=panel, context_settings=CONTEXTS.get(name))(command)
-app.add_typer(sweep.app, name="sweep", rich_help_panel="Compare")
-app.add_typer(variant.app, name="variant", rich_help_panel="Compare")
-app.add_typer(cases.app, name="cases", rich_help_panel="See and steer")
-app.add_typer(models.app, name="models", rich_help_panel="This machine")
-app.add_typer(config.app, name="config", rich_help_panel="See and steer")
-app.add_typer(export.app, name="export", rich_help_panel="Take the results away")
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from clisc_engine import __version__
-
-        typer.echo(f"clisc {__version__} (research software, not a medical device)")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
-    ] = False,
-) -> None:
-    """Brain tumour segmentation in FLAIR MRI without labels: the CLISC method, step by step."""
-    if context.ensure_object(Session).is_left_to_rank_0(context.invoked_subcommand or ""):
-        raise typer.Exit
-
 
 def main() -> None:
-    """Run the app; turn errors into one message and the documented exit code."""
+    """Run the command; turn errors into one message and the documented exit code."""
     open_what_is_closed()
     be_patient()
     terminal = Terminal(quiet=False)
@@ -162,7 +63,7 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
             return Ending(2, wrong)
         if wrong := too_little_memory():
             return Ending(BadInput.exit_code, wrong)
-        app(prog_name="clisc", obj=session)
+        app_for(sys.argv[1:])(prog_name="clisc", obj=session)
     except SystemExit as leave:
         return Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))
     except Exception as error:

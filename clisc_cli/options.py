@@ -359,10 +359,14 @@ class RunOptions:
         return device_of_rank(self.device, info.local_rank)
 
 
+@functools.cache
+def _signature_of_shared() -> inspect.Signature:
+    return inspect.signature(RunOptions, eval_str=True)
+
+
 def with_run_options(command: Callable[..., None], without: Sequence[str] = ()) -> Callable[..., None]:
     """Replace a command's ``options: RunOptions`` by the shared options, but for those it cannot heed."""
-    own = inspect.signature(command, eval_str=True)
-    shared = inspect.signature(RunOptions, eval_str=True)
+    own, shared = inspect.signature(command, eval_str=True), _signature_of_shared()
     lists = {"assignments", "cases"}
     added = [
         parameter.replace(

@@ -59,7 +59,7 @@ def command(
     if csv is not None:
         file_of_kind(csv, (".csv",), "a table", option="--csv")
     if report is not None:
-        from clisc_engine.report.page import PAGES
+        from clisc_engine.report.write import PAGES
 
         file_of_kind(report, PAGES, "a page", option="--report")
     if context.ensure_object(Session).is_left_to_rank_0("compare"):

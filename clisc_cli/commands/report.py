@@ -51,8 +51,7 @@ def command(
 
     Example: clisc report glioma -o glioma.html --cases patient-007,patient-012
     """
-    from clisc_engine.report.page import PAGES
-    from clisc_engine.report.write import Choice, write_report
+    from clisc_engine.report.write import PAGES, Choice, write_report
     from clisc_engine.running.control import Control
 
     if out is not None:

@@ -51,19 +51,19 @@ def command(
     if name is None:
         raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
     path = out or project.results / (f"{name}-table1.png" if table1 else f"{name}.png")
-    picture = show_case(project, name, rows, path, table1=table1)
+    shown = show_case(project, name, rows, path, table1=table1)
     if json_:
-        print_json({"file": str(path), "slices": picture.chosen})
+        print_json({"file": str(path), "slices": shown.slices})
         return
     result_console().print(str(path), markup=False, soft_wrap=True)
     if sys.stdout.isatty() and not quiet and path.suffix.lower() == ".png":
         columns = shutil.get_terminal_size().columns
         sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))
-    if table1 and not picture.masks:
+    if table1 and not shown.masks:
         Terminal(quiet=quiet).say(
             "No method of Table 1 was run on this case; `clisc baseline all` runs them."
         )
-    elif picture.masks and "masks/round2" not in picture.masks:
+    elif shown.masks and "masks/round2" not in shown.masks:
         Terminal(quiet=quiet).say(
             "There is no final mask of this case yet; `clisc export masks` predicts and keeps it."
         )

@@ -115,6 +115,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
+    project = project.glance()
     stages = survey(project)
     trusted = holding(project)
     dsc = expected(project, trusted)

@@ -112,8 +112,8 @@ def threshold_provenance(project: Project, row: str, held_out: Sequence[CaseArra
     used = settings_used(project.settings, *TABLES[name].settings)
     for case in held_out:
         for array in (map_of(row), LABELS):
-            if seal := case.seal(array):
-                used[f"{case.info.identity}/{array}"] = seal.fingerprint
+            if stamp := case.stamp(array):
+                used[f"{case.info.identity}/{array}"] = stamp.fingerprint
     return used | revisions(name)
 
 

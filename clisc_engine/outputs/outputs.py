@@ -118,7 +118,14 @@ class Outputs:
 
         A header's voxels beside it are not looked at: use it for formats of one file.
         """
-        return self.is_ours(path) and self._record(path).is_latest(self._name(path), sha256_of(path), made)
+        return self.made_of(path) == made
+
+    def made_of(self, path: Path) -> Made | None:
+        """What the file that is there is and was made from; None unless this version of clisc wrote it so.
+
+        A header's voxels beside it are not looked at.
+        """
+        return self._record(path).latest(self._name(path), sha256_of(path)) if self.is_ours(path) else None
 
     def adopt(self, path: Path) -> None:
         """Take a file that is there for clisc's own, as long as this call lasts."""

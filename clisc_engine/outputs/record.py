@@ -62,10 +62,13 @@ class Record:
         """What a file of this name and SHA-256 is, e.g. ``mask``; empty when clisc did not write it."""
         return self._known.get(name, {}).get(digest, "")
 
-    def is_latest(self, name: str, digest: str, made: Made) -> bool:
-        """Whether the last file of this name has this SHA-256, and was made so by this version of clisc."""
-        entry = {**self._latest.get(name, {}), "time": ""}
-        return entry == {**_entry(name, digest, made), "time": ""}
+    def latest(self, name: str, digest: str) -> Made | None:
+        """What the last file of this name is; None unless it has this SHA-256, by this version of clisc."""
+        entry = self._latest.get(name, {})
+        if entry.get("sha256") != digest or entry.get("version") != VERSION:
+            return None
+        made_from = entry.get("made_from")
+        return Made(str(entry.get("what")), made_from if isinstance(made_from, dict) else {})
 
     def adopt(self, name: str, digest: str, what: str = "") -> None:
         """Take this for a file of clisc's, and write nothing."""

@@ -26,12 +26,13 @@ _OF_A_CASE = re.compile(rf"(?:{'|'.join(SPLITS)})/(?P<case>[^/]+)/(?P<array>.+)"
 """Names of what a network learnt from a case."""
 
 _DIGEST = re.compile(r"(?:[0-9a-f]{16}|[0-9a-f]{64})\Z")
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""One encoder for all: making one takes as long as its work."""
 
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
     """Sixteen hexadecimal digits that stand for the given names and values."""
-    text = json.dumps(dict(sorted(made_from.items())), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_encode(dict(made_from)).encode()).hexdigest()[:16]
 
 
 def settings_used(settings: Settings, *sections: str) -> dict[str, str]:

@@ -102,10 +102,15 @@ def bring_up_to_date(store: Store) -> None:
 
     Nothing happens to a manifest that is not whole, which is for `verify --repair`, and where no cases are.
     """
-    if problem(store) or not (store.root / "cases").is_dir():
+    text = read_if_there(_bottom(store).root / FILE)
+    known = None if text is None else _parse(text)
+    if (text is not None and known is None) or not (store.root / "cases").is_dir():
         return
-    known, there = read(store), of_store(store)
-    unlisted = [info for name, info in there.cases.items() if known is None or name not in known.cases]
+    if known is not None and known.cases.keys() >= set(store.children("cases")):
+        return  # records need not be read where every folder is listed
+    unlisted = [
+        info for name, info in of_store(store).cases.items() if known is None or name not in known.cases
+    ]
     if known is None or unlisted:
         note(store, unlisted)
 

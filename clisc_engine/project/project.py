@@ -23,8 +23,9 @@ from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.glance import Glance
 from clisc_engine.project.references import References
-from clisc_engine.project.store import Seal, Store
+from clisc_engine.project.store import Seal, Stamp, Store
 from clisc_engine.settings.file import read_settings, write_changes, write_settings
 from clisc_engine.settings.schema import Settings
 
@@ -60,6 +61,10 @@ class CaseArrays:
     def seal(self, array: str) -> Seal | None:
         """The array's seal, None when it is missing."""
         return self.store.seal(f"cases/{self.info.name}/{array}")
+
+    def stamp(self, array: str) -> Stamp | None:
+        """The stamp of the array's seal, None when it is missing: all that tells fresh from stale."""
+        return self.store.stamp(f"cases/{self.info.name}/{array}")
 
     def write(self, array: str, data: npt.NDArray[Any], seal: Seal) -> None:
         """Write and seal one of the case's arrays.
@@ -107,6 +112,17 @@ class Project:
         self.parent = parent
         self.store: Store = Store(root / STORE, parent.store if parent else None)
         self.references = References(self.store)
+        self._known: dict[str, CaseArrays | str] | None = None
+
+    def glance(self) -> Project:
+        """The project for one question about how it is: all is read once, and nothing written."""
+        if isinstance(self.store, Glance):
+            return self
+        below = self.parent.glance() if self.parent else None
+        seen = Project(self.root, self.settings, below)
+        seen.store = Glance(self.store.root, below.store if below else None)
+        seen.references = References(seen.store)
+        return seen
 
     @property
     def base(self) -> Project:
@@ -152,7 +168,7 @@ class Project:
         Raises:
             Unreadable: when a record is there and cannot be read now.
         """
-        found = [self._case(name) for name in self.store.children("cases")]
+        found = self._found().values()
         whole = [case for case in found if isinstance(case, CaseArrays) and case.info.split in splits]
         return sorted(whole, key=lambda case: case.info.identity)
 
@@ -162,7 +178,7 @@ class Project:
         Raises:
             Unreadable: when a record, or the manifest, is there and cannot be read now.
         """
-        found = {name: self._case(name) for name in self.store.children("cases")}
+        found = self._found()
         lost = {name: why for name, why in found.items() if isinstance(why, str)}
         listed = manifest.read(self.base.store)
         for name, info in listed.cases.items() if listed else ():
@@ -183,6 +199,15 @@ class Project:
         if isinstance(case, str):
             raise BadInput(f"{self.store.root / group}: {case}; `clisc verify --repair` sees to it.")
         return case
+
+    def _found(self) -> dict[str, CaseArrays | str]:
+        """Each case in the store, or what is wrong with it; a glance looks once."""
+        if self._known is not None:
+            return self._known
+        found = {name: self._case(name) for name in self.store.children("cases")}
+        if isinstance(self.store, Glance):
+            self._known = found
+        return found
 
     def _case(self, name: str) -> CaseArrays | str:
         """The case in the folder of this name, or what is wrong with it."""

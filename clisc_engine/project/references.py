@@ -61,5 +61,5 @@ class References:
 
     def fingerprint(self, case: CaseInfo) -> str:
         """Fingerprint of the case's reference, empty when it has none."""
-        seal = self.store.seal(f"cases/{case.name}/{REFERENCE}")
-        return seal.fingerprint if seal else ""
+        stamp = self.store.stamp(f"cases/{case.name}/{REFERENCE}")
+        return stamp.fingerprint if stamp else ""

@@ -19,11 +19,12 @@ import functools
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, put_in_place, sync, write_atomically
-from clisc_engine.files.reading import holds_files, is_there, read_if_there, reading
+from clisc_engine.files.reading import holds_files, is_there, names_in, read_if_there, reading
+from clisc_engine.project.array_files import group_metadata, write_array
 from clisc_engine.version import VERSION
 
 SEAL = "clisc"
@@ -63,6 +65,14 @@ class Seal:
             return _seal_adapter().validate_python(found)
         except ValidationError:
             return None
+
+
+class Stamp(NamedTuple):
+    """What is kept in mind of a seal where those of very many arrays are compared."""
+
+    fingerprint: str
+    time: str
+    seconds: float
 
 
 @functools.cache
@@ -110,7 +120,7 @@ class Store:
             for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
                 shutil.rmtree(leftover)
             try:
-                _fill(beside, data, {**(attributes or {}), SEAL: asdict(seal)})
+                write_array(beside, data, {**(attributes or {}), SEAL: asdict(seal)})
                 self.check_may_write()
                 put_in_place(beside, folder)
             except BaseException:
@@ -148,6 +158,11 @@ class Store:
         """The seal of an array; None when the array is missing or unfinished."""
         return Seal.parse(self.attributes(path).get(SEAL))
 
+    def stamp(self, path: str) -> Stamp | None:
+        """The stamp of an array's seal; None when the array is missing or unfinished."""
+        seal = self.seal(path)
+        return None if seal is None else Stamp(seal.fingerprint, sys.intern(seal.time), seal.seconds)
+
     def unsealed(self, path: str) -> str:
         """Why `unseal` took the array at ``path`` away; empty when it did not."""
         return str(self.attributes(path).get(UNSEALED, ""))
@@ -174,9 +189,9 @@ class Store:
 
     def own_attributes(self, path: str) -> dict[str, Any]:
         """The same without what lies below."""
-        text = read_if_there(self.root / path / "zarr.json")
+        text = read_if_there(f"{self.root}/{path}/zarr.json")
         try:
-            metadata = json.loads(text or b"")
+            metadata = json.loads((text or b"").decode())
         except (ValueError, RecursionError):
             return {}
         attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}
@@ -189,7 +204,7 @@ class Store:
         with disk_faults(folder):
             self._make_groups(Path(path).parent)
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "zarr.json", _group_metadata(attributes))
+            write_atomically(folder / "zarr.json", group_metadata(attributes))
 
     def change_attributes(self, path: str, changes: dict[str, Any]) -> None:
         """Replace some attributes of an array or a group, and leave its seal and its data as they are."""
@@ -222,11 +237,14 @@ class Store:
 
     def children(self, path: str) -> list[str]:
         """Names of the groups and arrays right under ``path``, sorted."""
-        folder = self.root / path
-        with reading(folder):
-            inside = sorted(folder.iterdir()) if is_there(folder) else []
-        own = [p.name for p in inside if not p.name.startswith(".") and is_there(p / "zarr.json")]
-        return own if self.below is None else sorted({*own, *self.below.children(path)})
+        folder = f"{self.root}/{path}"
+        own = [name for name in names_in(folder) if is_there(f"{folder}/{name}/zarr.json")]
+        return sorted(own if self.below is None else {*own, *self.below.children(path)})
+
+    def folders(self, path: str) -> set[str]:
+        """Names right under ``path`` at which there may be a group or an array: none is looked into."""
+        own = names_in(f"{self.root}/{path}")
+        return {*own, *(self.below.folders(path) if self.below else ())}
 
     def has_folder(self, path: str) -> bool:
         """Whether there is a folder for the group or array at ``path``."""
@@ -248,43 +266,9 @@ class Store:
             folder = self.root / group
             if not is_there(folder / "zarr.json"):  # never in the place of a record that is away
                 folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(folder / "zarr.json", _group_metadata({}))
+                write_atomically(folder / "zarr.json", group_metadata({}))
 
 
 def _counts(attributes: dict[str, Any]) -> bool:
     """Whether these attributes are an array's that hides the one of the store below."""
     return SEAL in attributes or UNSEALED in attributes
-
-
-def _fill(folder: Path, data: npt.NDArray[Any], attributes: dict[str, Any]) -> None:
-    """Write an array into a new folder, voxels first, attributes last.
-
-    Volumes get one slice a chunk and one shard in all; other arrays one chunk. Data are assigned after
-    the array is made, since zarr writes a wrong checksum for sharded arrays made with ``data=``
-    (zarr-python issue 3169).
-    """
-    import zarr
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
-    sharded = data.ndim == 3
-    array = zarr.create_array(
-        store=str(folder),
-        shape=data.shape,
-        dtype=data.dtype,
-        chunks=(1, *data.shape[1:]) if sharded else data.shape,
-        shards=data.shape if sharded else None,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
-        fill_value=0,
-        config={"order": "C", "write_empty_chunks": True},
-    )
-    array[...] = data
-    for path in folder.rglob("*"):
-        sync(path)
-    metadata = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
-    metadata["attributes"] = attributes
-    write_atomically(folder / "zarr.json", json.dumps(metadata, indent=1).encode())
-
-
-def _group_metadata(attributes: dict[str, Any]) -> bytes:
-    group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    return json.dumps(group, indent=1).encode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from clisc_engine.core.metrics import SIZE_GROUPS
 
 Thing = TypeVar("Thing")
 
@@ -56,3 +58,14 @@ def place_in_words(name: str, ranking: Ranking) -> str:
     place, last = ranked.index(name), len(ranked) - 1
     words = {0: "worst", last // 2: "median", last: "best"}
     return words.get(place, f"{place + 1} of {len(ranked)} from the worst")
+
+
+def one_of_each_size(document: Mapping[str, Any]) -> dict[str, str]:
+    """By size group the case whose tumour is the middle one; of two, the smaller."""
+    found: dict[str, str] = {}
+    for group in SIZE_GROUPS:
+        volumes = {e["case"]: e["volume_ml"] for e in document["cases"] if e["group"] == group}
+        if volumes:
+            order = sorted(volumes, key=lambda name: (volumes[name], name))
+            found[group] = order[(len(order) - 1) // 2]
+    return found

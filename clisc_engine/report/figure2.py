@@ -10,12 +10,12 @@ import numpy as np
 
 from clisc_engine.baselines.table1.measured import measured_reference
 from clisc_engine.baselines.table1.rows import FULL
-from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.imaging.axial import AxialView
 from clisc_engine.imaging.placement import Placement
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import Project
+from clisc_engine.report.choose import one_of_each_size
 from clisc_engine.report.images import Grid, outline, picture
 from clisc_engine.report.marks import Marks
 from clisc_engine.results.layers import FINAL_LAYER, SAM_LAYER
@@ -94,17 +94,6 @@ def figure2(project: Project, document: Mapping[str, Any]) -> Figure:
         except BadInput as error:
             failed[name] = str(error)
     return Figure([row["title"] for row in methods], rows, failed)
-
-
-def one_of_each_size(document: Mapping[str, Any]) -> dict[str, str]:
-    """By size group the case whose tumour is the middle one; of two, the smaller."""
-    found: dict[str, str] = {}
-    for group in SIZE_GROUPS:
-        volumes = {e["case"]: e["volume_ml"] for e in document["cases"] if e["group"] == group}
-        if volumes:
-            order = sorted(volumes, key=lambda name: (volumes[name], name))
-            found[group] = order[(len(order) - 1) // 2]
-    return found
 
 
 def _row(

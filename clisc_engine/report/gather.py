@@ -8,7 +8,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -103,7 +103,7 @@ class Story:
         models: name and digest of the weight files that CLIP's and SAM's arrays were made with.
         versions: of clisc, Python and packages, of the report's own making.
         makers: versions of clisc that made the arrays.
-        labels: how many slices of all cases are tumour, normal, uncertain.
+        labels: how many slices of all cases are tumour, normal, uncertain; empty until `with_labels`.
         curves: columns of each training's curve.
         kept: similarity of each case that S3F kept.
         dropped: the same of each that it dropped.
@@ -138,7 +138,8 @@ class Story:
 
 
 def gather(project: Project) -> Story:
-    """Everything that the project can tell without its voxels."""
+    """Everything that the project can tell without opening its arrays."""
+    project = project.glance()
     cases = project.cases()
     statuses = survey(project)
     note_work(project, statuses)
@@ -158,7 +159,7 @@ def gather(project: Project) -> Story:
         models=_models(cases),
         versions=_versions(),
         makers=sorted({seal.version for case in cases if (seal := case.seal("image"))}),
-        labels=_labels(cases),
+        labels={},
         curves={name: curve for name in TRAININGS if (curve := _curve(project, name))},
         kept={name: score for name, score in scores.items() if name in kept},
         dropped={name: score for name, score in scores.items() if name not in kept},
@@ -169,6 +170,11 @@ def gather(project: Project) -> Story:
         settings=_settings(project),
         preset=project.settings.weights,
     )
+
+
+def with_labels(story: Story, cases: Sequence[CaseArrays]) -> Story:
+    """The story with the slices' labels counted, for which every case is opened."""
+    return replace(story, labels=_labels(cases))
 
 
 def final_row(evaluation: dict[str, Any]) -> str:

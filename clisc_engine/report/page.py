@@ -14,9 +14,6 @@ from markupsafe import Markup, escape
 from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.files.words import ml_in_words, seconds_in_words
 
-PAGES = (".html", ".htm")
-"""Endings of a page's file."""
-
 
 def environment() -> Environment:
     """The templates. All that comes from a project is escaped by them, or by the charts' own XML."""

@@ -1,126 +1,50 @@
-"""`show`: what each step made of one case, drawn slice by slice into a picture file."""
+"""`show`: a picture of one case in a file; one that would come out the same is not drawn again."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
+from clisc_engine.baselines.table1 import document as table1_document
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.project.project import Project
-from clisc_engine.results.case_picture import CasePicture, Mask, case_picture
-from clisc_engine.results.layers import (
-    HEAT_COLOURS,
-    REFERENCE_LAYER,
-    RIVALS,
-    SAM_LAYER,
-    STEPS,
-    Layer,
-    heat_alpha,
-)
-from clisc_engine.results.picture_marks import draw_bar, draw_legend, draw_prompts, draw_sides
+from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
+from clisc_engine.project.fingerprint import fingerprint, settings_used
+from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.results.layers import RIVALS, STEPS, Layer
+from clisc_engine.stages.evaluation import document as evaluation_document
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpec
-
-BACKGROUND, INK, FAINT, FRAME = "#101418", "#e8ecf0", "#8a949e", "#3a444e"
-BARS = {TUMOUR: SAM_LAYER.colour, NORMAL: "#4a5560", UNCERTAIN: "#8d7a3f"}
-"""Colours of CLIP's probability by the slice's label."""
-
-CELL, MARGIN, LINE = 2.1, 0.62, 0.15
-"""Inches: width of a slice, of the margin that has their numbers, and height of a line of small words."""
-
-LETTERS_IN_AN_INCH = 17
-"""Of the small words, about."""
-
-DOT = "   ·   "
+    from clisc_engine.results.case_picture import CasePicture
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
 """Endings of the files that a picture can be written to."""
 
-
-def draw_case(picture: CasePicture, weights: str) -> Figure:
-    """The picture as a figure: one row a slice, one column a step, CLIP's probability below."""
-    from matplotlib.figure import Figure
-
-    columns: list[Layer | None] = [None, *picture.steps]
-    height, width = picture.slices.shape[1:]
-    tall = min(CELL * picture.view.aspect * height / width, 1.6 * CELL)
-    wide = CELL * max(len(columns), 3) + MARGIN + 0.1
-    told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
-    strip = 1.5 if picture.probability.size else 0.0
-    legend = 0.26 if picture.prompts and SAM_LAYER in picture.steps else 0.0
-    figures = any(picture.figures(layer) for layer in columns)
-    head = 0.7 + LINE * (len(told) + figures)
-    total = head + len(picture.chosen) * tall + legend + strip + 0.08
-    figure = Figure(figsize=(wide, total), facecolor=BACKGROUND, dpi=110)
-    grid = figure.add_gridspec(
-        len(picture.chosen),
-        len(columns),
-        left=MARGIN / wide,
-        right=1 - 0.1 / wide,
-        top=1 - head / total,
-        bottom=(strip + legend + 0.08) / total,
-        hspace=0.03,
-        wspace=0.03,
-    )
-    _draw_slices(figure, grid, picture, columns)
-    caution = f"{DOT}tiny models: for demos and tests" if weights == "tiny" else ""
-    title = f"{picture.name}{DOT}{picture.split}{caution}"
-    figure.text(MARGIN / wide, 1 - 0.16 / total, title, color=INK, fontsize=11, va="top")
-    words = "\n".join(told)
-    figure.text(MARGIN / wide, 1 - 0.4 / total, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
-    if legend:
-        draw_legend(figure, (MARGIN / wide, (strip + 0.1) / total))
-    if strip:
-        axes = figure.add_axes((MARGIN / wide, 0.42 / total, 1 - (MARGIN + 0.1) / wide, 0.88 / total))
-        _draw_probability(axes, picture)
-    return figure
+_SETTINGS = ("window", "roi", "prompts", "seed", "weights")
+_SLICES = "slices"
 
 
-def _draw_slices(
-    figure: Figure, grid: GridSpec, picture: CasePicture, columns: Sequence[Layer | None]
-) -> None:
-    """Each chosen slice in each column, with titles above the first and numbers beside each."""
-    for row, z in enumerate(picture.chosen):
-        for column, layer in enumerate(columns):
-            axes = figure.add_subplot(grid[row, column])
-            _draw_slice(axes, picture, z, layer)
-            if row == 0:
-                colour = layer.colour if layer else ""
-                axes.set_title(_title(picture, layer), color=colour or INK, fontsize=9, pad=5)
-            if column == 0:
-                place = f"slice {picture.view.axial_slice(z)}\nz {z}"
-                axes.set_ylabel(place, color=FAINT, fontsize=8, rotation=0, ha="right", va="center")
+@dataclass(frozen=True)
+class Shown:
+    """A case's picture.
+
+    Attributes:
+        file: where it is.
+        slices: that it shows, in order.
+        masks: that it shows, by array.
+        drawn: whether it was drawn now; False when the file already showed just that.
+    """
+
+    file: Path
+    slices: list[int]
+    masks: list[str]
+    drawn: bool
 
 
-def _to_read(picture: CasePicture) -> list[str]:
-    """What must be known to read the picture."""
-    view, told = picture.view, ["slice: the source's axial slice, from 0, the lowest"]
-    if picture.masks or picture.measured.scores:
-        told.append("ml and DSC: of the whole volume, not of the slice")
-    return [view.convention, *filter(None, [view.caution]), *told]
-
-
-def _lines(sentences: list[str], most: int) -> list[str]:
-    """The sentences in lines of so many letters; one that is longer gets a line of its own."""
-    lines = [""]
-    for sentence in sentences:
-        longer = f"{lines[-1]}{DOT}{sentence}" if lines[-1] else sentence
-        if lines[-1] and len(longer) > most:
-            lines.append(sentence)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-def show_case(project: Project, name: str, rows: int, path: Path, *, table1: bool = False) -> CasePicture:
+def show_case(project: Project, name: str, rows: int, path: Path, *, table1: bool = False) -> Shown:
     """Draw a case into a file, whose ending says the format: one of `PICTURES`.
 
     A column a step, or with ``table1`` a column a method of the paper's Table 1 that was run.
@@ -131,10 +55,17 @@ def show_case(project: Project, name: str, rows: int, path: Path, *, table1: boo
     """
     outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
     outputs.check([path])
+    layers = RIVALS if table1 else STEPS
+    case = project.case(name)
+    masks = [one.array for one in layers if one.kind == "mask" and case.stamp(one.array)]
+    made_from = {"case": name, "image": case.info.sha256, "shown": _shown(project, case, rows, layers)}
+    last = outputs.made_of(path)
+    if last is not None and (slices := _slices(last, made_from)) is not None:
+        return Shown(path, slices, masks, drawn=False)
     picture, data = picture_of(project, name, rows, path.suffix.lower(), table1=table1)
-    made_from = {"case": name, "image": project.case(name).info.sha256}
+    made_from[_SLICES] = " ".join(map(str, picture.chosen))
     outputs.put_bytes(path, data, Made("picture", made_from))
-    return picture
+    return Shown(path, picture.chosen, masks, drawn=True)
 
 
 def picture_of(
@@ -145,80 +76,31 @@ def picture_of(
     Raises:
         BadInput: when there is no such case.
     """
+    from clisc_engine.results.case_picture import case_picture
+    from clisc_engine.results.drawing import draw_case, picture_bytes
+
     picture = case_picture(project, name, rows, RIVALS if table1 else STEPS)
     return picture, picture_bytes(draw_case(picture, project.settings.weights), ending)
 
 
-def picture_bytes(figure: Figure, ending: str = ".png") -> bytes:
-    """A figure as the bytes of a file with one of the endings `PICTURES`."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=ending.removeprefix("."), facecolor=figure.get_facecolor())
-    return buffer.getvalue()
-
-
-def _title(picture: CasePicture, layer: Layer | None) -> str:
-    """A column's title, with volume and DSC of what it shows."""
-    figures = picture.figures(layer)
-    return picture.column_title(layer) + (f"\n{figures}" if figures else "")
+def _shown(project: Project, case: CaseArrays, rows: int, layers: Sequence[Layer]) -> str:
+    """A fingerprint of all that a picture shows: the arrays' seals, what was measured, and the settings."""
+    shown = {"rows": json.dumps(rows), "case": json.dumps(asdict(case.info))}
+    for array in (IMAGE, PROBABILITY, LABELS, *(layer.array for layer in layers)):
+        stamp = case.stamp(array)
+        shown[array] = f"{stamp.fingerprint} of {stamp.time}" if stamp else ""
+    for table in (evaluation_document, table1_document):
+        document = table.load(project.store) or {"cases": []}
+        if measured := [entry for entry in document["cases"] if entry["case"] == case.info.name]:
+            said = [measured, document.get("map_threshold"), project.references.fingerprint(case.info)]
+            shown[table.__name__] = json.dumps(said)
+    return fingerprint(shown | settings_used(project.settings, *_SETTINGS))
 
 
-def _draw_slice(axes: Axes, picture: CasePicture, z: int, layer: Layer | None) -> None:
-    axes.set_facecolor("black")
-    axes.imshow(picture.slices[z], cmap="gray", vmin=0, vmax=255, aspect=picture.view.aspect)
-    if layer is None:
-        if picture.reference is not None:
-            _outline(axes, picture.reference[z], REFERENCE_LAYER.colour)
-    elif layer.kind == "map":
-        heat = picture.maps[layer.array][z] / 255
-        alpha = heat_alpha(heat)
-        axes.imshow(heat, cmap=HEAT_COLOURS, vmin=0, vmax=1, alpha=alpha, aspect=picture.view.aspect)
-    else:
-        _outline(axes, picture.masks[layer.array][z], layer.colour)
-        if layer is SAM_LAYER:
-            draw_prompts(axes, picture.prompts.get(z, []))
-    draw_sides(axes, picture.view, all_four=layer is None)
-    if layer is None:
-        draw_bar(axes, picture.view, picture.slices.shape[1:])
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_visible(False)
-
-
-def _outline(axes: Axes, mask: Mask, colour: str) -> None:
-    if mask.any():
-        padded = np.pad(mask.astype(float), 1)
-        y, x = np.arange(-1, mask.shape[0] + 1), np.arange(-1, mask.shape[1] + 1)
-        axes.contour(x, y, padded, levels=[0.5], colors=[colour], linewidths=1.3)
-        axes.set_xlim(-0.5, mask.shape[1] - 0.5)
-        axes.set_ylim(mask.shape[0] - 0.5, -0.5)
-
-
-def _draw_probability(axes: Axes, picture: CasePicture) -> None:
-    """CLIP's probability along z; the drawn slices are marked."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.set_facecolor(BACKGROUND)
-    first = picture.view.first
-    z = first + np.arange(len(picture.probability))
-    colours = [BARS.get(int(label), BARS[UNCERTAIN]) for label in picture.labels]
-    axes.bar(z, picture.probability, color=colours, width=0.9)
-    chosen = [picture.view.axial_slice(z) for z in picture.chosen]
-    axes.plot(chosen, [1.07] * len(chosen), "v", color=INK, markersize=4, clip_on=False)
-    axes.set_xlim(first - 0.6, first + len(z) - 0.4)
-    axes.set_ylim(0, 1)
-    axes.set_yticks([0, 0.5, 1])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.tick_params(colors=FAINT, labelsize=7, length=2)
-    for side in axes.spines.values():
-        side.set_color(FRAME)
-    axes.set_xlabel(
-        "slice: CLIP's tumour probability (blue: labelled tumour, grey: normal, ochre: uncertain)",
-        color=FAINT,
-        fontsize=8,
-    )
+def _slices(last: Made, made_from: dict[str, str]) -> list[int] | None:
+    """The slices of the picture that is there, if it was made from the same; else None."""
+    known = dict(last.made_from)
+    slices = known.pop(_SLICES, None)
+    if last.what != "picture" or slices is None or known != made_from:
+        return None
+    return [int(word) for word in slices.split() if word.isdecimal()]

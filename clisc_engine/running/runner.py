@@ -21,7 +21,7 @@ from clisc_engine.running.isolation import concerns_one_case, in_words
 from clisc_engine.running.ranks import WorkQueue
 from clisc_engine.running.read_ahead import Ahead, read_ahead
 from clisc_engine.running.sharing import shared_work
-from clisc_engine.running.spec import CaseSpec, made_from, missing, missing_message, why_not_fresh
+from clisc_engine.running.spec import CaseSpec, made_from, missing, missing_message, why_not_made_from
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """Arrays of a case, by name."""
@@ -111,9 +111,10 @@ def _planned(spec: CaseSpec, cases: Sequence[CaseArrays], control: Control) -> R
     """The report before anything is done."""
     report = Report(spec.name)
     for case in cases:
-        if missing := [name for name in spec.inputs if case.seal(name) is None]:
+        expected = made_from(spec, case)
+        if missing := [name for name in spec.inputs if name not in expected]:
             report.failed[case.info.name] = missing_message(case, missing[0])
-        elif (reason := why_not_fresh(spec, case)) or control.force:
+        elif (reason := why_not_made_from(expected, spec, case)) or control.force:
             report.planned[case.info.name] = reason or "forced"
         else:
             report.fresh.append(case.info.name)

@@ -29,20 +29,29 @@ class CaseSpec:
 
 
 def made_from(spec: CaseSpec, case: CaseArrays) -> dict[str, str]:
-    """All that determines a case's outcome: the stage's own part and the inputs' fingerprints."""
-    inputs = {name: seal.fingerprint for name in spec.inputs if (seal := case.seal(name))}
+    """All that determines a case's outcome: the stage's own part and the inputs' fingerprints.
+
+    An input that the case lacks has no entry.
+    """
+    inputs = {name: stamp.fingerprint for name in spec.inputs if (stamp := case.stamp(name))}
     return {**spec.made_from, **inputs}
 
 
 def why_not_fresh(spec: CaseSpec, case: CaseArrays) -> str:
     """Empty when all outputs are sealed with the fingerprint they would get now, else the reason."""
-    expected = made_from(spec, case)
+    return why_not_made_from(made_from(spec, case), spec, case)
+
+
+def why_not_made_from(expected: Mapping[str, str], spec: CaseSpec, case: CaseArrays) -> str:
+    """The same, for what `made_from` said."""
+    wanted = fingerprint(expected)
     for name in spec.outputs:
-        seal = case.seal(name)
-        if seal is None:
+        stamp = case.stamp(name)
+        if stamp is None:
             return f"{name} is missing"
-        if seal.fingerprint != fingerprint(expected):
-            return difference(seal.made_from, expected)
+        if stamp.fingerprint != wanted:
+            seal = case.seal(name)
+            return difference(seal.made_from if seal else {}, expected)
     return ""
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
+from typing import TYPE_CHECKING, Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
@@ -17,9 +15,14 @@ from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import Settings
 from clisc_engine.settings.section import Section
 
+if TYPE_CHECKING:
+    import tomlkit
+
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write all settings with their descriptions as comments."""
+    import tomlkit
+
     document = tomlkit.document()
     document.add(tomlkit.comment("Settings of this clisc project; each stage reads them anew."))
     document.add(tomlkit.nl())
@@ -39,11 +42,13 @@ def read_settings(path: Path) -> Settings:
     Raises:
         BadInput: naming the file and each wrong key.
     """
-    return validate(_parse(path).unwrap(), str(path))
+    return validate(_values(path), str(path))
 
 
 def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
     """Set dotted keys in the file, keeping comments and order."""
+    import tomlkit
+
     document = _parse(path)
     for key, value in changes.items():
         *tables, last = key.split(".")
@@ -54,17 +59,43 @@ def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
     write_atomically(path, tomlkit.dumps(document).encode())
 
 
+def _values(path: Path) -> dict[str, Any]:
+    """The file's values without its comments, which take most of the time to parse."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+
+        try:
+            return tomllib.loads(_text(path))
+        except tomllib.TOMLDecodeError as error:
+            raise _not_toml(path, error) from None
+    return _parse(path).unwrap()
+
+
 def _parse(path: Path) -> tomlkit.TOMLDocument:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(_text(path))
+    except TOMLKitError as error:
+        raise _not_toml(path, error) from None
+
+
+def _text(path: Path) -> str:
     try:
         with reading(path):
-            return tomlkit.parse(path.read_text(encoding="utf-8"))
+            return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"Cannot read {path}: {error}.") from None
-    except TOMLKitError as error:
-        raise BadInput(f"{path} is not valid TOML: {error}.") from None
+
+
+def _not_toml(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} is not valid TOML: {error}.")
 
 
 def _table(section: str, values: Section) -> tomlkit.items.Table:
+    import tomlkit
+
     table = tomlkit.table()
     for name in type(values).model_fields:
         value = getattr(values, name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -93,6 +94,8 @@ def evaluate(
         leaking = leaks(project, cases, present_rows(cases).values())
         cases = _without_leaks(cases, leaking, control, seen=seen)
         return plan(project, cases, first, control)
+    store = project.glance().store  # nothing is made any more, and seals are asked for again and again
+    cases = [replace(case, store=store) for case in cases]
     failed = {name: why for report in predicted.values() for name, why in report.failed.items()}
     failed |= renewed["failed"]
     present = present_rows(cases)
@@ -110,7 +113,7 @@ def evaluate(
         control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
     for case in cases:
         for array in present.values():
-            if case.seal(array) is None:
+            if case.stamp(array) is None:
                 failed.setdefault(case.info.name, missing_message(case, array))
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)

@@ -19,9 +19,9 @@ def read_by(project: Project, network: Network, cases: Sequence[CaseArrays]) -> 
 
 def learnt_from(project: Project, network: Network, cases: Sequence[CaseArrays]) -> list[CaseArrays]:
     """The train and valid cases of a training now, as far as they have its labels."""
-    found = [c for c in read_by(project, network, cases) if c.seal(network.inputs[-1]) is not None]
+    found = [c for c in read_by(project, network, cases) if c.stamp(network.inputs[-1]) is not None]
     if network.goes_on_from:  # its valid cases are those of round 1
-        found = [case for case in found if case.info.split == "train" or case.seal(SAM_MASKS)]
+        found = [case for case in found if case.info.split == "train" or case.stamp(SAM_MASKS)]
     if network.chosen_by:
         kept = s3f_keep(s3f_table.recorded(project), project.settings.s3f.p)
         found = [case for case in found if case.info.split != "train" or case.info.name in kept]

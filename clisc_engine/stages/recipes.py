@@ -122,14 +122,14 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
     splits = splits_of(project.settings, name)
     for case in (case for case in cases if case.info.split in splits):
         for array_name in declared.inputs:
-            if seal := case.seal(array_name):
-                provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = seal.fingerprint
+            if stamp := case.stamp(array_name):
+                provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = stamp.fingerprint
     return provenance | graph.revisions(name)
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
     """The rows that at least half of the cases have; a few that lack one are failed cases."""
-    having = {row: sum(case.seal(name) is not None for case in cases) for row, name in ROWS.items()}
+    having = {row: sum(case.stamp(name) is not None for case in cases) for row, name in ROWS.items()}
     return {row: ROWS[row] for row, count in having.items() if count and 2 * count >= len(cases)}
 
 
@@ -141,8 +141,8 @@ def evaluation_provenance(
     for case in cases:
         provenance[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
         for name in rows.values():
-            if seal := case.seal(name):
-                provenance[f"{case.info.name}/{name}"] = seal.fingerprint
+            if stamp := case.stamp(name):
+                provenance[f"{case.info.name}/{name}"] = stamp.fingerprint
     return provenance | graph.revisions(EVALUATION)
 
 

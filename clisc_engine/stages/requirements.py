@@ -94,10 +94,13 @@ def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
 
 def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArrays]:
     """The cases that have the array; none of the split may lack it."""
-    lacking = [case for case in cases if case.info.split == split and case.seal(array) is None]
+    having = [case for case in cases if case.stamp(array) is not None]
+    names = {case.info.name for case in having}
+    lacking = [case for case in cases if case.info.split == split and case.info.name not in names]
     if not lacking:
-        return [case for case in cases if case.seal(array) is not None]
-    command, name, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.project
+        return having
+    command, first, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.project
+    removal = f"clisc cases remove {lacking[0].store.root.parent} {first}"
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
         raise MissingStage(
@@ -105,11 +108,11 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
             command=command,
             project=home,
         )
-    names = ", ".join(case.info.name for case in lacking[:5]) + (" ..." if len(lacking) > 5 else "")
+    some = ", ".join(case.info.name for case in lacking[:5]) + (" ..." if len(lacking) > 5 else "")
     raise MissingStage(
-        f"{len(lacking)} of the {count} {split} cases lack {array}: {names}. Without them it would be "
+        f"{len(lacking)} of the {count} {split} cases lack {array}: {some}. Without them it would be "
         f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
-        f"mended out of the project, e.g. with `clisc cases remove {lacking[0].store.root.parent} {name}`.",
+        f"mended out of the project, e.g. with `{removal}`.",
         command=command,
         project=home,
     )

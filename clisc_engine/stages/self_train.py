@@ -47,7 +47,7 @@ def self_train(project: Project, control: Control, until: str = UNET_ROUND2) -> 
             raise BadInput(_none_left_message(failed))
         if product == until:
             return replace(report, failed=failed)
-    cases = [c for c in project.cases(("train",)) if c.seal(SAM_ROUND1) and c.info.name not in failed]
+    cases = [c for c in project.cases(("train",)) if c.stamp(SAM_ROUND1) and c.info.name not in failed]
     known, kept_in = project.file(SIMILARITIES), project.root / SIMILARITIES
     outdated = control.ranks.share(lambda: outdated_similarities(known))
     scores, unread = control.ranks.share(lambda: similarities(cases, known, kept_in, control))
@@ -77,7 +77,7 @@ def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], con
             control.progress.say(
                 f"{network}: {name} is not among the valid cases that choose the epoch: {message}"
             )
-        validation = [c for c in validation if c.seal(ROUND1) and c.info.name not in valid.failed]
+        validation = [c for c in validation if c.stamp(ROUND1) and c.info.name not in valid.failed]
     return train_unet(project, network, [*kept, *validation], control)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clisc_engine.files.sizes import bytes_below
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.lock import VARIANTS
@@ -15,7 +16,7 @@ from clisc_engine.project.store import Seal
 State = Literal["fresh", "stale", "missing"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One product: an array of a case, or a trained network.
 
@@ -137,7 +138,4 @@ def disk_use(project: Project) -> dict[str, int]:
     folders = [project.store.root, project.checkpoints, project.logs, project.results]
     folders += [] if project.parent else [project.cache]
     folders += [folder for name in (VARIANTS, "sweeps") if (folder := project.root / name).is_dir()]
-    return {
-        folder.name: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        for folder in folders
-    }
+    return {folder.name: bytes_below(folder) for folder in folders}

@@ -16,7 +16,7 @@ from clisc_engine.products.kinds import IMAGE, SIMILARITIES, Array, Network
 from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.fingerprint import counted_cases
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.project.store import Seal
+from clisc_engine.project.store import Stamp
 from clisc_engine.running import journal
 from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
@@ -42,7 +42,7 @@ def survey(project: Project) -> list[StageStatus]:
 
     What is made from something stale is stale too.
     """
-    return _Survey(project).run()
+    return _Survey(project.glance()).run()
 
 
 class _Survey:
@@ -93,10 +93,10 @@ class _Survey:
             self._blocked(step, array.name, cases, error)
             return
         for case in cases:
-            seals = [case.seal(name) for name in recipe.outputs]
+            stamps = [case.stamp(name) for name in recipe.outputs]
             needs = [(name, case.info.name) for name in array.inputs]
             late = self._behind([(array.network, ""), *needs])
-            self._note(step, array.name, case.info.name, seals, late, why_not_fresh(recipe, case))
+            self._note(step, array.name, case.info.name, stamps, late, why_not_fresh(recipe, case))
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name
@@ -174,7 +174,7 @@ class _Survey:
                 there, why = checkpoint.made_from() is not None, why_not_trained(checkpoint, provenance)
                 stale += [product.name] if there and why else []
             elif isinstance(product, Array) and not product.network:
-                having = [case for case in cases if case.seal(product.name) is not None]
+                having = [case for case in cases if case.stamp(product.name) is not None]
                 with suppress(MissingWeights):
                     recipe = recipes.array(self.project.settings, product.name)
                     stale += [product.name] if any(why_not_fresh(recipe, case) for case in having) else []
@@ -197,13 +197,13 @@ class _Survey:
         stage: str,
         product: str,
         case: str,
-        seals: Sequence[Seal | None],
+        stamps: Sequence[Stamp | None],
         late: _Late,
         reason: str,
     ) -> None:
-        whole = [seal for seal in seals if seal is not None]
+        whole = [stamp for stamp in stamps if stamp is not None]
         why = late.why or reason
-        if len(whole) < len(seals):
+        if len(whole) < len(stamps):
             self._add(stage, Item(product, case, "missing", why), late.cause)
             return
         item = Item(product, case, "stale" if why else "fresh", why, whole[-1].time, whole[-1].seconds)
@@ -215,9 +215,9 @@ class _Survey:
         """A stage whose weight file is not here: what it made is kept as it is, the rest cannot be made."""
         self.stages[stage].note = str(error)
         for case in cases:
-            seal = case.seal(product)
-            if seal:
-                self._add(stage, Item(product, case.info.name, "fresh", "", seal.time, seal.seconds))
+            stamp = case.stamp(product)
+            if stamp:
+                self._add(stage, Item(product, case.info.name, "fresh", "", stamp.time, stamp.seconds))
             else:
                 self._add(stage, Item(product, case.info.name, "missing", str(error)))
 

@@ -42,7 +42,7 @@ class _Rivals:
         project: the one surveyed.
         cases: all of its.
         behind: what is stale or missing so far, by product and case (empty for what is of no case).
-        there: the masks and maps of each case; two folders are looked into instead of a file for each.
+        there: the masks and maps that each case may have; two folders are listed, no file is read.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class _Rivals:
             case.info.name: {
                 f"{group}/{name}"
                 for group in ("masks", "baselines")
-                for name in project.store.children(f"cases/{case.info.name}/{group}")
+                for name in project.store.folders(f"cases/{case.info.name}/{group}")
             }
             for case in cases
         }
@@ -125,13 +125,13 @@ class _Rivals:
         with suppress(MissingWeights, MissingStage):  # without its weights, what was made stays as it is
             spec = self._spec(array, row)
         for case in having:
-            if (seal := case.seal(array.name)) is None:
+            if (stamp := case.stamp(array.name)) is None:
                 continue
             why = self._late(array.name, [case])
             why = why or (f"{threshold_of(row)} is {threshold}" if threshold else "")
             why = why or (why_not_fresh(spec, case) if spec else "")
             state: State = "stale" if why else "fresh"
-            yield Item(array.name, case.info.name, state, why, seal.time, seal.seconds)
+            yield Item(array.name, case.info.name, state, why, stamp.time, stamp.seconds)
 
     def _spec(self, array: Array, row: str) -> CaseSpec:
         if row and map_of(row) in graph.ARRAYS:

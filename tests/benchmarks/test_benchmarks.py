@@ -1,14 +1,25 @@
 """The comparison of measurements with the committed ones; nothing is timed here."""
 
 import json
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from benchmarks import report
+from benchmarks import report, scale_page
+from benchmarks.finished import finish, write_volumes
 from benchmarks.measure import Row
 from benchmarks.memory import Memory
 from benchmarks.projects import project_of
+from benchmarks.scale import Call, Size
+from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import preset
+from clisc_engine.stages.evaluate import evaluate
+from clisc_engine.stages.init import Request, initialise
+from clisc_engine.upkeep.survey import survey
+from clisc_engine.upkeep.verify import verify
+
+COMMANDS = ("init", "status", "label", "self-train", "evaluate", "report", "verify")
 
 BASELINE = {"speedup": {"work": 2.0}, "over_floor": {"work": 1.5}}
 
@@ -54,3 +65,37 @@ def test_the_projects_measured_on_can_be_read(tmp_path):
     stored = case.read("image").astype(np.float32)
     assert stored.shape == (4, 9, 6)
     assert abs(stored.mean()) < 1e-3 and abs(stored.std() - 1) < 1e-3
+
+
+def test_the_projects_made_without_networks_count_as_finished(tmp_path):
+    images, masks = write_volumes(tmp_path / "files", 5)
+    request = Request(tmp_path / "p", str(images), str(masks), None, None, skip_bad=False)
+    project = initialise(request, preset("tiny"), Control(device="cpu")).project
+    finish(project, Control(device="cpu"))
+    states = {status.stage: status.state for status in survey(project)}
+    assert states.pop("evaluate") == "partly" and set(states.values()) == {"fresh"}
+    evaluate(project, Control(device="cpu"))
+    assert {status.state for status in survey(project)} == {"fresh"}
+    assert verify(project.root, Control()).findings == []
+
+
+def sizes(*seconds):
+    """Two sizes, at which every command takes so long a case."""
+    found = []
+    for cases, each in zip((10, 40), seconds, strict=True):
+        calls = [Call(name, cases, cases * each, cases * each, 60.0) for name in COMMANDS]
+        found.append(Size(cases, calls, cases / 10, cases / 5, 10 * cases, 0.1))
+    return found
+
+
+def test_what_takes_too_long_at_the_largest_size_is_named():
+    assert scale_page.missed(sizes(1.0, 0.04)) == []
+    slow = scale_page.missed(sizes(0.01, 0.06))  # 2.4 s on 40 cases
+    assert slow == ["status on 40 cases: 2.4 s, at most 2"]
+
+
+def test_the_plot_is_a_picture_of_its_own():
+    root = ET.fromstring(scale_page.plot(sizes(0.01, 0.01)))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    words = " ".join(element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "status 0.4" in words and "cases" in words

@@ -114,7 +114,7 @@ def test_version_says_that_it_is_no_medical_device(clisc):
 def test_help_of_every_command_has_an_example_and_loads_nothing_heavy():
     code = """
 import sys, click, typer
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 
 def visit(command, path):
     if hasattr(command, "commands"):
@@ -123,7 +123,7 @@ def visit(command, path):
     else:
         print("Example: clisc " + " ".join(path) in " ".join((command.help or "").split()), *path)
 
-group = typer.main.get_command(app)
+group = typer.main.get_command(whole_app())
 visit(group, [])
 for name in group.commands:
     try:

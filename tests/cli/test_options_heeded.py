@@ -16,7 +16,7 @@ import pytest
 import typer
 
 from clisc_cli import options as shared
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 from clisc_engine.running import control as engine
 
 FOR_ALL = {"json_", "quiet", "verbose"}
@@ -54,7 +54,7 @@ def commands():
         else:
             yield " ".join(path), command
 
-    return dict(below(typer.main.get_command(app), []))
+    return dict(below(typer.main.get_command(whole_app()), []))
 
 
 def of_shared(command):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from clisc_engine.core.filtering import s3f_keep, s3f_similarity
+from clisc_engine.core.filtering import percentile, s3f_keep, s3f_similarity
 from clisc_engine.core.overlap import dice
 
 EMPTY = np.zeros((2, 3, 3), np.uint8)
@@ -38,3 +40,10 @@ def test_two_empty_masks_agree_only_where_clip_sees_no_tumour_either():
 )
 def test_who_scores_0_goes_as_long_as_another_is_better(scores, p, kept):
     assert s3f_keep(scores, p) == set(kept)
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=40), st.floats(0, 100, exclude_max=True) | st.just(20.0)
+)
+def test_the_percentile_is_numpy_s_to_the_bit(values, p):
+    assert percentile(values, p) == np.percentile(values, p)

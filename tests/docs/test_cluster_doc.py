@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```bash\n(.*?)```", TEXT, re.S)
@@ -27,7 +27,7 @@ def test_scripts_are_bash(script):
 def test_commands_that_are_launched_parse():
     lines = [match["rest"] for match in LAUNCHED.finditer(TEXT)]
     assert len(lines) >= 4
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(whole_app())
     for line in lines:
         name, *arguments = shlex.split(line)
         assert group.commands[name].make_context(name, arguments).params

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 from clisc_engine.settings.page import page as settings_page
 from tests.support.small import run_stages, small_data, small_project
 
@@ -33,7 +33,7 @@ def test_links_lead_to_files(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_parse(page):
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(whole_app())
     for line in commands(page):
         name, *arguments = shlex.split(line, comments=True)[1:]
         command = group.commands[name]
@@ -61,7 +61,7 @@ def test_the_page_of_settings_is_current():
 def test_the_guide_shows_every_command():
     lines = commands(ROOT / "docs" / "guide.md")
     shown = [" ".join(shlex.split(line, comments=True)[1:3]) for line in lines]
-    for name, command in typer.main.get_command(app).commands.items():
+    for name, command in typer.main.get_command(whole_app()).commands.items():
         for full in [f"{name} {inner}" for inner in getattr(command, "commands", ())] or [name]:
             assert any(line.startswith(full) for line in shown), full
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import typer
 
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import EVALUATION, RAW_MAPS
@@ -116,7 +116,7 @@ def test_each_product_is_declared_after_what_it_is_made_from_and_rests_on_an_ima
 
 
 def test_each_product_has_a_command_that_there_is():
-    commands = typer.main.get_command(app).commands
+    commands = typer.main.get_command(whole_app()).commands
     assert graph.MADE_BY.keys() == graph.PRODUCTS.keys()
     for command in graph.MADE_BY.values():
         name, *further = command.split()

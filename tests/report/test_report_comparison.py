@@ -10,7 +10,8 @@ from clisc_engine.baselines.table1.evaluate import table1
 from clisc_engine.baselines.table1.measured import measured_reference
 from clisc_engine.errors import BadInput
 from clisc_engine.project.project import open_project
-from clisc_engine.report.figure2 import figure2, one_of_each_size
+from clisc_engine.report.choose import one_of_each_size
+from clisc_engine.report.figure2 import figure2
 from clisc_engine.report.images import outline
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import RIVALS

@@ -12,7 +12,8 @@ from clisc_engine.report.gather import gather
 from clisc_engine.report.images import Grid
 from clisc_engine.report.marks import Marks
 from clisc_engine.report.pictures import Row
-from clisc_engine.report.write import Choice, ShownCase, render, write_report
+from clisc_engine.report.rendering import ShownCase, render
+from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset

@@ -1,5 +1,7 @@
 """The picture of a case shows what the store holds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -10,8 +12,9 @@ from clisc_engine.project import case_changes
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.results.case_picture import case_picture, chosen_slices
+from clisc_engine.results.drawing import draw_case
 from clisc_engine.results.layers import RAW_LAYER, SAM_LAYER
-from clisc_engine.results.show import draw_case, show_case
+from clisc_engine.results.show import show_case
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluate import evaluate
@@ -161,3 +164,41 @@ def test_a_mask_that_was_made_anew_does_not_get_the_dsc_of_the_old_one(copied):
     picture = case_picture(open_project(copied.root), "p4", 2)
     assert picture.figures(SAM_LAYER) == "0.0 ml, DSC: evaluate again"
     assert "DSC" in picture.figures(RAW_LAYER) and "again" not in picture.figures(RAW_LAYER)
+
+
+def test_a_picture_that_would_come_out_the_same_is_not_drawn_again(copied, tmp_path):
+    path = tmp_path / "p4.png"
+    first = show_case(copied, "p4", 3, path)
+    before = path.read_bytes()
+    again = show_case(copied, "p4", 3, path)
+    assert (first.drawn, again.drawn) == (True, False)
+    assert again.slices == first.slices and again.masks == first.masks and path.read_bytes() == before
+    other = case_picture(copied, "p4", 2).chosen
+    assert show_case(copied, "p4", 2, path).slices == other
+    assert show_case(copied, "p0", 2, path).drawn and not show_case(copied, "p0", 2, path).drawn
+
+
+def made_anew(project):
+    case = project.case("p4")
+    seal = replace(case.seal("masks/sam"), time="2099-01-01T00:00:00+00:00")
+    case.write("masks/sam", 1 - case.read("masks/sam"), seal)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        made_anew,
+        lambda project: project.store.remove("cases/p4/cams/raw"),
+        lambda project: project.change_settings(project.settings, {"window.high": 90.0}),
+        lambda project: project.change_settings(project.settings, {"prompts.foreground": "bright5"}),
+        lambda project: evaluate(project, Control(device="cpu")),
+        lambda project: case_changes.apply(project, case_changes.Change(move={"p4": "train"})),
+    ],
+    ids=["another mask", "a map less", "another window", "other prompts", "a reference", "another split"],
+)
+def test_a_picture_is_drawn_again_when_what_it_shows_has_changed(copied, tmp_path, change):
+    path = tmp_path / "p4.png"
+    show_case(copied, "p4", 2, path)
+    before = path.read_bytes()
+    change(copied)
+    assert show_case(open_project(copied.root), "p4", 2, path).drawn and path.read_bytes() != before

@@ -82,7 +82,7 @@ def rows_of(
     shown: list[Row] = []
     lacking: list[Lacking] = []
     for name, array in _arrays(project, cases).items():
-        having = sum(case.seal(array) is not None for case in cases)
+        having = sum(case.stamp(array) is not None for case in cases)
         row = Row(name, title_of(name), array, _is_label_free(project, name))
         if having and 2 * having >= len(cases):
             shown.append(row)
@@ -106,8 +106,8 @@ def provenance(project: Project, cases: Sequence[CaseArrays], rows: Sequence[Row
     for case in cases:
         found[f"{case.info.name}/reference"] = project.references.fingerprint(case.info)
         for array in sorted(arrays):
-            if seal := case.seal(array):
-                found[f"{case.info.name}/{array}"] = seal.fingerprint
+            if stamp := case.stamp(array):
+                found[f"{case.info.name}/{array}"] = stamp.fingerprint
     return found | revisions(TABLE1)
 
 

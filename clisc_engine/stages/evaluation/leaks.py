@@ -6,7 +6,8 @@ anew under another name. Networks know the images that they learnt from by name 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.products import graph
@@ -39,8 +40,9 @@ def leaks(project: Project, cases: Sequence[CaseArrays], arrays: Iterable[str]) 
             raise
         except BadInput:  # damaged weights tell nothing; whoever needs them says so
             continue
+        read = {split: _Read.by(made_from, splits) for split, splits in UNSEEN.items()}
         for case in cases:
-            if _has_read(made_from, case):
+            if case.info.split in read and read[case.info.split].holds(case):
                 found.setdefault(case.info.name, []).append(network)
     return found
 
@@ -54,16 +56,31 @@ def told(found: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def _has_read(made_from: dict[str, str], case: CaseArrays) -> bool:
-    """Whether a network with this provenance has learnt from the case, or chosen its epoch on it."""
-    splits = UNSEEN.get(case.info.split, ())
-    seal = case.seal(IMAGE) if splits else None
-    keys = {f"{split}/{case.info.identity}/{IMAGE}" for split in splits}
-    if keys & made_from.keys():
-        return True
-    of_images = [
-        value
-        for key, value in made_from.items()
-        if key.partition("/")[0] in splits and key.endswith(f"/{IMAGE}")
-    ]
-    return seal is not None and seal.fingerprint in of_images
+@dataclass(frozen=True)
+class _Read:
+    """What a network has read of some splits, for its learning or to choose its epoch.
+
+    Attributes:
+        names: under which it knows their cases.
+        images: fingerprints of their images.
+    """
+
+    names: frozenset[str]
+    images: frozenset[str]
+
+    @classmethod
+    def by(cls, made_from: Mapping[str, str], splits: Sequence[str]) -> _Read:
+        """By a network's provenance, which names each image as ``split/case/image``."""
+        images = [
+            (key.removesuffix(f"/{IMAGE}").partition("/")[2], value)
+            for key, value in made_from.items()
+            if key.endswith(f"/{IMAGE}") and key.partition("/")[0] in splits
+        ]
+        return cls(frozenset(name for name, _ in images), frozenset(value for _, value in images))
+
+    def holds(self, case: CaseArrays) -> bool:
+        """Whether the case is among them, under its own name or another."""
+        if case.info.identity in self.names:
+            return True
+        stamp = case.stamp(IMAGE)
+        return stamp is not None and stamp.fingerprint in self.images

@@ -12,7 +12,7 @@ from clisc_engine.products.kinds import SIMILARITIES, Network
 from clisc_engine.project.checkpoints import why_not_trained
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.spec import why_not_fresh
+from clisc_engine.running.spec import CaseSpec, why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.learning import learnt_from, read_by
 from clisc_engine.stages.s3f.similarity import outdated_similarities
@@ -31,9 +31,11 @@ class Staleness:
 
     def __init__(self, project: Project) -> None:
         """Nothing is asked yet."""
-        self.project = project
-        self.cases = project.cases()
+        self.project = project.glance()
+        self.cases = self.project.cases()
         self._known: dict[tuple[str, str], str] = {}
+        self._recipes: dict[str, CaseSpec | None] = {}
+        self._trained: dict[str, str] = {}
 
     def why(self, name: str, case: CaseArrays | None = None) -> str:
         """Why a case's array, or a network (without a case), is not fresh; empty when it is.
@@ -59,15 +61,28 @@ class Staleness:
         for need in (*((declared.network,) if declared.network else ()), *declared.inputs):
             if why := self.why(need) if need in graph.NETWORKS else self.why(need, case):
                 return _because(need, why)
-        checkpoint = self.project.checkpoint(declared.network) if declared.network else None
-        if checkpoint is not None and checkpoint.made_from() is None:
+        if declared.network and not self._print_of(declared.network):
             return f"{declared.network} is gone"
-        trained = checkpoint.fingerprint() if checkpoint else ""
-        try:
-            recipe = recipes.array(self.project.settings, name, trained=trained)
-        except MissingWeights:
-            return ""
-        return why_not_fresh(recipe, case)
+        recipe = self._recipe(name)
+        return why_not_fresh(recipe, case) if recipe else ""
+
+    def _recipe(self, name: str) -> CaseSpec | None:
+        """What an array is made from now, of whatever case; None without the weight file that makes it."""
+        if name not in self._recipes:
+            network = graph.ARRAYS[name].network
+            trained = self._print_of(network) if network else ""
+            try:
+                self._recipes[name] = recipes.array(self.project.settings, name, trained=trained)
+            except MissingWeights:
+                self._recipes[name] = None
+        return self._recipes[name]
+
+    def _print_of(self, network: str) -> str:
+        """Fingerprint of a network's finished weights; empty when there are none."""
+        if network not in self._trained:
+            made_from = self.project.checkpoint(network).made_from()
+            self._trained[network] = "" if made_from is None else fingerprint(made_from)
+        return self._trained[network]
 
     def _network(self, name: str) -> str:
         declared = graph.NETWORKS[name]
@@ -78,7 +93,7 @@ class Staleness:
             if need in graph.NETWORKS and (why := self.why(need)):
                 return _because(need, why)
             for case in everyone if need in graph.ARRAYS else ():
-                if case.seal(need) is not None and (why := self.why(need, case)):
+                if case.stamp(need) is not None and (why := self.why(need, case)):
                     return _because(need, why)
         chosen = SIMILARITIES in declared.chosen_by
         if chosen and (why := outdated_similarities(self.project.file(SIMILARITIES))):
@@ -107,11 +122,13 @@ def mark_rows(project: Project, document: Mapping[str, Any], arrays: Mapping[str
     for entry in document["cases"]:
         key = entry["name"], entry["case"]
         case = by_name.get(entry["case"])
-        seal = case.seal(arrays[entry["name"]]) if case else None
-        prints[key] = seal.fingerprint if seal else ""
+        stamp = case.stamp(arrays[entry["name"]]) if case else None
+        prints[key] = stamp.fingerprint if stamp else ""
         gone = "" if case else f"case {entry['case']} is gone"
         whys[key] = staleness.why(arrays[entry["name"]], case) if case else gone
-    row_whys = {row: next((w for (r, _), w in whys.items() if r == row and w), "") for row, _ in whys}
+    row_whys: dict[str, str] = {}
+    for (row, _), why in whys.items():
+        row_whys[row] = row_whys.get(row, "") or why
     stale = [row["name"] for row in document["rows"] if row_whys.get(row["name"])]
     return {
         **document,

@@ -76,14 +76,14 @@ def outdated_similarities(kept: Path) -> str:
 
 
 def _prints(case: CaseArrays) -> list[str | float]:
-    seals = [case.seal(array) for array in COMPARED]
-    return [seal.fingerprint if seal else "" for seal in seals]
+    stamps = [case.stamp(array) for array in COMPARED]
+    return [stamp.fingerprint if stamp else "" for stamp in stamps]
 
 
 def _compare(case: CaseArrays) -> float:
     prediction, answer = case.read(ROUND1), case.read(SAM_ROUND1)
     # A volume whose labels are lost is not known to be healthy.
-    ill = case.seal(LABELS) is None or bool(np.any(case.read(LABELS) == TUMOUR))
+    ill = case.stamp(LABELS) is None or bool(np.any(case.read(LABELS) == TUMOUR))
     return s3f_similarity(prediction, answer, ill=ill)
 
 

@@ -62,7 +62,7 @@ def expected(project: Project, found: Mapping[str, Trusted]) -> dict[str, Expect
 
 def made_from(case: CaseArrays) -> str:
     """Fingerprint of all that a case's trust follows from; empty when an array is missing."""
-    seals = {name: case.seal(name) for name in COMPARED}
+    seals = {name: case.stamp(name) for name in COMPARED}
     whole = {name: seal.fingerprint for name, seal in seals.items() if seal}
     return fingerprint(whole) if len(whole) == len(seals) else ""
 
