@@ -57,7 +57,7 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
     assert ended == 0 and packages & (HEAVY | {"rich"}) == set()
 
 
-SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm"}
+SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm", "transformers"}
 DRAWS = {"PIL", "matplotlib", "scipy"}
 """What pictures are drawn with, and the regions whose prompts they show."""
 SEVERAL = """
