@@ -21,6 +21,7 @@ NAMES = {
     "unet": "training.unet",
     "evaluation": "evaluation.evaluation",
     "memory": "memory.inference",
+    "pipeline": "pipeline.pipeline",
 }
 """Each benchmark and the function that does it, in a process of its own."""
 
@@ -61,14 +62,17 @@ def _all(options: argparse.Namespace) -> int:
             document["measured"][name] = _in_own_process(name)
             options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     found, about = document["measured"], document["about"]
-    rows = [Row(**one) for name, many in found.items() if name != "memory" for one in many]
+    rows = [
+        Row(**one) for name, many in found.items() if name not in ("memory", "pipeline") for one in many
+    ]
+    whole = [Row(**one) for one in found.get("pipeline", [])]
     memories = [Memory(**one) for one in found.get("memory", [])]
-    print(report.table(rows, memories))
+    print("\n\n".join(filter(None, [report.table(rows, memories) if rows else "", report.stages(whole)])))
     if options.docs:
-        report.rewrite(rows, memories, about)
+        report.rewrite(rows, memories, whole, about)
+    rows += [row for row in whole if not row.group]
     if options.save_baseline:
-        text = json.dumps(report.baseline_of(rows), indent=1)
-        report.BASELINE.write_text(text + "\n", encoding="utf-8")
+        report.save_baseline(rows)
     if not options.check:
         return 0
     baseline = json.loads(report.BASELINE.read_text(encoding="utf-8"))
