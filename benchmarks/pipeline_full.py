@@ -31,10 +31,11 @@ from clisc_engine.products.kinds import (
     SAM_MASKS,
     UNET_ROUND1,
 )
-from clisc_engine.project.project import Project
+from clisc_engine.project.project import Project, open_project
 from clisc_engine.running.allocator import keep_freed_memory
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import CaseStage, run_cases
+from clisc_engine.settings.file import write_changes
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import Settings
@@ -48,11 +49,12 @@ from clisc_engine.stages.train import train
 from clisc_engine.stages.unet.prediction import Predictions
 
 PAPER = preset("paper")
-STEPS, UNET_STEPS = 3, 2
+STEPS, UNET_STEPS = 2, 1
 """Steps of a training that are measured; with AMDA's copies the classifier takes twice as many."""
 MAPPED, PROMPTED = 12, 2
 """Slices of the first case that are measured."""
 GROUP = "full size"
+SLICES, PATCHES = "classifier.slices_per_epoch", "unet.patches_per_epoch"
 CONTROL = Control(device="cpu")
 
 
@@ -153,35 +155,37 @@ class _Bench:
 
     def trainings(self) -> list[Unit]:
         """A few steps of both classifiers."""
-        settings, total = PAPER.classifier, sum(self.shown.values())
-        steps = settings.epochs * -(-total // settings.batch_size)
-        study = self.study
+        return [self._classifier("cam", masked=False), self._classifier("amda", masked=True)]
+
+    def _classifier(self, name: str, *, masked: bool) -> Unit:
+        settings, total, study = PAPER.classifier, sum(self.shown.values()), self.study
+        copies = 2 if masked else 1
+        steps = copies * settings.epochs * -(-total // settings.batch_size)
+        few = STEPS * settings.batch_size
+        more = replace(study, settings=with_changes(study.settings, {SLICES: 2 * few}, "benchmark"))
 
         def before() -> None:
             self._put_labels(self.first, self.lesions[self.first].any(axis=(1, 2)))
 
-        return [
-            Unit(
-                "`cam`, training",
-                lambda: cam(self.project, CONTROL, until=CLASSIFIER_RAW),
-                lambda: slices.train_classifier(study, "raw", masked=False),
-                steps / STEPS,
-                f"{STEPS} of {steps} steps",
-                before=before,
-                reading=lambda: slices.gather(study, masked=False),
-                epochs=settings.epochs,
-            ),
-            Unit(
-                "`amda`, training",
-                lambda: amda(self.project, CONTROL, until=CLASSIFIER_AMDA),
-                lambda: slices.train_classifier(study, "amda", masked=True),
-                steps / STEPS,
-                f"{2 * STEPS} of {2 * steps} steps",
-                before=before,
-                reading=lambda: slices.gather(study, masked=True),
-                epochs=settings.epochs,
-            ),
-        ]
+        def ours(slices_per_epoch: int) -> None:
+            project = self._with(SLICES, slices_per_epoch)
+            if masked:
+                amda(project, CONTROL, until=CLASSIFIER_AMDA)
+            else:
+                cam(project, CONTROL, until=CLASSIFIER_RAW)
+
+        return Unit(
+            f"`{name}`, training",
+            lambda: ours(few),
+            lambda: slices.train_classifier(study, name, masked=masked),
+            steps / (copies * STEPS),
+            f"{copies * STEPS} of {steps} steps",
+            before=before,
+            ours_twice=lambda: ours(2 * few),
+            plain_twice=lambda: slices.train_classifier(more, name, masked=masked),
+            reading=lambda: slices.gather(study, masked=masked),
+            epochs=settings.epochs,
+        )
 
     def maps(self) -> Unit:
         """Maps of some slices of the first case; both classifiers' cost the same."""
@@ -190,7 +194,7 @@ class _Bench:
         return Unit(
             "`cam` and `amda`, maps",
             lambda: self._stage(Maps(self.project, RAW_MAPS, CONTROL)),
-            lambda: slices.maps(self.alone, "raw", "cam-raw"),
+            lambda: slices.maps(self.alone, "cam", "cam-raw"),
             2 * self.ill / MAPPED,
             f"{MAPPED} of {2 * self.ill} slices",
             before=lambda: self._put_labels(self.first, few),
@@ -224,8 +228,9 @@ class _Bench:
 
     def unet(self) -> Unit:
         """A few steps of the U-Net on patches of 128^3."""
-        patches, settings = PAPER.unet.epochs * len(self.lesions), self.settings.unet
-        steps, names = patches // settings.batch_size, self.study.names
+        study, patches = self.study, PAPER.unet.epochs * len(self.lesions)
+        steps, few = patches // PAPER.unet.batch_size, UNET_STEPS * PAPER.unet.batch_size
+        more = with_changes(study.settings, {PATCHES: 2 * few}, "benchmark").unet
 
         def before() -> None:
             for name, lesion in self.lesions.items():
@@ -233,11 +238,13 @@ class _Bench:
 
         return Unit(
             "`train`",
-            lambda: train(self.project, CONTROL),
-            lambda: networks.train(self.study, "round1", "sam", names, settings),
+            lambda: train(self._with(PATCHES, few), CONTROL),
+            lambda: networks.train(study, "round1", "sam", study.names, study.settings.unet),
             steps / UNET_STEPS,
             f"{UNET_STEPS} of {steps} steps",
             before=before,
+            ours_twice=lambda: train(self._with(PATCHES, 2 * few), CONTROL),
+            plain_twice=lambda: networks.train(study, "round1", "sam", study.names, more),
         )
 
     def predictions(self) -> Unit:
@@ -250,6 +257,12 @@ class _Bench:
             len(self.lesions),
             f"1 of {len(self.lesions)} volumes",
         )
+
+    def _with(self, key: str, value: int) -> Project:
+        """The project with another setting."""
+        write_changes(self.project.root / "clisc.toml", {key: value})
+        self.project = open_project(self.project.root)
+        return self.project
 
     def _stage(self, stage: CaseStage) -> None:
         report = run_cases(stage, [self.cases[self.first]], replace(CONTROL, force=True))
@@ -278,9 +291,9 @@ def _settings(folder: Path) -> Settings:
         "sam.checkpoint": str(sam_file(folder)),
         "classifier.pretrained": "none",
         "classifier.epochs": 1,
-        "classifier.slices_per_epoch": STEPS * PAPER.classifier.batch_size,
+        SLICES: STEPS * PAPER.classifier.batch_size,
         "unet.epochs": 1,
-        "unet.patches_per_epoch": UNET_STEPS * PAPER.unet.batch_size,
+        PATCHES: UNET_STEPS * PAPER.unet.batch_size,
         "training.save_every_minutes": 0,
     }
     return with_changes(PAPER, changes, "benchmark")

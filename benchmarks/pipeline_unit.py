@@ -18,6 +18,8 @@ class Unit:
         times: how often the paper's settings do it.
         note: how much of how much is measured.
         before: puts there what it needs.
+        ours_twice: of a training, twice as many steps, so that what is done but once counts but once.
+        plain_twice: likewise.
         reading: what the plain way does once an epoch besides its steps; measured by itself.
         epochs: how many there are.
     """
@@ -28,6 +30,8 @@ class Unit:
     times: float
     note: str
     before: Action = lambda: None
+    ours_twice: Action | None = None
+    plain_twice: Action | None = None
     reading: Action | None = None
     epochs: int = 1
 
@@ -35,10 +39,27 @@ class Unit:
         """Of all that the paper's settings do, the plain way."""
         self.before()
         reading = told_seconds(f"plain {self.name}, reading", self.reading) if self.reading else 0.0
-        once = told_seconds(f"plain {self.name}", self.plain)
-        return max(once - reading, 0.0) * self.times + reading * self.epochs
+        found = _seconds(f"plain {self.name}", self.plain, self.plain_twice, self.times)
+        return found + (self.epochs - 1) * reading
 
     def our_seconds(self) -> float:
-        """Likewise, our way; what a training does but once is multiplied, too."""
+        """Likewise, our way."""
         self.before()
-        return told_seconds(self.name, self.ours) * self.times
+        return _seconds(self.name, self.ours, self.ours_twice, self.times)
+
+
+def _seconds(name: str, once: Action, twice: Action | None, times: float) -> float:
+    longer = told_seconds(f"{name}, twice as much", twice) if twice else 0.0
+    shorter = told_seconds(name, once)
+    return of_all(shorter, longer, times) if twice else shorter * times
+
+
+def of_all(shorter: float, longer: float, times: float) -> float:
+    """Seconds of a whole training by those of two short ones; what each does but once counts once.
+
+    Args:
+        shorter: seconds of some steps.
+        longer: seconds of twice as many.
+        times: how often the whole has the steps of the shorter one.
+    """
+    return shorter + (times - 1) * max(longer - shorter, 0.0)
