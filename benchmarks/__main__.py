@@ -21,6 +21,7 @@ NAMES = {
     "unet": "training.unet",
     "evaluation": "evaluation.evaluation",
     "memory": "memory.inference",
+    "pipeline": "pipeline.pipeline",
 }
 """Each benchmark and the function that does it, in a process of its own."""
 
@@ -65,21 +66,23 @@ def _all(options: argparse.Namespace) -> int:
             document["measured"][name] = _in_own_process(name)
             options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     found, about = document["measured"], document["about"]
-    of_networks = [name for name in found if name in NAMES and name != "memory"]
+    of_networks = [name for name in found if name in NAMES and name not in ("memory", "pipeline")]
     rows = [Row(**one) for name in of_networks for one in found[name]]
+    whole = [Row(**one) for one in found.get("pipeline", [])]
     memories = [Memory(**one) for one in found.get("memory", [])]
     calls = [Call(**one) for one in found.get("calls", [])]
     sizes = [Size(**{**one, "calls": [Call(**c) for c in one["calls"]]}) for one in found.get("scale", [])]
     if rows or memories:
         print(report.table(rows, memories))
+    print(report.stages(whole))
     print(*scale_page.tables(calls, sizes), sep="\n\n")
     if options.docs:
-        if rows or memories:
-            report.rewrite(rows, memories, about)
+        if rows or memories or whole:
+            report.rewrite(rows, memories, whole, about)
         scale_page.rewrite(calls, sizes, document["machine"])
+    rows += [row for row in whole if not row.group]
     if options.save_baseline:
-        text = json.dumps(report.baseline_of(rows), indent=1)
-        report.BASELINE.write_text(text + "\n", encoding="utf-8")
+        report.save_baseline(rows)
     if not options.check:
         return 0
     baseline = json.loads(report.BASELINE.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Row:
         floor_wanted: the largest ratio ours / floor; None asks for none.
         peak_gb: largest resident memory during ours.
         note: what else was seen, e.g. how near the results are.
+        group: the table of its own that it stands in, such as that of a pipeline's stages; the rows of a
+            group are no work by themselves.
     """
 
     work: str
@@ -47,6 +50,7 @@ class Row:
     floor_wanted: float | None = None
     peak_gb: float | None = None
     note: str = ""
+    group: str = ""
 
     @property
     def speedup(self) -> float:
@@ -86,6 +90,13 @@ def seconds(action: Action) -> float:
     started = clock()
     action()
     return clock() - started
+
+
+def told_seconds(what: str, action: Action) -> float:
+    """As `seconds`, and a line on stderr, for work of many minutes."""
+    took = seconds(action)
+    print(f"{what}: {took:.1f} s", file=sys.stderr, flush=True)
+    return took
 
 
 @torch.inference_mode()

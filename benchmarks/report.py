@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,13 +41,43 @@ def table(rows: Sequence[Row], memories: Sequence[Memory]) -> str:
     return "\n".join([*lines, "", *notes, "", *(head + peaks if peaks else [])]).strip()
 
 
-def rewrite(rows: Sequence[Row], memories: Sequence[Memory], about: str) -> None:
-    """Put the tables into docs/performance.md."""
+def stages(rows: Sequence[Row]) -> str:
+    """Markdown tables of whole pipelines, and of where the time of each goes; empty without rows."""
+    wholes = [row for row in rows if not row.group]
+    if not wholes:
+        return ""
+    lines = ["| work | ours, s | plain way, s | times faster (wanted) |", "|---|---|---|---|"]
+    for row in wholes:
+        faster = f"{row.speedup:.2f}" + (f" ({row.wanted:g})" if row.wanted else "")
+        lines.append(f"| {row.work} | {row.seconds:.0f} | {row.plain:.0f} | {faster} |")
+    lines += ["", *(f"- {row.work}: {row.note}." for row in wholes if row.note)]
+    for group in dict.fromkeys(row.group for row in rows if row.group):
+        parts = [row for row in rows if row.group == group]
+        total, plain = sum(row.seconds for row in parts), sum(row.plain for row in parts)
+        lines += ["", f"| {group} | ours, s | share | plain way, s | share | times faster |"]
+        lines.append("|---|---|---|---|---|---|")
+        lines += [
+            f"| {row.work.partition(': ')[2]} | {row.seconds:.1f} | {100 * row.seconds / total:.0f} % "
+            f"| {row.plain:.1f} | {100 * row.plain / plain:.0f} % | {row.speedup:.2f} |"
+            for row in parts
+        ]
+    return "\n".join(lines)
+
+
+def rewrite(rows: Sequence[Row], memories: Sequence[Memory], whole: Sequence[Row], about: str) -> None:
+    """Put the tables of what was measured into docs/performance.md; the others stay."""
     page = PAGE.read_text(encoding="utf-8")
-    block = f"<!-- measured -->\n{about}\n\n{table(rows, memories)}\n<!-- end -->"
-    PAGE.write_text(
-        re.sub(r"<!-- measured -->.*<!-- end -->", lambda _: block, page, flags=re.S), encoding="utf-8"
-    )
+    if rows:
+        page = _with_block(page, "measured", "end", f"{about}\n\n{table(rows, memories)}")
+    if whole:
+        page = _with_block(page, "pipeline", "end of pipeline", f"{about}\n\n{stages(whole)}")
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def _with_block(page: str, start: str, end: str, text: str) -> str:
+    """The page with another text between two comments."""
+    block = f"<!-- {start} -->\n{text}\n<!-- {end} -->"
+    return re.sub(f"<!-- {start} -->.*<!-- {end} -->", lambda _: block, page, flags=re.S)
 
 
 def lost(rows: Sequence[Row], memories: Sequence[Memory], baseline: Mapping[str, Any]) -> list[str]:
@@ -67,9 +98,9 @@ def lost(rows: Sequence[Row], memories: Sequence[Memory], baseline: Mapping[str,
     return found
 
 
-def baseline_of(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """The ratios to commit."""
-    return {
-        "speedup": {row.work: round(row.speedup, 2) for row in rows},
-        "over_floor": {row.work: round(row.over_floor, 2) for row in rows if row.over_floor},
-    }
+def save_baseline(rows: Sequence[Row]) -> None:
+    """Commit to the ratios of what was measured; those of other work stay."""
+    kept = json.loads(BASELINE.read_text(encoding="utf-8"))
+    kept["speedup"] |= {row.work: round(row.speedup, 2) for row in rows}
+    kept["over_floor"] |= {row.work: round(row.over_floor, 2) for row in rows if row.over_floor}
+    BASELINE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -18,8 +18,9 @@ from clisc_engine.imaging.window import square
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.running.control import Control
+from clisc_engine.settings.label import NORMAL_PROMPT, TUMOUR_PROMPT
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT, WindowSettings
+from clisc_engine.settings.schema import WindowSettings
 from clisc_engine.stages.cam import slice_maps
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.classifier.training import frozen

@@ -129,7 +129,7 @@ def masks_of_the_project(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def model_names(incomplete: str) -> list[str]:
     """Names of the published weight files."""
-    from clisc_engine.models.weights import KNOWN
+    from clisc_engine.models.known import KNOWN
 
     return [entry.name for entry in KNOWN.values() if entry.name.startswith(incomplete)]
 

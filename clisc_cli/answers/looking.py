@@ -56,6 +56,7 @@ class ProjectStatus(TypedDict):
 
     Attributes:
         project: its folder.
+        variant: of it; empty for the project itself.
         weights: tiny or paper.
         cases: how many there are.
         lost_cases: why cases are left out, by name.
@@ -68,6 +69,7 @@ class ProjectStatus(TypedDict):
     """
 
     project: str
+    variant: str
     weights: str
     cases: int
     lost_cases: dict[str, str]
@@ -255,22 +257,26 @@ class KnownModel(TypedDict):
         name: by which commands know it.
         what: for people.
         paper: whether --weights paper needs it.
+        medical: whether --preset medical needs it.
         size: bytes.
         licence: of it.
         url: of the file.
         page: about it.
-        sha256: of the file, or its first digits.
+        sha256: of the file, or its first digits; empty where none is known.
+        md5: likewise.
         path: where it is on this machine; empty when it is not.
     """
 
     name: str
     what: str
     paper: bool
+    medical: bool
     size: int
     licence: str
     url: str
     page: str
     sha256: str
+    md5: str
     path: str
 
 
@@ -282,12 +288,16 @@ class KnownModels(TypedDict):
 
 
 class VerifiedModel(TypedDict):
-    """A weight file that was read; path and SHA-256 are empty when it is not here."""
+    """A weight file that was read; path and SHA-256 are empty when it is not here.
+
+    Attributes:
+        good: whether it is the published one; null when no digest of that is known.
+    """
 
     name: str
     path: str
     sha256: str
-    good: bool
+    good: bool | None
 
 
 class VerifiedModels(TypedDict):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from clisc_cli.answer import Kind
-from clisc_cli.answers import looking, making, measuring, sweeping
+from clisc_cli.answers import looking, making, measuring, sweeping, varying
 from clisc_engine.report.write import Written
 from clisc_engine.results.explain import Explained
 from clisc_engine.running.runner import Report
@@ -21,8 +21,13 @@ CHANGES_OF_CASES = ("cases remove", "cases rename", "cases move")
 ANSWERS: Mapping[str, Any] = {
     "init": making.Imported,
     **dict.fromkeys(STEPS, Report),
-    "evaluate": measuring.Evaluation | measuring.Table1 | measuring.EvaluationPlan,
+    "evaluate": measuring.Evaluation | measuring.Table1 | measuring.EvaluationPlan | varying.History,
     "baseline": Report | making.Baselines,
+    "compare": varying.Comparison,
+    "variant new": varying.VariantMade,
+    "variant list": varying.Variants,
+    "variant remove": varying.VariantRemoved,
+    "variant promote": varying.VariantPromoted,
     "sweep run": sweeping.Swept,
     "sweep list": sweeping.Sweeps,
     "sweep remove": sweeping.SweepRemoved,

@@ -119,7 +119,7 @@ def diff(
     against: Annotated[
         str | None,
         typer.Option(
-            help="paper, fast, tiny, or another project; else the project's preset.",
+            help="paper, fast, medical, tiny, or another project; else the project's preset.",
             autocompletion=projects_to_compare,
         ),
     ] = None,

@@ -47,10 +47,10 @@ def command(
         typer.Option(help="Models; without it: paper if all its files are present."),
     ] = None,
     preset: Annotated[
-        Literal["paper", "fast", "tiny"] | None,
+        Literal["paper", "fast", "medical", "tiny"] | None,
         typer.Option(
             help="Settings to start from: the paper's; fast, the same models with fewer epochs than the "
-            "paper's; tiny."
+            "paper's; medical, BiomedCLIP and MedSAM; tiny."
         ),
     ] = None,
     channel: Channel = None,
@@ -266,6 +266,8 @@ def _settings(
             )
         if name == "fast":
             options.terminal().say("Preset: fast, with fewer epochs than the paper's; so are its results.")
+        if name == "medical":
+            options.terminal().say("Preset: medical, with BiomedCLIP and MedSAM; the paper took others.")
         return with_changes(chosen, options.changes(), "--set")
     kind = weights or ("paper" if paper_files_present(preset("paper")) else "tiny")
     if weights is None and not (directory / SETTINGS_FILE).is_file():

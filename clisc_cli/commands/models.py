@@ -14,7 +14,7 @@ from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words, counted
 
 if TYPE_CHECKING:
-    from clisc_engine.models.weights import Known
+    from clisc_engine.models.known import Known
 
 app = typer.Typer(
     help="Full-size weight files: which, where, whether whole, from where.", no_args_is_help=True
@@ -23,6 +23,10 @@ app = typer.Typer(
 PAPER = ("clip-vit-b-32", "sam-vit-b", "resnet50")
 """What --weights paper needs."""
 PULL = ("clisc", "models", "pull")
+MEDICAL = ("biomedclip", "medsam", "resnet50")
+"""What --preset medical needs."""
+WORDS = {True: "whole", False: "DAMAGED", None: "unverified"}
+"""By whether a file is the published one; None when no digest of it is known."""
 
 Names = Annotated[
     list[str] | None,
@@ -34,11 +38,13 @@ Names = Annotated[
 def list_(json_: Json = False, verbose: Verbose = False) -> None:
     """List the known weight files and where they are.
 
-    Any file in segment_anything's format, such as MedSAM's, is taken with --set sam.checkpoint=FILE.
+    Any file in segment_anything's format is taken with --set sam.checkpoint=FILE, and any CLIP in a folder
+    as open_clip writes it with --set label.model=local-dir:FOLDER.
 
     Example: clisc models list
     """
-    from clisc_engine.models.weights import KNOWN, models_folder
+    from clisc_engine.models.known import KNOWN
+    from clisc_engine.models.weights import models_folder
 
     entries = [_described(entry) for entry in KNOWN.values()]
     if json_:
@@ -46,14 +52,15 @@ def list_(json_: Json = False, verbose: Verbose = False) -> None:
         return
     console = result_console()
     for entry in entries:
-        paper = ", for --weights paper" if entry["paper"] else ""
+        uses = [word for word in ("--weights paper", "--preset medical") if entry[word.split()[1]]]
+        wanted = f", for {' and '.join(uses)}" if uses else ""
         where = entry["path"] or "not here"
         console.print(
             f"{entry['name']:<14} {bytes_in_words(entry['size']):>9}  {entry['licence']:<13} {where}",
             markup=False,
             soft_wrap=True,
         )
-        console.print(f"{'':<14} {entry['what']}{paper}: {entry['page']}", markup=False, soft_wrap=True)
+        console.print(f"{'':<14} {entry['what']}{wanted}: {entry['page']}", markup=False, soft_wrap=True)
     lacking = [entry["size"] for entry in entries if entry["paper"] and not entry["path"]]
     if lacking:
         files = f"{counted(len(lacking), 'file')}, {bytes_in_words(sum(lacking))}"
@@ -96,29 +103,33 @@ def path(
 
 @app.command("verify")
 def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -> None:
-    """Compare the files that are here with their known SHA-256.
+    """Compare the files that are here with their published digests.
+
+    Of BiomedCLIP none is known here: it is shown as unverified, with --json together with its SHA-256.
 
     Example: clisc models verify
     """
     from clisc_engine.errors import BadInput
     from clisc_engine.files.digest import sha256_of
+    from clisc_engine.models.known import is_published
     from clisc_engine.models.weights import MissingWeights, present
 
     results: list[dict[str, Any]] = []
     for entry in _chosen(names):
         found = present(entry)
         if found is not None:
-            digest = sha256_of(found)
-            good = digest.startswith(entry.digest_of(found.name))
-            results.append({"name": entry.name, "path": str(found), "sha256": digest, "good": good})
+            good = is_published(entry, found)
+            results.append(
+                {"name": entry.name, "path": str(found), "sha256": sha256_of(found), "good": good}
+            )
         elif names:
             results.append({"name": entry.name, "path": "", "sha256": "", "good": False})
     if json_:
         print_json({"models": results})
     else:
         for result in results:
-            word = "whole" if result["good"] else "DAMAGED" if result["path"] else "not here"
-            text = f"{result['name']:<14} {word:<9} {result['path']}"
+            word = WORDS[result["good"]] if result["path"] else "not here"
+            text = f"{result['name']:<14} {word:<10} {result['path']}"
             result_console().print(text, markup=False, soft_wrap=True)
         if not results:
             result_console().print("No known weight file is on this machine.")
@@ -126,7 +137,7 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
         raise MissingWeights(
             f"Not here: {', '.join(lacking)}; `clisc models pull` fetches files.", run=[*PULL, *lacking]
         )
-    if bad := [result["name"] for result in results if not result["good"]]:
+    if bad := [result["name"] for result in results if result["good"] is False]:
         again = [*PULL, "--force", *bad]
         raise BadInput(
             f"{', '.join(bad)}: not the published file; fetch it with `{' '.join(again)}`.", run=again
@@ -159,9 +170,14 @@ def pull(
     for entry in _chosen(names or list(PAPER)):
         found = present(entry)
         if found is None or force:
-            found = fetch(entry, models_folder(), control, mirror=mirror)
+            lacking = [part for part in entry.parts() if force or present(part) is None]
+            for part in lacking:
+                fetch(part, models_folder(), control, mirror=mirror)
+            found = present(entry)
         else:
             control.progress.say(f"{entry.name} is already here")
+        if entry.digest is None:
+            control.progress.say(f"{entry.name}: no digest of it is known here, so it is not verified")
         fetched[entry.name] = str(found)
         if not json_:
             result_console().print(f"{entry.name}: {found}", markup=False, soft_wrap=True)
@@ -172,7 +188,7 @@ def pull(
 def _chosen(names: list[str] | None) -> list[Known]:
     """The known files of these names; all of them by default."""
     from clisc_engine.errors import BadInput
-    from clisc_engine.models.weights import KNOWN
+    from clisc_engine.models.known import KNOWN
 
     entries = {entry.name: entry for entry in KNOWN.values()}
     if unknown := [name for name in names or [] if name not in entries]:
@@ -184,14 +200,17 @@ def _described(entry: Known) -> dict[str, Any]:
     from clisc_engine.models.weights import present
 
     found: Path | None = present(entry)
+    algorithm, digest = entry.digest or ("", "")
     return {
         "name": entry.name,
         "what": entry.what,
         "paper": entry.name in PAPER,
+        "medical": entry.name in MEDICAL,
         "size": entry.size,
         "licence": entry.licence,
         "url": entry.url,
         "page": entry.page,
-        "sha256": entry.sha256,
+        "sha256": digest if algorithm == "sha256" else "",
+        "md5": digest if algorithm == "md5" else "",
         "path": str(found) if found else "",
     }

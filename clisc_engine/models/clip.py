@@ -17,7 +17,15 @@ from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.imaging.window import square
 from clisc_engine.models.clip_file import find_clip, is_file, unknown_model
-from clisc_engine.models.packages import CLIP, with_timm
+from clisc_engine.models.clip_folder import ClipFolder, find_folder, is_in_folder
+from clisc_engine.models.packages import (
+    CLIP,
+    CustomTextCLIP,
+    HFTokenizer,
+    SimpleTokenizer,
+    with_timm,
+    with_transformers,
+)
 from clisc_engine.models.tiny import build_clip
 from clisc_engine.models.weights import bundled, load_state
 
@@ -89,15 +97,19 @@ class ClipModel:
 
 
 def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
-    """Load ``tiny``, or an open_clip model from a local file or open_clip's own cache.
+    """Load ``tiny``, a CLIP in a folder, or an open_clip model from a local file or open_clip's own cache.
 
     Nothing is downloaded.
 
     Raises:
         MissingWeights: when the weights are not on this machine.
-        BadInput: when open_clip knows no such model or the file does not fit it.
+        BadInput: when open_clip knows no such model or the file does not fit it, or a package is lacking.
     """
-    return _load_tiny(device) if model == "tiny" else _load_open_clip(model, pretrained, device)
+    if model == "tiny":
+        return _load_tiny(device)
+    if is_in_folder(model):
+        return _load_folder(find_folder(model), device)
+    return _load_open_clip(model, pretrained, device)
 
 
 def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
@@ -124,11 +136,10 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
             f"({type(error).__name__}); take a safetensors file or a plain state dict, since "
             "TorchScript archives may run code."
         ) from error
-    size = network.visual.image_size
     return ClipModel(
         network.eval().to(device),
         open_clip.get_tokenizer(model),
-        size[0] if isinstance(size, tuple) else size,
+        _image_size(network),
         tuple(known.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         tuple(known.get("std") or open_clip.OPENAI_DATASET_STD),
         sha256_of(path),
@@ -136,9 +147,64 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
     )
 
 
-def _load_tiny(device: torch.device) -> ClipModel:
-    from open_clip.tokenizer import SimpleTokenizer
+def _load_folder(folder: ClipFolder, device: torch.device) -> ClipModel:
+    """By its own description: open_clip's registry is not asked, and no code that a file brings is run."""
+    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
+    if "timm_model_name" in folder.model["vision_cfg"]:
+        with_timm()
+    if folder.tower or folder.tokenizer:
+        with_transformers()
+    state = load_state(folder.weights)
+    try:
+        network = _described(folder)
+        # A buffer that transformers kept in its weights until 4.31, and makes itself since.
+        for name in {"text.transformer.embeddings.position_ids"} - network.state_dict().keys():
+            state.pop(name, None)
+        network.load_state_dict(state)
+        tokenizer = _tokenizer(folder)
+    except Exception as error:
+        if is_want_of_memory(error):
+            raise Unreadable(folder.weights, MemoryError()) from error
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise BadInput(
+            f"{folder.weights.parent} does not hold a CLIP that can be built from its description "
+            f"({type(error).__name__}: {reason})."
+        ) from error
+    return ClipModel(
+        network.float().eval().to(device),
+        tokenizer,
+        _image_size(network),
+        tuple(folder.preprocess.get("mean") or OPENAI_DATASET_MEAN),
+        tuple(folder.preprocess.get("std") or OPENAI_DATASET_STD),
+        sha256_of(folder.weights),
+        device,
+    )
+
+
+def _described(folder: ClipFolder) -> CLIP:
+    """The network that a folder describes, with random weights."""
+    towers = dict(folder.model)
+    vision = {**towers.pop("vision_cfg"), "timm_model_pretrained": False}
+    text = {**towers.pop("text_cfg"), "hf_model_pretrained": False}
+    if folder.tower:
+        text["hf_model_name"] = str(folder.tower)
+    own_text = towers.pop("custom_text", False) or folder.tower
+    return (CustomTextCLIP if own_text else CLIP)(vision_cfg=vision, text_cfg=text, **towers)
+
+
+def _tokenizer(folder: ClipFolder) -> Callable[[list[str]], Tensor]:
+    text = folder.model["text_cfg"]
+    kinds = {"context_length": text.get("context_length", 77), **text.get("tokenizer_kwargs", {})}
+    return HFTokenizer(str(folder.tokenizer), **kinds) if folder.tokenizer else SimpleTokenizer(**kinds)
+
+
+def _image_size(network: CLIP) -> int:
+    size = network.visual.image_size
+    return int(size[0] if isinstance(size, tuple) else size)
+
+
+def _load_tiny(device: torch.device) -> ClipModel:
     config = json.loads(bundled("tiny_clip.json").read_text(encoding="utf-8"))
     path = bundled("tiny_clip.safetensors")
     network = build_clip(config)

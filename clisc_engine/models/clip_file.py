@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
-from clisc_engine.models.weights import KNOWN, MissingWeights, bundled, home, models_folder
+from clisc_engine.models.clip_folder import find_folder, is_in_folder
+from clisc_engine.models.known import KNOWN
+from clisc_engine.models.weights import MissingWeights, bundled, home, models_folder
 
 
-def clip_digest(model: str, pretrained: str) -> str:
-    """SHA-256 of the weight file that `models.clip.load_clip` would load."""
-    return sha256_of(find_clip(model, pretrained))
+def clip_digests(clips: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What stands for CLIPs in a fingerprint: SHA-256 of the weight file, and of what describes a folder.
+
+    Args:
+        clips: model and pretrained of each, as `models.clip.load_clip` takes them. The only one is called
+            ``clip``; of several each by its model.
+    """
+    found: dict[str, str] = {}
+    for model, pretrained in clips:
+        name = "clip" if len(clips) == 1 else f"clip {model} {pretrained}".rstrip()
+        found[name] = sha256_of(find_clip(model, pretrained))
+        if is_in_folder(model):
+            found[f"description of {name}"] = find_folder(model).description_digest()
+    return found
 
 
 def find_clip(model: str, pretrained: str) -> Path:
-    """The weight file of an open_clip model.
+    """The weight file of a CLIP.
 
-    ``pretrained`` is a file, or a tag whose file lies in the models folder (as
-    ``<model>-<tag>.pt`` or ``.safetensors``, or under its published name) or in open_clip's cache.
+    One in a folder lies there. Else ``pretrained`` is a file, or a tag whose file lies in the models
+    folder (as ``<model>-<tag>.pt`` or ``.safetensors``, or under its published name) or in open_clip's
+    cache.
 
     Raises:
         MissingWeights: when it is not on this machine.
@@ -29,6 +43,8 @@ def find_clip(model: str, pretrained: str) -> Path:
     """
     if model == "tiny":
         return bundled("tiny_clip.safetensors")
+    if is_in_folder(model):
+        return find_folder(model).weights
     if is_file(pretrained):
         return _expanded(pretrained)
     for candidate in _by_our_name(model, pretrained):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import time
@@ -13,9 +14,9 @@ from typing import BinaryIO
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults
-from clisc_engine.files.digest import sha256_of
+from clisc_engine.files.digest import digest_of
+from clisc_engine.models.known import Known, is_published
 from clisc_engine.models.partial import own_partial
-from clisc_engine.models.weights import Known
 from clisc_engine.running.control import Control
 from clisc_engine.version import VERSION
 
@@ -24,10 +25,12 @@ ATTEMPTS = 3
 TIMEOUT = 60.0
 PAUSE = 2.0
 """Seconds before a broken connection is tried again."""
+ROUNDED = 0.9
+"""A file whose size is known roughly has at least so much of it."""
 
 
 def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> Path:
-    """Fetch a known file into a folder.
+    """Fetch a known file into the models folder; not those that belong to it, which are its `Known.parts`.
 
     What has arrived is kept beside it as ``.partial`` when the connection breaks or the run is
     stopped; the next call goes on from there. Several calls at once, also of machines that share the
@@ -35,7 +38,7 @@ def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> P
 
     Args:
         entry: which file.
-        folder: where to put it.
+        folder: the models folder.
         control: progress and stop.
         mirror: address of a folder that holds the file under its own name, instead of the publisher's.
 
@@ -43,12 +46,14 @@ def pull(entry: Known, folder: Path, control: Control, *, mirror: str = "") -> P
         The file.
 
     Raises:
-        BadInput: when it cannot be fetched, with what to do instead; or when it is not the known file.
+        BadInput: when it cannot be fetched, with what to do instead; or when it is not the known file,
+            as far as that can be told.
         Stopped: when asked to stop.
     """
-    path = folder / entry.files[0]
-    url = f"{mirror.rstrip('/')}/{entry.files[0]}" if mirror else entry.url
-    _make_folder(folder)
+    path = folder / entry.folder / entry.files[0]
+    place = "/".join(filter(None, [mirror.rstrip("/"), entry.folder, entry.files[0]]))
+    url = place if mirror else entry.url
+    _make_folder(path.parent)
     with own_partial(path) as partial:
         _fetch_whole(url, entry, partial, path, control)
         partial.replace(path)
@@ -60,20 +65,41 @@ def _fetch_whole(url: str, entry: Known, partial: Path, path: Path, control: Con
     _check_room(entry, partial)
     resumed = partial.stat().st_size > 0
     _fetch_patiently(url, entry, partial, path, control)
-    found = sha256_of(partial)
-    if resumed and not found.startswith(entry.sha256):
+    if resumed and not _fits(entry, partial):
         control.progress.say(f"{entry.name}: what had arrived before does not fit; starting anew")
         partial.unlink()
         _fetch_patiently(url, entry, partial, path, control)
-        found = sha256_of(partial)
-    if not found.startswith(entry.sha256):
+    if not _fits(entry, partial):
+        why = _why_not(entry, partial)
         partial.unlink()
         raise BadInput(
-            f"What {url} gave is not {entry.what}: its SHA-256 is {found[:16]}..., expected "
-            f"{entry.sha256[:16]}. It was removed; a proxy may have answered with a page of its own."
+            f"What {url} gave is not {entry.what}{why}. It was removed; a proxy may have answered with a "
+            "page of its own."
         )
     with partial.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _fits(entry: Known, partial: Path) -> bool:
+    """Whether what arrived is the known file; where nothing vouches for it, whether it may be."""
+    published = is_published(entry, partial, entry.files[0])
+    if published is not None:
+        return published
+    if entry.files[0].endswith(".json"):
+        try:
+            json.loads(partial.read_bytes())
+        except ValueError:
+            return False
+    return partial.stat().st_size >= ROUNDED * entry.size
+
+
+def _why_not(entry: Known, partial: Path) -> str:
+    """What tells it from the known file: its digest, where that is known."""
+    if entry.digest is None:
+        return ""
+    algorithm, expected = entry.digest
+    name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
+    return f": its {name} is {digest_of(partial, algorithm)[:16]}..., expected {expected[:16]}"
 
 
 def _fetch_patiently(url: str, entry: Known, partial: Path, path: Path, control: Control) -> None:

@@ -14,7 +14,8 @@ def paper_files_present(settings: Settings) -> bool:
             find(settings.sam.checkpoint, settings.sam.model)
         if settings.classifier.pretrained == "imagenet" and settings.classifier.backbone != "clip":
             find("", settings.classifier.backbone)
-        find_clip(settings.label.model, settings.label.pretrained)  # last: it may have to ask open_clip
+        for model, pretrained in settings.label.clips():  # last: it may have to ask open_clip
+            find_clip(model, pretrained)
     except MissingWeights:
         return False
     return True

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
@@ -24,6 +25,7 @@ from clisc_engine.models.packages import ResizeLongestSide, Sam, sam_model_regis
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
 from clisc_engine.models.weights import bundled, load_state, sam_path
+from clisc_engine.settings.medical import MEDSAM
 
 Embeddings: TypeAlias = npt.NDArray[np.float16]
 """(N, C, h, w), what SAM's encoder says of N slices."""
@@ -37,11 +39,15 @@ class SamModel:
         network: segment_anything's model in evaluation mode.
         device: where it runs.
         digest: SHA-256 of the weight file.
+        feed: what its encoder takes: ``sam``, values less its mean over its deviation; or ``medsam``,
+            from 0 for a slice's darkest to 1 for its brightest, as MedSAM was trained (Ma et al., Nature
+            Communications 2024, released code).
     """
 
     network: Sam
     device: torch.device
     digest: str
+    feed: Literal["sam", "medsam"] = "sam"
 
     @property
     def image_size(self) -> int:
@@ -59,10 +65,20 @@ class SamModel:
         resize = ResizeLongestSide(self.image_size)
         resized = np.stack([resize.apply_image(np.repeat(s[..., None], 3, axis=2)) for s in slices])
         pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2).contiguous()
-        prepared = self.network.preprocess(pixels.float())
+        prepared = self._prepare(pixels.float())
         parts = prepared.split(1 if self.device.type == "cpu" else len(prepared))
         encoder = self.network.image_encoder
         return np.concatenate([sam_attention.encode(encoder, part).half().cpu().numpy() for part in parts])
+
+    def _prepare(self, pixels: Tensor) -> Tensor:
+        """The encoder's input (N, 3, S, S) of resized slices (N, 3, h, w) in 0 to 255; 0 pads them."""
+        if self.feed == "sam":
+            prepared: Tensor = self.network.preprocess(pixels)
+            return prepared
+        low, high = (of(pixels, dim=(1, 2, 3), keepdim=True) for of in (torch.amin, torch.amax))
+        scaled = (pixels - low) / (high - low).clamp(min=1e-8)
+        height, width = pixels.shape[-2:]
+        return functional.pad(scaled, (0, self.image_size - width, 0, self.image_size - height))
 
     @torch.inference_mode()
     def decode(
@@ -200,12 +216,12 @@ def _mask(network: Sam, attended: Tensor, upscaled: Tensor, number: int) -> Tens
 
 
 def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int = 0) -> SamModel:
-    """Load SAM ``tiny`` (bundled), or ``vit_b``, ``vit_l``, ``vit_h`` from a local checkpoint.
+    """Load SAM ``tiny`` (bundled), or ``vit_b``, ``vit_l``, ``vit_h``, ``medsam`` from a local checkpoint.
 
     Args:
-        kind: the image encoder.
-        checkpoint: file in segment_anything's format (MedSAM's files included); empty looks for the
-            published name in the models folder.
+        kind: the image encoder; ``medsam`` is a ``vit_b`` that is fed otherwise.
+        checkpoint: file in segment_anything's format; empty looks for the published name in the models
+            folder.
         device: where to run.
         image_size: side of the encoder's input in pixels; 0 is the model's own.
 
@@ -217,7 +233,7 @@ def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int =
     if kind == "tiny":
         network = build_sam(json.loads(bundled("tiny_sam.json").read_text(encoding="utf-8")))
     else:
-        network = sam_model_registry[kind](checkpoint=None)
+        network = sam_model_registry["vit_b" if kind == MEDSAM else kind](checkpoint=None)
     try:
         network.load_state_dict(load_state(path))
     except RuntimeError as error:
@@ -225,4 +241,5 @@ def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int =
         raise BadInput(f"{path} does not hold a SAM {kind}: {reason}") from error
     if image_size:
         resize_input(network, image_size)
-    return SamModel(network.eval().to(device), device, sha256_of(path))
+    feed: Literal["sam", "medsam"] = "medsam" if kind == MEDSAM else "sam"
+    return SamModel(network.eval().to(device), device, sha256_of(path), feed)

@@ -15,7 +15,7 @@ from clisc_engine.models.clip import load_clip
 from clisc_engine.models.sam import load_sam
 from clisc_engine.models.unet import build_unet, predict_volume
 from clisc_engine.running.device import pick_device
-from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT
+from clisc_engine.settings.label import NORMAL_PROMPT, TUMOUR_PROMPT
 
 SIZE = 128
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.files.reading import reading
+from clisc_engine.models.known import KNOWN, Known
 
 if TYPE_CHECKING:
     import torch
@@ -19,110 +19,6 @@ if TYPE_CHECKING:
 
 class MissingWeights(BadInput):
     """A weight file is not on this machine; the message says which, from where, and where to put it."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A published weight file.
-
-    Attributes:
-        name: by which `clisc models` calls it.
-        files: names it is known by, the usual one first.
-        what: in words.
-        url: of the usual file.
-        page: where its publisher describes it.
-        licence: of the weights, as their publisher states it.
-        size: of the usual file in bytes.
-        sha256: of the usual file, or its first digits where the publisher gives no more.
-        older: the same for further files, by name.
-    """
-
-    name: str
-    files: tuple[str, ...]
-    what: str
-    url: str
-    page: str
-    licence: str
-    size: int
-    sha256: str
-    older: tuple[tuple[str, str], ...] = ()
-
-    def digest_of(self, file: str) -> str:
-        """The known start of a file's SHA-256, empty when nothing is known."""
-        return self.sha256 if file == self.files[0] else dict(self.older).get(file, "")
-
-
-_SAM = "https://github.com/facebookresearch/segment-anything#model-checkpoints"
-_SAM_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
-_RESNET = "https://pytorch.org/vision/stable/models.html"
-_RESNET_FILES = "https://download.pytorch.org/models"
-_CLIP = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai"
-
-# The digits in SAM's file names are of the MD5; those in torchvision's are of the SHA-256.
-KNOWN = {
-    "ViT-B-32": Known(
-        "clip-vit-b-32",
-        ("ViT-B-32-openai.safetensors",),
-        "CLIP ViT-B/32",
-        f"{_CLIP}/resolve/a6f597a30f7b82c51704746581f9a4e41421e878/open_clip_model.safetensors",
-        _CLIP,
-        "MIT",
-        605_143_284,
-        "e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",
-    ),
-    "vit_b": Known(
-        "sam-vit-b",
-        ("sam_vit_b_01ec64.pth",),
-        "SAM ViT-B",
-        f"{_SAM_FILES}/sam_vit_b_01ec64.pth",
-        _SAM,
-        "Apache-2.0",
-        375_042_383,
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-    ),
-    "vit_l": Known(
-        "sam-vit-l",
-        ("sam_vit_l_0b3195.pth",),
-        "SAM ViT-L",
-        f"{_SAM_FILES}/sam_vit_l_0b3195.pth",
-        _SAM,
-        "Apache-2.0",
-        1_249_524_607,
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-    ),
-    "vit_h": Known(
-        "sam-vit-h",
-        ("sam_vit_h_4b8939.pth",),
-        "SAM ViT-H",
-        f"{_SAM_FILES}/sam_vit_h_4b8939.pth",
-        _SAM,
-        "Apache-2.0",
-        2_564_550_879,
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-    "resnet50": Known(
-        "resnet50",
-        ("resnet50-11ad3fa6.pth", "resnet50-0676ba61.pth"),
-        "ResNet-50 on ImageNet",
-        f"{_RESNET_FILES}/resnet50-11ad3fa6.pth",
-        _RESNET,
-        "BSD-3-Clause",
-        102_540_417,
-        "11ad3fa6",
-        (("resnet50-0676ba61.pth", "0676ba61"),),
-    ),
-    "resnet18": Known(
-        "resnet18",
-        ("resnet18-f37072fd.pth",),
-        "ResNet-18 on ImageNet",
-        f"{_RESNET_FILES}/resnet18-f37072fd.pth",
-        _RESNET,
-        "BSD-3-Clause",
-        46_830_571,
-        "f37072fd",
-    ),
-}
-"""By the value of the setting that asks for it: label.model, sam.model or classifier.backbone."""
 
 
 def models_folder() -> Path:
@@ -172,9 +68,17 @@ def find(setting: str, known: str) -> Path:
 
 
 def present(entry: Known) -> Path | None:
-    """A known file on this machine: in the models folder, or in torch's own cache."""
-    for folder in (models_folder(), _torch_cache()):
-        for name in entry.files:
+    """A known file on this machine: in the models folder, or in torch's own cache.
+
+    One that others belong to is there when they all are.
+    """
+    first, *others = (_found(part) for part in entry.parts())
+    return first if None not in others else None
+
+
+def _found(part: Known) -> Path | None:
+    for folder in (models_folder() / part.folder, _torch_cache()):
+        for name in part.files:
             if (folder / name).is_file():
                 return folder / name
     return None

@@ -246,7 +246,14 @@ def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, array, key in (("CLIP", LABELS, "clip"), ("SAM", SAM_MASKS, "sam")):
         seals = [seal for case in cases if (seal := case.seal(array))]
-        digests = sorted({seal.made_from[key] for seal in seals if key in seal.made_from})
+        digests = sorted(
+            {
+                digest
+                for seal in seals
+                for made_from, digest in seal.made_from.items()
+                if made_from == key or made_from.startswith(f"{key} ")
+            }
+        )
         if digests:
             found[name] = ", ".join(digest[:DIGITS_OF_A_DIGEST] for digest in digests)
     return found

@@ -17,6 +17,8 @@ from clisc_engine.stages.evaluation.staleness import Staleness
 WEIGHTS = {"clip": "label.model", "sam": "sam.model", "bundled unet": "", "bundled sam": ""}
 """Under these names seals keep the digests of models' weight files; each with the setting that names the
 model, if one does."""
+ONE_OF_SEVERAL = "clip "
+"""Before a model's name, where several CLIPs were asked."""
 _SLACK = timedelta(seconds=2)
 """Times are kept to the second, and a run's entry begins before its first result."""
 
@@ -252,9 +254,11 @@ def _settings(made_from: Mapping[str, str]) -> dict[str, Any]:
 def _weights(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     settings = _settings(made_from)
-    for name in WEIGHTS:
-        if digest := made_from.get(name):
+    for name, digest in made_from.items():
+        if name in WEIGHTS:
             found[name] = {"model": str(settings.get(WEIGHTS[name], "")), "sha256": digest}
+        elif name.startswith(ONE_OF_SEVERAL):
+            found[name] = {"model": name.removeprefix(ONE_OF_SEVERAL), "sha256": digest}
     return found
 
 

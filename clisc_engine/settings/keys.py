@@ -110,7 +110,19 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if part not in _UNION_TAGS)
     if error["type"] == "extra_forbidden":
         return f"unknown setting {key!r}{suggestion(key)}"
+    if error["type"] == "value_error" and isinstance(error["input"], Mapping):  # of a table as a whole
+        return f"{key or 'settings'}: {error['ctx']['error']}"
     return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}"
 
 
-_UNION_TAGS = frozenset({"literal['otsu','sam']", "literal['normal','agree','otsu']", "constrained-float"})
+_UNION_TAGS = frozenset(
+    {
+        "literal['otsu','sam']",
+        "literal['normal','agree','otsu']",
+        "constrained-float",
+        "constrained-str",
+        "str",
+        "list[constrained-str]",
+        "list[str]",
+    }
+)

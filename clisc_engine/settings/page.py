@@ -11,6 +11,7 @@ from typing import Any
 
 from clisc_engine.settings.help import Explanation, explain
 from clisc_engine.settings.keys import known_keys
+from clisc_engine.settings.presets import PRESETS
 
 INTRODUCTION = """# Settings
 
@@ -23,12 +24,19 @@ written from the same declarations by `make docs`.
   either it is ours.
 - **Presets** are chosen by `clisc init --preset`: `paper` has the paper's values; `fast` the same full-size
   models with fewer epochs, for a first look (not measured: the full-size weights could not be fetched where
-  this was written); `tiny` what suits the bundled models. A cell is empty where a preset has the value of
+  this was written); `medical` BiomedCLIP and MedSAM in the place of the paper's CLIP and SAM (likewise not
+  measured); `tiny` what suits the bundled models. A cell is empty where a preset has the value of
   `paper`.
 - Device, precision, inference batch size and number of workers are options of the commands, not settings:
   they change how fast something is made, never what.
 """
-HEADER = "| key | meaning | may be | `paper` | `fast` | `tiny` |\n|---|---|---|---|---|---|"
+OTHERS = [name for name in PRESETS if name != "paper"]
+HEADER = "\n".join(
+    [
+        f"| key | meaning | may be | `paper` | {' | '.join(f'`{name}`' for name in OTHERS)} |",
+        f"|---|---|---|---|{'---|' * len(OTHERS)}",
+    ]
+)
 
 
 def page() -> str:
@@ -48,7 +56,7 @@ def _sections(told: Iterable[Explanation]) -> Iterable[str]:
 
 def _row(one: Explanation) -> str:
     paper = one.presets["paper"]
-    others = [_code(one.presets[name]) if one.presets[name] != paper else "" for name in ("fast", "tiny")]
+    others = [_code(one.presets[name]) if one.presets[name] != paper else "" for name in OTHERS]
     cells = [f"`{one.key}`", one.meaning, one.allowed, _code(paper), *others]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -1,10 +1,11 @@
-"""Named sets of settings: the paper's, a fast first look, and what fits the bundled tiny models."""
+"""Named sets of settings: the paper's, a fast first look, medical models, and for the bundled tiny ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
 from clisc_engine.settings.schema import Settings
 
 TINY: Mapping[str, Any] = {
@@ -51,9 +52,21 @@ FAST: Mapping[str, Any] = {
 }
 """The full-size models with a tenth and a quarter of the paper's epochs: for a first look at one's data."""
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {"paper": PAPER, "fast": FAST, "tiny": TINY}
+MEDICAL: Mapping[str, Any] = {
+    **PAPER,
+    "label": {
+        "model": BIOMEDCLIP,
+        "pretrained": "",
+    },
+    "prompts": {"kind": "box"},
+    "sam": {"model": MEDSAM, "equalise": False},
+}
+"""BiomedCLIP and MedSAM for the paper's CLIP and SAM. MedSAM learned from boxes alone, and from slices with
+the histograms that they had."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {"paper": PAPER, "fast": FAST, "medical": MEDICAL, "tiny": TINY}
 
 
 def preset(name: str) -> Settings:
-    """The settings of a preset: paper, fast or tiny."""
+    """The settings of a preset: paper, fast, medical or tiny."""
     return Settings.model_validate(dict(PRESETS[name]))

@@ -13,16 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from clisc_engine.settings.baselines import BaselineSettings, with_tiny
-from clisc_engine.settings.section import Fraction, Percent, Section, Text
-
-NORMAL_PROMPT = (
-    "an image of brain tissue showing typical signal intensity "
-    "without any regions of abnormal intensity or suspicious mass"
-)
-TUMOUR_PROMPT = (
-    "an image of brain tissue showing a tumor with uneven hyperintensity "
-    "and irregular borders distinct from surroundings"
-)
+from clisc_engine.settings.label import LabelSettings
+from clisc_engine.settings.section import Fraction, Percent, Section
 
 Preset = Literal["tiny", "paper"]
 CamLayer = Literal["layer1", "layer2", "layer3", "layer4"]
@@ -54,37 +46,12 @@ class WindowSettings(Section):
         return self
 
 
-class LabelSettings(Section):
-    """Image-level labels from CLIP (`label`), paper section 2.1.1 and eq. (1)."""
-
-    model: Text = Field("ViT-B-32", description="open_clip model name, or tiny (paper: ViT-Base)")
-    pretrained: str = Field("openai", description="open_clip's pretrained tag, or a local file")
-    normal_prompts: Annotated[list[Text], Field(min_length=1)] = Field(
-        [NORMAL_PROMPT], description="phrasings of the normal class (paper: this one)"
-    )
-    tumour_prompts: Annotated[list[Text], Field(min_length=1)] = Field(
-        [TUMOUR_PROMPT], description="phrasings of the tumour class (paper: this one)"
-    )
-    confidence: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
-        0.6, description="a slice counts when its larger probability reaches this (code: 0.6)"
-    )
-    vote_reach: Annotated[int, Field(ge=0, le=100)] = Field(
-        5,
-        description="confident neighbours that vote on each side, for slices of 1 mm; 0: no vote (code: 5)",
-    )
-    vote_window: Annotated[int, Field(ge=1, le=100)] = Field(
-        6, description="how many slices of 1 mm away a voter may lie (code: 6)"
-    )
-    vote_quorum: Annotated[int, Field(ge=0, le=200)] = Field(
-        8, description="the vote holds with more voters than this, for slices of 1 mm (code: 8)"
-    )
-
-
 class ClassifierSettings(Section):
     """The slice classifier whose activations are mapped (`cam`, `amda`)."""
 
     backbone: Literal["resnet50", "resnet18", "clip"] = Field(
-        "resnet50", description="resnet50 (paper), resnet18, or clip: CLIP's own ResNet tower"
+        "resnet50",
+        description="resnet50 (paper), resnet18, or clip: CLIP's own ResNet tower, of several the first's",
     )
     pretrained: str = Field(
         "imagenet", description="imagenet (paper), none, or a local file; unused with clip"
@@ -180,8 +147,9 @@ class PromptSettings(Section):
 class SamSettings(Section):
     """The Segment Anything Model (`prompt-sam`, `self-train`)."""
 
-    model: Literal["vit_b", "vit_l", "vit_h", "tiny"] = Field(
-        "vit_b", description="SAM's image encoder (paper: ViT-Base)"
+    model: Literal["vit_b", "vit_l", "vit_h", "medsam", "tiny"] = Field(
+        "vit_b",
+        description="SAM's image encoder (paper: ViT-Base); medsam: vit_b fed as MedSAM was trained",
     )
     checkpoint: str = Field(
         "", description="local file in segment_anything's format; empty: the known name"

@@ -34,14 +34,12 @@ class SliceLabels:
 
     def load(self) -> None:
         """Load CLIP and encode the prompts."""
-        from clisc_engine.models.clip import load_clip
+        from clisc_engine.models.clip_ensemble import load_ensemble
 
         asked = self.settings.label
         self.device = pick_device(self.control.device)
-        self.clip = load_clip(asked.model, asked.pretrained, self.device)
-        self.text = self.clip.text_features(
-            {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
-        )
+        prompts = {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
+        self.clips = load_ensemble(asked.clips(), prompts, self.device)
         self.vote = Vote(asked.vote_reach, asked.vote_window, asked.vote_quorum)
         self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
 
@@ -55,7 +53,7 @@ class SliceLabels:
 
         def ask_clip(part: slice) -> None:
             with autocast(self.device, self.control.precision):
-                probability[shown[part]] = self.clip.probabilities(slices[shown[part]], self.text)
+                probability[shown[part]] = self.clips.probabilities(slices[shown[part]])
 
         self.batch.run(len(shown), ask_clip)
         labels = slice_labels(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clisc_engine.models.clip_file import clip_digest
+from clisc_engine.models.clip_file import clip_digests
 from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
@@ -42,7 +42,7 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
     if declared.network:
         used[declared.network] = trained
     if "clip" in declared.weights:
-        used["clip"] = clip_digest(settings.label.model, settings.label.pretrained)
+        used |= clip_digests(settings.label.clips())
     if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     if "bundled-sam" in declared.weights:

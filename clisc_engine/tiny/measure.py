@@ -50,7 +50,7 @@ def clip_answers(phantoms: Sequence[Phantom]) -> Answers:
     """What CLIP says with the paper's prompts, and the labels after threshold and vote."""
     settings = preset("tiny").label
     vote = Vote(settings.vote_reach, settings.vote_window, settings.vote_quorum)
-    clip = load_clip(settings.model, settings.pretrained, CPU)
+    clip = load_clip(*settings.clips()[0], CPU)
     text = clip.text_features({"normal": settings.normal_prompts, "tumour": settings.tumour_prompts})
     found = []
     for phantom in phantoms:

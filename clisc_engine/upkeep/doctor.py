@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 from clisc_engine.errors import CliscError
-from clisc_engine.models.weights import KNOWN, models_folder, present
+from clisc_engine.models.known import KNOWN
+from clisc_engine.models.weights import models_folder, present
 from clisc_engine.project.project import Project
+from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
 from clisc_engine.version import VERSION
 
 State = Literal["good", "note", "problem"]
@@ -167,9 +169,11 @@ def _models(device: str) -> Iterator[Check]:
     yield _tried("U-Net", partial(self_test.unet, device))
     tests: dict[str, Callable[[], None]] = {
         "ViT-B-32": partial(self_test.clip, "ViT-B-32", "openai", device),
+        BIOMEDCLIP: partial(self_test.clip, BIOMEDCLIP, "", device),
         "vit_b": partial(self_test.sam, "vit_b", device),
         "vit_l": partial(self_test.sam, "vit_l", device),
         "vit_h": partial(self_test.sam, "vit_h", device),
+        MEDSAM: partial(self_test.sam, MEDSAM, device),
         "resnet50": partial(self_test.classifier, "resnet50", device),
         "resnet18": partial(self_test.classifier, "resnet18", device),
     }

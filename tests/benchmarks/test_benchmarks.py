@@ -58,6 +58,46 @@ def test_the_committed_ratios_are_those_of_the_page():
         assert f"| {ratio:.2f}" in line
 
 
+STAGES = [
+    Row("whole pipeline", "four volumes", 25.0, 100.0, 3.0, note="as near as can be"),
+    Row("tiny: `label`", "", 5.0, 10.0, group="tiny models"),
+    Row("tiny: `train`", "", 20.0, 90.0, group="tiny models"),
+]
+
+
+def test_a_pipeline_is_told_as_a_whole_and_by_its_stages():
+    lines = report.stages(STAGES).splitlines()
+    assert (
+        "| whole pipeline | 25 | 100 | 4.00 (3) |" in lines
+        and "- whole pipeline: as near as can be." in lines
+    )
+    assert "| `label` | 5.0 | 20 % | 10.0 | 10 % | 2.00 |" in lines
+    assert "| `train` | 20.0 | 80 % | 90.0 | 90 % | 4.50 |" in lines
+    assert report.stages([]) == ""
+
+
+def test_what_was_not_measured_stays_on_the_page_and_in_the_baseline(tmp_path, monkeypatch):
+    page, baseline = tmp_path / "page.md", tmp_path / "baseline.json"
+    page.write_text(
+        "<!-- measured -->\nold\n<!-- end -->\nbetween\n<!-- pipeline -->\nold\n<!-- end of pipeline -->\n",
+        encoding="utf-8",
+    )
+    baseline.write_text(json.dumps(BASELINE), encoding="utf-8")
+    monkeypatch.setattr(report, "PAGE", page)
+    monkeypatch.setattr(report, "BASELINE", baseline)
+    report.rewrite([], [], STAGES, "about")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!-- measured -->\nold\n<!-- end -->\nbetween\n<!-- pipeline -->\nabout\n")
+    assert text.endswith("<!-- end of pipeline -->\n") and text.count("old") == 1
+    report.rewrite([row(5.0)], [], [], "anew")
+    assert "old" not in page.read_text(encoding="utf-8") and "about" in page.read_text(encoding="utf-8")
+    report.save_baseline(STAGES[:1])
+    assert json.loads(baseline.read_text(encoding="utf-8")) == {
+        "speedup": {"work": 2.0, "whole pipeline": 4.0},
+        "over_floor": {"work": 1.5},
+    }
+
+
 def test_the_projects_measured_on_can_be_read(tmp_path):
     image = np.zeros((6, 12, 10), np.float32)
     image[1:5, 2:11, 3:9] = np.random.default_rng(0).uniform(1, 2, (4, 9, 6))

@@ -54,7 +54,10 @@ def test_explain_needs_no_project(clisc, finished, tmp_path, monkeypatch):
     assert shown.code == 0 and "percentage of the brain's pixels" in shown.out
     assert "from 0 to under 100" in shown.out and "here" not in shown.out
     document = json.loads(clisc("config", "explain", "amda.t", finished.root, "--json").out)
-    assert document["presets"] == {"paper": 20.0, "fast": 20.0, "tiny": 20.0} and document["here"] == 20.0
+    assert (
+        document["presets"] == dict.fromkeys(["paper", "fast", "medical", "tiny"], 20.0)
+        and document["here"] == 20.0
+    )
     wrong = clisc("config", "explain", "amda.tt")
     assert wrong.code == 3 and "amda.t" in wrong.err
 

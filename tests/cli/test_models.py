@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-import clisc_engine.models.weights as weights
-from clisc_cli.commands.models import PAPER
-from clisc_engine.models.weights import KNOWN
+from clisc_cli.commands.models import MEDICAL, PAPER
+from clisc_engine.models.known import KNOWN
 
 
 @pytest.fixture
@@ -27,7 +26,10 @@ def test_list_tells_size_licence_source_and_place(clisc, folder):
     assert "segment-anything#model-checkpoints" in shown.out
     document = json.loads(clisc("models", "list", "--json").out)
     assert {m["name"] for m in document["models"] if m["paper"]} == set(PAPER)
-    assert all(m["url"].startswith("https://") and len(m["sha256"]) >= 8 for m in document["models"])
+    assert {m["name"] for m in document["models"] if m["medical"]} == set(MEDICAL)
+    digests = {m["name"]: m["sha256"] or m["md5"] for m in document["models"]}
+    assert {name for name, digits in digests.items() if len(digits) < 8} == {"biomedclip"}
+    assert all(m["url"].startswith("https://") for m in document["models"])
 
 
 def test_path(clisc, folder):
@@ -47,10 +49,25 @@ def test_verify_tells_whole_from_damaged(clisc, folder, monkeypatch):
     shown = clisc("models", "verify")
     assert shown.code == 3 and "DAMAGED" in shown.out and "pull --force resnet18" in shown.err
 
-    good = replace(KNOWN["resnet18"], sha256=hashlib.sha256(b"damaged").hexdigest()[:8])
-    monkeypatch.setitem(weights.KNOWN, "resnet18", good)
+    good = replace(KNOWN["resnet18"], digest=("sha256", hashlib.sha256(b"damaged").hexdigest()[:8]))
+    monkeypatch.setitem(KNOWN, "resnet18", good)
     shown = clisc("models", "verify")
     assert shown.code == 0 and "whole" in shown.out
+
+
+def test_verify_says_what_nothing_vouches_for(clisc, folder):
+    root = folder / "BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"
+    root.mkdir()
+    (root / "open_clip_pytorch_model.bin").write_bytes(b"whatever")
+    assert clisc("models", "verify", "biomedclip").code == 3, "the files that belong to it lack"
+    for name in ("open_clip_config.json", "config.json", "tokenizer.json", "tokenizer_config.json"):
+        (root / name).touch()
+    shown = clisc("models", "verify", "biomedclip")
+    assert shown.code == 0 and "unverified" in shown.out and "whole" not in shown.out
+    (result,) = json.loads(clisc("models", "verify", "biomedclip", "--json").out)
+    assert result["good"] is None and result["sha256"] == hashlib.sha256(b"whatever").hexdigest()
+    pulled = clisc("models", "pull", "biomedclip")
+    assert pulled.code == 0 and "already here" in pulled.err and "not verified" in pulled.err
 
 
 def test_pull_leaves_what_is_here_and_says_what_to_do_without_a_network(clisc, folder, monkeypatch):

@@ -71,6 +71,7 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
 
 
 SLOW = (HEAVY - {"numpy", "safetensors"}) | {"pandas", "skimage", "pydicom", "timm", "jinja2", "tomlkit"}
+SLOW |= {"transformers"}
 SEVERAL = """
 import json, sys
 from clisc_cli.app import main

@@ -16,14 +16,19 @@ import pytest
 from clisc_engine.errors import BadInput, DiskFault, Stopped
 from clisc_engine.models import download
 from clisc_engine.models.download import pull
-from clisc_engine.models.weights import KNOWN, present
+from clisc_engine.models.known import KNOWN
+from clisc_engine.models.weights import present
 from clisc_engine.project.lock_owner import Owner, start_of
 from clisc_engine.running.control import Control, StopFlag
+from clisc_engine.settings.medical import BIOMEDCLIP
 from tests.support import ENVIRONMENT
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 5 * 2**20 + 321).astype(np.uint8).tobytes()
 ENTRY = replace(
-    KNOWN["vit_b"], size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest(), files=("sam.pth",)
+    KNOWN["vit_b"],
+    size=len(CONTENT),
+    digest=("sha256", hashlib.sha256(CONTENT).hexdigest()),
+    files=("sam.pth",),
 )
 
 
@@ -204,7 +209,40 @@ def test_known_files_are_found_in_the_models_folder(tmp_path, monkeypatch):
     assert present(KNOWN["resnet50"]) is None
     (tmp_path / "resnet50-0676ba61.pth").touch()
     assert present(KNOWN["resnet50"]).name == "resnet50-0676ba61.pth"
-    assert KNOWN["resnet50"].digest_of("resnet50-0676ba61.pth") == "0676ba61"
+    assert KNOWN["resnet50"].digest_of("resnet50-0676ba61.pth") == ("sha256", "0676ba61")
+
+
+def test_a_file_with_an_md5_alone_is_checked_by_it(server, tmp_path):
+    entry = replace(ENTRY, digest=("md5", hashlib.md5(CONTENT).hexdigest()))
+    assert pull(entry, tmp_path / "good", Control(), mirror=server.url).read_bytes() == CONTENT
+    with pytest.raises(BadInput, match=r"its MD5 is .*expected 0000"):
+        pull(replace(entry, digest=("md5", "0" * 32)), tmp_path / "bad", Control(), mirror=server.url)
+    assert list((tmp_path / "bad").iterdir()) == []
+
+
+def test_without_a_digest_a_proxys_page_is_refused_all_the_same(server, tmp_path):
+    entry = replace(ENTRY, digest=None, folder="clip", beside=(("a.json", f"{server.url}/a.json"),))
+    whole, described = entry.parts()
+    path = pull(whole, tmp_path, Control(), mirror=server.url)
+    assert path == tmp_path / "clip" / "sam.pth" and server.asked[-1][0] == "/clip/sam.pth"
+    server.content = b"<html>Please log in</html>"
+    for part in (whole, described):
+        with pytest.raises(BadInput, match="proxy"):
+            pull(part, tmp_path, Control(), mirror=server.url)
+    server.content = b'{"model_cfg": {}}'
+    assert pull(described, tmp_path, Control()).read_bytes() == server.content
+    assert server.asked[-1][0] == "/a.json", "the publisher's own address"
+
+
+def test_a_model_of_several_files_is_there_when_all_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    entry = KNOWN[BIOMEDCLIP]
+    folder = tmp_path / entry.folder
+    folder.mkdir()
+    for part in entry.parts():
+        assert present(entry) is None
+        (folder / part.files[0]).touch()
+    assert present(entry) == folder / "open_clip_pytorch_model.bin"
 
 
 PULL = """
@@ -212,11 +250,11 @@ import hashlib, sys
 from dataclasses import replace
 from pathlib import Path
 from clisc_engine.models.download import pull
-from clisc_engine.models.weights import KNOWN
+from clisc_engine.models.known import KNOWN
 from clisc_engine.running.control import Control
 
 folder, url, size, digest = sys.argv[1:]
-entry = replace(KNOWN["vit_b"], size=int(size), sha256=digest, files=("sam.pth",))
+entry = replace(KNOWN["vit_b"], size=int(size), digest=("sha256", digest), files=("sam.pth",))
 pull(entry, Path(folder), Control(), mirror=url)
 """
 
@@ -224,7 +262,7 @@ pull(entry, Path(folder), Control(), mirror=url)
 def test_two_calls_at_once_into_one_folder_do_not_disturb_each_other(server, tmp_path):
     """Both have half of the file when either goes on."""
     server.half_way = threading.Barrier(2)
-    given = [str(tmp_path), server.url, str(len(CONTENT)), ENTRY.sha256]
+    given = [str(tmp_path), server.url, str(len(CONTENT)), ENTRY.digest[1]]
     command = [sys.executable, "-c", PULL, *given]
     both = [subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) for _ in range(2)]
     errors = [process.communicate()[1].decode() for process in both]

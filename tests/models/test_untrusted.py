@@ -1,6 +1,7 @@
 """A checkpoint that holds code is refused wherever one is read, and the code does not run."""
 
 import os
+import socket
 
 import pytest
 import torch
@@ -43,9 +44,24 @@ def test_a_checkpoint_that_holds_code_is_refused_and_not_run(tmp_path, reader):
     assert not (tmp_path / "owned").exists()
 
 
-@pytest.mark.parametrize("model", ["hf-hub:someone/model", "local-dir:/tmp", "../../model", "os"])
-def test_a_model_name_that_would_download_or_lead_elsewhere_is_unknown(model):
-    with pytest.raises(BadInput, match="no such model"):
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("hf-hub:someone/model", "is not on this machine"),
+        ("local-dir:/tmp", "is not on this machine"),
+        ("hf-hub:../../model", "ORGANISATION/NAME"),
+        ("hf-hub:someone/..", "ORGANISATION/NAME"),
+        ("../../model", "no such model"),
+        ("os", "no such model"),
+    ],
+)
+def test_a_model_name_downloads_nothing_and_leads_nowhere_else(model, said, monkeypatch, tmp_path):
+    def refuse(*_):
+        raise AssertionError("something is asked of a network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    with pytest.raises(BadInput, match=said):
         load_clip(model, "openai", CPU)
 
 

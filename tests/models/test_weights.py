@@ -11,8 +11,8 @@ from clisc_engine.models.clip import load_clip
 from clisc_engine.models.paper_files import paper_files_present
 from clisc_engine.models.weights import MissingWeights, load_state
 from clisc_engine.running.device import pick_device
+from clisc_engine.settings.label import NORMAL_PROMPT, TUMOUR_PROMPT
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import NORMAL_PROMPT, TUMOUR_PROMPT
 
 CPU = torch.device("cpu")
 

@@ -9,5 +9,6 @@ WEIGHTS = {
 
 def count_as_those_of_0_1_0(monkeypatch):
     """Have the bundled models count as those of 0.1.0, so that they make nothing stale."""
-    for model, digest in WEIGHTS.items():
-        monkeypatch.setattr(f"clisc_engine.stages.recipes.{model}_digest", lambda *_, digest=digest: digest)
+    clip, sam = {"clip": WEIGHTS["clip"]}, WEIGHTS["sam"]
+    monkeypatch.setattr("clisc_engine.stages.recipes.clip_digests", lambda *_: clip)
+    monkeypatch.setattr("clisc_engine.stages.recipes.sam_digest", lambda *_: sam)

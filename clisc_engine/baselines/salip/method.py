@@ -7,16 +7,18 @@ are fixed and CLIP's labels choose the slices, so that no reference is read (our
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from clisc_engine.baselines.salip import choice
 from clisc_engine.baselines.salip.everything import find_parts
 from clisc_engine.core.labelling import NORMAL
 from clisc_engine.imaging.window import Slices
-from clisc_engine.models.clip import load_clip
+from clisc_engine.models.clip import ClipModel
+from clisc_engine.models.clip_ensemble import load_ensemble
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -43,10 +45,8 @@ class SalipMasks:
         """Load SAM and CLIP, and encode the prompts of step 1."""
         asked = self.project.settings.label
         self.sam = open_sam(self.project, self.control)
-        self.clip = load_clip(asked.model, asked.pretrained, self.device)
-        self.text = self.clip.text_features(
-            {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
-        )
+        prompts = {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
+        self.clips = load_ensemble(asked.clips(), prompts, self.device)
         self.batch = BatchSize(self.control.batch_size or 32, "parts", self.control)
 
     def mask(
@@ -98,12 +98,19 @@ class SalipMasks:
 
     def _preferred(self, slice_: Slices, masks: choice.Masks) -> int:
         """The part that CLIP prefers; it sees them on the slice (Y, X) as step 1 shows it."""
-        shown = choice.crops(slice_, masks, self.clip.image_size)
-        cosines = np.zeros((len(masks), 2), np.float32)
+        cosines = np.zeros((len(self.clips.members), len(masks), 2), np.float32)
+        for number, (clip, text) in enumerate(self.clips.members):
+            shown = choice.crops(slice_, masks, clip.image_size)
+            self.batch.run(len(masks), self._asker(clip, text, shown, cosines[number]))
+        return choice.best(cosines.mean(axis=0), self.settings.rank)
+
+    def _asker(
+        self, clip: ClipModel, text: Tensor, shown: Slices, cosines: npt.NDArray[np.float32]
+    ) -> Callable[[slice], None]:
+        """Writes the cosines (N, 2) of a part of the crops (N, S, S)."""
 
         def ask_clip(part: slice) -> None:
             with autocast(self.device, self.control.precision):
-                cosines[part] = self.clip.cosines(shown[part], self.text)
+                cosines[part] = clip.cosines(shown[part], text)
 
-        self.batch.run(len(masks), ask_clip)
-        return choice.best(cosines, self.settings.rank)
+        return ask_clip

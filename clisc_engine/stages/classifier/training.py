@@ -31,7 +31,7 @@ def new_classifier(project: Project, control: Control) -> SliceClassifier:
     device = pick_device(control.device)
     clip = None
     if settings.classifier.backbone == "clip":
-        clip = load_clip(settings.label.model, settings.label.pretrained, device)
+        clip = load_clip(*settings.label.clips()[0], device)
     torch.manual_seed(settings.seed)
     pretrained = None if settings.classifier.pretrained == "none" else settings.classifier.pretrained
     return build_classifier(

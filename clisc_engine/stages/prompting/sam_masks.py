@@ -38,6 +38,7 @@ def open_sam(project: Project, control: Control) -> ProjectSam:
         **settings_used(settings, "window", "sam.equalise", "sam.image_size"),
         "sam": sam.digest,
         "arithmetic": f"{device.type} {control.precision}",
+        **({} if sam.feed == "sam" else {"feed": sam.feed}),
     }
     return ProjectSam(sam, settings, control, SamBatchSizes.of(settings, control), cache, provenance)
 

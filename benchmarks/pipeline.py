@@ -1,0 +1,242 @@
+"""The whole pipeline on four volumes of BraTS's size: ours by the stages of a project, and plainly."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import pipeline_full
+from benchmarks.measure import Action, Row, told_seconds
+from benchmarks.pipeline_unit import of_all
+from benchmarks.plain import masks, measures, networks, slices
+from benchmarks.plain.study import Study
+from benchmarks.volumes import brain, write
+from clisc_engine.core.overlap import dice
+from clisc_engine.models.clip import load_clip
+from clisc_engine.products.declared import GOING_ON
+from clisc_engine.products.kinds import (
+    CLASSIFIER_AMDA,
+    CLASSIFIER_RAW,
+    ROUND2,
+    SIMILARITIES,
+    UNET_ROUND2,
+)
+from clisc_engine.project.project import Project, open_project
+from clisc_engine.running.allocator import keep_freed_memory
+from clisc_engine.running.control import Control
+from clisc_engine.settings.file import write_changes
+from clisc_engine.settings.keys import value_of, with_changes
+from clisc_engine.settings.label import NORMAL_PROMPT, TUMOUR_PROMPT
+from clisc_engine.settings.presets import preset
+from clisc_engine.settings.schema import Settings
+from clisc_engine.stages.amda import amda
+from clisc_engine.stages.cam import cam
+from clisc_engine.stages.evaluate import evaluate
+from clisc_engine.stages.init import Request, initialise
+from clisc_engine.stages.label import label
+from clisc_engine.stages.prompt_sam import prompt_sam
+from clisc_engine.stages.self_train import self_train
+from clisc_engine.stages.train import train
+from clisc_engine.stages.unet.prediction import predict_cases
+
+NAMES = ("a", "b", "c", "d")
+CONTROL = Control(device="cpu")
+EPOCHS = {"classifier.epochs": 1, "unet.epochs": 1, "s3f.epochs": 1}
+"""Of the trainings that are measured; the time of the preset's follows from theirs."""
+COMPARED = {"masks/sam": "sam", "masks/round1": "round1", "masks/round2": "round2"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the pipeline.
+
+    Attributes:
+        name: the command, and the part of it.
+        ours: does it by the project's stage.
+        plain: does it plainly.
+        epochs: the setting of its epochs; empty where it trains nothing.
+    """
+
+    name: str
+    ours: Action
+    plain: Action
+    epochs: str = ""
+
+
+def pipeline() -> list[Row]:
+    """Tiny models end to end with a share of the epochs; full-size ones by their slices and steps."""
+    _warm_up()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lesions = draw(folder / "files")
+        rows = tiny(folder)
+        same_at_any_size = {row.work.removeprefix("tiny: "): row for row in rows}
+        return [*rows, *pipeline_full.full(folder, lesions, same_at_any_size)]
+
+
+def _warm_up() -> None:
+    """What the process does but once, such as importing torch's compiler, is neither way's."""
+    clip = load_clip("tiny", "", torch.device("cpu"))
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    for optimiser in (torch.optim.Adam(weights), torch.optim.AdamW(weights), torch.optim.SGD(weights)):
+        weights[0].sum().backward()
+        optimiser.step()
+    text = clip.text_features({"normal": [NORMAL_PROMPT], "tumour": [TUMOUR_PROMPT]})
+    clip.probabilities(np.zeros((1, 8, 8), np.uint8), text)
+
+
+def draw(files: Path) -> dict[str, Any]:
+    """The volumes and references as NIfTI files; the lesions (Z, Y, X) by case."""
+    lesions = {}
+    for number, name in enumerate(NAMES):
+        image, lesion = brain(seed=10 * number)
+        write(files / "images" / f"{name}_flair.nii.gz", image)
+        write(files / "references" / f"{name}_seg.nii.gz", lesion)
+        lesions[name] = lesion
+    lines = ["case,split", *(f"{name},train" for name in NAMES)]
+    (files / "split.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return lesions
+
+
+def tiny(folder: Path) -> list[Row]:
+    """All steps with the bundled models and the settings of their preset, but for the epochs."""
+    settings = with_changes(preset("tiny"), EPOCHS, "benchmark")
+    study = Study(folder / "plain", settings, NAMES)
+    run = _Run(folder / "project", folder / "files", settings)
+    stages = _stages(run, study, folder / "files")
+    plain = [told_seconds(f"plain {stage.name}", stage.plain) for stage in stages]
+    keep_freed_memory()
+    ours = [run.seconds(stage) for stage in stages]
+    whole = preset("tiny")
+    times = [value_of(whole, s.epochs) / EPOCHS[s.epochs] if s.epochs else 1 for s in stages]
+    rows = [
+        Row(f"tiny: {stage.name}", "", one, other * factor, group="tiny models")
+        for stage, one, other, factor in zip(stages, ours, plain, times, strict=True)
+    ]
+    total = Row(
+        "whole pipeline, tiny models",
+        "four volumes",
+        sum(row.seconds for row in rows),
+        sum(row.plain for row in rows),
+        3.0,
+        note=f"{agreement(run.project, study)}; trainings measured with {_told(EPOCHS)} and multiplied "
+        "up to the preset's",
+    )
+    return [total, *rows]
+
+
+class _Run:
+    """Ours: the project, which its first stage makes."""
+
+    project: Project
+
+    def __init__(self, root: Path, files: Path, settings: Settings) -> None:
+        self.request = Request(
+            root,
+            str(files / "images"),
+            str(files / "references"),
+            files / "split.csv",
+            None,
+            False,
+        )
+        self.settings = settings
+
+    def initialise(self) -> None:
+        """Import the volumes."""
+        self.project = initialise(self.request, self.settings, CONTROL).project
+
+    def seconds(self, stage: Stage) -> float:
+        """Of a stage with the preset's epochs; what a training does but once counts but once."""
+        if not stage.epochs:
+            return told_seconds(stage.name, stage.ours)
+        measured = EPOCHS[stage.epochs]
+        self._set(stage.epochs, 2 * measured)
+        longer = told_seconds(f"{stage.name}, twice as long", stage.ours)
+        self._set(stage.epochs, measured)
+        shorter = told_seconds(stage.name, stage.ours)
+        return of_all(shorter, longer, value_of(preset("tiny"), stage.epochs) / measured)
+
+    def _set(self, key: str, value: int) -> None:
+        write_changes(self.project.root / "clisc.toml", {key: value})
+        self.project = open_project(self.project.root)
+
+    def predict(self) -> None:
+        """Round 2's masks."""
+        predict_cases(self.project, UNET_ROUND2, ROUND2, "evaluate", ("train",), CONTROL)
+
+
+def _stages(run: _Run, study: Study, files: Path) -> list[Stage]:
+    unet = study.settings.unet
+    pace = {key.removeprefix("unet."): value_of(study.settings, other) for key, other in GOING_ON.items()}
+    going_on = unet.model_copy(update=pace)
+
+    def raw_maps() -> None:
+        slices.maps(study, "raw", "cam-raw")
+        slices.mask_copies(study)  # once, so not among what is multiplied
+
+    def first_round() -> None:
+        networks.train(study, "round1", "sam", NAMES, unet)
+
+    def round1() -> None:
+        networks.predict(study, "round1", "round1", NAMES)
+        masks.prompt_with_predictions(study)
+
+    def round2() -> None:
+        networks.train(study, "round2", "round1", masks.kept(study), going_on, start="round1")
+
+    def ours(step: Any, **options: Any) -> Action:
+        return lambda: step(run.project, CONTROL, **options)
+
+    return [
+        Stage("`init`", run.initialise, lambda: study.normalise(files / "images")),
+        Stage("`label`", ours(label), lambda: slices.label(study)),
+        Stage(
+            "`cam`, training",
+            ours(cam, until=CLASSIFIER_RAW),
+            lambda: slices.train_classifier(study, "raw", masked=False),
+            "classifier.epochs",
+        ),
+        Stage("`cam`, maps", ours(cam), raw_maps),
+        Stage(
+            "`amda`, training",
+            ours(amda, until=CLASSIFIER_AMDA),
+            lambda: slices.train_classifier(study, "amda", masked=True),
+            "classifier.epochs",
+        ),
+        Stage("`amda`, maps", ours(amda), lambda: slices.maps(study, "amda", "cam-amda")),
+        Stage("`prompt-sam`", ours(prompt_sam), lambda: masks.prompt_with_maps(study)),
+        Stage("`train`", ours(train), first_round, "unet.epochs"),
+        Stage("`self-train`, predictions and S3F", ours(self_train, until=SIMILARITIES), round1),
+        Stage("`self-train`, training", ours(self_train), round2, "s3f.epochs"),
+        Stage(
+            "`evaluate`, predictions",
+            run.predict,
+            lambda: networks.predict(study, "round2", "round2", NAMES),
+        ),
+        Stage(
+            "`evaluate`, measures",
+            ours(evaluate, splits=("train",), seen=True),
+            lambda: measures.evaluate(study, files / "references", NAMES),
+        ),
+    ]
+
+
+def agreement(project: Project, study: Study) -> str:
+    """How far both ways' results are the same: labels, and Dice of masks, the least of the cases."""
+    cases = project.cases()
+    alike = np.concatenate([case.read("labels/tumour") == study.labels(case.info.name) for case in cases])
+    words = [f"{100 * alike.mean():.1f} % of the labels are the same"]
+    for array, what in COMPARED.items():
+        found = [dice(case.read(array), study.read(case.info.name, what)) for case in cases]
+        words.append(f"Dice of `{array}` {min(found):.4f} or more")
+    return ", ".join(words)
+
+
+def _told(changes: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{key}={value}`" for key, value in changes.items())
