@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clisc_cli.console import Terminal, print_json, result_console
@@ -11,6 +10,7 @@ from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
 
 if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
     from clisc_engine.running.runner import Report
 
 
@@ -32,12 +32,13 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     fail_if_cases_failed(report.stage, report.failed, others, hint, options)
 
 
-def point_to_first_masks(report: Report, project: Path, options: RunOptions) -> None:
+def point_to_first_masks(report: Report, project: Project, options: RunOptions) -> None:
     """After `prompt-sam`, say that there are masks to look at, long before the network has learned."""
     if report.stage == "prompt-sam" and report.done and not options.dry_run:
+        root, variant = project.base.root, f" --variant {options.variant}" if options.variant else ""
         options.terminal().say(
-            f"First masks are there: `clisc show {project}` draws a case, "
-            f"`clisc export masks {project} --masks sam -o MASKS` writes them; training comes next."
+            f"First masks are there: `clisc show {root}{variant}` draws a case, "
+            f"`clisc export masks {root} --masks sam -o MASKS{variant}` writes them; training comes next."
         )
 
 

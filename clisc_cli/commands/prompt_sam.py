@@ -16,5 +16,5 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     project = options.open_project(directory)
     report = run_stage("prompt-sam", project, options.control(), chosen_splits(splits))
-    point_to_first_masks(report, project.root, options)
+    point_to_first_masks(report, project, options)
     show_report(report, options)

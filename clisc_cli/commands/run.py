@@ -83,7 +83,7 @@ def run_stages(
             else:
                 report = run_stage(name, project, control)
                 reports.append(asdict(report))
-                point_to_first_masks(report, project.root, options)
+                point_to_first_masks(report, project, options)
                 show_report(report, replace(options, json_=False), silent=options.json_)
         except CasesFailed as error:
             failures.append(str(error))

@@ -101,6 +101,6 @@ def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequ
         )
     return (
         "No case has a reference mask to evaluate against; add them with "
-        f"`clisc init {project.root} --images IMAGES --references MASKS`, IMAGES being those that the "
+        f"`clisc init {project.base.root} --images IMAGES --references MASKS`, IMAGES being those that the "
         "project was made from."
     )
