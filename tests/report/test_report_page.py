@@ -1,5 +1,6 @@
 """The report's page: all that was done is there, nothing that must not be, and nothing foreign."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -178,6 +179,9 @@ def test_pictures_and_viewer_name_sides_scale_source_slice_and_volume(page, eval
     mm = float(shown["marks"]["words"].removesuffix(" mm"))
     assert shown["marks"]["bar"] == pytest.approx(mm * across, abs=0.01)
     assert [shown["marks"][edge] for edge in ("left", "right", "top", "bottom")] == [*"RLAP"]
+    letters = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([RLAP])</text>', page.read_text("utf-8"))
+    x, y = ({letter: float(place[axis]) for *place, letter in letters[:4]} for axis in (0, 1))
+    assert x["R"] < x["A"] < x["L"] and y["A"] < y["P"]
     assert shown["told"] == "radiological: patient's right on the left"
     ml = (case.read("masks/sam") != 0).sum() * np.prod(case.info.spacing) / 1000
     assert shown["figures"]["sam"].startswith(f"{ml:.1f} ml, DSC ")
