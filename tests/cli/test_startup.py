@@ -70,7 +70,8 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
     assert ended == 0 and packages & (HEAVY | {"rich"}) == set()
 
 
-SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {
+SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm"}
+SLOW |= {"jinja2", "tomlkit"}
     "pandas",
     "skimage",
     "pydicom",
