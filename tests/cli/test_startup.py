@@ -72,13 +72,6 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
 
 SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm"}
 SLOW |= {"jinja2", "tomlkit"}
-    "pandas",
-    "skimage",
-    "pydicom",
-    "timm",
-    "jinja2",
-    "tomlkit",
-}
 SEVERAL = """
 import json, sys
 from clisc_cli.app import main
