@@ -5,6 +5,7 @@ Every path inside is relative to the project's folder, so a project can be moved
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Mapping
@@ -118,9 +119,9 @@ class Project:
         """The project for one question about how it is: all is read once, and nothing written."""
         if isinstance(self.store, Glance):
             return self
-        below = self.parent.glance() if self.parent else None
-        seen = Project(self.root, self.settings, below)
-        seen.store = Glance(self.store.root, below.store if below else None)
+        seen = copy.copy(self)  # of whatever kind it is
+        seen.parent = self.parent.glance() if self.parent else None
+        seen.store = Glance(self.store.root, seen.parent.store if seen.parent else None)
         seen.references = References(seen.store)
         return seen
 

@@ -70,8 +70,8 @@ def test_completion_loads_nothing_heavy(tmp_path, line):
     assert ended == 0 and packages & (HEAVY | {"rich"}) == set()
 
 
-SLOW = (HEAVY - {"numpy", "safetensors"}) | {"pandas", "skimage", "pydicom", "timm", "jinja2", "tomlkit"}
-SLOW |= {"transformers"}
+SLOW = (HEAVY - {"numpy", "safetensors", "zarr"}) | {"pandas", "skimage", "pydicom", "timm"}
+SLOW |= {"jinja2", "tomlkit", "transformers"}
 SEVERAL = """
 import json, sys
 from clisc_cli.app import main

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from clisc_engine.project.case_changes import Change
 from clisc_engine.project.store import Seal
+from clisc_engine.upkeep.foresight import AsIf
 from tests.support.handmade import declared_project
 
 
@@ -36,6 +38,13 @@ def test_a_stamp_is_what_the_seal_says(project):
             found, stamp = case.seal(array), project.glance().case(case.info.name).stamp(array)
             assert (found is None) == (stamp is None)
             assert stamp is None or stamp == (found.fingerprint, found.time, found.seconds)
+
+
+def test_a_project_as_it_would_be_after_a_change_stays_so_in_a_glance(project):
+    as_if = AsIf(project, Change(remove=("a",), move={"b": "test"}))
+    seen = as_if.glance()
+    found = {case.info.name: case.info.split for case in seen.cases()}
+    assert found == {"b": "test", "t": "test", "v": "valid"}
 
 
 def test_nothing_is_written_through_a_glance(project):
