@@ -167,7 +167,7 @@ def test_every_value_of_a_setting_that_is_offered_is_taken():
 def test_masks_and_presets_are_offered(glioma, tmp_path):
     (glioma / "store.zarr" / "cases" / "beta" / "masks" / "round2").mkdir(parents=True)
     assert offered("clisc export masks glioma --masks r", tmp_path) == ["round2"]
-    assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "tiny"]
+    assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "medical", "tiny"]
 
 
 def test_inside_a_project_a_case_comes_first(glioma):
