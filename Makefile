@@ -32,7 +32,7 @@ package: setup
 soak: setup
 	$(BIN)/python -m pytest -m soak
 
-# About ten minutes on two cores; the table of docs/performance.md is written anew.
+# Ten minutes on two cores, and as long again or more for the pipeline; writes the tables of docs/performance.md anew.
 bench: setup
 	$(BIN)/python -m benchmarks --docs
 

@@ -181,7 +181,7 @@ def test_masks_and_presets_are_offered(glioma, tmp_path):
     (glioma / "store.zarr" / "cases" / "beta" / "masks" / "own-bright").mkdir(parents=True)
     assert offered("clisc export masks glioma --masks o", tmp_path) == ["own-bright"]
     assert {"sam", "round1", "round2", "sam-round1"} <= set(offered("clisc export bids --masks ", tmp_path))
-    assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "tiny"]
+    assert offered("clisc config diff glioma --against ", tmp_path) == ["paper", "fast", "medical", "tiny"]
 
 
 def test_inside_a_project_a_case_comes_first(glioma):
