@@ -28,6 +28,7 @@ from clisc_engine.products.kinds import (
 )
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.running.collecting import collection_paused
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
@@ -146,7 +147,8 @@ def _marked(
     project: Project, document: dict[str, Any], control: Control, before: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The document with each row marked by the settings of now, and kept if it is not what is kept."""
-    marked = control.ranks.share(lambda: mark_rows(project, document, ROWS))
+    with collection_paused():
+        marked = control.ranks.share(lambda: mark_rows(project, document, ROWS))
     if marked != before and control.ranks.rank == 0:
         control.check_may_write()
         evaluation_tables.save(project, marked)

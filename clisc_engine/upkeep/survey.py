@@ -18,6 +18,7 @@ from clisc_engine.project.fingerprint import counted_cases
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Stamp
 from clisc_engine.running import journal
+from clisc_engine.running.collecting import collection_paused
 from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document
@@ -42,7 +43,8 @@ def survey(project: Project) -> list[StageStatus]:
 
     What is made from something stale is stale too.
     """
-    return _Survey(project.glance()).run()
+    with collection_paused():
+        return _Survey(project.glance()).run()
 
 
 class _Survey:
