@@ -25,9 +25,10 @@ out of fingerprints, so that what 0.1.0 made stays fresh."""
 _OF_A_CASE = re.compile(rf"(?:{'|'.join(SPLITS)})/(?P<case>[^/]+)/(?P<array>.+)")
 """Names of what a network learnt from a case."""
 
-_DIGEST = re.compile(r"(?:[0-9a-f]{16}|[0-9a-f]{64})\Z")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """One encoder for all: making one takes as long as its work."""
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}\Z")
+"""Of an array or a network, which tells people nothing; digests of weight files can be looked up."""
 
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
@@ -83,7 +84,7 @@ def counted_cases(names: Sequence[str]) -> str:
 
 
 def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    if _DIGEST.match(before.get(key, "")) and _DIGEST.match(after.get(key, "")):
+    if _FINGERPRINT.match(before.get(key, "")) and _FINGERPRINT.match(after.get(key, "")):
         return f"{key} changed"
     told = graph.difference_of_revisions(key, before.get(key), after.get(key))
     absent = json.dumps(SINCE_0_1_0[key]) if key in SINCE_0_1_0 else ""

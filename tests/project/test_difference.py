@@ -9,12 +9,17 @@ def learnt(**masks):
     return {f"train/{case}/masks/sam": mark for case, mask in masks.items() for mark in [mask]}
 
 
-def test_cases_are_counted_and_digests_left_out():
+def test_cases_are_counted_and_fingerprints_left_out():
     before = learnt(a=ONE, b=ONE, c=ONE) | {"unet.epochs": "3", "unet-round1": ONE}
     after = learnt(a=TWO, b=TWO, c=ONE) | {"unet.epochs": "5", "unet-round1": TWO}
     told = difference(before, after)
     assert told == "unet-round1 changed, unet.epochs 3 -> 5, masks/sam of 2 cases changed"
     assert difference(learnt(a=ONE), learnt(a=TWO)) == "masks/sam of a changed"
+
+
+def test_digests_of_weight_files_are_told_since_they_can_be_looked_up():
+    before, after = {"clip": "4a" * 32, "seed": "0"}, {"clip": "9f" * 32, "seed": "0"}
+    assert difference(before, after) == f"clip {'4a' * 32} -> {'9f' * 32}"
 
 
 def test_cases_that_came_and_went_are_told_by_array_and_what_is_alike_at_once():
