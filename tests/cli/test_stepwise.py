@@ -145,9 +145,10 @@ def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
             lines.append(line)
             if "classifier-raw: epoch 1/" in line:
                 process.send_signal(getattr(signal, name))
-        answer = json.load(process.stdout)
+        shown = process.stdout.read()
         process.wait()
     assert process.returncode == 75, "".join(lines)
+    answer = json.loads(shown)
     assert wrong("cam", answer) == [] and answer["error"]["run"] == ["clisc", *call]
     assert "Run the same command again" in "".join(lines)
     assert clisc("cam", project, "--device", "cpu").code == 0
