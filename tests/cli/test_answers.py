@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from clisc_cli.answer import KINDS, SCHEMA
 from clisc_cli.answers.registry import ANSWERS
-from clisc_cli.app import app
 from clisc_cli.commands.schema import answering_commands
+from clisc_cli.registry import whole_app
 from clisc_engine.running.control import StopFlag
 from tests.support.answers import wrong
 
@@ -125,7 +125,7 @@ def answered(clisc, command, call):
 
 
 def test_every_command_with_json_has_a_form_and_a_call_here():
-    commands = answering_commands(typer.main.get_command(app))
+    commands = answering_commands(typer.main.get_command(whole_app()))
     assert sorted(commands) == sorted(ANSWERS) == sorted(CALLS)
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from clisc_cli.app import app
+from clisc_cli.registry import whole_app
 from tests.support.small import run_stages, small_project
 from tests.support.volumes import ball, write
 
@@ -154,7 +154,7 @@ def test_an_evaluation_without_a_failed_case_ends_with_5_and_shows_the_rest(clis
 
 
 def test_help_shows_switches_without_a_value():
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(whole_app())
     for words in (["clean"], ["label"], ["export", "csv"], ["cases", "remove"]):
         shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "120"})
         assert shown.exit_code == 0 and "<bool>" not in shown.output and "--verbose" in shown.output
