@@ -156,9 +156,9 @@ def test_an_evaluation_without_a_failed_case_ends_with_5_and_shows_the_rest(clis
 def test_help_shows_switches_without_a_value():
     group = typer.main.get_command(whole_app())
     for words in (["clean"], ["label"], ["export", "csv"], ["cases", "remove"]):
-        shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "120"})
+        shown = CliRunner().invoke(whole_app(), [*words, "--help"], env={"COLUMNS": "120"})
         assert shown.exit_code == 0 and "<bool>" not in shown.output and "--verbose" in shown.output
-    assert "<bool>" not in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "120"}).output
+    assert "<bool>" not in CliRunner().invoke(whole_app(), ["--help"], env={"COLUMNS": "120"}).output
     assert {"quiet", "json_"} <= {one.name for one in group.commands["export"].commands["csv"].params}
 
 
