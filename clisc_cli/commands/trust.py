@@ -57,7 +57,7 @@ def in_words(line: Calibration | None) -> str:
         return (
             f"Which DSC that lets expect is calibrated for the tiny preset alone (docs/trust.md). {blind}"
         )
-    held = f"{line.coverage:.0%} of the {line.volumes} volumes behind it"
+    held = f"{100 * line.coverage:.0f} % of the {line.volumes} volumes behind it"
     return f"The interval held for {held}, each left out in turn (docs/trust.md). {blind}"
 
 
