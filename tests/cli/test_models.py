@@ -64,7 +64,7 @@ def test_verify_says_what_nothing_vouches_for(clisc, folder):
         (root / name).touch()
     shown = clisc("models", "verify", "biomedclip")
     assert shown.code == 0 and "unverified" in shown.out and "whole" not in shown.out
-    (result,) = json.loads(clisc("models", "verify", "biomedclip", "--json").out)
+    (result,) = json.loads(clisc("models", "verify", "biomedclip", "--json").out)["models"]
     assert result["good"] is None and result["sha256"] == hashlib.sha256(b"whatever").hexdigest()
     pulled = clisc("models", "pull", "biomedclip")
     assert pulled.code == 0 and "already here" in pulled.err and "not verified" in pulled.err

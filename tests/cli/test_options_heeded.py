@@ -35,6 +35,7 @@ RUN_ON_A_PROJECT = {
     "export masks": ("--masks", "round2"),
     "export nnunet": ("--masks", "round1"),
     "export bids": ("--masks", "round2"),
+    "trust": (),
     "sweep run": ("prompts.dilation=2,3", "--row", "sam"),
     "init": (),
 }
@@ -136,10 +137,10 @@ def test_the_shared_options_reach_the_work(clisc, copied, data, tmp_path, reads)
         target = [copied.root]
         if name == "init":
             target = [tmp_path / "new", "--images", data / "images", "--weights", "tiny"]
-        if name.startswith("export"):
+        if name.startswith(("export", "trust")):
             for case in copied.cases():
                 copied.store.remove(f"cases/{case.info.name}/masks/round2")
-            target += ["-o", tmp_path / name]
+        target += ["-o", tmp_path / name] if name.startswith("export") else []
         options = set(of_shared(commands()[name]))
         words = [*name.split(), *(further[:1] if name == "baseline" else ())]
         words += [*target, *(further if name != "baseline" else ())]

@@ -359,7 +359,9 @@ def test_all_that_a_project_holds_is_declared_and_the_reverse(evaluated):
     project, _ = evaluated
     arrays = {name for case in project.cases() for name in [*seals_of(project, case), "reference"]}
     rivals = {
-        name for name, by in graph.MADE_BY.items() if by.startswith("baseline") or by.endswith("--table1")
+        name
+        for name, by in graph.MADE_BY.items()
+        if by.startswith(("baseline", "trust")) or by.endswith("--table1")
     }
     assert arrays == graph.ARRAYS.keys() - rivals
     networks = {path.stem for path in project.checkpoints.glob("*.safetensors")}

@@ -49,4 +49,5 @@ def test_a_table_that_still_holds_is_marked_anew_when_settings_change(call, copi
     assert {row["state"] for row in document["rows"]} == {"stale"}
     assert {row["state"] for row in rows_csv(root).values()} == {"stale"}
     assert call("config", "set", root, "label.confidence=0.5").code == 0
-    assert json.loads(call("evaluate", root, "--json", "--device", "cpu").out) == measured
+    again = json.loads(call("evaluate", root, "--json", "--device", "cpu").out)
+    assert {key: value for key, value in again.items() if key != "schema"} == measured

@@ -46,7 +46,7 @@ def test_the_plan_names_each_value(clisc, done):
     planned = clisc("sweep", done.root, "amda.t=0,5", "--row", "cam-amda", "--dry-run")
     assert planned.code == 0
     assert "amda.t=5: makes classifier-amda: amda.t 20.0 -> 5.0" in planned.out
-    assert "amda.t=0: makes" not in planned.out.replace("makes cams/amda of 1 cases", "")
+    assert "amda.t=0: makes" not in planned.out.replace("makes cams/amda of 1 case:", "")
 
 
 WRONG = {
