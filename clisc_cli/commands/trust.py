@@ -13,7 +13,7 @@ from clisc_cli.reports import show_report
 if TYPE_CHECKING:
     from clisc_engine.core.trust import Calibration
 
-NOT_HEEDED = ("seed", "assignments", "force")
+NOT_HEEDED = ("seed", "assignments", "force", "batch_size")
 """Shared options that it lacks: it changes no setting, and the same masks always give the same answer."""
 
 
