@@ -187,7 +187,8 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     console = result_console()
     variant = f", variant {document['variant']}" if document["variant"] else ""
     cases = counted(document["cases"], "case")
-    console.print(f"{document['project']}{variant}: {cases}, {document['weights']} weights", markup=False)
+    head = f"{document['project']}{variant}: {cases}, {document['weights']} weights"
+    console.print(head, markup=False, soft_wrap=True)
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:
@@ -232,7 +233,9 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
             markup=False,
         )
     console.print(
-        f"Next: {following}" if following else "All that can be made is up to date.", markup=False
+        f"Next: {following}" if following else "All that can be made is up to date.",
+        markup=False,
+        soft_wrap=True,
     )
 
 
