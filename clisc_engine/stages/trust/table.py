@@ -78,7 +78,7 @@ def holding(project: Project) -> dict[str, Trusted]:
         entry = entries.get(case.info.identity)
         if entry is not None and entry.made_from == made_from(case):
             found[case.info.name] = entry
-    return dict(sorted(found.items(), key=lambda item: (item[1].agreement, item[0])))
+    return _least_first(found)
 
 
 def keep(project: Project, found: Mapping[str, Trusted]) -> None:
@@ -87,8 +87,8 @@ def keep(project: Project, found: Mapping[str, Trusted]) -> None:
     Raises:
         DiskFault: when the disk does not take it.
     """
-    ranked = sorted(found.items(), key=lambda item: (item[1].agreement, item[0]))
-    infos = {name: project.case(name).info for name, _ in ranked}
+    ranked = _least_first(found)
+    infos = {name: project.case(name).info for name in ranked}
     expectations = expected(project, found)
     with disk_faults(project.results):
         project.results.mkdir(parents=True, exist_ok=True)
@@ -100,11 +100,15 @@ def keep(project: Project, found: Mapping[str, Trusted]) -> None:
             "volume_ml": f"{entry.ml:.2f}",
             **_in_figures(expectations.get(name)),
         }
-        for name, entry in ranked
+        for name, entry in ranked.items()
     ]
     write_table(project.root / TRUST_TABLE, COLUMNS, rows)
-    by_identity = {infos[name].identity: asdict(entry) for name, entry in ranked}
+    by_identity = {infos[name].identity: asdict(entry) for name, entry in ranked.items()}
     write_atomically(project.root / TRUST, json.dumps(by_identity, indent=1).encode())
+
+
+def _least_first(found: Mapping[str, Trusted]) -> dict[str, Trusted]:
+    return dict(sorted(found.items(), key=lambda item: (item[1].agreement, item[0])))
 
 
 def _in_figures(one: Expected | None) -> dict[str, str]:

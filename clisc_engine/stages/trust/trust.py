@@ -47,7 +47,7 @@ def trust(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) 
         name = case.info.name
         if name in report.failed or (control.cases and name not in control.cases):
             continue
-        if lacking := next((array for array in table.COMPARED if case.seal(array) is None), ""):
+        if lacking := next((array for array in table.COMPARED if case.stamp(array) is None), ""):
             report.failed[name] = missing_message(case, lacking)
         elif name in before:
             report.fresh.append(name)
