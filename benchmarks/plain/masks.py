@@ -14,6 +14,7 @@ from benchmarks.plain.study import Array, Study
 from benchmarks.sam import upstream_mask
 from clisc_engine.core.filtering import s3f_keep, s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
+from clisc_engine.core.reach import reach
 from clisc_engine.core.roi import joined
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
@@ -32,11 +33,12 @@ def prompt_with_maps(study: Study) -> None:
     for name in study.names:
         image, maps = study.read(name, "image"), study.read(name, "cam-amda")
         region = region_of_interest(maps, image != 0, SPACING, study.settings.roi)
-        marked = np.zeros(image.shape, bool)
+        probability = np.zeros(image.shape, np.float32)
         if prompts.region == "map+bundled":
-            marked = (bundled_probability(image) > 0.5) & (image != 0)
-            region = joined(region, marked)
-        study.write(name, "sam", answer(name, image, region, prompts.dilation) | (region & marked))
+            probability = bundled_probability(image)
+            region = joined(region, (probability > 0.5) & (image != 0))
+        mask = answer(name, image, region, prompts.dilation)
+        study.write(name, "sam", mask | reach(mask != 0, np.where(region, probability, 0), image))
 
 
 def prompt_with_predictions(study: Study) -> None:

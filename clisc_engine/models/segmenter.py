@@ -61,10 +61,6 @@ class Segmenter:
         """Mask (Z, Y, X), 0 or 1, of a normalised volume of ``spacing`` (z, y, x) mm."""
         return self.mask_of(self.probability(image, spacing), image)
 
-    def marked(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.bool_]:
-        """All that it takes for tumour (Z, Y, X), however small the part."""
-        return tumour_mask(self.probability(image, spacing), image != 0, largest_alone=False) != 0
-
     def mask_of(
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
     ) -> npt.NDArray[np.uint8]:

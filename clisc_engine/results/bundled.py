@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clisc_engine.core import reach
 from clisc_engine.errors import BadInput
 from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.project.fingerprint import fingerprint
@@ -41,6 +42,8 @@ def bundled_card() -> ModelCard:
         trained="",
         training_volumes=0,
         origin={"data": "procedural phantoms only"},
-        fingerprint=fingerprint({"unet": bundled_unet_digest(), "sam": sam_digest("tiny", "")}),
+        fingerprint=fingerprint(
+            {"unet": bundled_unet_digest(), "sam": sam_digest("tiny", ""), "reach": reach.RULE}
+        ),
         note="Trained on phantoms alone, by no scan of a patient. Research software, not a medical device.",
     )

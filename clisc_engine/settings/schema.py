@@ -139,7 +139,7 @@ class PromptSettings(Section):
     region: Literal["map", "map+bundled"] = Field(
         "map",
         description="map: the map's region prompts SAM (paper); map+bundled: joined by what the bundled "
-        "network marks where the two touch, and what it marks joins SAM's answer",
+        "network marks where the two touch; what it marks beyond SAM's answer counts where it is bright",
     )
     per_component: bool = Field(False, description="prompt each component by itself and unite the answers")
 

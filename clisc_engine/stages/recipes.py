@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clisc_engine.core import reach
 from clisc_engine.models.clip_file import clip_digests
 from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.products import graph
@@ -49,7 +50,7 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used["bundled sam"] = sam_digest("tiny", "")
     with_network = "prompts.region" in declared.settings and settings.prompts.region == "map+bundled"
     if "unet" in declared.weights or with_network:
-        used["bundled unet"] = bundled_unet_digest()
+        used |= {"bundled unet": bundled_unet_digest(), "reach": reach.RULE}
     outputs = graph.outputs(name)
     return CaseSpec(
         name=step or declared.command.removesuffix(" --ablation"),

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from clisc_engine.baselines.methods import run_baseline
+from clisc_engine.core.reach import reach
 from clisc_engine.core.roi import joined
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.imaging.phantom import make_phantom
@@ -18,6 +19,7 @@ from clisc_engine.results.case_picture import case_picture
 from clisc_engine.running.control import Control
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.stages.prompting.regions import region_of_interest
+from clisc_engine.stages.prompting.sam_masks import open_sam
 from tests.support.command import caller
 from tests.support.small import run_stages, small_project
 from tests.support.volumes import write
@@ -108,10 +110,13 @@ def test_what_the_network_marks_joins_the_region_where_the_two_touch(clisc, copi
     project = open_project(copied.root)
     case = project.case("p4")
     image, sam = case.read("image"), case.read("masks/sam") != 0
-    marked = bundled_segmenter(CPU).marked(image, case.info.spacing)
+    probability = bundled_segmenter(CPU).probability(image, case.info.spacing)
     region = region_of_interest(case.read("cams/amda"), image != 0, case.info.spacing, project.settings.roi)
-    touched = joined(region, marked) & marked
-    assert (touched <= sam).all() and not np.array_equal(before, sam)
+    wide = joined(region, (probability > 0.5) & (image != 0))
+    prompter = open_sam(project, CPU).prompter(case, image)
+    answer = prompter.predict_mask(wide, project.settings.prompts, project.settings.prompts.dilation) != 0
+    beyond = reach(answer, np.where(wide, probability, 0), image)
+    assert np.array_equal(sam, answer | beyond) and not np.array_equal(before, sam)
     assert not case_picture(project, "p4", 3).prompts
     chain = json.loads(clisc("explain", copied.root, "p4", "--masks", "sam", "--json").out)["chain"]
     assert chain[-1]["weights"]["bundled unet"]["sha256"] == sha256_of(bundled(TINY_UNET))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.reach import reach
 from clisc_engine.models.bundled_unet import bundled_segmenter
 from clisc_engine.models.sam import SamModel, load_sam
 from clisc_engine.models.segmenter import Segmenter
@@ -21,7 +22,7 @@ from clisc_engine.stages.prompting.sam_masks import Prompter, SamBatchSizes
 
 @dataclass(frozen=True)
 class WithSam:
-    """A U-Net whose mask prompts SAM; the two masks are united, since each misses some of a large tumour.
+    """A U-Net whose mask prompts SAM; what it marks beyond SAM's answer counts where it is bright enough.
 
     Attributes:
         segmenter: the U-Net.
@@ -48,12 +49,13 @@ class WithSam:
     def mask_of(
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
     ) -> npt.NDArray[np.uint8]:
-        """Mask (Z, Y, X), 0 or 1: the U-Net's, and what SAM answers to its boxes and points."""
-        found, prompts = self.segmenter.mask_of(probability, image), self.settings.prompts
+        """Mask (Z, Y, X), 0 or 1: SAM's answer to the U-Net's, and what that one has beyond."""
+        found, prompts = self.segmenter.mask_of(probability, image) != 0, self.settings.prompts
         prompter = Prompter(
             self.sam, image, self.settings, self.control, self.sizes, embeddings=None, seed=0
         )
-        return found | prompter.predict_mask(found != 0, prompts, prompts.dilation_self_training)
+        answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
+        return answer | reach(answer != 0, np.where(found, probability, 0), image)
 
 
 def bundled_models(control: Control) -> WithSam:
