@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 
 class CliscError(Exception):
@@ -55,26 +56,46 @@ class DiskFault(BadInput):
     """The disk is full, cannot be written or fails; no other case would fare better."""
 
 
+class Home(NamedTuple):
+    """Where a command is to work: a project, or a variant of it.
+
+    Attributes:
+        project: its folder.
+        variant: the variant's name; empty for the project itself.
+    """
+
+    project: Path
+    variant: str = ""
+
+    @property
+    def options(self) -> list[str]:
+        """What a command needs to work there, beside the folder."""
+        return ["--variant", self.variant] if self.variant else []
+
+    def in_words(self, command: str) -> str:
+        """The command, for a message: without the folder, which the user has just named."""
+        return f"`clisc {' '.join([command, *self.options])}`"
+
+
 class MissingStage(CliscError):
     """An earlier stage has not made what this one needs; the message names the command to run."""
 
     exit_code = 4
 
-    def __init__(self, message: str = "", *, command: str = "", project: Path | None = None) -> None:
+    def __init__(self, message: str = "", *, command: str = "", home: Home | None = None) -> None:
         """Say what is missing.
 
         Args:
-            message: what, and the command that makes it.
+            message: what, and the command that makes it, as `in_words` gives it.
             command: that one, without ``clisc`` and the project's folder, e.g. ``evaluate --splits train``.
-            project: the folder; None where the command alone would not help.
+            home: where it is missing; None where the command alone would not help.
         """
         words = command.split()
         options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-        helps = project is not None and words
-        super().__init__(
-            message,
-            run=["clisc", *words[:options], str(project), *words[options:]] if helps else None,
-        )
+        run = None
+        if home is not None and words:
+            run = ["clisc", *words[:options], str(home.project), *words[options:], *home.options]
+        super().__init__(message, run=run)
 
 
 class CasesFailed(CliscError):

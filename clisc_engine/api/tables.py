@@ -43,9 +43,10 @@ def row_records(project: Project) -> Records:
     document = evaluation_document.load(project.store)
     if document is None:
         raise MissingStage(
-            "Nothing was evaluated yet; run `clisc evaluate` or Project.evaluate first.",
+            f"Nothing was evaluated yet; run {project.store.home.in_words('evaluate')} or Project.evaluate "
+            "first.",
             command="evaluate",
-            project=project.store.project,
+            home=project.store.home,
         )
     return Records(
         {"row": row["name"], **{key: row.get(key) for key in ROW_KEYS}} for row in document["rows"]

@@ -163,9 +163,9 @@ def threshold_value(project: Project, row: str) -> float | None:
     if kept is None:
         command = TABLES[threshold_of(row)].command
         raise MissingStage(
-            f"{threshold_of(row)} is not there yet; run `clisc {command}` first.",
+            f"{threshold_of(row)} is not there yet; run {project.store.home.in_words(command)} first.",
             command=command,
-            project=project.store.project,
+            home=project.store.home,
         )
     return kept.value
 

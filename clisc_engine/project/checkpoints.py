@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import safetensors
 
-from clisc_engine.errors import BadInput, MissingStage, Unreadable
+from clisc_engine.errors import BadInput, Home, MissingStage, Unreadable
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.files.reading import is_there, reading
@@ -112,10 +112,12 @@ class Checkpoint:
         """
         provenance = self.made_from()
         if provenance is None:
+            command, folder = MADE_BY[self.name], self.folder.parent
+            home = Home(folder.parents[1], folder.name) if self.below else Home(folder)
             raise MissingStage(
-                f"{self.name} is not trained yet; run `clisc {MADE_BY[self.name]}` first.",
-                command=MADE_BY[self.name],
-                project=None if self.below else self.folder.parent,
+                f"{self.name} is not trained yet; run {home.in_words(command)} first.",
+                command=command,
+                home=home,
             )
         return fingerprint(provenance)
 

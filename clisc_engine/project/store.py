@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, TypeAdapter, ValidationError
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Home
 from clisc_engine.files.atomic import disk_faults, put_in_place, sync, write_atomically
 from clisc_engine.files.reading import holds_files, is_there, names_in, read_if_there, reading
 from clisc_engine.project.array_files import group_metadata, write_array
@@ -100,9 +100,10 @@ class Store:
         self.check_may_write: Callable[[], None] = below.check_may_write if below else _anybody
 
     @property
-    def project(self) -> Path | None:
-        """The folder of the project whose store it is; None of one over another, as a variant's is."""
-        return self.root.parent if self.below is None else None
+    def home(self) -> Home:
+        """The project, or the variant, whose store it is."""
+        folder = self.root.parent
+        return Home(folder) if self.below is None else Home(folder.parents[1], folder.name)
 
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None

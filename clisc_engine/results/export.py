@@ -106,9 +106,9 @@ def cases_with_masks(
         )
         if array in ARRAYS:
             raise MissingStage(
-                f"No case has {array} yet; run `clisc {MADE_BY[array]}` first.",
+                f"No case has {array} yet; run {project.store.home.in_words(MADE_BY[array])} first.",
                 command=MADE_BY[array],
-                project=project.store.project,
+                home=project.store.home,
             )
         if masks in known:
             raise MissingStage(

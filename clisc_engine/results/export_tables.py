@@ -38,9 +38,9 @@ def export_tables(project: Project, out: Path) -> list[Path]:
     labelled = [case for case in project.cases() if case.seal(LABELS) is not None]
     if not labelled:
         raise MissingStage(
-            f"No case has {LABELS} yet; run `clisc {MADE_BY[LABELS]}` first.",
+            f"No case has {LABELS} yet; run {project.store.home.in_words(MADE_BY[LABELS])} first.",
             command=MADE_BY[LABELS],
-            project=project.store.project,
+            home=project.store.home,
         )
     measured = _measured(project, out)
     copied = {

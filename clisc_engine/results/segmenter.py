@@ -216,9 +216,9 @@ def card_of(project: Project, network: str) -> ModelCard:
     if made_from is None:
         other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
         raise MissingStage(
-            f"{network} is not trained yet; run `clisc run` first{other}.",
+            f"{network} is not trained yet; run {project.store.home.in_words('run')} first{other}.",
             command="run",
-            project=project.store.project,
+            home=project.store.home,
         )
     settings = project.settings
     return ModelCard(

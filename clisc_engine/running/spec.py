@@ -58,10 +58,10 @@ def why_not_made_from(expected: Mapping[str, str], spec: CaseSpec, case: CaseArr
 def missing_message(case: CaseArrays, array: str) -> str:
     """That a case lacks an array, and the command that makes it."""
     command = command_for(array, case.info.split)
-    return f"Case {case.info.name} has no {array} yet; run `clisc {command}` first."
+    return f"Case {case.info.name} has no {array} yet; run {case.store.home.in_words(command)} first."
 
 
 def missing(case: CaseArrays, array: str) -> MissingStage:
     """The error that says so."""
     command = command_for(array, case.info.split)
-    return MissingStage(missing_message(case, array), command=command, project=case.store.project)
+    return MissingStage(missing_message(case, array), command=command, home=case.store.home)

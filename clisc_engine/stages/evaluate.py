@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import TABLES
@@ -43,7 +43,7 @@ from clisc_engine.stages.evaluation.comparing import (
     to_measure,
 )
 from clisc_engine.stages.evaluation.leaks import leaks, told
-from clisc_engine.stages.evaluation.plan import NOTHING, plan
+from clisc_engine.stages.evaluation.plan import nothing_to_evaluate, plan
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.evaluation.told import PAPER_ROWS, UNITS, lacking_rows
@@ -101,7 +101,7 @@ def evaluate(
     failed |= renewed["failed"]
     present = present_rows(cases)
     if not present:
-        raise MissingStage(NOTHING, command="run --until cam", project=project.store.project)
+        raise nothing_to_evaluate(project.store.home)
     leaking = leaks(project, cases, present.values())
     cases = _without_leaks(cases, leaking, control, seen=seen)
     provenance = evaluation_provenance(project, cases, present)

@@ -99,20 +99,20 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     lacking = [case for case in cases if case.info.split == split and case.info.name not in names]
     if not lacking:
         return having
-    command, first, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.project
-    removal = f"clisc cases remove {lacking[0].store.root.parent} {first}"
+    command, first, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.home
+    removal = f"clisc cases remove {home.project} {first}"
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
         raise MissingStage(
-            f"No case of the {split} split has {array}; run `clisc {command}` first.",
+            f"No case of the {split} split has {array}; run {home.in_words(command)} first.",
             command=command,
-            project=home,
+            home=home,
         )
     some = ", ".join(case.info.name for case in lacking[:5]) + (" ..." if len(lacking) > 5 else "")
     raise MissingStage(
         f"{len(lacking)} of the {count} {split} cases lack {array}: {some}. Without them it would be "
-        f"another training, so it does not begin: run `clisc {command}`, or take a case that cannot be "
-        f"mended out of the project, e.g. with `{removal}`.",
+        f"another training, so it does not begin: run {home.in_words(command)}, or take a case that "
+        f"cannot be mended out of the project, e.g. with `{removal}`.",
         command=command,
-        project=home,
+        home=home,
     )

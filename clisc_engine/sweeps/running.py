@@ -267,7 +267,7 @@ class _Run:
             raise MissingStage(
                 "The references are kept as clisc 0.1.0 did; run `clisc evaluate` first.",
                 command="evaluate",
-                project=self.project.store.project,
+                home=self.project.store.home,
             )
         if self.only is None:
             self.control.ranks.share(lambda: renew_references(self.project, self.cases, self.control))

@@ -89,20 +89,30 @@ def kind_of_array(array: str) -> What:
     return "imported array" if array in IMPORTED else "array"
 
 
-def remedy_for_array(array: str, split: str) -> str:
-    """How to get an array of a case back; ``split`` is the case's, empty when it is not known."""
+def remedy_for_array(array: str, split: str, variant: str = "") -> str:
+    """How to get an array of a case back.
+
+    Args:
+        array: its name.
+        split: the case's, empty when it is not known.
+        variant: that has it; empty for the project.
+    """
     if array in IMPORTED:
         return "`clisc verify --repair` imports it again from its source file"
     if array not in ARRAYS:
         return "no step of clisc makes it, so it has to be put back from a copy"
-    return f"run `clisc {command_for(array, split)}`, which makes it again"
+    return f"run `clisc {command_for(array, split)}{_of(variant)}`, which makes it again"
 
 
-def remedy_for_network(name: str) -> str:
-    """How to get a network's weights back."""
+def remedy_for_network(name: str, variant: str = "") -> str:
+    """How to get the weights of a network back, the project's or a variant's."""
     if name not in NETWORKS:
         return "no step of clisc trains it, so it has to be put back from a copy"
-    return f"run `clisc {MADE_BY[name]}`, which trains it again"
+    return f"run `clisc {MADE_BY[name]}{_of(variant)}`, which trains it again"
+
+
+def _of(variant: str) -> str:
+    return f" --variant {variant}" if variant else ""
 
 
 def _reason(error: BaseException) -> str:

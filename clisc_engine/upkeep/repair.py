@@ -14,6 +14,7 @@ from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
+from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
 from clisc_engine.project.store import Store
 from clisc_engine.running.control import Control
@@ -45,8 +46,9 @@ def repair(root: Path, found: Verified, control: Control) -> None:
 
 
 def _repair(root: Path, finding: Finding) -> None:
-    store, path = Store(root / STORE), root / finding.path
-    inside = finding.path.removeprefix(f"{STORE}/")
+    path = root / finding.path
+    store = Store(_store_of(root, path))
+    inside = path.relative_to(store.root).as_posix() if path.is_relative_to(store.root) else ""
     if finding.what == "array":
         store.unseal(inside, finding.problem)
         finding.repaired = True
@@ -70,6 +72,12 @@ def _repair(root: Path, finding: Finding) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         finding.repaired = True
         finding.remedy = f"removed; {finding.remedy}" if finding.remedy else "removed"
+
+
+def _store_of(root: Path, path: Path) -> Path:
+    """The store that a finding is about: the project's, or that of the variant that the path is in."""
+    parts = path.relative_to(root).parts
+    return root.joinpath(*(parts[:2] if parts[:1] == (VARIANTS,) else ()), STORE)
 
 
 def _import_again(root: Path, store: Store, path: str, finding: Finding) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.files.reading import inside, is_there, reading, walk
+from clisc_engine.files.reading import inside, is_there, reading
 from clisc_engine.outputs.inputs import HISTORY
-from clisc_engine.products.graph import GROUPS, MADE_BY
+from clisc_engine.products.graph import MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import manifest
-from clisc_engine.project.integrity import metadata_problem
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
@@ -24,11 +23,13 @@ from clisc_engine.upkeep.expected import Evidence, evidence_by_case
 from clisc_engine.upkeep.findings import Finding, Verified, What, unreadable
 from clisc_engine.upkeep.leftovers import leftovers
 from clisc_engine.upkeep.verify_case import CaseReader
+from clisc_engine.upkeep.verify_groups import group_findings
 from clisc_engine.upkeep.verify_networks import lost_networks, state_findings, weight_findings
+from clisc_engine.upkeep.verify_variant import VariantReader, variant_folders
 
 
 def verify(root: Path, control: Control) -> Verified:
-    """Check settings, store and checkpoints of a project; changes nothing.
+    """Check settings, store and checkpoints of a project and of its variants; changes nothing.
 
     Args:
         root: the project's folder.
@@ -48,12 +49,13 @@ def verify(root: Path, control: Control) -> Verified:
     _take(_lost_cases(store, control), root, "case", result)
     if not control.cases:
         _take(_manifest(store), root, "manifest", result)
-        _take(_groups(store), root, "group", result)
+        _take(group_findings(store.root, of_variant=False), root, "group", result)
         _take(_checkpoints(root, control, result), root, "weights", result)
         _take(lost_networks(root, seals), root, "record", result)
         _take(_tables(root), root, "table", result)
         _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
+    _variants(root, control, result)
     result.seconds = round(time.monotonic() - started, 3)
     return result
 
@@ -96,6 +98,22 @@ def _case(
     store: Store, name: str, evidence: Sequence[Evidence], seals: dict[str, Seal], control: Control
 ) -> Iterator[Finding]:
     yield from CaseReader.of(store, name).findings(evidence, seals, control.check_stop)
+
+
+def _variants(root: Path, control: Control, result: Verified) -> None:
+    """Read what the variants have of their own, and note what is wrong with it."""
+    for name in variant_folders(root):
+        reader = VariantReader(root, name, control.check_stop)
+        cases = [case for case in reader.case_names() if not control.cases or case in control.cases]
+        control.progress.begin(f"verify --variant {name}", len(cases), "case")
+        for case in cases:
+            _take(reader.findings_of_case(case), root, "case", result)
+            control.progress.advance(case)
+        control.progress.end()
+        if not control.cases:
+            _take(reader.other_findings(), root, "weights", result)
+        result.arrays += len(reader.seals)
+        result.checkpoints += reader.checkpoints
 
 
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
@@ -154,25 +172,6 @@ def _settings(root: Path) -> Iterator[Finding]:
             str(error),
             "mend it by hand, or put back a copy: it holds your choices, which nothing else knows",
         )
-
-
-def _groups(store: Store) -> Iterator[Finding]:
-    """Groups that no longer say that they are; the cases' own are looked at with the cases."""
-    away: list[Unreadable] = []
-    cases = [path for path in inside(store.root / "cases") if path.is_dir()]
-    folders = [store.root, store.root / "cases", *walk(store.root / "metrics", away.append)]
-    folders += [case / group for case in cases for group in GROUPS]
-    for folder in folders:
-        try:
-            if is_there(folder) and folder.is_dir() and (problem := metadata_problem(folder)):
-                place = (Path(STORE) / folder.relative_to(store.root)).as_posix()
-                # A writer that was killed, or whose disk failed, had made the folder and no more.
-                begun = all(path.name.startswith(".") for path in inside(folder))
-                yield Finding(place, "group", "left over" if begun else "damaged", problem)
-        except Unreadable as error:
-            away.append(error)
-    for missed in away:
-        yield unreadable(store.root.parent, missed, "group")
 
 
 def _tables(root: Path) -> Iterator[Finding]:

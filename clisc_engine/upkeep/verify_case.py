@@ -21,17 +21,19 @@ from clisc_engine.upkeep.findings import Finding, State, kind_of_array, remedy_f
 
 @dataclass(frozen=True)
 class CaseReader:
-    """Reads back what a project's store holds of one case.
+    """Reads back what the store of a project, or of a variant, holds of one case.
 
     Attributes:
-        store: the project's.
+        store: the project's, or the variant's own.
         name: of the case.
         info: the case's record; None when it is lost.
+        variant: its name; empty for a project.
     """
 
     store: Store
     name: str
     info: CaseInfo | None
+    variant: str = ""
 
     @classmethod
     def of(cls, store: Store, name: str) -> CaseReader:
@@ -121,7 +123,7 @@ class CaseReader:
         return Finding(place, kind_of_array(array), state, problem, self._remedy(array))
 
     def _remedy(self, array: str) -> str:
-        return remedy_for_array(array, self.info.split if self.info else "")
+        return remedy_for_array(array, self.info.split if self.info else "", self.variant)
 
     def _path(self, array: str) -> str:
         return f"cases/{self.name}/{array}"

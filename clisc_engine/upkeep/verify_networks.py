@@ -15,8 +15,10 @@ from clisc_engine.upkeep.expected import needed_networks
 from clisc_engine.upkeep.findings import Finding, State, remedy_for_network, unreadable
 
 
-def weight_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], None]) -> Iterator[Finding]:
-    """What is wrong with these weight files of the project at ``root``."""
+def weight_findings(
+    root: Path, files: Sequence[Path], check_stop: Callable[[], None], variant: str = ""
+) -> Iterator[Finding]:
+    """What is wrong with these weight files of the project, or of its ``variant``, at ``root``."""
     for path in files:
         check_stop()
         try:
@@ -27,7 +29,7 @@ def weight_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], 
             continue
         if problem or earlier:
             state: State = "damaged" if problem else "to be made"
-            place, remedy = f"checkpoints/{path.name}", remedy_for_network(path.stem)
+            place, remedy = f"checkpoints/{path.name}", remedy_for_network(path.stem, variant)
             yield Finding(place, "weights", state, problem or earlier, remedy)
 
 
@@ -45,8 +47,13 @@ def state_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], N
             yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
 
 
-def lost_networks(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding]:
-    """Networks that the project must have and has not; ``seals`` are of all arrays, by case and array.
+def lost_networks(root: Path, seals: Mapping[str, Seal], variant: str = "") -> Iterator[Finding]:
+    """Networks that a project, or its ``variant``, must have and has not at ``root``.
+
+    Args:
+        root: the folder of the one or the other.
+        seals: of all arrays, by case and array.
+        variant: its name; empty for a project.
 
     Raises:
         Unreadable: when a record that tells of networks cannot be read now.
@@ -57,7 +64,7 @@ def lost_networks(root: Path, seals: Mapping[str, Seal]) -> Iterator[Finding]:
             continue
         why = checkpoint.taken_away()
         state: State = "to be made" if why else "missing"
-        place, remedy = f"checkpoints/{name}.safetensors", remedy_for_network(name)
+        place, remedy = f"checkpoints/{name}.safetensors", remedy_for_network(name, variant)
         yield Finding(place, "weights", state, why or f"it is gone, though {reason}", remedy)
 
 

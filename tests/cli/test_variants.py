@@ -69,6 +69,28 @@ def test_commands_go_on_with_a_variant_and_write_nothing_else(clisc, varied, dat
     assert digests(varied) == before
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "lacking", "makes_it"),
+    [
+        ("prompt-sam", (), "no cams/amda yet", ("amda",)),
+        ("train", (), "has masks/sam", ("prompt-sam",)),
+        ("self-train", (), "unet-round1 is not trained", ("train",)),
+        ("evaluate", (), "nothing to evaluate", ("run", "--until", "cam")),
+        ("export masks", ("-o", "out"), "unet-round2 is not trained", ("self-train",)),
+        ("baseline salip", (), "no labels/tumour yet", ("label",)),
+    ],
+)
+def test_what_a_variant_lacks_is_told_with_the_command_that_makes_it_there(
+    clisc, plain, tmp_path, monkeypatch, command, options, lacking, makes_it
+):
+    monkeypatch.chdir(tmp_path)
+    assert clisc("variant", "new", plain.root, "a", "--set", "amda.t=5", "-q").code == 0
+    told = clisc(*command.split(), plain.root, *options, "--variant", "a", "--device", "cpu", "--json")
+    error = json.loads(told.out)["error"]
+    assert told.code == 4 and lacking in error["message"] and "--variant a`" in error["message"]
+    assert error["run"] == ["clisc", makes_it[0], str(plain.root), *makes_it[1:], "--variant", "a"]
+
+
 def test_a_variant_predicts_with_its_own_network(clisc, varied, data, tmp_path):
     image = data / "images" / "p4_flair.nii.gz"
     answers = [

@@ -17,9 +17,9 @@ from clisc_engine.baselines.table1 import tables
 from clisc_engine.baselines.table1.notes import notes
 from clisc_engine.baselines.table1.oracle import cut, oracle_thresholds
 from clisc_engine.baselines.table1.paper import PAPER, TITLE
-from clisc_engine.baselines.table1.plan import NOTHING, plan, why_not_measured
+from clisc_engine.baselines.table1.plan import nothing_to_measure, plan, why_not_measured
 from clisc_engine.baselines.table1.rows import Row, provenance, rows_of, seen_in_training
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
@@ -80,7 +80,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     failed |= renewed["failed"]
     rows, lacking = rows_of(project, cases, splits)
     if not rows:
-        raise MissingStage(NOTHING, command="baseline otsu", project=project.store.project)
+        raise nothing_to_measure(project.store.home)
     leaking = leaks(project, cases, [row.array for row in rows])
     cases = [case for case in cases if case.info.name not in leaking]
     if not cases:

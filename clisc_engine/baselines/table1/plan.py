@@ -8,14 +8,19 @@ from typing import Any
 
 from clisc_engine.baselines.table1 import document as stored_document
 from clisc_engine.baselines.table1.rows import FULL, provenance, rows_of
-from clisc_engine.errors import MissingStage
+from clisc_engine.errors import Home, MissingStage
 from clisc_engine.products.rivals import TABLE1
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation.plan import why_measure
 
-NOTHING = "There is no row of Table 1 to measure yet; run `clisc baseline otsu` or another method first."
+
+def nothing_to_measure(home: Home) -> MissingStage:
+    """That no row of Table 1 can be measured yet, with what makes one."""
+    otsu = home.in_words("baseline otsu")
+    message = f"There is no row of Table 1 to measure yet; run {otsu} or another method first."
+    return MissingStage(message, command="baseline otsu", home=home)
 
 
 def plan(
@@ -45,7 +50,7 @@ def plan(
     rows, lacking = rows_of(project, cases, splits)
     names = [row.name for row in rows] + ([FULL] if made and all(r.name != FULL for r in rows) else [])
     if not names:
-        raise MissingStage(NOTHING, command="baseline otsu", project=project.store.project)
+        raise nothing_to_measure(project.store.home)
     return {
         "stage": "evaluate --table1",
         "cases": [case.info.name for case in cases],

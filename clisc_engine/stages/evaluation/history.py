@@ -116,7 +116,8 @@ def current(project: Project) -> Past:
     found = next((one for one in past(project) if one.current), None)
     now = evaluation_document.load(project.store)
     if found is None or now is None:
-        raise MissingStage(f"{project.root} was not evaluated yet; run `clisc evaluate` first.")
+        command = project.store.home.in_words("evaluate")
+        raise MissingStage(f"{project.root} was not evaluated yet; run {command} first.")
     return found.with_document(now)
 
 

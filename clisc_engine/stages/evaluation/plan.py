@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from clisc_engine.errors import MissingStage
+from clisc_engine.errors import Home, MissingStage
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.kinds import UNET_WITHOUT_S3F, WITHOUT_S3F
 from clisc_engine.project.project import CaseArrays, Project
@@ -14,7 +14,14 @@ from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation.renewal import to_renew
 from clisc_engine.stages.recipes import evaluation_provenance, present_rows, why_not_measured
 
-NOTHING = "There is nothing to evaluate yet; run `clisc label` and `clisc cam` first."
+
+def nothing_to_evaluate(home: Home) -> MissingStage:
+    """That no row can be measured yet, with what makes one."""
+    label, cam = home.in_words("label"), home.in_words("cam")
+    message = f"There is nothing to evaluate yet; run {label} and {cam} first."
+    return MissingStage(message, command="run --until cam", home=home)
+
+
 FROM_ABLATION = {UNET_WITHOUT_S3F: WITHOUT_S3F}
 """The array that a network planned by ``--ablation`` would give."""
 
@@ -44,7 +51,7 @@ def plan(
     arrays = {*present_rows(cases).values(), *(FROM_ABLATION.get(product, product) for product in made)}
     rows = {row: array for row, array in ROWS.items() if array in arrays}
     if not rows:
-        raise MissingStage(NOTHING, command="run --until cam", project=project.store.project)
+        raise nothing_to_evaluate(project.store.home)
     return {
         "stage": "evaluate",
         "cases": [case.info.name for case in cases],
