@@ -1,7 +1,8 @@
 """A project that lives: random sequences of commands, some killed, and what must hold after each.
 
-After every command the store can be verified, and what was fresh and does not depend on the change still
-is. In the end, what is called fresh is as the same cases and settings give it from scratch, to the bit. A
+After every command the store, with its variants, can be verified, and what was fresh and does not depend on
+the change still is. In the end, what is called fresh in the project and in each of its variants is as the
+same cases and settings give it from scratch, to the bit. A
 sequence is known by its number: `CLISC_SEQUENCE=17 pytest -m soak tests/kills/test_sequences.py` is one.
 """
 
@@ -14,6 +15,7 @@ import pytest
 
 from clisc_engine.products.kinds import LABELS
 from clisc_engine.project.project import open_project
+from clisc_engine.project.variants import changes_of, open_variant, variant_names
 from clisc_engine.upkeep.survey import survey
 from tests.support.killing import ALL_STAGES
 from tests.support.small import SPLITS, contents, differing
@@ -46,10 +48,14 @@ class Life:
 
     def live(self, commands):
         rules = (self.stage, self.stage, self.setting, self.rename, self.move, self.remove, self.add)
+        rules += (self.vary, self.vary, self.variant_stage, self.variant_stage, self.lose, self.promote)
         for _ in range(commands):
             self.draw.choice(rules)()
             self.verified()
-        self.as_from_scratch()
+        self.call("config", "set", self.root, "seed=0", may_die=False)  # completes a change cut short
+        self.as_from_scratch("")
+        for name in self.variants():
+            self.as_from_scratch(name)
 
     def call(self, *words, may_die=True):
         dies = may_die and self.draw.random() < 0.4
@@ -63,9 +69,16 @@ class Life:
     def cases(self):
         return [case.info for case in open_project(self.root).cases()]
 
-    def fresh(self):
-        """What is fresh: product and case, by the name of its import."""
+    def variants(self):
+        return variant_names(open_project(self.root))
+
+    def opened(self, variant):
         project = open_project(self.root)
+        return open_variant(project, variant) if variant else project
+
+    def fresh(self, variant=""):
+        """What is fresh in the project or a variant: product and case, by the name of its import."""
+        project = self.opened(variant)
         identities = {case.info.name: case.info.identity for case in project.cases()}
         return {
             (item.product, identities[item.case] if item.case else "")
@@ -82,6 +95,38 @@ class Life:
 
     def setting(self):
         self.call("config", "set", self.root, self.draw.choice(SETTINGS))
+
+    def vary(self):
+        name, before = f"v{len(self.steps)}", self.fresh()
+        over = (
+            ("--over", self.draw.choice(self.variants()))
+            if self.variants() and self.draw.random() < 0.3
+            else ()
+        )
+        self.call("variant", "new", self.root, name, "--set", self.draw.choice(SETTINGS), *over)
+        assert before == self.fresh(), (self.steps, before ^ self.fresh())
+
+    def variant_stage(self):
+        if names := self.variants():
+            name = self.draw.choice(names)
+            before, own = self.fresh(), self.fresh(name)
+            self.call(self.draw.choice(STAGES), self.root, "--device", "cpu", "--variant", name)
+            lost = own - self.fresh(name)
+            assert not lost and before == self.fresh(), (self.steps, lost, before ^ self.fresh())
+
+    def lose(self):
+        if names := self.variants():
+            before = self.fresh()
+            self.call("variant", "remove", self.root, self.draw.choice(names))
+            assert before == self.fresh(), (self.steps, before ^ self.fresh())
+
+    def promote(self):
+        if names := self.variants():
+            name = self.draw.choice(names)
+            own = self.fresh(name)
+            ended = self.call("variant", "promote", self.root, name)
+            lost = own - self.fresh()
+            assert ended.code or not lost, (self.steps, lost)
 
     def rename(self):
         case, before = self.draw.choice(self.cases()), self.fresh()
@@ -118,24 +163,30 @@ class Life:
         bad = [one for one in found["findings"] if one["state"] in ("damaged", "unreadable")]
         assert not bad, (self.steps, bad)
 
-    def as_from_scratch(self):
+    def as_from_scratch(self, variant):
         """What is called fresh, made once more from the images and the settings alone."""
-        self.call("config", "set", self.root, "seed=0", may_die=False)  # completes a change cut short
-        fresh, project = self.fresh(), open_project(self.root)
+        fresh, project = self.fresh(variant), self.opened(variant)
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.copytree(self.root, self.scratch)
-        for name in ("checkpoints", "results", "logs", "cache"):
+        for name in ("checkpoints", "results", "logs", "cache", "variants"):
             shutil.rmtree(self.scratch / name, ignore_errors=True)
         for made in (self.scratch / "store.zarr/cases").glob("*/*/"):
             if made.name not in ("image", "reference"):
                 shutil.rmtree(made)
-        ended = self.undisturbed.launcher.run("run", self.scratch, "--device", "cpu", folder=self.scratch)
-        assert ended.code in ENDS, (self.steps, ended.output)
+        if changes := [f"{key}={value}" for key, value in changes_of(project).items()]:
+            self.call_in(self.scratch, "config", "set", self.scratch, *changes)
+        self.call_in(self.scratch, "run", self.scratch, "--device", "cpu")
         there, made = self.of_fresh(project, fresh), self.of_fresh(open_project(self.scratch), fresh)
         # A case that is measured no longer keeps masks that a plain run does not make.
         for name in [name for name in there if name.endswith("masks/round2") and name not in made]:
             del there[name]
-        assert differing(there, made) == [], self.steps
+        if variant:  # what it shares is its project's, where it is compared
+            made = {name: array for name, array in made.items() if name in there}
+        assert differing(there, made) == [], (self.steps, variant)
+
+    def call_in(self, folder, *words):
+        ended = self.undisturbed.launcher.run(*words, folder=folder)
+        assert ended.code in ENDS, (self.steps, ended.output)
 
     @staticmethod
     def of_fresh(project, fresh):
