@@ -32,7 +32,8 @@ class Terminal:
         self.quiet = quiet
         self._bars: Progress | None = None
         self._task: TaskID | None = None
-        self._label, self._unit, self._done, self._total, self._started = "", "", 0, 0, 0.0
+        self._label, self._unit, self._done, self._total = "", "", 0, 0
+        self._started = self._first = 0.0
 
     @cached_property
     def console(self) -> Console:
@@ -53,15 +54,16 @@ class Terminal:
     def advance(self, note: str = "") -> None:
         """One unit is done."""
         self._done += 1
+        if self._done == 1:
+            self._first = time.monotonic() - self._started
         _log.info("%s: %s %d/%d %s", self._label, self._unit, self._done, self._total, note)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, advance=1, note=note)
         elif not self.quiet and self._line_due():
             elapsed = time.monotonic() - self._started
-            left = elapsed / self._done * (self._total - self._done)
             self._print(
                 f"{self._label}: {self._unit} {self._done}/{self._total} {note} "
-                f"({elapsed:.0f} s, about {left:.0f} s left)"
+                f"({elapsed:.0f} s{self._time_left(elapsed)})"
             )
 
     def end(self) -> None:
@@ -109,6 +111,15 @@ class Terminal:
 
     def _print(self, message: str) -> None:
         self.console.print(message, markup=False)
+
+    def _time_left(self, elapsed: float) -> str:
+        """In words, by the pace since the first unit: that one holds what is loaded and read before."""
+        if self._done == self._total:
+            return ""
+        if self._done == 1:
+            return f", at most about {self._first * (self._total - 1):.0f} s left"
+        pace = (elapsed - self._first) / (self._done - 1)
+        return f", about {pace * (self._total - self._done):.0f} s left"
 
     def _line_due(self) -> bool:
         """All units of short work; about twenty lines of long work."""

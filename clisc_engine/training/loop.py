@@ -90,16 +90,19 @@ def _check_stop(training: Training[Any], control: Control) -> None:
 
 
 def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
-    """The time left, in words, estimated after the first epoch; empty later, and when under a minute."""
+    """The time left, in words, from the second epoch; empty after others, and when under a minute.
+
+    The first one also reads the volumes and builds what computes.
+    """
     left = training.epochs - state["epoch"]
-    minutes = left * float(state["history"][0]["seconds"]) / 60
-    if state["epoch"] > 1 or minutes < 1:
+    minutes = left * float(state["history"][-1]["seconds"]) / 60
+    if state["epoch"] != 2 or minutes < 1:
         return ""
     whole = round(minutes)
     time_left = (
         f"{whole} minute{'s' if whole > 1 else ''}" if minutes < 120 else f"{minutes / 60:.1f} hours"
     )
-    return f"about {time_left} left for {left} epochs"
+    return f"about {time_left} left for {left} epoch{'s' if left > 1 else ''}"
 
 
 class _Epoch(Generic[Batch]):
