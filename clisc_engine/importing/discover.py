@@ -28,8 +28,6 @@ from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
-NOT_CHOSEN = "not among --cases"
-
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 
 
@@ -74,17 +72,15 @@ class Found:
                 f"found{hint}."
             )
         chosen = [case for case in self.cases if case.name in names]
-        others = [case for case in self.cases if case.name not in names]
-        left = [LeftOut(case.image, NOT_CHOSEN) for case in others]
-        left += [LeftOut(case.reference, NOT_CHOSEN, image=False) for case in others if case.reference]
         bad = {name: why for name, why in self.bad.items() if name in names}
+        took = f"Took {len(chosen) + len(bad)} of the {len(there)} cases found, as --cases says."
         return replace(
             self,
             cases=chosen,
             bad=bad,
-            left_out=[*self.left_out, *left],
             images=len(chosen) + len(bad),
             references=sum(case.reference is not None for case in chosen),
+            notes=[*self.notes, took],
             not_chosen=tuple(name for name in there if name not in names),
         )
 

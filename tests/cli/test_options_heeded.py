@@ -183,6 +183,9 @@ def test_init_takes_the_cases_that_are_named_and_no_other(clisc, data, tmp_path)
     call = ("init", tmp_path / "p", "--images", data / "images", "--weights", "tiny", "--quiet", "--json")
     wrong = clisc(*call, "--cases", "p1,q2")
     assert wrong.code == 3 and "'q2'" in wrong.message and not (tmp_path / "p").exists()
+    plan = clisc(*call[:4], "--weights", "tiny", "--cases", "p1,p3", "--dry-run")
+    assert plan.code == 0 and "Took 2 of the 5 cases found, as --cases says." in plan.err
+    assert "left out" not in plan.err and "p2" not in plan.out
     made = clisc(*call, "--cases", "p1,p3", "--split", data / "split.csv")
     assert made.code == 0, made.err
     assert set(json.loads(made.out)["splits"]) == {"p1", "p3"}
