@@ -42,6 +42,7 @@ def draw_sides(axes: Axes, view: AxialView, *, all_four: bool) -> None:
             color=LETTERS,
             fontsize=7.5,
             path_effects=_edge(2.0),
+            snap=False,  # snapped to whole pixels, an L may lose its foot and read as an I
         )
 
 

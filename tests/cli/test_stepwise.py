@@ -114,16 +114,8 @@ def test_the_project_is_found_from_below_and_from_the_environment(clisc, project
 
 
 def test_demo_prints_one_json_document(clisc, tmp_path):
-    few = [
-        "--set",
-        "classifier.epochs=1",
-        "--set",
-        "classifier.slices_per_epoch=32",
-        "--set",
-        "unet.epochs=1",
-        "--set",
-        "s3f.epochs=1",
-    ]
+    quick = ("classifier.epochs=1", "classifier.slices_per_epoch=32", "unet.epochs=1", "s3f.epochs=1")
+    few = [word for key in (*quick, "unet.patches_per_epoch=2") for word in ("--set", key)]
     shown = clisc("demo", tmp_path / "demo", "--cases", 5, "--seed", 3, "--json", *few)
     assert shown.code == 0, shown.err
     document = json.loads(shown.out)
