@@ -67,6 +67,11 @@ class Home(NamedTuple):
     project: Path
     variant: str = ""
 
+    @classmethod
+    def of(cls, folder: Path, *, is_variant: bool) -> Home:
+        """That of a project's own folder, or of a variant's within its project."""
+        return cls(folder.parents[1], folder.name) if is_variant else cls(folder)
+
     @property
     def options(self) -> list[str]:
         """What a command needs to work there, beside the folder."""

@@ -112,8 +112,8 @@ class Checkpoint:
         """
         provenance = self.made_from()
         if provenance is None:
-            command, folder = MADE_BY[self.name], self.folder.parent
-            home = Home(folder.parents[1], folder.name) if self.below else Home(folder)
+            command = MADE_BY[self.name]
+            home = Home.of(self.folder.parent, is_variant=self.below is not None)
             raise MissingStage(
                 f"{self.name} is not trained yet; run {home.in_words(command)} first.",
                 command=command,

@@ -102,8 +102,7 @@ class Store:
     @property
     def home(self) -> Home:
         """The project, or the variant, whose store it is."""
-        folder = self.root.parent
-        return Home(folder) if self.below is None else Home(folder.parents[1], folder.name)
+        return Home.of(self.root.parent, is_variant=self.below is not None)
 
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None

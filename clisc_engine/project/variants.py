@@ -55,8 +55,27 @@ def folder_of(project: Project, name: str) -> Path:
 
 def variant_names(project: Project) -> list[str]:
     """Names of the project's variants, sorted."""
-    folders = inside(project.base.root / VARIANTS)
+    return names_in(project.base.root)
+
+
+def names_in(root: Path) -> list[str]:
+    """The same for the project in this folder, which need not be open.
+
+    Raises:
+        Unreadable: when they cannot be listed now.
+    """
+    folders = inside(root / VARIANTS)
     return [path.name for path in folders if not path.name.startswith(".") and is_there(path / FILE)]
+
+
+def record_in(folder: Path) -> Record:
+    """What makes the variant of this folder.
+
+    Raises:
+        ValidationError: when its record is not whole, or not there.
+        Unreadable: when it cannot be read now.
+    """
+    return Record.model_validate_json(read_if_there(folder / FILE) or b"")
 
 
 def lay_over(project: Project, name: str, changes: Mapping[str, Any]) -> Project:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -15,6 +15,7 @@ from clisc_engine.project import manifest
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
+from clisc_engine.project.variants import names_in
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.stages.evaluation import history
@@ -24,8 +25,8 @@ from clisc_engine.upkeep.findings import Finding, Verified, What, unreadable
 from clisc_engine.upkeep.leftovers import leftovers
 from clisc_engine.upkeep.verify_case import CaseReader
 from clisc_engine.upkeep.verify_groups import group_findings
-from clisc_engine.upkeep.verify_networks import lost_networks, state_findings, weight_findings
-from clisc_engine.upkeep.verify_variant import VariantReader, variant_folders
+from clisc_engine.upkeep.verify_networks import checkpoint_findings, lost_networks, weight_files
+from clisc_engine.upkeep.verify_variant import VariantReader
 
 
 def verify(root: Path, control: Control) -> Verified:
@@ -47,6 +48,7 @@ def verify(root: Path, control: Control) -> Verified:
     seals = _cases(root, store, control, result)
     result.arrays = len(seals)
     _take(_lost_cases(store, control), root, "case", result)
+    _variants(root, control, result)
     if not control.cases:
         _take(_manifest(store), root, "manifest", result)
         _take(group_findings(store.root, of_variant=False), root, "group", result)
@@ -55,7 +57,6 @@ def verify(root: Path, control: Control) -> Verified:
         _take(_tables(root), root, "table", result)
         _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
-    _variants(root, control, result)
     result.seconds = round(time.monotonic() - started, 3)
     return result
 
@@ -102,28 +103,35 @@ def _case(
 
 def _variants(root: Path, control: Control, result: Verified) -> None:
     """Read what the variants have of their own, and note what is wrong with it."""
-    for name in variant_folders(root):
+    for name in _listed(lambda: names_in(root), root, result):
         reader = VariantReader(root, name, control.check_stop)
-        cases = [case for case in reader.case_names() if not control.cases or case in control.cases]
+        there = _listed(reader.case_names, root, result)
+        cases = [case for case in there if not control.cases or case in control.cases]
         control.progress.begin(f"verify --variant {name}", len(cases), "case")
         for case in cases:
             _take(reader.findings_of_case(case), root, "case", result)
             control.progress.advance(case)
         control.progress.end()
+        _take(iter(reader.away), root, "record", result)
         if not control.cases:
             _take(reader.other_findings(), root, "weights", result)
         result.arrays += len(reader.seals)
         result.checkpoints += reader.checkpoints
 
 
+def _listed(names: Callable[[], list[str]], root: Path, result: Verified) -> list[str]:
+    """The names; none of them, and a finding, when they cannot be listed now."""
+    try:
+        return names()
+    except Unreadable as error:
+        _take(iter([unreadable(root, error, "group")]), root, "group", result)
+        return []
+
+
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
     """What is wrong with the weights, and with the states of trainings under way."""
-    there = inside(root / "checkpoints")
-    weights = [path for path in there if path.match("*.safetensors")]
-    result.checkpoints = len(weights)
-    yield from weight_findings(root, weights, control.check_stop)
-    states = [path for path in there if path.match("*.training*.pt")]
-    yield from state_findings(root, states, control.check_stop)
+    result.checkpoints += len(weight_files(root))
+    yield from checkpoint_findings(root, control.check_stop)
 
 
 def _case_names(store: Store, control: Control) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from clisc_engine.errors import Unreadable
-from clisc_engine.files.reading import is_there
+from clisc_engine.files.reading import inside, is_there
 from clisc_engine.products.graph import outdated
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.integrity import state_problem, weights_problem
@@ -15,11 +15,27 @@ from clisc_engine.upkeep.expected import needed_networks
 from clisc_engine.upkeep.findings import Finding, State, remedy_for_network, unreadable
 
 
-def weight_findings(
-    root: Path, files: Sequence[Path], check_stop: Callable[[], None], variant: str = ""
-) -> Iterator[Finding]:
-    """What is wrong with these weight files of the project, or of its ``variant``, at ``root``."""
-    for path in files:
+def weight_files(root: Path) -> list[Path]:
+    """The files of finished weights of a project, or of a variant, at ``root``.
+
+    Raises:
+        Unreadable: when they cannot be listed now.
+    """
+    return [path for path in inside(root / "checkpoints") if path.match("*.safetensors")]
+
+
+def checkpoint_findings(root: Path, check_stop: Callable[[], None], variant: str = "") -> Iterator[Finding]:
+    """What is wrong with the weights, and with the states of trainings under way, at ``root``.
+
+    Args:
+        root: the folder of a project, or of its ``variant``.
+        check_stop: called before each file; raises to end the reading.
+        variant: its name; empty for a project.
+
+    Raises:
+        Unreadable: when they cannot be listed now.
+    """
+    for path in weight_files(root):
         check_stop()
         try:
             problem = weights_problem(path.parent, path.stem)
@@ -31,20 +47,22 @@ def weight_findings(
             state: State = "damaged" if problem else "to be made"
             place, remedy = f"checkpoints/{path.name}", remedy_for_network(path.stem, variant)
             yield Finding(place, "weights", state, problem or earlier, remedy)
+    for path in inside(root / "checkpoints"):
+        if path.match("*.training*.pt"):
+            check_stop()
+            yield from _state_findings(root, path)
 
 
-def state_findings(root: Path, files: Sequence[Path], check_stop: Callable[[], None]) -> Iterator[Finding]:
-    """What is wrong with these states that trainings under way have saved."""
-    for path in files:
-        check_stop()
-        try:
-            problem = state_problem(path)
-        except Unreadable as error:
-            yield unreadable(root, error, "training")
-            continue
-        if problem:
-            remedy = "the training starts anew, or from the state before it"
-            yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
+def _state_findings(root: Path, path: Path) -> Iterator[Finding]:
+    """What is wrong with a state that a training under way has saved."""
+    try:
+        problem = state_problem(path)
+    except Unreadable as error:
+        yield unreadable(root, error, "training")
+        return
+    if problem:
+        remedy = "the training starts anew, or from the state before it"
+        yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
 
 
 def lost_networks(root: Path, seals: Mapping[str, Seal], variant: str = "") -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clisc_engine.errors import Unreadable
-from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.files.reading import inside, is_there
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project.case_record import RECORD as CASE_RECORD
 from clisc_engine.project.case_record import CaseInfo
@@ -23,13 +23,13 @@ from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import STORE
 from clisc_engine.project.store import Seal, Store
-from clisc_engine.project.variants import FILE, Record
+from clisc_engine.project.variants import FILE, record_in
 from clisc_engine.running import journal
 from clisc_engine.upkeep.expected import MADE_IN, Evidence, evidence_by_case
 from clisc_engine.upkeep.findings import Finding, unreadable
 from clisc_engine.upkeep.verify_case import CaseReader
 from clisc_engine.upkeep.verify_groups import group_findings
-from clisc_engine.upkeep.verify_networks import lost_networks, state_findings, weight_findings
+from clisc_engine.upkeep.verify_networks import checkpoint_findings, lost_networks, weight_files
 
 
 @dataclass
@@ -42,6 +42,7 @@ class VariantReader:
         check_stop: called before each file; raises to end the reading.
         seals: of its arrays, by case and array; filled as they are read.
         checkpoints: how many weight files were read.
+        away: records of its own that cannot be read now, and without which its arrays were read.
     """
 
     root: Path
@@ -49,6 +50,7 @@ class VariantReader:
     check_stop: Callable[[], None]
     seals: dict[str, Seal] = field(default_factory=dict)
     checkpoints: int = 0
+    away: list[Finding] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -77,46 +79,38 @@ class VariantReader:
     def other_findings(self) -> Iterator[Finding]:
         """What is wrong with its record, its groups and its networks, once its cases are read."""
         try:
-            self.record()
+            record_in(self.folder)
         except ValidationError:
             why = "it does not say what the variant changes"
             yield Finding(self._place(FILE), "settings", "damaged", why, f"remove {self.folder}")
         except Unreadable as error:
             yield unreadable(self.root, error, "settings")
-        there = inside(self.folder / "checkpoints")
-        weights = [path for path in there if path.match("*.safetensors")]
-        states = [path for path in there if path.match("*.training*.pt")]
-        self.checkpoints = len(weights)
+        self.checkpoints = len(weight_files(self.folder))
         for found in (
             group_findings(self.folder / STORE, of_variant=True),
-            weight_findings(self.folder, weights, self.check_stop, self.name),
-            state_findings(self.folder, states, self.check_stop),
+            checkpoint_findings(self.folder, self.check_stop, self.name),
             lost_networks(self.folder, self.seals, self.name),
         ):
             yield from self._placed(found)
 
-    def record(self) -> Record:
-        """What makes the variant.
-
-        Raises:
-            ValidationError: when it is not whole.
-            Unreadable: when it cannot be read now.
-        """
-        return Record.model_validate_json(read_if_there(self.folder / FILE) or b"")
-
+    @functools.cached_property
     def below(self) -> list[Path]:
         """The folders of what it lies over: other variants, the upper one first, and the project's."""
         found: list[Path] = []
         with suppress(ValidationError, Unreadable):
-            over = self.record().over
+            over = record_in(self.folder).over
             while over and (folder := self.root / VARIANTS / over) not in found:
                 found.append(folder)
-                over = Record.model_validate_json(read_if_there(folder / FILE) or b"").over
+                over = record_in(folder).over
         return [*found, self.root]
 
     @functools.cached_property
     def _evidence(self) -> dict[str, list[Evidence]]:
-        return evidence_by_case(self.folder, Store(self.folder / STORE))
+        try:
+            return evidence_by_case(self.folder, Store(self.folder / STORE))
+        except Unreadable as error:
+            self.away.append(unreadable(self.root, error, "record"))
+            return {}
 
     @functools.cached_property
     def _made(self) -> set[str]:
@@ -131,9 +125,9 @@ class VariantReader:
         """Whether what it lacks at ``path`` is there below, and never was its own."""
         if path.startswith(STORE):
             own = path.removeprefix(f"{STORE}/cases/") in self._made
-            return not own and any(is_there(folder / path / "zarr.json") for folder in self.below())
+            return not own and any(is_there(folder / path / "zarr.json") for folder in self.below)
         name = Path(path).stem
-        there = [folder for folder in self.below() if is_there(folder / path)]
+        there = [folder for folder in self.below if is_there(folder / path)]
         return bool(there) and (name not in self._made or self._made_with(name, there))
 
     def _made_with(self, network: str, folders: list[Path]) -> bool:
@@ -151,13 +145,3 @@ class VariantReader:
 
     def _place(self, path: str) -> str:
         return (Path(VARIANTS) / self.name / path).as_posix()
-
-
-def variant_folders(root: Path) -> list[str]:
-    """Names of the variants that a project has.
-
-    Raises:
-        Unreadable: when they cannot be listed now.
-    """
-    folders = inside(root / VARIANTS)
-    return sorted(path.name for path in folders if not path.name.startswith(".") and is_there(path / FILE))

@@ -45,7 +45,7 @@ def test_a_dsc_is_expected_only_of_the_way_that_was_calibrated(clisc, copied):
     assert other["calibration"] is None and {one["expected"] for one in other["cases"]} == {None}
     assert "calibrated for the tiny preset alone" in " ".join(clisc("trust", root).out.split())
     line = table.calibration(preset("tiny"))
-    assert line.expect(1.0).dsc > 80 > 60 > line.expect(0.5).dsc and 0.5 < line.coverage <= 1
+    assert line.expect(1.0).dsc > 80 > 50 > line.expect(0.5).dsc and 0.5 < line.coverage <= 1
     assert table.calibration(preset("paper")) is None
 
 

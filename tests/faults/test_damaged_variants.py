@@ -1,5 +1,6 @@
 """What a variant has of its own is verified with its project, repaired, and made again to the bit."""
 
+import errno
 import json
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 
 from clisc_engine.project import variants
 from tests.faults.test_damage import edit, flip, halve, shard
+from tests.faults.test_unreadable import away, files, oserror
 from tests.support.command import caller
 from tests.support.small import contents, differing
 
@@ -98,3 +100,34 @@ def test_a_record_that_says_nothing_is_named(clisc, varied):
     told = verified(clisc, varied.root, code=3)
     assert [one["path"] for one in told["findings"]] == [OWN + variants.FILE]
     assert "remove" in told["findings"][0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "named"),
+    [
+        (OWN + "store.zarr/cases", OWN + "store.zarr/cases"),
+        (OWN + "store.zarr/cases/p1/cams/amda/c", OWN + "store.zarr/cases/p1/cams/amda"),
+        (OWN + "checkpoints/unet-round1.safetensors", OWN + "checkpoints/unet-round1.safetensors"),
+        (OWN + "logs/runs.jsonl", OWN + "logs/runs.jsonl"),
+        (OWN + variants.FILE, OWN + variants.FILE),
+    ],
+)
+def test_what_cannot_be_read_of_a_variant_is_named_and_left_alone(clisc, varied, inside, named):
+    before = files(varied.root)
+    for options in ((), ("--repair",)):
+        with away(varied.root / inside, oserror(errno.EIO)):
+            told = verified(clisc, varied.root, *options, code=3)
+        assert {(one["path"], one["state"]) for one in told["findings"]} == {(named, "unreadable")}
+        assert not any(one["repaired"] for one in told["findings"]) and files(varied.root) == before
+    assert verified(clisc, varied.root)["clean"]
+
+
+def test_variants_that_cannot_be_listed_are_named_and_all_else_is_read(clisc, varied):
+    before = files(varied.root)
+    with away(varied.root / "variants", oserror(errno.EIO)):
+        told = verified(clisc, varied.root, code=3)
+        repaired = clisc("verify", varied.root, "--repair", "--json")
+    assert {(one["path"], one["state"]) for one in told["findings"]} == {("variants", "unreadable")}
+    assert told["arrays"] and told["checkpoints"]
+    assert repaired.code == 3, "nobody can tell who works on them"
+    assert files(varied.root) == before
