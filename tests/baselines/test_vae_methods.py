@@ -80,9 +80,9 @@ def measured(project, mapper):
     return np.concatenate(maps), np.concatenate(lesions)
 
 
-def test_the_map_of_amcons_tells_lesions_of_unseen_seeds(project):
-    learn(project, "amcons", "for-lesions")
-    assert auroc(*measured(project, mapper_of("amcons", project, "for-lesions"))) > 0.7
+def test_the_maps_tell_lesions_of_unseen_seeds(trained):
+    name, project = trained
+    assert auroc(*measured(project, mapper_of(name, project))) > 0.7
 
 
 def unseen(project, settings):
@@ -110,10 +110,17 @@ def test_the_entropy_of_unseen_normal_maps_rises_with_its_weight(project):
 
 
 def test_attention_comes_to_cover_unseen_normal_slices(project):
-    """By the statistics of their batch, as the constraint sees them."""
-    learn(project, "gradcamcons", "covering")
-    module = loaded("gradcamcons", project, "covering").train()
-    attention = module.unpacked(module(unseen(project, project.settings.baselines.gradcamcons))).attention
+    learn(project, "gradcamcons", "covering", epochs=30)
+    module = loaded("gradcamcons", project, "covering")
+    attention = module.attention(unseen(project, project.settings.baselines.gradcamcons))
+    assert torch.sigmoid(attention).mean() >= 1 - 0.01 - 0.05
+
+
+def test_grad_cam_comes_to_cover_them_by_the_statistics_of_their_batch(project):
+    """As the constraint sees them in training: with the running statistics they are covered less."""
+    changed = learn(project, "gradcamcons", "by-gradient", weighting="gradient")
+    module = loaded("gradcamcons", changed, "by-gradient").train()
+    attention = module.unpacked(module(unseen(project, changed.settings.baselines.gradcamcons))).attention
     assert torch.sigmoid(attention).mean() >= 1 - 0.2 - 0.05
 
 

@@ -18,9 +18,9 @@ class GradcamconsSettings(VaeSettings):
     """
 
     weighting: Literal["gradient", "activation"] = Field(
-        "gradient",
-        description="the attention map: Grad-CAM of the latent mean (BMVC 2021), or the mean activation "
-        "(MedIA 2022 as released); with it go the network and the losses' scale",
+        "activation",
+        description="the attention map: the mean activation (MedIA 2022 as released, which the paper cites), "
+        "or Grad-CAM of the latent mean (BMVC 2021); with it go the network and the losses' scale",
     )
     constrain: Literal["slice", "brain"] = Field(
         "slice", description="where the attention is averaged (original: slice, background included)"
@@ -66,5 +66,6 @@ TINY: Mapping[str, Any] = {
     "slices_per_epoch": 400,
     "learning_rate": 1e-3,
     "batch_size": 16,
+    "warm_up_epochs": 5,
 }
 """What the tiny preset changes."""
