@@ -19,8 +19,8 @@ class GradcamconsSettings(VaeSettings):
 
     weighting: Literal["gradient", "activation"] = Field(
         "activation",
-        description="the attention map: the mean activation (MedIA 2022 as released, which the paper cites), "
-        "or Grad-CAM of the latent mean (BMVC 2021); with it go the network and the losses' scale",
+        description="the attention map: the mean activation (MedIA 2022 as released, which the paper "
+        "cites), or Grad-CAM of the latent mean (BMVC 2021); with it go the network and the losses' scale",
     )
     constrain: Literal["slice", "brain"] = Field(
         "slice", description="where the attention is averaged (original: slice, background included)"
