@@ -87,3 +87,11 @@ def test_groups_keep_attributes_and_children(store):
     assert store.attributes("cases/b")["case"]["split"] == "train"
     store.remove("cases/b")
     assert store.children("cases") == ["a"] and store.seal("cases/b/image") is None
+
+
+@pytest.mark.parametrize("value", ["a\udc80b.nii", "tumör", 2**70, [float("inf")], {"deep": [[[None]]]}])
+def test_attributes_come_back_as_they_were_written(tmp_path, value):
+    """Also the name of a file that is no UTF-8, as the file system spells it."""
+    store = Store(tmp_path / "store")
+    store.write_group("cases/a", {"source": value})
+    assert store.attributes("cases/a") == {"source": value}
