@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
+# The tests call clisc hundreds of times: its modules are compiled once, wherever the shell says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup test coverage package lint demo soak bench bench-check completions docs tiny-models clean
 
