@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import RunOptions, open_named
+from clisc_cli.named import open_named
+from clisc_cli.options import RunOptions
 from clisc_cli.words import time_in_words
 
 if TYPE_CHECKING:

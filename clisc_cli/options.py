@@ -8,15 +8,16 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.completion import case_names, devices, settings_and_values, split_names
+from clisc_cli.completion import case_names, devices, settings_and_values
 from clisc_cli.console import LOG, Terminal
+from clisc_cli.locks import Locks
+from clisc_cli.named import open_named, some_names
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant
 
@@ -25,104 +26,6 @@ if TYPE_CHECKING:
     from clisc_engine.running.control import Control
 
 Precision = Literal["32", "bf16", "16"]
-Split = Literal["train", "valid", "test"]
-ALL_SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-
-Directory = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[DIR]",
-        help="Project folder; else $CLISC_PROJECT, else the nearest parent with a clisc.toml.",
-        show_default=False,
-    ),
-]
-
-
-def some_names(value: list[str] | None) -> list[str] | None:
-    """The values of ``--cases`` again: each names a case, for none would mean all.
-
-    Raises:
-        BadParameter: for one that does not.
-    """
-    if any(not text.replace(",", " ").strip() for text in value or ()):
-        raise typer.BadParameter("names no case; leave it out to take all", param_hint="--cases")
-    return value
-
-
-def some_splits(value: str | None) -> str | None:
-    """The value of ``--splits`` again: it names a split.
-
-    Raises:
-        BadParameter: when it does not.
-    """
-    if value is not None and not value.replace(",", " ").strip():
-        raise typer.BadParameter("names no split; leave it out to take all", param_hint="--splits")
-    return value
-
-
-Splits = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST",
-        help="Only these splits, e.g. train or train,test.",
-        callback=some_splits,
-        autocompletion=split_names,
-        show_default=False,
-    ),
-]
-
-Channel = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N|NAME",
-        help="Which channel is FLAIR, of 4-D images and of nnU-Net's; else what dataset.json says.",
-        show_default=False,
-    ),
-]
-
-
-def open_named(directory: Path | None, variant: str | None) -> Project:
-    """The project, or the variant of it that is named.
-
-    Raises:
-        BadInput: when it has no such variant.
-    """
-    from clisc_engine.project.project import open_project
-    from clisc_engine.project.variants import open_variant
-
-    project = open_project(directory)
-    return open_variant(project, variant) if variant else project
-
-
-def project_and_case(
-    directory: Path | None, case: str | None, variant: str | None = None
-) -> tuple[Project, str | None]:
-    """The project or variant, and the case named after it; inside a project its folder can be left out.
-
-    Raises:
-        BadInput: when the project has no such case, or no such variant.
-    """
-    from clisc_engine.errors import MissingStage
-    from clisc_engine.files.case_names import normal
-
-    if directory is not None and case is None and not directory.is_dir():
-        try:
-            project, case = open_named(None, variant), str(directory)
-        except MissingStage:
-            project = open_named(directory, variant)
-    else:
-        project = open_named(directory, variant)
-    if case is not None:
-        case = project.case(normal(case)).info.name
-    return project, case
-
-
-def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tuple[str, ...]:
-    """The splits named by ``--splits``, or the default."""
-    names = tuple(part.strip() for part in text.split(",")) if text else default
-    if unknown := [name for name in names if name not in ALL_SPLITS]:
-        raise typer.BadParameter(f"{unknown[0]!r} is not one of train, valid, test", param_hint="--splits")
-    return names
 
 
 @dataclass(frozen=True)
@@ -194,58 +97,24 @@ class RunOptions:
         """Hold the lock of the project, or of its variant, until the command ends; a dry run takes none."""
         if self.dry_run:
             return
-        from clisc_engine.project.project import clear_staging
-        from clisc_engine.project.variant_locks import refuse_while_below_works, refuse_while_variants_work
-
+        locks = self._locks()
         if self.variant:
-            self.settle_what_is_begun(root)
-            variant = self.opened(root)
-            self.take(variant.root)
-            refuse_while_below_works(variant)
-            return
-        self.take(root)
-        refuse_while_variants_work(root)
-        clear_staging(root)
-        self._settle(root)
+            locks.settle_what_is_begun(root)
+            locks.hold_variant(self.opened(root))
+        else:
+            locks.hold_project(root)
 
     def take(self, folder: Path) -> None:
         """Hold the lock of a folder until the command ends."""
-        self.session().resources.enter_context(self._held(folder))
+        self._locks().take(folder)
 
     def settle_what_is_begun(self, root: Path) -> None:
         """Complete what was cut short in the project, for a command that leaves the project alone else."""
-        from clisc_engine.project import case_changes, promotion
+        if not self.dry_run:
+            self._locks().settle_what_is_begun(root)
 
-        if not self.dry_run and (case_changes.pending(root) or promotion.pending(root)):
-            with self._held(root):
-                self._settle(root)
-
-    def _held(self, folder: Path) -> AbstractContextManager[None]:
-        from clisc_engine.project.lock import hold
-
-        flag = self.session().stop
-        return hold(
-            folder,
-            self.context.command_path,
-            say=self.terminal().say,
-            lost=lambda reason: setattr(flag, "reason", reason),
-        )
-
-    def _settle(self, folder: Path) -> None:
-        """Complete a change of cases, or a promotion of a variant, that was cut short, under the lock."""
-        from clisc_engine.project import case_changes, promotion
-        from clisc_engine.project.project import SETTINGS_FILE, Project
-        from clisc_engine.running.control import Control
-        from clisc_engine.settings.schema import Settings
-
-        if (folder / SETTINGS_FILE).is_file():
-            project = Project(folder, Settings())  # whatever the state of its own: no case depends on them
-            flag = self.session().stop
-            project.store.check_may_write = Control(stop=flag).check_may_write
-            if case_changes.settle(project):
-                self.terminal().say("Completed a change of cases that was cut short.")
-            if promotion.settle(project):
-                self.terminal().say("Completed the promotion of a variant that was cut short.")
+    def _locks(self) -> Locks:
+        return Locks(self.session(), self.context.command_path, self.terminal().say)
 
     def _log(self, project: Project) -> None:
         """Keep a log of this run in the project; a dry run keeps none."""

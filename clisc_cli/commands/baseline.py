@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli.console import print_json
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import show_report
 from clisc_engine.products.rivals import METHODS
 

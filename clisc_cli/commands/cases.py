@@ -12,7 +12,8 @@ import typer
 from clisc_cli.commands.init import show_imported
 from clisc_cli.completion import case_words
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import ALL_SPLITS, Channel, Directory, RunOptions
+from clisc_cli.named import ALL_SPLITS, Channel, Directory
+from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions
+from clisc_cli.named import Directory
+from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words

@@ -15,7 +15,8 @@ from clisc_cli.completion import (
     words_of_settings,
 )
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions
+from clisc_cli.named import Directory
+from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Verbose
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from clisc_cli.completion import devices
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory
+from clisc_cli.named import Directory
 from clisc_cli.switches import Json, Verbose
 
 MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red", "PROBLEM")}

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
 from clisc_cli.words import counted, shortened
 

@@ -12,7 +12,7 @@ import typer
 from clisc_cli.commands.status import CaseName
 from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import project_and_case
+from clisc_cli.named import project_and_case
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import counted, seconds_in_words, time_in_words
 

@@ -11,14 +11,8 @@ import typer
 from clisc_cli.commands.predict import Network
 from clisc_cli.completion import masks_of_the_project
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import (
-    Directory,
-    RunOptions,
-    Splits,
-    chosen_splits,
-    open_named,
-    with_run_options,
-)
+from clisc_cli.named import Directory, Splits, chosen_splits, open_named
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
 from clisc_cli.switches import Json, Quiet, Variant, Verbose

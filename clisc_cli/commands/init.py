@@ -13,7 +13,8 @@ import typer
 
 from clisc_cli.completion import brain_extractors
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import Channel, RunOptions, with_run_options
+from clisc_cli.named import Channel
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.words import counted
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 
 from clisc_cli.completion import devices, sources_of_predictions
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Channel, Precision, RunOptions
+from clisc_cli.named import Channel
+from clisc_cli.options import Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
 from clisc_cli.switches import Json, Quiet, Variant

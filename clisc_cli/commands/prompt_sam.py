@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import point_to_first_masks, show_report
 
 

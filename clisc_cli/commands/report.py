@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.options import Directory, open_named, some_names
+from clisc_cli.named import Directory, open_named, some_names
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant, Verbose

@@ -10,7 +10,8 @@ import typer
 
 from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions, with_run_options
+from clisc_cli.named import Directory
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import point_to_first_masks, show_report
 from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage

@@ -12,7 +12,7 @@ import typer
 
 from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import project_and_case
+from clisc_cli.named import project_and_case
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words

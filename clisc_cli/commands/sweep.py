@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 
 from clisc_cli.completion import project_or_settings, rows, sweep_names
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from clisc_cli.options import Directory, RunOptions, with_run_options
+from clisc_cli.named import Directory
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import show_report
 
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions, Splits, chosen_splits, with_run_options
+from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import show_report
 
 if TYPE_CHECKING:

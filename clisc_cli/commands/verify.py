@@ -10,7 +10,8 @@ import typer
 
 from clisc_cli.completion import case_names
 from clisc_cli.console import print_json, result_console
-from clisc_cli.options import Directory, RunOptions
+from clisc_cli.named import Directory
+from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet
 
 if TYPE_CHECKING:

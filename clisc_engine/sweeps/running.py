@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clisc_engine.errors import BadInput, CliscError, MissingStage
-from clisc_engine.files.reading import is_there
 from clisc_engine.products.dependence import changed_by
 from clisc_engine.project import variants
 from clisc_engine.project.lock import hold
@@ -18,71 +17,16 @@ from clisc_engine.project.variant_locks import refuse_while_below_works
 from clisc_engine.running.control import Control
 from clisc_engine.running.isolation import concerns_one_case
 from clisc_engine.running.runner import Report
-from clisc_engine.settings.keys import value_of, with_changes
+from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.evaluation.renewal import renew_references, to_renew
 from clisc_engine.sweeps import record
 from clisc_engine.sweeps.making import Needed, bring_up, finish, lacking, lacking_last, needed
 from clisc_engine.sweeps.measuring import cases_to_measure, measure, together, why_measure
-from clisc_engine.sweeps.sweep import Axis, Sweep, folder_name, goes_on, in_words
+from clisc_engine.sweeps.sweep import Axis, Sweep, goes_on, in_words
+from clisc_engine.sweeps.tree import Node, key_of, point_name
 
 WHOLE = "the whole value"
 """Stands in the place of a case where nothing of a point could be made."""
-PROJECT = "project"
-"""Name of a point at which the project itself is."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A project or a variant in the tree, from which further settings may branch off.
-
-    Attributes:
-        project: it.
-        changes: what differs from the project at the root, by key.
-        values: the values of the settings that are settled here, by key.
-        later: settings that branch off below it; none at a point.
-    """
-
-    project: Project
-    changes: Mapping[str, Any]
-    values: Mapping[str, Any]
-    later: tuple[Axis, ...]
-
-    @property
-    def name(self) -> str:
-        """Of its variant."""
-        return folder_name(self.changes) or PROJECT
-
-    @property
-    def is_variant(self) -> bool:
-        """Whether it has a folder of its own."""
-        return self.project.parent is not None
-
-    def children(self, *, own_folders: bool = False) -> Iterator[Node]:
-        """The nodes of the next setting's values.
-
-        One that sets what is set already is this node, unless it has a folder from before, or is to have
-        one because this node may not be written.
-        """
-        axis, *later = self.later
-        for value in axis.values:
-            changes = {**self.changes, axis.key: value}
-            name = folder_name(changes)
-            there = is_there(variants.folder_of(self.project, name) / variants.FILE)
-            same = value_of(self.project.settings, axis.key) == value
-            alone = same and not there and not (own_folders and not later)
-            child = self.project if alone else variants.lay_over(self.project, name, {axis.key: value})
-            yield Node(
-                child,
-                self.changes if alone else changes,
-                {**self.values, axis.key: value},
-                tuple(later),
-            )
-
-    def record(self) -> variants.Record:
-        """What makes its variant."""
-        key, value = list(self.changes.items())[-1]
-        below = folder_name(dict(list(self.changes.items())[:-1]))
-        return variants.Record(changes={key: value}, over=below, by_sweep=True)
 
 
 @dataclass
@@ -163,14 +107,14 @@ class _Run:
             used = {node.name for path in leaves for node in path if node.is_variant}
             self._by_rank_0(lambda: record.note_asked(self.project, self.sweep, used))
         self._old_references()
-        by_values = {_key(path[-1].values): path for path in leaves}
+        by_values = {key_of(path[-1].values): path for path in leaves}
         done: set[str] = set()
         for number, values in enumerate(points):
             if self.only not in (None, number):
                 continue
-            *above, leaf = by_values[_key(values)]
+            *above, leaf = by_values[key_of(values)]
             for node in above:
-                if (here := _key(node.values)) not in done:
+                if (here := key_of(node.values)) not in done:
                     done.add(here)
                     self._share(node)
             if not prepare:
@@ -240,7 +184,7 @@ class _Run:
         """The result over all points that can be made, once all are measured; a task keeps none."""
         found: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for values in points:
-            name = point_name(by_values[_key(values)][-1])
+            name = point_name(by_values[key_of(values)][-1])
             measured = record.measured(self.project, self.sweep, name)
             if measured is None or WHOLE in self.outcome.failed.get(name, {}):
                 self.outcome.waiting.append(name)
@@ -330,12 +274,3 @@ class _Run:
         if not node.later:
             shared = [name for name in sorted(self.wanted.products) if name not in todo]
             self.outcome.shared[node.name] = shared
-
-
-def point_name(leaf: Node) -> str:
-    """Name of a point: by its values, whether or not it has a folder of its own."""
-    return folder_name(leaf.values)
-
-
-def _key(values: Mapping[str, Any]) -> str:
-    return repr(sorted((key, repr(value)) for key, value in values.items()))

@@ -1,0 +1,87 @@
+"""The locks that a command holds to its end, and what it completes as soon as it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clisc_cli.session import Session
+
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
+
+
+@dataclass(frozen=True)
+class Locks:
+    """The locks of one call.
+
+    Attributes:
+        session: the call, at whose end they are given back; one that is lost asks it to stop.
+        command: as others are told who holds them, e.g. ``clisc train``.
+        say: tells people something.
+    """
+
+    session: Session
+    command: str
+    say: Callable[[str], None]
+
+    def hold_project(self, root: Path) -> None:
+        """Hold a project's, and complete or clear away what was cut short in it.
+
+        Raises:
+            BadInput: when another process holds it, or works in one of its variants.
+        """
+        from clisc_engine.project.project import clear_staging
+        from clisc_engine.project.variant_locks import refuse_while_variants_work
+
+        self.take(root)
+        refuse_while_variants_work(root)
+        clear_staging(root)
+        self._settle(root)
+
+    def hold_variant(self, variant: Project) -> None:
+        """Hold a variant's, and leave its project alone.
+
+        Raises:
+            BadInput: when another process holds it, or works in what it lies over.
+        """
+        from clisc_engine.project.variant_locks import refuse_while_below_works
+
+        self.take(variant.root)
+        refuse_while_below_works(variant)
+
+    def take(self, folder: Path) -> None:
+        """Hold a folder's until the command ends."""
+        self.session.resources.enter_context(self._held(folder))
+
+    def settle_what_is_begun(self, root: Path) -> None:
+        """Complete what was cut short in a project, holding its lock no longer than that takes."""
+        from clisc_engine.project import case_changes, promotion
+
+        if case_changes.pending(root) or promotion.pending(root):
+            with self._held(root):
+                self._settle(root)
+
+    def _held(self, folder: Path) -> AbstractContextManager[None]:
+        from clisc_engine.project.lock import hold
+
+        flag = self.session.stop
+        return hold(folder, self.command, say=self.say, lost=lambda reason: setattr(flag, "reason", reason))
+
+    def _settle(self, root: Path) -> None:
+        """Complete a change of cases, or a promotion of a variant, that was cut short, under the lock."""
+        from clisc_engine.project import case_changes, promotion
+        from clisc_engine.project.project import SETTINGS_FILE, Project
+        from clisc_engine.running.control import Control
+        from clisc_engine.settings.schema import Settings
+
+        if (root / SETTINGS_FILE).is_file():
+            project = Project(root, Settings())  # whatever the state of its own: no case depends on them
+            project.store.check_may_write = Control(stop=self.session.stop).check_may_write
+            if case_changes.settle(project):
+                self.say("Completed a change of cases that was cut short.")
+            if promotion.settle(project):
+                self.say("Completed the promotion of a variant that was cut short.")

@@ -1,0 +1,112 @@
+"""What the arguments and options of a call name: a project, a variant, a case, splits, a channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from clisc_cli.completion import split_names
+
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
+
+Split = Literal["train", "valid", "test"]
+ALL_SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+Directory = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="Project folder; else $CLISC_PROJECT, else the nearest parent with a clisc.toml.",
+        show_default=False,
+    ),
+]
+
+
+def some_names(value: list[str] | None) -> list[str] | None:
+    """The values of ``--cases`` again: each names a case, for none would mean all.
+
+    Raises:
+        BadParameter: for one that does not.
+    """
+    if any(not text.replace(",", " ").strip() for text in value or ()):
+        raise typer.BadParameter("names no case; leave it out to take all", param_hint="--cases")
+    return value
+
+
+def some_splits(value: str | None) -> str | None:
+    """The value of ``--splits`` again: it names a split.
+
+    Raises:
+        BadParameter: when it does not.
+    """
+    if value is not None and not value.replace(",", " ").strip():
+        raise typer.BadParameter("names no split; leave it out to take all", param_hint="--splits")
+    return value
+
+
+Splits = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Only these splits, e.g. train or train,test.",
+        callback=some_splits,
+        autocompletion=split_names,
+        show_default=False,
+    ),
+]
+
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|NAME",
+        help="Which channel is FLAIR, of 4-D images and of nnU-Net's; else what dataset.json says.",
+        show_default=False,
+    ),
+]
+
+
+def open_named(directory: Path | None, variant: str | None) -> Project:
+    """The project, or the variant of it that is named.
+
+    Raises:
+        BadInput: when it has no such variant.
+    """
+    from clisc_engine.project.project import open_project
+    from clisc_engine.project.variants import open_variant
+
+    project = open_project(directory)
+    return open_variant(project, variant) if variant else project
+
+
+def project_and_case(
+    directory: Path | None, case: str | None, variant: str | None = None
+) -> tuple[Project, str | None]:
+    """The project or variant, and the case named after it; inside a project its folder can be left out.
+
+    Raises:
+        BadInput: when the project has no such case, or no such variant.
+    """
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.files.case_names import normal
+
+    if directory is not None and case is None and not directory.is_dir():
+        try:
+            project, case = open_named(None, variant), str(directory)
+        except MissingStage:
+            project = open_named(directory, variant)
+    else:
+        project = open_named(directory, variant)
+    if case is not None:
+        case = project.case(normal(case)).info.name
+    return project, case
+
+
+def chosen_splits(text: str | None, default: tuple[str, ...] = ALL_SPLITS) -> tuple[str, ...]:
+    """The splits named by ``--splits``, or the default."""
+    names = tuple(part.strip() for part in text.split(",")) if text else default
+    if unknown := [name for name in names if name not in ALL_SPLITS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of train, valid, test", param_hint="--splits")
+    return names
