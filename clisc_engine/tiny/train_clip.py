@@ -3,7 +3,6 @@
 import argparse
 import copy
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from clisc_engine.models.tiny import build_clip, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.captions import NORMAL, TUMOUR
+from clisc_engine.tiny.teaching import follow, options_of
 
 SMALLEST_AREA = 100.0  # mm2: less tumour than this in a slice teaches neither class
 PAIRS = 4  # caption pairs a step; the first is always the paper's
@@ -74,15 +74,6 @@ def batch_of(bank: Slices, chosen: Tensor, size: int, rng: torch.Generator) -> t
     strength = Strength()
     images, masks = moved(images, masks, size, strength, rng)
     return with_cutouts(recoloured(images, strength, rng), strength, rng), masks
-
-
-@torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Exponential moving average of parameters; buffers are copied."""
-    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - decay)
-    for kept, new in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(new)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -154,16 +145,4 @@ def train(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str]) -> None:
     """Parse the options and train."""
-    parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny clip")
-    parser.add_argument("bank", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
-    parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
-    parser.add_argument("--start", type=Path, default=None, help="folder of weights to start from")
-    parser.add_argument("--resume", type=Path, default=None)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--every", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", default="1")
-    train(parser.parse_args(arguments))
+    train(options_of("clip", batch=64, rate=2e-3).parse_args(arguments))

@@ -3,7 +3,6 @@
 import argparse
 import copy
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from clisc_engine.models.tiny import build_sam, export, load, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured
 from clisc_engine.tiny.bank import Slices, read_bank
 from clisc_engine.tiny.prompting import Kind, RoughPrompt, rough_prompt
-from clisc_engine.tiny.train_clip import SMALLEST_AREA, follow
+from clisc_engine.tiny.teaching import follow, options_of
+from clisc_engine.tiny.train_clip import SMALLEST_AREA
 
 PROMPTS = 2  # a slice: the encoder's work is shared
 EMPTY_SHARE = 0.10  # of slices without any tumour
@@ -167,16 +167,4 @@ def train(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str]) -> None:
     """Parse the options and train."""
-    parser = argparse.ArgumentParser(prog="python -m clisc_engine.tiny sam")
-    parser.add_argument("bank", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the exported weights")
-    parser.add_argument("--state", type=Path, required=True, help="file to resume from later")
-    parser.add_argument("--start", type=Path, default=None, help="folder of weights to start from")
-    parser.add_argument("--resume", type=Path, default=None)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--every", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", default="1")
-    train(parser.parse_args(arguments))
+    train(options_of("sam", batch=16, rate=8e-4).parse_args(arguments))
