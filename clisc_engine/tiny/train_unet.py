@@ -14,7 +14,7 @@ from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.tiny import export
 from clisc_engine.models.unet import build_unet
 from clisc_engine.settings.presets import preset
-from clisc_engine.tiny.train_clip import follow
+from clisc_engine.tiny.teaching import follow
 
 PATCHES = 2  # from each volume that is read
 LARGEST_GRADIENT = 12.0
