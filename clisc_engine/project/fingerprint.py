@@ -15,6 +15,7 @@ from clisc_engine.settings.schema import Settings
 from clisc_engine.settings.section import Section
 
 SINCE_0_1_0: Mapping[str, Any] = {
+    "label.smoothing": 0.0,
     "cam.slices": "tumour-or-uncertain",
     "unet.start": "scratch",
     "prompts.region": "map",

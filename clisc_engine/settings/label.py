@@ -38,6 +38,11 @@ class LabelSettings(Section):
     tumour_prompts: Annotated[list[Text], Field(min_length=1)] = Field(
         [TUMOUR_PROMPT], description="phrasings of the tumour class (paper: this one)"
     )
+    smoothing: Annotated[float, Field(ge=0, le=100)] = Field(
+        0.0,
+        description="before the next rule each slice's probability is averaged with its neighbours', by a "
+        "Gaussian of this standard deviation in mm; 0: not (paper)",
+    )
     confidence: Annotated[float, Field(ge=0.5, le=1.0)] = Field(
         0.6, description="a slice counts when its larger probability reaches this (code: 0.6)"
     )

@@ -10,7 +10,7 @@ from clisc_engine.settings.schema import Settings
 
 TINY: Mapping[str, Any] = {
     "weights": "tiny",
-    "label": {"model": "tiny", "pretrained": ""},
+    "label": {"model": "tiny", "pretrained": "", "smoothing": 8.0},
     "classifier": {
         "backbone": "clip",
         "pretrained": "none",

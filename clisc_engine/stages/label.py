@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clisc_engine.core.labelling import Vote, slice_labels
+from clisc_engine.core.labelling import Vote, slice_labels, smoothed
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -56,10 +56,11 @@ class SliceLabels:
                 probability[shown[part]] = self.clips.probabilities(slices[shown[part]])
 
         self.batch.run(len(shown), ask_clip)
+        distance, asked = case.info.spacing[0], self.settings.label
         labels = slice_labels(
-            probability,
+            smoothed(probability, has_brain, asked.smoothing / distance),
             has_brain,
-            confidence=self.settings.label.confidence,
-            vote=self.vote.for_spacing(case.info.spacing[0]),
+            confidence=asked.confidence,
+            vote=self.vote.for_spacing(distance),
         )
         return {PROBABILITY: probability, LABELS: labels}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clisc_engine.core.labelling import TUMOUR, UNCERTAIN, Vote, slice_labels
+from clisc_engine.core.labelling import TUMOUR, UNCERTAIN, Vote, slice_labels, smoothed
 from clisc_engine.core.overlap import dice
 from clisc_engine.core.prompts import Kind, roi_prompts
 from clisc_engine.imaging.phantom import LesionKind, Phantom, make_phantom
@@ -57,8 +57,10 @@ def clip_answers(phantoms: Sequence[Phantom]) -> Answers:
         brain = (phantom.image != 0).any(axis=(1, 2))
         probability = np.zeros(len(brain), np.float32)
         probability[brain] = clip.probabilities(windowed(phantom.image)[brain], text)
-        wide = vote.for_spacing(phantom.spacing[0])
-        labels = slice_labels(probability, brain, confidence=settings.confidence, vote=wide)
+        distance = phantom.spacing[0]
+        sure = smoothed(probability, brain, settings.smoothing / distance)
+        wide = vote.for_spacing(distance)
+        labels = slice_labels(sure, brain, confidence=settings.confidence, vote=wide)
         area = phantom.mask.sum(axis=(1, 2)) * np.float32(np.prod(phantom.spacing[1:]))
         found.append(Answers(probability[brain] > 0.5, labels[brain], area[brain]))
     return joined(found)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
-from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN, Vote, slice_labels
+from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN, Vote, slice_labels, smoothed
 
 
 def labels(probability, brain=None, **settings):
@@ -84,3 +85,31 @@ def test_a_tumour_of_five_thick_slices_is_not_voted_away():
     assert labels(probability) == [0] * 25
     found = labels(probability, vote=Vote().for_spacing(4.0))
     assert found == [0] * 10 + [1] * 5 + [0] * 10
+
+
+def test_smoothing_is_a_gaussian_mean_over_the_slices_with_brain():
+    """By SciPy's filter of the probabilities and of the brain, one over the other."""
+    rng = np.random.default_rng(0)
+    probability, brain = rng.random(60), np.ones(60, bool)
+    brain[[0, 1, 30, 58, 59]] = False
+    weights = gaussian_filter1d(brain.astype(float), 3, mode="constant", truncate=30)
+    expected = gaussian_filter1d(probability * brain, 3, mode="constant", truncate=30) / weights
+    found = smoothed(probability, brain, 3)
+    assert np.allclose(found[brain], expected[brain])
+    assert np.array_equal(found[~brain], probability[~brain])
+
+
+def test_smoothing_leaves_what_is_the_same_all_over_and_nothing_where_it_is_off():
+    probability, brain = np.full(20, 0.7), np.arange(20) > 4
+    assert np.allclose(smoothed(probability, brain, 5), 0.7)
+    jumping = np.random.default_rng(1).random(20)
+    assert np.array_equal(smoothed(jumping, brain, 0), jumping)
+    assert np.array_equal(smoothed(jumping, np.zeros(20, bool), 5), jumping)
+
+
+def test_smoothing_outvotes_a_lone_answer_and_leaves_the_border_uncertain():
+    probability = np.array([0.1] * 20 + [0.9] * 20)
+    probability[5] = 0.9
+    found = slice_labels(smoothed(probability, np.ones(40, bool), 4), np.ones(40, bool), vote=Vote(reach=0))
+    assert (found[:15] == NORMAL).all() and (found[25:] == TUMOUR).all()
+    assert found[19] == found[20] == UNCERTAIN
