@@ -28,6 +28,7 @@ VARIANTS = {
 
 
 TINY_OF_0_1_0 = {
+    "label.smoothing": 0.0,
     "prompts.region": "map",
     "unet.start": "scratch",
     "unet.epochs": 45,
