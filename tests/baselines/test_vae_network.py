@@ -57,12 +57,14 @@ def test_full_size_network_of_amcons_takes_a_step_on_a_batch_of_one():
     assert stepped
 
 
-def test_full_size_network_of_gradcamcons_takes_a_step_through_its_second_derivatives():
-    settings = GradcamconsSettings()
+@pytest.mark.parametrize(("weighting", "side"), [("activation", 112), ("gradient", 56)])
+def test_full_size_network_of_gradcamcons_takes_a_step(weighting, side):
+    """By gradient through its second derivatives."""
+    settings = GradcamconsSettings(weighting=weighting)
     module = gradcamcons.build(settings, 0, CPU)
     packed, stepped = one_step(module, gradcamcons.plan(settings, 1))
     outputs = module.unpacked(packed)
-    assert outputs.logits.shape == (1, 1, 224, 224) and outputs.attention.shape == (1, 56, 56)
+    assert outputs.logits.shape == (1, 1, 224, 224) and outputs.attention.shape == (1, side, side)
     assert outputs.mu.shape == outputs.log_variance.shape == (1, 32)
     assert stepped
 
