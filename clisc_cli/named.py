@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clisc_cli.completion import split_names
+from clisc_cli.completion import case_arguments, split_names
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -21,6 +21,21 @@ Directory = Annotated[
         metavar="[DIR]",
         help="Project folder; else $CLISC_PROJECT, else the nearest parent with a clisc.toml.",
         show_default=False,
+    ),
+]
+
+CaseName = Annotated[
+    str | None,
+    typer.Argument(metavar="[CASE]", help="One case.", show_default=False, autocompletion=case_arguments),
+]
+
+DirectoryOrCase = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="Project folder; inside a project it can be left out.",
+        show_default=False,
+        autocompletion=case_arguments,
     ),
 ]
 

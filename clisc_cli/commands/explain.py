@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clisc_cli.commands.status import CaseName
 from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import project_and_case
+from clisc_cli.named import CaseName, project_and_case
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import counted, seconds_in_words, time_in_words
 

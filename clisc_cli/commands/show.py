@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from clisc_cli.commands.status import CaseName, DirectoryOrCase
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
-from clisc_cli.named import project_and_case
+from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.places import file_of_kind
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
 

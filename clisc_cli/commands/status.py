@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clisc_cli.completion import case_arguments
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import project_and_case
+from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
@@ -25,21 +24,6 @@ COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "ye
 
 LOOK_FIRST = 3
 """How many of the least trusted masks are named."""
-
-CaseName = Annotated[
-    str | None,
-    typer.Argument(metavar="[CASE]", help="One case.", show_default=False, autocompletion=case_arguments),
-]
-
-DirectoryOrCase = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[DIR]",
-        help="Project folder; inside a project it can be left out.",
-        show_default=False,
-        autocompletion=case_arguments,
-    ),
-]
 
 
 def command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clisc_engine.core.labelling import Vote, slice_labels, smoothed
+from clisc_engine.models.slice_labels import labels_of
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -40,7 +40,6 @@ class SliceLabels:
         self.device = pick_device(self.control.device)
         prompts = {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
         self.clips = load_ensemble(asked.clips(), prompts, self.device)
-        self.vote = Vote(asked.vote_reach, asked.vote_window, asked.vote_quorum)
         self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
@@ -56,11 +55,5 @@ class SliceLabels:
                 probability[shown[part]] = self.clips.probabilities(slices[shown[part]])
 
         self.batch.run(len(shown), ask_clip)
-        distance, asked = case.info.spacing[0], self.settings.label
-        labels = slice_labels(
-            smoothed(probability, has_brain, asked.smoothing / distance),
-            has_brain,
-            confidence=asked.confidence,
-            vote=self.vote.for_spacing(distance),
-        )
+        labels = labels_of(probability, has_brain, case.info.spacing[0], self.settings.label)
         return {PROBABILITY: probability, LABELS: labels}

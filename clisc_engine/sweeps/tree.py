@@ -65,9 +65,8 @@ class Node:
 
     def record(self) -> variants.Record:
         """What makes its variant."""
-        key, value = list(self.changes.items())[-1]
-        below = folder_name(dict(list(self.changes.items())[:-1]))
-        return variants.Record(changes={key: value}, over=below, by_sweep=True)
+        *below, (key, value) = self.changes.items()
+        return variants.Record(changes={key: value}, over=folder_name(dict(below)), by_sweep=True)
 
 
 def point_name(leaf: Node) -> str:

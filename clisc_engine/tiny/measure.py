@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clisc_engine.core.labelling import TUMOUR, UNCERTAIN, Vote, slice_labels, smoothed
+from clisc_engine.core.labelling import TUMOUR, UNCERTAIN
 from clisc_engine.core.overlap import dice
 from clisc_engine.core.prompts import Kind, roi_prompts
 from clisc_engine.imaging.phantom import LesionKind, Phantom, make_phantom
 from clisc_engine.imaging.phantom.lesion import KINDS
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.sam import load_sam
+from clisc_engine.models.slice_labels import labels_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.tiny.bank import windowed
 
@@ -49,7 +50,6 @@ class Answers:
 def clip_answers(phantoms: Sequence[Phantom]) -> Answers:
     """What CLIP says with the paper's prompts, and the labels after threshold and vote."""
     settings = preset("tiny").label
-    vote = Vote(settings.vote_reach, settings.vote_window, settings.vote_quorum)
     clip = load_clip(*settings.clips()[0], CPU)
     text = clip.text_features({"normal": settings.normal_prompts, "tumour": settings.tumour_prompts})
     found = []
@@ -57,10 +57,7 @@ def clip_answers(phantoms: Sequence[Phantom]) -> Answers:
         brain = (phantom.image != 0).any(axis=(1, 2))
         probability = np.zeros(len(brain), np.float32)
         probability[brain] = clip.probabilities(windowed(phantom.image)[brain], text)
-        distance = phantom.spacing[0]
-        sure = smoothed(probability, brain, settings.smoothing / distance)
-        wide = vote.for_spacing(distance)
-        labels = slice_labels(sure, brain, confidence=settings.confidence, vote=wide)
+        labels = labels_of(probability, brain, phantom.spacing[0], settings)
         area = phantom.mask.sum(axis=(1, 2)) * np.float32(np.prod(phantom.spacing[1:]))
         found.append(Answers(probability[brain] > 0.5, labels[brain], area[brain]))
     return joined(found)
