@@ -1,14 +1,13 @@
-"""Answers of the commands that look at a project, at settings and at this machine."""
+"""Answers of the commands that look at a project and at this machine."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from clisc_engine.core.trust import Calibration, Expected
 from clisc_engine.project.case_record import CaseInfo
-from clisc_engine.settings.help import Explanation
 from clisc_engine.upkeep.at_work import Work
 from clisc_engine.upkeep.case_list import Listed
 from clisc_engine.upkeep.doctor import Check
@@ -208,132 +207,3 @@ class Checks(TypedDict):
     """How fit this machine is."""
 
     checks: list[Check]
-
-
-class Difference(TypedDict):
-    """A setting's value here, and in the other."""
-
-    here: Any
-    other: Any
-
-
-class Differences(TypedDict):
-    """The settings that differ, by key, and from what."""
-
-    against: str
-    settings: dict[str, Difference]
-
-
-class Value(TypedDict):
-    """A setting."""
-
-    key: str
-    value: Any
-
-
-class SettingsChanged(TypedDict):
-    """The settings that were changed, by key, and the steps that are stale for it."""
-
-    changed: dict[str, Any]
-    stale: list[str]
-
-
-class ExplainedSettings(TypedDict):
-    """A section of the settings, or those that a word names.
-
-    Attributes:
-        section: what the section is for; empty when the word is none.
-        keys: each setting.
-    """
-
-    section: str
-    keys: list[Explanation]
-
-
-class KnownModel(TypedDict):
-    """A published weight file.
-
-    Attributes:
-        name: by which commands know it.
-        what: for people.
-        paper: whether --weights paper needs it.
-        medical: whether --preset medical needs it.
-        size: bytes.
-        licence: of it.
-        url: of the file.
-        page: about it.
-        sha256: of the file, or its first digits; empty where none is known.
-        md5: likewise.
-        path: where it is on this machine; empty when it is not.
-    """
-
-    name: str
-    what: str
-    paper: bool
-    medical: bool
-    size: int
-    licence: str
-    url: str
-    page: str
-    sha256: str
-    md5: str
-    path: str
-
-
-class KnownModels(TypedDict):
-    """The folder of weight files, and all that are known."""
-
-    folder: str
-    models: list[KnownModel]
-
-
-class VerifiedModel(TypedDict):
-    """A weight file that was read; path and SHA-256 are empty when it is not here.
-
-    Attributes:
-        good: whether it is the published one; null when no digest of that is known.
-    """
-
-    name: str
-    path: str
-    sha256: str
-    good: bool | None
-
-
-class VerifiedModels(TypedDict):
-    """The weight files that were read."""
-
-    models: list[VerifiedModel]
-
-
-class FetchedModel(TypedDict):
-    """A weight file that is here now."""
-
-    name: str
-    path: str
-
-
-class FetchedModels(TypedDict):
-    """The weight files that are here now."""
-
-    models: list[FetchedModel]
-
-
-class ExplainedSetting(TypedDict):
-    """A setting.
-
-    Attributes:
-        key: dotted.
-        meaning: in a line.
-        allowed: type and range in words.
-        section: what the key's table is for.
-        presets: its value in each preset.
-        here: its value in the project, where there is one.
-    """
-
-    key: str
-    meaning: str
-    allowed: str
-    section: str
-    presets: dict[str, Any]
-    here: NotRequired[Any]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from clisc_cli.answer import Kind
-from clisc_cli.answers import looking, making, measuring, sweeping, varying
+from clisc_cli.answers import configuring, fetching, looking, making, measuring, sweeping, varying
 from clisc_engine.report.write import Written
 from clisc_engine.results.explain import Explained
 from clisc_engine.running.runner import Report
@@ -44,14 +44,14 @@ ANSWERS: Mapping[str, Any] = {
     "cases add": making.Imported,
     **dict.fromkeys(CHANGES_OF_CASES, making.CasesChanged),
     "config show": Settings,
-    "config get": looking.Value,
-    "config set": looking.SettingsChanged,
-    "config diff": looking.Differences,
-    "config explain": looking.ExplainedSetting | looking.ExplainedSettings,
+    "config get": configuring.Value,
+    "config set": configuring.SettingsChanged,
+    "config diff": configuring.Differences,
+    "config explain": configuring.ExplainedSetting | configuring.ExplainedSettings,
     "doctor": looking.Checks,
-    "models list": looking.KnownModels,
-    "models verify": looking.VerifiedModels,
-    "models pull": looking.FetchedModels,
+    "models list": fetching.KnownModels,
+    "models verify": fetching.VerifiedModels,
+    "models pull": fetching.FetchedModels,
     "predict": making.PredictedFolder | making.PredictedFile,
     **dict.fromkeys(EXPORTS_OF_MASKS, Report),
     "export nnunet": making.ExportedNnunet,
