@@ -1,4 +1,4 @@
-"""Which cases a report shows: the best, the middling and the worst first, then whatever was remarkable."""
+"""How a report ranks cases, and which it shows: worst, middling and best ones, and what was remarkable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from clisc_engine.core.metrics import SIZE_GROUPS
+from clisc_engine.products.declared import ROWS
 
 Thing = TypeVar("Thing")
+
+_NEAREST_FIRST = ("full", "without-self-training", "sam", "cam-amda", "cam-raw", *ROWS)
+"""Rows of Table 2, the method's result first, then what comes nearest to it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,35 @@ class Ranking:
         if name not in self.values:
             return ""
         return f"{self.quantity} {self.values[name]:.{self.decimals}f}{self.unit}"
+
+
+def final_row(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The name of the row nearest to the method's result among these; empty without any."""
+    names = {row["name"] for row in rows}
+    return next((name for name in _NEAREST_FIRST if name in names), "")
+
+
+def ranking_of(
+    evaluation: dict[str, Any] | None, expected: dict[str, float], similarities: dict[str, float]
+) -> Ranking:
+    """Cases by DSC where they were measured, else by that to expect, else by S3F's similarity, or not."""
+    if evaluation:
+        row = final_row(evaluation["rows"])
+        values = {
+            entry["case"]: float(entry["dsc"])
+            for entry in evaluation["cases"]
+            if entry["name"] == row and entry["dsc"] is not None
+        }
+        return Ranking("DSC", _ascending(values), unit=" %")
+    if expected:
+        return Ranking("expected DSC", _ascending(expected), unit=" %")
+    if similarities:
+        return Ranking("S3F similarity", _ascending(similarities), decimals=3)
+    return Ranking("", {})
+
+
+def _ascending(values: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items(), key=lambda item: (item[1], item[0])))
 
 
 def evenly(ranked: Sequence[Thing], count: int) -> list[Thing]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.axial import AxialView
 from clisc_engine.report import charts
-from clisc_engine.report.choose import evenly
+from clisc_engine.report.choose import evenly, final_row
 from clisc_engine.report.images import Grid
 from clisc_engine.report.marks import Marks
 from clisc_engine.report.page import environment, hash_of, resource
@@ -28,7 +28,6 @@ from clisc_engine.sweeps.sweep import plain
 SLICES = 3
 NO_PICTURES = "No case is pictured."
 EARLIER = "Pictures show masks as they are now, so an earlier evaluation has none."
-_ORDER = ("full", "without-self-training", "sam", "cam-amda", "cam-raw", *ROW_TITLES)
 
 
 @dataclass
@@ -74,7 +73,7 @@ def write_comparison(a: Side, b: Side, document: Mapping[str, Any], path: Path, 
     """
     outputs = outputs_of(a, b, "--report")
     outputs.check([path])
-    final = _final_row(document)
+    final = final_row(document["rows"])
     ranked = _ranked(document, final)
     shown: list[_Case] = []
     failed: dict[str, str] = {}
@@ -87,12 +86,6 @@ def write_comparison(a: Side, b: Side, document: Mapping[str, Any], path: Path, 
     page = _render(document, final, shown, NO_PICTURES if drawable else EARLIER)
     outputs.put_bytes(path, page, made("report", document))
     return Page(path, [case.name for case in shown], failed)
-
-
-def _final_row(document: Mapping[str, Any]) -> str:
-    """The row nearest to the method's result among those of both sides; empty without any."""
-    rows = {row["name"] for row in document["rows"]}
-    return next((name for name in _ORDER if name in rows), "")
 
 
 def _ranked(document: Mapping[str, Any], row: str) -> list[tuple[str, float]]:

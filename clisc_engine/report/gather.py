@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import json
-import platform
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +12,13 @@ from typing import Any
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
-from clisc_engine.products.kinds import LABELS, SAM_MASKS
+from clisc_engine.products.kinds import LABELS
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.variants import name_of
-from clisc_engine.report.choose import Ranking
+from clisc_engine.report.choose import Ranking, ranking_of
+from clisc_engine.report.made_with import versions_here, weights_behind
 from clisc_engine.report.trusted import TrustTold, gather_trust
 from clisc_engine.running import journal
 from clisc_engine.running.device import NO_NETWORK
@@ -36,16 +34,6 @@ from clisc_engine.upkeep.status import StageStatus, next_stage
 from clisc_engine.upkeep.survey import survey
 
 TRAININGS = tuple(name for name in NETWORKS if MADE_BY[name] in STAGES)
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "open_clip_torch",
-    "segment-anything",
-    "SimpleITK",
-    "zarr",
-    "numpy",
-)
-DIGITS_OF_A_DIGEST = 12
 
 
 @dataclass(frozen=True)
@@ -156,8 +144,8 @@ def gather(project: Project) -> Story:
         splits={split: splits[split] for split in SPLITS if splits[split]},
         stages=_stages(project, statuses),
         following=next_stage(statuses),
-        models=_models(cases),
-        versions=_versions(),
+        models=weights_behind(cases),
+        versions=versions_here(),
         makers=sorted({seal.version for case in cases if (seal := case.seal("image"))}),
         labels={},
         curves={name: curve for name in TRAININGS if (curve := _curve(project, name))},
@@ -177,41 +165,11 @@ def with_labels(story: Story, cases: Sequence[CaseArrays]) -> Story:
     return replace(story, labels=_labels(cases))
 
 
-def final_row(evaluation: dict[str, Any]) -> str:
-    """The row nearest to the method's result among those that were measured."""
-    measured = {row["name"] for row in evaluation["rows"]}
-    order = ("full", "without-self-training", "sam", "cam-amda", "cam-raw", *ROWS)
-    return next(name for name in order if name in measured)
-
-
-def ranking_of(
-    evaluation: dict[str, Any] | None, expected: dict[str, float], similarities: dict[str, float]
-) -> Ranking:
-    """Cases by DSC where they were measured, else by that to expect, else by S3F's similarity, or not."""
-    if evaluation:
-        row = final_row(evaluation)
-        values = {
-            entry["case"]: float(entry["dsc"])
-            for entry in evaluation["cases"]
-            if entry["name"] == row and entry["dsc"] is not None
-        }
-        return Ranking("DSC", _ascending(values), unit=" %")
-    if expected:
-        return Ranking("expected DSC", _ascending(expected), unit=" %")
-    if similarities:
-        return Ranking("S3F similarity", _ascending(similarities), decimals=3)
-    return Ranking("", {})
-
-
 def _sweeps(project: Project) -> list[tuple[dict[str, Any], str]]:
     if project.parent is not None:
         return []  # they are the project's
     found = (sweep_record.result(project, name) for name in sweep_record.sweep_names(project))
     return [(result, outdated(project, result)) for result in found if result]
-
-
-def _ascending(values: dict[str, float]) -> dict[str, float]:
-    return dict(sorted(values.items(), key=lambda item: (item[1], item[0])))
 
 
 def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine]:
@@ -239,36 +197,6 @@ def _stages(project: Project, statuses: Sequence[StageStatus]) -> list[StageLine
 
 def _device(entry: journal.Entry) -> str:
     return entry.device if entry.device == NO_NETWORK else f"{entry.device} ({entry.precision})"
-
-
-def _models(cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """Digests in the seals: what the arrays were made with, not what the settings ask for now."""
-    found: dict[str, str] = {}
-    for name, array, key in (("CLIP", LABELS, "clip"), ("SAM", SAM_MASKS, "sam")):
-        seals = [seal for case in cases if (seal := case.seal(array))]
-        digests = sorted(
-            {
-                digest
-                for seal in seals
-                for made_from, digest in seal.made_from.items()
-                if made_from == key or made_from.startswith(f"{key} ")
-            }
-        )
-        if digests:
-            found[name] = ", ".join(digest[:DIGITS_OF_A_DIGEST] for digest in digests)
-    return found
-
-
-def _versions() -> dict[str, str]:
-    from clisc_engine.version import VERSION
-
-    found = {"clisc": VERSION, "Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:

@@ -11,8 +11,8 @@ from clisc_engine.imaging.axial import AxialView
 from clisc_engine.products.graph import STEPS
 from clisc_engine.project.project import Project
 from clisc_engine.report import charts, tables
-from clisc_engine.report.choose import place_in_words
-from clisc_engine.report.gather import Story, final_row
+from clisc_engine.report.choose import final_row, place_in_words
+from clisc_engine.report.gather import Story
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.marks import Marks
 from clisc_engine.report.page import environment, hash_of, resource
@@ -144,12 +144,13 @@ def _similarities(story: Story) -> Markup | None:
 def _evaluation(story: Story) -> dict[str, Any] | None:
     if story.evaluation is None:
         return None
-    row = tables.ROW_TITLES[final_row(story.evaluation)]
+    final = final_row(story.evaluation["rows"])
+    row = tables.ROW_TITLES[final]
     worst, best = tables.extremes(list(story.ranking.values))
     by_row, by_size = tables.dsc_by_row(story.evaluation), tables.dsc_by_size(story.evaluation)
     return {
         "final": row,
-        "final_name": final_row(story.evaluation),
+        "final_name": final,
         "rows": story.evaluation["rows"],
         "titles": tables.ROW_TITLES,
         "by_row": Markup(charts.box_chart("DSC of every case by step", "DSC %", by_row)),

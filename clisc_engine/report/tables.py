@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clisc_engine.core.metrics import SIZE_GROUPS
-from clisc_engine.report.gather import Story, final_row
+from clisc_engine.report.choose import final_row
+from clisc_engine.report.gather import Story
 
 ROW_TITLES = {
     "cam-raw": "raw CAM",
@@ -108,5 +109,5 @@ def extremes(ranked: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _entries(evaluation: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What was measured of the best row, by case."""
-    row = final_row(dict(evaluation))
+    row = final_row(evaluation["rows"])
     return {entry["case"]: entry for entry in evaluation["cases"] if entry["name"] == row}
