@@ -93,7 +93,7 @@ def _in_a_line(document: dict[str, Any]) -> str:
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
-    from clisc_engine.stages.trust.table import expected, holding
+    from clisc_engine.stages.trust.table import overview
     from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.cleaning import cleanable
     from clisc_engine.upkeep.status import disk_use, next_stage
@@ -101,8 +101,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
 
     project = project.glance()
     stages = survey(project)
-    trusted = holding(project)
-    dsc = expected(project, trusted)
+    trust = overview(project)
     work = note_work(project, stages)
     done = {entry.stage: entry for entry in journal.entries(project)}
     following = next_stage(stages)
@@ -119,8 +118,8 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
             for status in stages
         ],
         "look_first": [
-            {"case": name, "agreement": entry.agreement, "dsc": dsc[name].dsc if name in dsc else None}
-            for name, entry in list(trusted.items())[:LOOK_FIRST]
+            {"case": name, "agreement": entry.agreement, "dsc": trust.dsc.get(name)}
+            for name, entry in list(trust.cases.items())[:LOOK_FIRST]
         ],
         "running": asdict(work) if work else None,
         "next": f"clisc {following}{where}" if following else "",

@@ -27,21 +27,22 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
     Example: clisc trust glioma
     """
     from clisc_engine.stages.pipeline import run_trust
-    from clisc_engine.stages.trust import table
+    from clisc_engine.stages.trust.table import overview
 
     project = options.open_project(directory)
     report = run_trust(project, options.control(), chosen_splits(splits))
     told = {*report.done, *report.fresh}
-    found = {name: entry for name, entry in table.holding(project).items() if name in told}
-    line, dsc = table.calibration(project.settings), table.expected(project, found)
+    found = overview(project)
+    line = found.calibration
     entries = [
         {
             "case": name,
             "split": project.case(name).info.split,
             **asdict(entry),
-            "expected": asdict(dsc[name]) if name in dsc else None,
+            "expected": asdict(found.expected[name]) if line else None,
         }
-        for name, entry in found.items()
+        for name, entry in found.cases.items()
+        if name in told
     ]
     if options.json_:
         print_json({**asdict(report), "cases": entries, "calibration": asdict(line) if line else None})

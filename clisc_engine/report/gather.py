@@ -19,7 +19,6 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.variants import name_of
 from clisc_engine.report.choose import Ranking, ranking_of
 from clisc_engine.report.made_with import versions_here, weights_behind
-from clisc_engine.report.trusted import TrustTold, gather_trust
 from clisc_engine.running import journal
 from clisc_engine.running.device import NO_NETWORK
 from clisc_engine.settings.help import explain
@@ -27,6 +26,7 @@ from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
 from clisc_engine.stages.s3f import table as s3f_table
+from clisc_engine.stages.trust import table as trust_table
 from clisc_engine.sweeps import record as sweep_record
 from clisc_engine.sweeps.overview import outdated
 from clisc_engine.upkeep.at_work import note_work
@@ -117,7 +117,7 @@ class Story:
     curves: dict[str, dict[str, list[float]]]
     kept: dict[str, float]
     dropped: dict[str, float]
-    trust: TrustTold
+    trust: trust_table.Overview
     evaluation: dict[str, Any] | None
     ranking: Ranking
     sweeps: list[tuple[dict[str, Any], str]]
@@ -133,7 +133,7 @@ def gather(project: Project) -> Story:
     note_work(project, statuses)
     evaluation = evaluation_tables.load(project)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
-    trust = gather_trust(project)
+    trust = trust_table.overview(project)
     splits = Counter(case.info.split for case in cases)
     return Story(
         project=project.base.root.resolve().name

@@ -39,6 +39,26 @@ class Trusted:
     ml: float
 
 
+@dataclass(frozen=True)
+class Overview:
+    """All that is told of a project's masks, and what it is worth.
+
+    Attributes:
+        cases: what was found and still holds, by case, the least trusted first.
+        expected: the DSC to expect of each; empty without a calibration.
+        calibration: by which it follows from the agreement; None where the settings have none.
+    """
+
+    cases: dict[str, Trusted]
+    expected: dict[str, Expected]
+    calibration: Calibration | None
+
+    @property
+    def dsc(self) -> dict[str, float]:
+        """The DSC to expect, in percent, by case."""
+        return {name: one.dsc for name, one in self.expected.items()}
+
+
 _BY_IDENTITY = TypeAdapter(dict[str, Trusted])
 
 
@@ -79,6 +99,12 @@ def holding(project: Project) -> dict[str, Trusted]:
         if entry is not None and entry.made_from == made_from(case):
             found[case.info.name] = entry
     return _least_first(found)
+
+
+def overview(project: Project) -> Overview:
+    """What holds of a project's cases, with the DSC to expect; of no case before `clisc trust`."""
+    cases = holding(project)
+    return Overview(cases, expected(project, cases), calibration(project.settings))
 
 
 def keep(project: Project, found: Mapping[str, Trusted]) -> None:
