@@ -22,6 +22,7 @@ from tests.support.healthy import CPU, healthy_project, normal_cases
 from tests.support.small import StopsAfter, contents, differing
 
 METHODS = {"amcons": amcons, "gradcamcons": gradcamcons}
+ROWS = {"amcons": amcons.AMCONS, "gradcamcons": gradcamcons.GRADCAMCONS}
 SHARED = {"image_size": 64, "width": 8, "erosion": 2, "slices_per_epoch": 80, "learning_rate": 2e-3}
 SMALL = {
     **{f"baselines.{name}.{key}": value for name in METHODS for key, value in SHARED.items()},
@@ -45,7 +46,7 @@ def with_settings(project, **changes):
 
 def learn(project, name, network, control=CPU, **changes):
     changed = with_settings(project, **{f"baselines.{name}.{k}": v for k, v in changes.items()})
-    METHODS[name].train(changed, network, normal_cases(changed, LEARNT), {"test": str(changes)}, control)
+    ROWS[name].train(changed, network, normal_cases(changed, LEARNT), {"test": str(changes)}, control)
     return changed
 
 
@@ -57,7 +58,7 @@ def trained(request, project):
 
 
 def mapper_of(name, project, network=None, control=CPU):
-    mapper = METHODS[name].mapper(project, network or name, control)
+    mapper = ROWS[name].mapper(project, network or name, control)
     mapper.load()
     return mapper
 
@@ -149,7 +150,7 @@ def test_one_normal_slice_is_enough_for_a_step(project, tmp_path):
         case = normal_cases(project, {"h0"})[0]
         single = replace(case, normal=np.arange(len(case.normal)) == len(case.normal) // 2)
         one = with_settings(project, **{f"baselines.{name}.epochs": 3})
-        METHODS[name].train(one, f"single-{name}", [single], {}, CPU)
+        ROWS[name].train(one, f"single-{name}", [single], {}, CPU)
         assert all(
             torch.isfinite(v).all() for v in loaded(name, one, f"single-{name}").state_dict().values()
         )

@@ -51,7 +51,7 @@ def test_full_size_network_of_amcons_takes_a_step_on_a_batch_of_one():
     heads = 2 * (512 * 14**2 * 32 + 32)
     assert parameters(module.encoder) == resnet + heads
     assert parameters(module) == pytest.approx(20.3e6, rel=0.01)
-    packed, stepped = one_step(module, amcons.plan(settings))
+    packed, stepped = one_step(module, amcons.plan(settings, 1))
     outputs = module.unpacked(packed)
     assert outputs.logits.shape == (1, 1, 224, 224) and outputs.attention.shape == (1, 112, 112)
     assert stepped

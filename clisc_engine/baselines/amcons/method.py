@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from clisc_engine.baselines.amcons.entropy import loss, mean_activation
-from clisc_engine.baselines.method import Mapper, MapRow, NormalCase
-from clisc_engine.baselines.vae.maps import AttentionMapper
+from clisc_engine.baselines.vae.maps import Finish
 from clisc_engine.baselines.vae.maths import enlarged
 from clisc_engine.baselines.vae.network import Outputs, Vae
-from clisc_engine.baselines.vae.slices import gather
-from clisc_engine.baselines.vae.training import Plan, train_vae
-from clisc_engine.project.project import Project
-from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
+from clisc_engine.baselines.vae.row import attention_row
+from clisc_engine.baselines.vae.training import Plan
 from clisc_engine.settings.baselines.amcons import AmconsSettings
 
 
@@ -29,8 +23,8 @@ def build(settings: AmconsSettings, seed: int, device: torch.device) -> Vae:
     return module.to(device)
 
 
-def plan(settings: AmconsSettings) -> Plan:
-    """How it trains."""
+def plan(settings: AmconsSettings, _slices: int) -> Plan:
+    """How it trains, on however many slices."""
 
     def batch_loss(outputs: Outputs, slices: Tensor, constrained: bool) -> Tensor:
         return loss(
@@ -51,32 +45,10 @@ def plan(settings: AmconsSettings) -> Plan:
     )
 
 
-def train(
-    project: Project,
-    network: str,
-    normal: Sequence[NormalCase],
-    provenance: dict[str, str],
-    control: Control,
-) -> None:
-    """Train the network on the normal slices of these cases, and save it."""
-    settings = project.settings.baselines.amcons
-    data = gather(normal, settings, project.settings.window, control)
-    module = build(settings, project.settings.seed, pick_device(control.device))
-    train_vae(project, network, module, data, plan(settings), provenance, control)
+def finish(settings: AmconsSettings) -> Finish:
+    """Makes maps of the mean activation of the network's first stage, which is not normalised."""
+    return lambda attention, _brain: enlarged(attention, settings.image_size)
 
 
-def mapper(project: Project, network: str, control: Control) -> Mapper:
-    """The mean activation of the trained network's first stage, not normalised."""
-    settings = project.settings.baselines.amcons
-    return AttentionMapper(
-        project.checkpoint(network),
-        lambda: build(settings, project.settings.seed, pick_device(control.device)),
-        lambda attention, _brain: enlarged(attention, settings.image_size),
-        settings,
-        project.settings.window,
-        control,
-    )
-
-
-AMCONS = MapRow("amcons", train, mapper)
+AMCONS = attention_row("amcons", lambda project: project.settings.baselines.amcons, build, plan, finish)
 """The row."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -11,14 +9,10 @@ from clisc_engine.baselines.amcons.entropy import mean_activation
 from clisc_engine.baselines.gradcamcons.attention import gradient_map, raw, scaled
 from clisc_engine.baselines.gradcamcons.barrier import loss
 from clisc_engine.baselines.gradcamcons.versions import version_of
-from clisc_engine.baselines.method import Mapper, MapRow, NormalCase
-from clisc_engine.baselines.vae.maps import AttentionMapper
+from clisc_engine.baselines.vae.maps import Finish
 from clisc_engine.baselines.vae.network import Outputs, Vae
-from clisc_engine.baselines.vae.slices import gather
-from clisc_engine.baselines.vae.training import Plan, train_vae
-from clisc_engine.project.project import Project
-from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
+from clisc_engine.baselines.vae.row import attention_row
+from clisc_engine.baselines.vae.training import Plan
 from clisc_engine.settings.baselines.gradcamcons import GradcamconsSettings
 
 
@@ -60,38 +54,18 @@ def plan(settings: GradcamconsSettings, slices: int) -> Plan:
     )
 
 
-def train(
-    project: Project,
-    network: str,
-    normal: Sequence[NormalCase],
-    provenance: dict[str, str],
-    control: Control,
-) -> None:
-    """Train the network on the normal slices of these cases, and save it."""
-    settings = project.settings.baselines.gradcamcons
-    data = gather(normal, settings, project.settings.window, control)
-    module = build(settings, project.settings.seed, pick_device(control.device))
-    train_vae(project, network, module, data, plan(settings, len(data)), provenance, control)
+def finish(settings: GradcamconsSettings) -> Finish:
+    """Makes maps of the attention of the network's first stage."""
 
-
-def mapper(project: Project, network: str, control: Control) -> Mapper:
-    """The attention of the trained network's first stage."""
-    settings = project.settings.baselines.gradcamcons
-
-    def finish(attention: Tensor, brain: Tensor) -> Tensor:
+    def made(attention: Tensor, brain: Tensor) -> Tensor:
         if settings.normalise:
             return scaled(attention, brain, settings.weighting)
         return raw(attention, settings.weighting, settings.image_size)
 
-    return AttentionMapper(
-        project.checkpoint(network),
-        lambda: build(settings, project.settings.seed, pick_device(control.device)),
-        finish,
-        settings,
-        project.settings.window,
-        control,
-    )
+    return made
 
 
-GRADCAMCONS = MapRow("gradcamcons", train, mapper)
+GRADCAMCONS = attention_row(
+    "gradcamcons", lambda project: project.settings.baselines.gradcamcons, build, plan, finish
+)
 """The row."""
