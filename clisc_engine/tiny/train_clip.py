@@ -1,8 +1,7 @@
 """Train the tiny CLIP: images against captions of both classes, on phantom slices."""
 
 import argparse
-import copy
-import time
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -16,13 +15,12 @@ from torch.nn.functional import (
 )
 
 from clisc_engine.models.packages import CLIP
-from clisc_engine.models.tiny import build_clip, export, load, read_config
+from clisc_engine.models.tiny import build_clip, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured, with_cutouts
-from clisc_engine.tiny.bank import Slices, read_bank
+from clisc_engine.tiny.bank import Slices
 from clisc_engine.tiny.captions import NORMAL, TUMOUR
-from clisc_engine.tiny.teaching import follow, options_of
+from clisc_engine.tiny.teaching import Subject, options_of, teach
 
-SMALLEST_AREA = 100.0  # mm2: less tumour than this in a slice teaches neither class
 PAIRS = 4  # caption pairs a step; the first is always the paper's
 
 
@@ -81,37 +79,16 @@ def train(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     rng = torch.Generator().manual_seed(options.seed)
     config = read_config("tiny_clip")
-    size = config["vision_cfg"]["image_size"]
     model = Towers(build_clip(config), config).to(memory_format=torch.channels_last)
     with torch.no_grad():
         model.clip.logit_scale.fill_(2.3)
-    if options.start:
-        load(model.clip, "tiny_clip", options.start)
-    if options.resume:
-        model.load_state_dict(torch.load(options.resume, weights_only=True))
-    average = copy.deepcopy(model)
     tokens = get_tokenizer("RN50")
     normal, tumour = tokens(list(NORMAL)), tokens(list(TUMOUR))
-    optimiser = torch.optim.AdamW(model.parameters(), options.rate, weight_decay=0.03)
-    started, seen, losses = time.monotonic(), 0, []
-    bank: Slices | None = None
-    for step in range(options.steps):
-        if bank is None or step % 400 == 0:
-            bank = read_bank(options.bank)
-            ill = torch.from_numpy(bank.area >= SMALLEST_AREA).nonzero()[:, 0]
-            well = torch.from_numpy(bank.area == 0).nonzero()[:, 0]
-        done = step / options.steps
-        for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
-        half = options.batch // 2
-        chosen = torch.cat(
-            [
-                ill[torch.randint(len(ill), (half,), generator=rng)],
-                well[torch.randint(len(well), (half,), generator=rng)],
-            ]
-        )
-        target = torch.cat([torch.ones(half), torch.zeros(half)]).long()
-        images, masks = batch_of(bank, chosen, size, rng)
+    half = options.batch // 2
+    target = torch.cat([torch.ones(half), torch.zeros(half)]).long()
+
+    def lesson(bank: Slices, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        images, masks = batch_of(bank, chosen, config["vision_cfg"]["image_size"], rng)
         first = torch.zeros(1, dtype=torch.long)
         some = [
             torch.cat([first, torch.randint(len(t), (PAIRS - 1,), generator=rng)]) for t in (normal, tumour)
@@ -121,26 +98,10 @@ def train(options: argparse.Namespace) -> None:
         labels = target.repeat_interleave(PAIRS)
         loss = cross_entropy(logits.flatten(0, 1), labels, label_smoothing=0.04)
         loss = loss + where_loss(where2, masks) + where_loss(where3, masks)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        follow(average, model, min(0.998, step / (step + 20)))
-        right = (logits[:, 0].argmax(-1) == target).float().mean()
-        losses.append((float(loss.detach()), float(right)))
-        seen += len(target)
-        if (step + 1) % options.every == 0 or step + 1 == options.steps:
-            mean = torch.tensor(losses).mean(0)
-            pace = seen / (time.monotonic() - started)
-            print(
-                f"step {step + 1} loss {mean[0]:.4f} accuracy {mean[1]:.4f} "
-                f"bank {len(bank.area)} {pace:.0f}/s",
-                flush=True,
-            )
-            losses = []
-            torch.save(average.state_dict(), options.state)
-            note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}
-            export(average.clip, "tiny_clip", note, options.out)
+        return loss, (logits[:, 0].argmax(-1) == target).float().mean()
+
+    subject = Subject("tiny_clip", attrgetter("clip"), 0.03, ill=half, well=half, figure="accuracy")
+    teach(subject, model, lesson, rng, options)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,22 +1,19 @@
 """Train the tiny SAM: whole tumours from rough boxes and points, on phantom slices."""
 
 import argparse
-import copy
-import time
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, mse_loss
 
 from clisc_engine.models.packages import Sam
 from clisc_engine.models.sam import low_resolution_masks
-from clisc_engine.models.tiny import build_sam, export, load, read_config
+from clisc_engine.models.tiny import build_sam, read_config
 from clisc_engine.tiny.augment import Strength, moved, recoloured
-from clisc_engine.tiny.bank import Slices, read_bank
+from clisc_engine.tiny.bank import Slices
 from clisc_engine.tiny.prompting import Kind, RoughPrompt, rough_prompt
-from clisc_engine.tiny.teaching import follow, options_of
-from clisc_engine.tiny.train_clip import SMALLEST_AREA
+from clisc_engine.tiny.teaching import Subject, options_of, teach
 
 PROMPTS = 2  # a slice: the encoder's work is shared
 EMPTY_SHARE = 0.10  # of slices without any tumour
@@ -115,54 +112,20 @@ def train(options: argparse.Namespace) -> None:
     )
     config = read_config("tiny_sam")
     sam = build_sam(config)
-    if options.start:
-        load(sam, "tiny_sam", options.start)
-    if options.resume:
-        sam.load_state_dict(torch.load(options.resume, weights_only=True))
-    average = copy.deepcopy(sam)
-    optimiser = torch.optim.AdamW(sam.parameters(), options.rate, weight_decay=0.02)
-    started, seen, log = time.monotonic(), 0, []
-    bank: Slices | None = None
-    for step in range(options.steps):
-        if bank is None or step % 400 == 0:
-            bank = read_bank(options.bank)
-            ill = torch.from_numpy(bank.area >= SMALLEST_AREA).nonzero()[:, 0]
-            well = torch.from_numpy(bank.area == 0).nonzero()[:, 0]
-        done = step / options.steps
-        for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1.0, (step + 1) / 200, 2.2 * (1.0 - done) + 0.01)
-        empty = round(options.batch * EMPTY_SHARE)
-        chosen = torch.cat(
-            [
-                ill[torch.randint(len(ill), (options.batch - empty,), generator=torch_rng)],
-                well[torch.randint(len(well), (empty,), generator=torch_rng)],
-            ]
-        )
-        size = config["image_size"]
-        images, exists, prompts, owners = batch_of(bank, chosen, size, torch_rng, rng)
+
+    def lesson(bank: Slices, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        images, exists, prompts, owners = batch_of(bank, chosen, config["image_size"], torch_rng, rng)
         kind: Kind = rng.choice(["both", "box", "points"], p=[0.6, 0.2, 0.2])
         encoded = sam.image_encoder(preprocessed(sam, images, exists))
         logits, quality = decoded(sam, encoded[owners], *prompted(sam, prompts, kind))
         answers = torch.from_numpy(np.stack([p.answer for p in prompts])).float()[:, None]
-        loss, dice = loss_of(logits, quality, answers, exists[owners])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
-        optimiser.step()
-        follow(average, sam, min(0.998, step / (step + 20)))
-        log.append((float(loss.detach()), float(dice)))
-        seen += len(images)
-        if (step + 1) % options.every == 0 or step + 1 == options.steps:
-            mean = torch.tensor(log).mean(0)
-            pace = seen / (time.monotonic() - started)
-            print(
-                f"step {step + 1} loss {mean[0]:.4f} dice {mean[1]:.4f} bank {len(bank.area)} {pace:.0f}/s",
-                flush=True,
-            )
-            log = []
-            torch.save(average.state_dict(), options.state)
-            note = {"version": options.version, "steps": str(step + 1), "seed": str(options.seed)}
-            export(average, "tiny_sam", note, options.out)
+        return loss_of(logits, quality, answers, exists[owners])
+
+    empty = round(options.batch * EMPTY_SHARE)
+    subject = Subject(
+        "tiny_sam", lambda module: module, 0.02, ill=options.batch - empty, well=empty, figure="dice"
+    )
+    teach(subject, sam, lesson, torch_rng, options)
 
 
 def main(arguments: list[str]) -> None:
