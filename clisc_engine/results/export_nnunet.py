@@ -20,7 +20,13 @@ from clisc_engine.importing.brains import kept_brain
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.export import cases_to_come, cases_with_masks, in_turn, mask_made_from
+from clisc_engine.results.export import (
+    cases_to_come,
+    cases_with_masks,
+    in_turn,
+    mask_made_from,
+    would_be_written,
+)
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.s3f import table as s3f_table
@@ -61,7 +67,8 @@ def export_nnunet(
         stored_images: take the normalised images from the project instead of the source files.
 
     Raises:
-        BadInput: when a source file has moved or changed, or the folder holds a data set, or files that
+        MissingStage: when no case has such masks, or the network that would make them is not trained.
+        BadInput: when the project knows no masks of this name; when a source file has moved or changed, or the folder holds a data set, or files that
             clisc did not write.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
@@ -79,7 +86,7 @@ def export_nnunet(
     _check_others(folder, outputs, set(planned))
     report = Report(STEP)
     if control.dry_run and any(case.info.split != "test" for case in coming):
-        report.planned = {case.info.name: "would be written" for case in coming}
+        report.planned = would_be_written(project, masks, coming)
         return report, folder
     labelled = [c for c in cases_with_masks(project, masks, STEP, control) if c.info.split != "test"]
     dropped = _dropped(project, masks)

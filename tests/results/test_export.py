@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -237,3 +238,12 @@ def test_masks_that_are_not_there_say_which_command_makes_them(data, finished, t
     with pytest.raises(BadInput, match="round1, sam, sam-round1"):
         export_masks(finished, "nonsense", tmp_path / "out", CPU)
     assert not Path(tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_dry_run_tells_that_the_network_of_the_masks_is_not_trained(data, tmp_path):
+    fresh, dry = small_project(tmp_path / "p", data), replace(CPU, dry_run=True)
+    with pytest.raises(MissingStage, match="clisc train"):
+        export_masks(fresh, "round1", tmp_path / "out", dry)
+    with pytest.raises(MissingStage, match="clisc train"):
+        export_nnunet(fresh, "round1", tmp_path / "out", dry, number=7, name="A", stored_images=False)
+    assert not (tmp_path / "out").exists()
