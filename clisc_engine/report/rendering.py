@@ -68,6 +68,7 @@ def render(
         .get_template("report.html")
         .render(
             story=story,
+            made=story.made,
             stages={line.stage: line for line in story.stages},
             order=STEPS,
             pictured=[case for case in shown if case.is_pictured],
