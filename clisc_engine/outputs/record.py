@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,13 +42,13 @@ class Record:
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
             raise BadInput(f"{self.path} is no file of clisc's; move it away, or choose another folder.")
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            content = self.path.read_bytes()
         except FileNotFoundError:
-            text = ""
+            content = b""
         except OSError as error:
             raise BadInput(f"Cannot read {self.path}: {error.strerror}.") from error
-        for line in text.splitlines():
-            self._take(line)
+        for entry in entries_of(content):
+            self._take(entry)
 
     def names(self) -> set[str]:
         """The files that were written here at some time."""
@@ -90,16 +90,22 @@ class Record:
         self.adopt(name, digest, made.what)
         self._latest[name] = entry
 
-    def _take(self, line: str) -> None:
+    def _take(self, entry: dict[str, Any]) -> None:
+        name, digest, what = (entry.get(key) for key in ("file", "sha256", "what"))
+        if isinstance(name, str) and isinstance(digest, str):
+            self.adopt(name, digest, what if isinstance(what, str) else "")
+            self._latest[name] = entry
+
+
+def entries_of(content: bytes) -> Iterator[dict[str, Any]]:
+    """The lines of a record from the first to the last, without those that are not whole."""
+    for line in content.splitlines():
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
-            return
+            continue
         if isinstance(entry, dict):
-            name, digest, what = (entry.get(key) for key in ("file", "sha256", "what"))
-            if isinstance(name, str) and isinstance(digest, str):
-                self.adopt(name, digest, what if isinstance(what, str) else "")
-                self._latest[name] = entry
+            yield entry
 
 
 def _entry(name: str, digest: str, made: Made) -> dict[str, Any]:

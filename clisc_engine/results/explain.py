@@ -19,6 +19,7 @@ from clisc_engine.imaging.endings import ENDINGS, without_ending
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.outputs.record import RECORD as OUTPUTS
+from clisc_engine.outputs.record import entries_of
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import NEWEST_FIRST, UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project.project import CaseArrays, Project
@@ -181,7 +182,7 @@ def _by_record(path: Path, project: Project | None) -> Explained | None:
     entries = [
         entry
         for folder in list(place.parents)[:DEPTH]
-        for entry in _lines(folder / OUTPUTS)
+        for entry in entries_of(read_if_there(folder / OUTPUTS) or b"")
         if entry.get("file") == place.relative_to(folder).as_posix() and entry.get("sha256") == digest
     ]
     if not entries:
@@ -257,14 +258,3 @@ def _json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for line in (read_if_there(path) or b"").splitlines():
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        found += [entry] if isinstance(entry, dict) else []
-    return found

@@ -68,8 +68,8 @@ def export_nnunet(
 
     Raises:
         MissingStage: when no case has such masks, or the network that would make them is not trained.
-        BadInput: when the project knows no masks of this name; when a source file has moved or changed, or the folder holds a data set, or files that
-            clisc did not write.
+        BadInput: when the project knows no masks of this name, or a source file has moved or changed, or
+            the folder holds a data set, or files that clisc did not write.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
