@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 import torch
 
 from benchmarks import pipeline_full
-from benchmarks.measure import Action, Row, told_seconds
-from benchmarks.pipeline_unit import of_all
+from benchmarks.measure import Action, Row
+from benchmarks.pipeline_unit import Unit
 from benchmarks.plain import masks, measures, networks, slices
 from benchmarks.plain.study import Study
 from benchmarks.volumes import brain, write
@@ -50,23 +49,6 @@ CONTROL = Control(device="cpu")
 EPOCHS = {"classifier.epochs": 1, "unet.epochs": 1, "s3f.epochs": 1}
 """Of the trainings that are measured; the time of the preset's follows from theirs."""
 COMPARED = {"masks/sam": "sam", "masks/round1": "round1", "masks/round2": "round2"}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the pipeline.
-
-    Attributes:
-        name: the command, and the part of it.
-        ours: does it by the project's stage.
-        plain: does it plainly.
-        epochs: the setting of its epochs; empty where it trains nothing.
-    """
-
-    name: str
-    ours: Action
-    plain: Action
-    epochs: str = ""
 
 
 def pipeline() -> list[Row]:
@@ -109,15 +91,13 @@ def tiny(folder: Path) -> list[Row]:
     settings = with_changes(preset("tiny"), EPOCHS, "benchmark")
     study = Study(folder / "plain", settings, NAMES)
     run = _Run(folder / "project", folder / "files", settings)
-    stages = _stages(run, study, folder / "files")
-    plain = [told_seconds(f"plain {stage.name}", stage.plain) for stage in stages]
+    units = _units(run, study, folder / "files")
+    plain = [unit.plain_seconds() for unit in units]
     keep_freed_memory()
-    ours = [run.seconds(stage) for stage in stages]
-    whole = preset("tiny")
-    times = [value_of(whole, s.epochs) / EPOCHS[s.epochs] if s.epochs else 1 for s in stages]
+    ours = [unit.our_seconds() for unit in units]
     rows = [
-        Row(f"tiny: {stage.name}", "", one, other * factor, group="tiny models")
-        for stage, one, other, factor in zip(stages, ours, plain, times, strict=True)
+        Row(f"tiny: {unit.name}", "", one, other, group="tiny models")
+        for unit, one, other in zip(units, ours, plain, strict=True)
     ]
     total = Row(
         "whole pipeline, tiny models",
@@ -151,27 +131,28 @@ class _Run:
         """Import the volumes."""
         self.project = initialise(self.request, self.settings, CONTROL).project
 
-    def seconds(self, stage: Stage) -> float:
-        """Of a stage with the preset's epochs; what a training does but once counts but once."""
-        if not stage.epochs:
-            return told_seconds(stage.name, stage.ours)
-        measured = EPOCHS[stage.epochs]
-        self._set(stage.epochs, 2 * measured)
-        longer = told_seconds(f"{stage.name}, twice as long", stage.ours)
-        self._set(stage.epochs, measured)
-        shorter = told_seconds(stage.name, stage.ours)
-        return of_all(shorter, longer, value_of(preset("tiny"), stage.epochs) / measured)
+    def training(self, name: str, ours: Action, plain: Action, key: str) -> Unit:
+        """A stage that trains for as many epochs as the setting says; measured with a share of them."""
+        measured = EPOCHS[key]
 
-    def _set(self, key: str, value: int) -> None:
-        write_changes(self.project.root / "clisc.toml", {key: value})
-        self.project = open_project(self.project.root)
+        def with_epochs(count: int) -> Action:
+            def act() -> None:
+                write_changes(self.project.root / "clisc.toml", {key: count})
+                self.project = open_project(self.project.root)
+                ours()
+
+            return act
+
+        times = value_of(preset("tiny"), key) / measured
+        once, twice = with_epochs(measured), with_epochs(2 * measured)
+        return Unit(name, once, plain, times, ours_twice=twice)
 
     def predict(self) -> None:
         """Round 2's masks."""
         predict_cases(self.project, UNET_ROUND2, ROUND2, "evaluate", ("train",), CONTROL)
 
 
-def _stages(run: _Run, study: Study, files: Path) -> list[Stage]:
+def _units(run: _Run, study: Study, files: Path) -> list[Unit]:
     unet = study.settings.unet
     pace = {key.removeprefix("unet."): value_of(study.settings, other) for key, other in GOING_ON.items()}
     going_on = unet.model_copy(update=pace)
@@ -194,32 +175,32 @@ def _stages(run: _Run, study: Study, files: Path) -> list[Stage]:
         return lambda: step(run.project, CONTROL, **options)
 
     return [
-        Stage("`init`", run.initialise, lambda: study.normalise(files / "images")),
-        Stage("`label`", ours(label), lambda: slices.label(study)),
-        Stage(
+        Unit("`init`", run.initialise, lambda: study.normalise(files / "images")),
+        Unit("`label`", ours(label), lambda: slices.label(study)),
+        run.training(
             "`cam`, training",
             ours(cam, until=CLASSIFIER_RAW),
             lambda: slices.train_classifier(study, "raw", masked=False),
             "classifier.epochs",
         ),
-        Stage("`cam`, maps", ours(cam), raw_maps),
-        Stage(
+        Unit("`cam`, maps", ours(cam), raw_maps),
+        run.training(
             "`amda`, training",
             ours(amda, until=CLASSIFIER_AMDA),
             lambda: slices.train_classifier(study, "amda", masked=True),
             "classifier.epochs",
         ),
-        Stage("`amda`, maps", ours(amda), lambda: slices.maps(study, "amda", "cam-amda")),
-        Stage("`prompt-sam`", ours(prompt_sam), lambda: masks.prompt_with_maps(study)),
-        Stage("`train`", ours(train), first_round, "unet.epochs"),
-        Stage("`self-train`, predictions and S3F", ours(self_train, until=SIMILARITIES), round1),
-        Stage("`self-train`, training", ours(self_train), round2, "s3f.epochs"),
-        Stage(
+        Unit("`amda`, maps", ours(amda), lambda: slices.maps(study, "amda", "cam-amda")),
+        Unit("`prompt-sam`", ours(prompt_sam), lambda: masks.prompt_with_maps(study)),
+        run.training("`train`", ours(train), first_round, "unet.epochs"),
+        Unit("`self-train`, predictions and S3F", ours(self_train, until=SIMILARITIES), round1),
+        run.training("`self-train`, training", ours(self_train), round2, "s3f.epochs"),
+        Unit(
             "`evaluate`, predictions",
             run.predict,
             lambda: networks.predict(study, "round2", "round2", NAMES),
         ),
-        Stage(
+        Unit(
             "`evaluate`, measures",
             ours(evaluate, splits=("train",), seen=True),
             lambda: measures.evaluate(study, files / "references", NAMES),

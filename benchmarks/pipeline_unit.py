@@ -15,7 +15,7 @@ class Unit:
         name: the stage, and the part of it.
         ours: does it by the project's stage.
         plain: does it plainly.
-        times: how often the paper's settings do it.
+        times: how often the whole pipeline does it.
         note: how much of how much is measured.
         before: puts there what it needs.
         ours_twice: of a training, twice as many steps, so that what is done but once counts but once.
@@ -27,8 +27,8 @@ class Unit:
     name: str
     ours: Action
     plain: Action
-    times: float
-    note: str
+    times: float = 1
+    note: str = ""
     before: Action = lambda: None
     ours_twice: Action | None = None
     plain_twice: Action | None = None
@@ -36,7 +36,7 @@ class Unit:
     epochs: int = 1
 
     def plain_seconds(self) -> float:
-        """Of all that the paper's settings do, the plain way."""
+        """Of all that the whole pipeline does, the plain way."""
         self.before()
         reading = told_seconds(f"plain {self.name}, reading", self.reading) if self.reading else 0.0
         found = _seconds(f"plain {self.name}", self.plain, self.plain_twice, self.times)
