@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from clisc_cli.commands.evaluate import table_of_cases, without_tumour_table
 from clisc_cli.console import print_json, result_console
+from clisc_cli.measured import groups_table, spread, table_of_cases, without_tumour_table
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
 
@@ -22,12 +22,12 @@ def show_table1(document: dict[str, Any], results: Path, options: RunOptions, *,
     console.print(rows_table(document))
     if any(row["against_full"] for row in document["rows"]):
         console.print(tests_table(document))
+    titles = {row["name"]: row["title"] for row in document["rows"]}
     if document["groups"]:
-        console.print(groups_table(document))
+        console.print(groups_table(document, "method", titles))
     if document["without_tumour"]["cases"]:
         console.print(without_tumour_table(document["without_tumour"]))
     if cases_table:
-        titles = {row["name"]: row["title"] for row in document["rows"]}
         console.print(table_of_cases(document, titles))
     for row in document["lacking"]:
         there = f"{row['having']} of {row['cases']} cases have it" if row["having"] else "not there"
@@ -60,10 +60,13 @@ def rows_table(document: dict[str, Any]) -> Any:
         table.add_row(
             titled(row),
             "yes" if row["label_free"] else "no",
-            *(_mean(row, m) + _star(tests.get(m)) for m in ("dsc", "hd95")),
+            *(
+                spread(row[f"{m}_mean"], row[f"{m}_std"], row["n"]) + _star(tests.get(m))
+                for m in ("dsc", "hd95")
+            ),
             str(row["n"]),
             str(row["empty"]),
-            *(_mean(paper, m) for m in ("dsc", "hd95")),
+            *(spread(paper.get(f"{m}_mean"), paper.get(f"{m}_std")) for m in ("dsc", "hd95")),
             style="bold" if row["name"] == "full" else None,
         )
     return table
@@ -83,33 +86,6 @@ def tests_table(document: dict[str, Any]) -> Any:
             cells = [cell for test in (dsc, hd95) for cell in (_difference(test), _p(test))]
             table.add_row(row["title"], str(dsc["n"]), *cells)
     return table
-
-
-def groups_table(document: dict[str, Any]) -> Any:
-    """Mean DSC by tumour size, one column a group."""
-    from rich.table import Table
-
-    from clisc_engine.core.metrics import SIZE_GROUPS
-    from clisc_engine.stages.evaluation.told import counts_by_group
-
-    counts = counts_by_group(document)
-    groups = [group for group in SIZE_GROUPS if group in counts]
-    means = {(e["name"], e["group"]): f"{e['dsc_mean']:.2f}" for e in document["groups"]}
-    table = Table(title="Mean DSC % by tumour size (fifths of the measured volumes)")
-    table.add_column("method")
-    for group in groups:
-        table.add_column(f"{group}\n{counts[group]}", justify="right")
-    for row in document["rows"]:
-        table.add_row(row["title"], *(means.get((row["name"], group), "") for group in groups))
-    return table
-
-
-def _mean(row: dict[str, Any], metric: str) -> str:
-    """One case has no deviation; none has no mean."""
-    mean, deviation = row.get(f"{metric}_mean"), row.get(f"{metric}_std")
-    if mean is None or deviation is None:
-        return ""
-    return f"{mean:.2f} ± {deviation:.2f}" if row.get("n", 2) > 1 else f"{mean:.2f}"
 
 
 def _star(test: dict[str, Any] | None) -> str:

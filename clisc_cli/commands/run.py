@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
+from clisc_cli.commands.evaluate import fail_if_unmeasured
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import point_to_first_masks, show_report
+from clisc_cli.table2 import show_table2
 from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
 
@@ -79,7 +80,7 @@ def run_stages(
             if name == EVALUATE:
                 evaluation = run_evaluation(project, control)
                 if not options.json_:
-                    show_evaluation(evaluation, project.results, options)
+                    show_table2(evaluation, project.results, options)
                 fail_if_unmeasured(evaluation, options)
             else:
                 report = run_stage(name, project, control)
