@@ -48,7 +48,7 @@ def windowed(image: NDArray[np.float32]) -> Bytes:
 
 
 def squared(stack: Bytes, size: int, smooth: bool) -> Bytes:
-    """Pad (N, Y, X) to centred squares and resize to ``size``."""
+    """Pad (N, Y, X) to centred squares and resize to (N, size, size): greys where ``smooth``, else 0|1."""
     _, rows, columns = stack.shape
     side = max(rows, columns)
     top, left = (side - rows) // 2, (side - columns) // 2
@@ -127,7 +127,11 @@ def make_shard(folder: Path, first_seed: int, template: TemplateBrain) -> None:
 
 
 def read_bank(folder: Path, newest: int | None = None) -> Slices:
-    """All shards of ``folder`` (or the ``newest`` ones) as one."""
+    """All shards of ``folder`` (or the ``newest`` ones) as one.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
     paths = [p for p in sorted(folder.glob("*.npz")) if ".part" not in p.name]
     parts = [np.load(path) for path in paths[-newest if newest else 0 :]]
     if not parts:

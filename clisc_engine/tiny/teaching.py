@@ -55,6 +55,9 @@ def teach(
         lesson: the loss of a step.
         rng: draws the slices of each step, before the lesson.
         options: see `options_of`.
+
+    Raises:
+        FileNotFoundError: when the bank is empty.
     """
     if options.start:
         load(subject.exported(model), subject.name, options.start)

@@ -65,7 +65,7 @@ def where_loss(logits: Tensor, masks: Tensor) -> Tensor:
 
 
 def batch_of(bank: Slices, chosen: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Augmented images (N, 1, size, size) and masks."""
+    """Augmented images and masks (N, 1, size, size) of the slices with the indices ``chosen`` (N,)."""
     index = chosen.numpy()
     images = torch.from_numpy(bank.images[index]).float()[:, None]
     masks = torch.from_numpy(bank.masks[index]).float()[:, None]

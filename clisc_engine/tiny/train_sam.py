@@ -65,7 +65,14 @@ def decoded(sam: Sam, image: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Ten
 
 
 def loss_of(logits: Tensor, quality: Tensor, answers: Tensor, exists: Tensor) -> tuple[Tensor, Tensor]:
-    """BCE + Dice of masks, and squared error of the predicted IoU; also the mean Dice."""
+    """BCE + Dice of masks, and squared error of the predicted IoU; also the mean Dice; both scalar.
+
+    Args:
+        logits: of the masks, (N, 1, h, w).
+        quality: the predicted IoU, (N, 1).
+        answers: 0 or 1, (N, 1, S, S).
+        exists: False in the padding, (N, 1, S, S).
+    """
     size = answers.shape[-2:]
     full = interpolate(logits.float(), size, mode="bilinear", align_corners=False)
     probability = full.sigmoid() * exists
@@ -85,7 +92,7 @@ def loss_of(logits: Tensor, quality: Tensor, answers: Tensor, exists: Tensor) ->
 def batch_of(
     bank: Slices, chosen: Tensor, size: int, torch_rng: torch.Generator, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, list[RoughPrompt], list[int]]:
-    """Augmented images, what of them exists, prompts and the image each prompt belongs to."""
+    """Augmented images (N, 1, size, size), what of them exists, prompts and the image of each prompt."""
     index = chosen.numpy()
     images = torch.from_numpy(bank.images[index]).float()[:, None]
     masks = torch.from_numpy(bank.masks[index]).float()[:, None]

@@ -21,7 +21,11 @@ LARGEST_GRADIENT = 12.0
 
 
 def read_volumes(folder: Path) -> list[Patch]:
-    """Image (1, Z, Y, X) float16 and label uint8 of each phantom in a bank."""
+    """Image and label (1, Z, Y, X), float16 and uint8, of each phantom in a bank.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
     paths = sorted((folder / "volumes").glob("*.npz"))
     if not paths:
         raise FileNotFoundError(f"no volumes in {folder / 'volumes'}; `bank` makes them")
