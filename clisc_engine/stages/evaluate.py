@@ -37,7 +37,7 @@ from clisc_engine.stages.evaluation.ablation import ablate
 from clisc_engine.stages.evaluation.comparing import (
     TINY_NOTE,
     Mask,
-    add_groups,
+    all_measured,
     compare,
     predict_lacking,
     to_measure,
@@ -169,11 +169,7 @@ def _measure(
         "evaluate", by_name, lambda case: measure_case(project, case, rows), control, unit="case"
     )
     failed |= errors
-    measured = [value for values in by_case.values() for value in values]
-    if not measured:
-        name, message = next(iter(failed.items()))
-        raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
-    add_groups(measured)
+    measured = all_measured(by_case, failed)
     weights = project.settings.weights
     return {
         "revision": TABLES[EVALUATION].revision,

@@ -32,7 +32,7 @@ from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
 from clisc_engine.stages.evaluation.comparing import (
     TINY_NOTE,
-    add_groups,
+    all_measured,
     compare,
     predict_lacking,
     to_measure,
@@ -133,11 +133,7 @@ def _measure(
         gone = [row.array for row in shown if not row.is_oracle and case.seal(row.array) is None]
         if gone and case.info.name not in failed:
             failed[case.info.name] = " ".join(missing_message(case, array) for array in gone)
-    measured = [value for values in by_case.values() for value in values]
-    if not measured:
-        name, message = next(iter(failed.items()))
-        raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
-    add_groups(measured)
+    measured = all_measured(by_case, failed)
     weights = project.settings.weights
     names = [row.name for row in shown]
     return {

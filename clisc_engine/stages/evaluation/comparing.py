@@ -82,12 +82,27 @@ def compare(case: str, row: str, mask: Mask, reference: Mask, spacing: Sequence[
     }
 
 
-def add_groups(measured: Sequence[dict[str, Any]]) -> None:
-    """Note under ``group`` the size group of each case among the cases measured, in every row of it."""
+def all_measured(
+    by_case: Mapping[str, Sequence[dict[str, Any]]], failed: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The entries of all cases, as `compare` gives them, each with the ``group`` of its case's size.
+
+    Args:
+        by_case: the entries of each case that was measured; its group is told among these cases.
+        failed: why others were not, by case.
+
+    Raises:
+        BadInput: when none was measured.
+    """
+    measured = [entry for entries in by_case.values() for entry in entries]
+    if not measured:
+        name, message = next(iter(failed.items()))
+        raise BadInput(f"None of the {len(failed)} cases can be measured; first {name}: {message}")
     volumes = {value["case"]: value["volume_ml"] for value in measured if value["volume_ml"]}
     groups = dict(zip(volumes, size_groups(list(volumes.values())), strict=True))
     for value in measured:
         value["group"] = groups.get(value["case"], WITHOUT_TUMOUR)
+    return measured
 
 
 def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequence[str]) -> str:
