@@ -12,6 +12,7 @@ from segment_anything import SamPredictor
 from benchmarks.plain.networks import bundled_probability
 from benchmarks.plain.study import Array, Study
 from benchmarks.sam import upstream_mask
+from clisc_engine.core.border import by_brightness
 from clisc_engine.core.filtering import s3f_keep, s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.core.reach import reach
@@ -38,7 +39,8 @@ def prompt_with_maps(study: Study) -> None:
             probability = bundled_probability(image)
             region = joined(region, (probability > 0.5) & (image != 0))
         mask = answer(name, image, region, prompts.dilation)
-        study.write(name, "sam", mask | reach(mask != 0, np.where(region, probability, 0), image))
+        whole = mask | reach(mask, np.where(region, probability, 0), image)
+        study.write(name, "sam", _bordered(study, image, whole))
 
 
 def prompt_with_predictions(study: Study) -> None:
@@ -47,7 +49,7 @@ def prompt_with_predictions(study: Study) -> None:
     for name in study.names:
         image, region = study.read(name, "image"), study.read(name, "round1") != 0
         dilation = study.settings.prompts.dilation_self_training
-        study.write(name, "sam-round1", answer(name, image, region, dilation))
+        study.write(name, "sam-round1", _bordered(study, image, answer(name, image, region, dilation)))
 
 
 def kept(study: Study) -> list[str]:
@@ -64,19 +66,25 @@ def kept(study: Study) -> list[str]:
     return [name for name in study.names if name in chosen]
 
 
-def _asker(study: Study) -> Callable[[str, Array, Mask, int], npt.NDArray[np.uint8]]:
+def _bordered(study: Study, image: Array, mask: Mask) -> npt.NDArray[np.uint8]:
+    """A mask of SAM's with the border that the settings ask for."""
+    return by_brightness(mask, image, SPACING, study.settings.sam.border).astype(np.uint8)
+
+
+def _asker(study: Study) -> Callable[[str, Array, Mask, int], Mask]:
     """From a case, its image and region (Z, Y, X) and the boxes' growth to SAM's mask (Z, Y, X)."""
     settings = study.settings
     sam = load_sam(settings.sam.model, settings.sam.checkpoint, torch.device("cpu"))
     predictor = SamPredictor(sam.network)
 
-    def answer(name: str, image: Array, region: Mask, dilation: int) -> npt.NDArray[np.uint8]:
+    def answer(name: str, image: Array, region: Mask, dilation: int) -> Mask:
         slices, mask = study.slices(name), np.zeros(region.shape, bool)
         seed = case_seed(settings.seed, name)
         for z in np.flatnonzero(region.any(axis=(1, 2))).tolist():
             shown = equalise(slices[z]) if settings.sam.equalise else slices[z]
             for prompt in slice_prompts(region[z], slices[z], settings.prompts, dilation, (seed, z)):
                 mask[z] |= upstream_mask(predictor, shown, prompt)
-        return (mask & (image != 0)).astype(np.uint8)
+        inside: Mask = mask & (image != 0)
+        return inside
 
     return answer

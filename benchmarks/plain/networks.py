@@ -14,7 +14,7 @@ from torch import nn
 
 from benchmarks.plain.study import Array, Study
 from benchmarks.volumes import SPACING
-from clisc_engine.core.roi import tumour_mask
+from clisc_engine.core.border import tumour_mask
 from clisc_engine.models.bundled_unet import load_bundled_unet
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import at_spacing, build_unet, resized
@@ -136,7 +136,13 @@ def predict(study: Study, network: str, array: str, names: Sequence[str]) -> Non
     for name in names:
         image = study.read(name, "image")
         found = probability(module.eval(), image, settings)
-        study.write(name, array, tumour_mask(found, image != 0, largest_alone=settings.largest_component))
+        study.write(
+            name,
+            array,
+            tumour_mask(
+                found, image, SPACING, border=settings.border, largest_alone=settings.largest_component
+            ),
+        )
 
 
 def bundled_probability(image: Array) -> npt.NDArray[np.float32]:

@@ -60,4 +60,5 @@ class ReferenceMasks:
         """The mask of an image (Z, Y, X) with its reference (Z, Y, X)."""
         prompter = self.sam.prompter(case, arrays[IMAGE])
         region = arrays[REFERENCE] != 0
-        return {SAM_REFERENCE_MASKS: prompter.predict_mask(region, self.project.settings.prompts, DILATION)}
+        answer = prompter.predict_mask(region, self.project.settings.prompts, DILATION)
+        return {SAM_REFERENCE_MASKS: prompter.bordered(answer)}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clisc_engine.core.roi import tumour_mask
+from clisc_engine.core.border import tumour_mask
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.settings.schema import UnetSettings
@@ -59,10 +59,20 @@ class Segmenter:
 
     def mask(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1, of a normalised volume of ``spacing`` (z, y, x) mm."""
-        return self.mask_of(self.probability(image, spacing), image)
+        return self.mask_of(self.probability(image, spacing), image, spacing)
 
     def mask_of(
-        self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
+        self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any], spacing: Sequence[float]
     ) -> npt.NDArray[np.uint8]:
-        """Mask (Z, Y, X), 0 or 1: probability above 0.5, inside the brain (where ``image`` is not 0)."""
-        return tumour_mask(probability, image != 0, largest_alone=self.settings.largest_component)
+        """Mask (Z, Y, X), 0 or 1, of a probability: above 0.5 inside the brain (where ``image`` is not 0).
+
+        Its border and components are those that the settings ask for.
+        """
+        z, y, x = spacing
+        return tumour_mask(
+            probability,
+            image,
+            (z, y, x),
+            border=self.settings.border,
+            largest_alone=self.settings.largest_component,
+        )

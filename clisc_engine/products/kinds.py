@@ -30,7 +30,7 @@ Command = Literal[
     "baseline phantoms-only",
 ]
 Cases = Literal["all", "train", "measured"]
-Weights = Literal["clip", "sam", "unet", "bundled-sam"]
+Weights = Literal["clip", "sam", "bundled"]
 
 IMAGE = "image"
 REFERENCE = "reference"

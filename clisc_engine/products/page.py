@@ -50,8 +50,7 @@ def _array(array: Array) -> tuple[str, ...]:
 MODELS: Mapping[str, str] = {
     "clip": "CLIP",
     "sam": "SAM",
-    "unet": "the bundled U-Net",
-    "bundled-sam": "the bundled SAM",
+    "bundled": "the bundled U-Net and SAM",
 }
 """The models that arrays are made by, as the page calls them."""
 

@@ -152,7 +152,7 @@ def _phantoms_only() -> tuple[Product, ...]:
             meaning="masks of the bundled U-Net and SAM, trained on phantoms alone",
             inputs=(IMAGE,),
             values=BINARY,
-            weights=("unet", "bundled-sam"),
+            weights=("bundled",),
             cases="measured",
         ),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clisc_engine.products.kinds import IMAGE, Array, Cases, Command
 
 BINARY = (0, 1)
-INFERENCE = ("unet.inference", "unet.overlap", "unet.largest_component")
+INFERENCE = ("unet.inference", "unet.overlap", "unet.border", "unet.largest_component")
 """Settings of a U-Net that change its predictions alone, not its training."""
 UNET = ("unet", "seed")
 """Settings that a U-Net is trained and predicts by."""
 SAM = ("sam.model", "sam.image_size", "sam.equalise", "sam.inside_brain", "window", "seed")
 """Settings that SAM answers a prompt by."""
-PROMPTED = ("prompts.per_component", "prompts.foreground", *SAM)
+PROMPTED = ("prompts.per_component", "prompts.foreground", "sam.border", *SAM)
 """Settings that SAM is prompted with a region by, but for the kind of prompts and the boxes' dilation."""
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clisc_engine.core import reach
 from clisc_engine.errors import BadInput
-from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.results.model_file import ModelCard
 from clisc_engine.settings.presets import preset
+from clisc_engine.stages import recipes
 
 BUNDLED = "bundled"
 """What a user calls it, in the place of a project or a model file."""
@@ -42,8 +41,6 @@ def bundled_card() -> ModelCard:
         trained="",
         training_volumes=0,
         origin={"data": "procedural phantoms only"},
-        fingerprint=fingerprint(
-            {"unet": bundled_unet_digest(), "sam": sam_digest("tiny", ""), "reach": reach.RULE}
-        ),
+        fingerprint=fingerprint(recipes.bundled_models()),
         note="Trained on phantoms alone, by no scan of a patient. Research software, not a medical device.",
     )

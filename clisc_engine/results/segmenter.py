@@ -118,7 +118,7 @@ class FileSegmenter:
         image, placement = read.image, read.placement
         inside = self._segmenter.probability(image, placement.spacing)
         inside[image == 0] = 0
-        mask = restore(self._segmenter.mask_of(inside, image), placement)
+        mask = restore(self._segmenter.mask_of(inside, image, placement.spacing), placement)
         voxel = float(np.prod(placement.source.spacing))
         volume_ml = mask.sum() * voxel / 1000
         return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)

@@ -24,7 +24,7 @@ TINY: Mapping[str, Any] = {
     },
     "cam": {"layers": ["layer2"]},
     "prompts": {"dilation": 3, "region": "map+bundled"},
-    "sam": {"model": "tiny", "equalise": False, "batch_size": 16, "cache_gb": 1.0},
+    "sam": {"model": "tiny", "equalise": False, "border": 4.0, "batch_size": 16, "cache_gb": 1.0},
     "unet": {
         "patch": [32, 64, 64],
         "spacing": [4.0, 2.5, 2.5],
@@ -34,6 +34,7 @@ TINY: Mapping[str, Any] = {
         "optimiser": "adamw",
         "learning_rate": 0.001,
         "augment": "wide",
+        "border": 4.0,
     },
     "s3f": {"start": "round1", "epochs": 15, "learning_rate": 0.0005},
 }

@@ -111,6 +111,11 @@ class AmdaSettings(Section):
 class RoiSettings(Section):
     """From a class activation map to a region of interest."""
 
+    smoothing: Annotated[float, Field(ge=0, le=50)] = Field(
+        0.0,
+        description="maps are first averaged through the slices, by a Gaussian of this standard deviation "
+        "in mm; 0: not (paper)",
+    )
     threshold: Literal["otsu", "sam"] | Annotated[float, Field(gt=0, lt=1)] = Field(
         "otsu",
         description="otsu per volume, sam (best agreement with SAM's answer), or a value in 0..1",
@@ -156,6 +161,9 @@ class SamSettings(Section):
     )
     equalise: bool = Field(True, description="equalise the slice's histogram first (code: yes)")
     inside_brain: bool = Field(True, description="cut SAM's answer at the brain's border (code)")
+    border: Annotated[float, Field(ge=0, le=20)] = Field(
+        0.0, description="mm by which brightness moves the border of SAM's masks; 0: not (paper)"
+    )
     image_size: Annotated[int, Field(ge=0, le=1024, multiple_of=16)] = Field(
         0, description="side of SAM's input in pixels; less is faster and only approximate; 0: its own"
     )
@@ -216,6 +224,9 @@ class UnetSettings(Section):
         "sliding", description="sliding window, or the whole volume resized to the patch (code)"
     )
     overlap: Annotated[float, Field(ge=0, lt=1)] = Field(0.5, description="overlap of neighbouring windows")
+    border: Annotated[float, Field(ge=0, le=20)] = Field(
+        0.0, description="mm by which brightness moves the border of predictions; 0: not (paper)"
+    )
     largest_component: bool = Field(
         True, description="keep the prediction's largest connected component (code: yes)"
     )

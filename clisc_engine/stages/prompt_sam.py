@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.reach import reach
-from clisc_engine.core.roi import joined, tumour_mask
+from clisc_engine.core.roi import joined
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -56,8 +56,9 @@ class MapMasks:
         settings = self.project.settings.roi
         roi = region_of_interest(cam, image != 0, case.info.spacing, settings, predict_mask)
         if self.prompts.region == "map":
-            return {self.array: predict_mask(roi)}
+            return {self.array: prompter.bordered(predict_mask(roi))}
         probability = self.network.probability(image, case.info.spacing)
-        roi = joined(roi, tumour_mask(probability, image != 0, largest_alone=False) != 0)
+        roi = joined(roi, (probability > 0.5) & (image != 0))
         answer = predict_mask(roi)
-        return {self.array: answer | reach(answer != 0, np.where(roi, probability, 0), image)}
+        beyond = reach(answer != 0, np.where(roi, probability, 0), image)
+        return {self.array: prompter.bordered(answer | beyond)}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clisc_engine.core import reach
+from clisc_engine.core import border, reach
 from clisc_engine.models.clip_file import clip_digests
 from clisc_engine.models.weights import bundled_unet_digest, sam_digest
 from clisc_engine.products import graph
@@ -21,6 +21,7 @@ from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.spec import CaseSpec
 from clisc_engine.settings.keys import value_of
+from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 
@@ -40,16 +41,18 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
     used = settings_used(settings, *declared.settings)
     used |= {key: json.loads(used[key]) for key in declared.unquoted}
     used |= declared.instead
+    if used.keys() & {"sam.border", "unet.border"}:
+        used["border"] = border.RULE
     if declared.network:
         used[declared.network] = trained
     if "clip" in declared.weights:
         used |= clip_digests(settings.label.clips())
     if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
-    if "bundled-sam" in declared.weights:
-        used["bundled sam"] = sam_digest("tiny", "")
+    if "bundled" in declared.weights:
+        used |= bundled_models()
     with_network = "prompts.region" in declared.settings and settings.prompts.region == "map+bundled"
-    if "unet" in declared.weights or with_network:
+    if with_network:
         used |= {"bundled unet": bundled_unet_digest(), "reach": reach.RULE}
     outputs = graph.outputs(name)
     return CaseSpec(
@@ -58,6 +61,17 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         outputs=outputs,
         made_from=used | graph.revisions(*outputs),
     )
+
+
+def bundled_models() -> dict[str, str]:
+    """What makes the masks of the bundled U-Net and SAM, whatever the settings of a project are."""
+    width = preset("tiny").sam.border
+    return {
+        "bundled unet": bundled_unet_digest(),
+        "bundled sam": sam_digest("tiny", ""),
+        "reach": reach.RULE,
+        "border": f"{width} mm, {border.RULE}",
+    }
 
 
 def prompts_of(settings: Settings, name: str) -> PromptSettings:

@@ -108,7 +108,8 @@ class PredictionMasks:
         prompts = self.project.settings.prompts
         prompter = self.sam.prompter(case, arrays[IMAGE])
         roi = arrays[ROUND1] != 0
-        return {SAM_ROUND1: prompter.predict_mask(roi, prompts, prompts.dilation_self_training)}
+        answer = prompter.predict_mask(roi, prompts, prompts.dilation_self_training)
+        return {SAM_ROUND1: prompter.bordered(answer)}
 
 
 def _none_left_message(failed: Mapping[str, str]) -> str:

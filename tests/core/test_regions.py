@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
 from clisc_engine.core.overlap import dice
-from clisc_engine.core.roi import cam_roi, largest_component, opening_shape, otsu_threshold
+from clisc_engine.core.roi import (
+    averaged_through,
+    cam_roi,
+    largest_component,
+    opening_shape,
+    otsu_threshold,
+)
+from clisc_engine.settings.schema import RoiSettings
+from clisc_engine.stages.prompting.regions import region_of_interest
 
 
 def brute_otsu(values):
@@ -35,6 +43,42 @@ def test_otsu_minimises_the_variance_within_classes(seed):
 
 def test_otsu_of_one_value_keeps_it_out_of_the_upper_class():
     assert not (np.full(10, 0.3) > otsu_threshold(np.full(10, 0.3))).any()
+
+
+@given(seed=st.integers(0, 1000), sigma=st.sampled_from([0.5, 1.0, 2.5]))
+@settings(max_examples=30, deadline=None)
+def test_maps_are_averaged_over_the_brain_of_their_column_alone(seed, sigma):
+    rng = np.random.default_rng(seed)
+    cam, brain = rng.random((9, 4, 3), np.float32), rng.random((9, 4, 3)) > 0.3
+    found = averaged_through(cam, brain, sigma)
+    z = np.arange(9)
+    weights = np.exp(-0.5 * (np.subtract.outer(z, z) / sigma) ** 2)
+    for y, x in np.ndindex(4, 3):
+        inside = brain[:, y, x]
+        for slice_ in z[inside]:
+            mean = np.average(cam[inside, y, x], weights=weights[slice_, inside])
+            assert found[slice_, y, x] == pytest.approx(mean, abs=2e-3)
+    assert not found[~brain].any()
+
+
+def test_averaging_by_nothing_leaves_maps_as_they_are_and_a_constant_one_stays_constant_to_the_last_slice():
+    brain = np.zeros((12, 5, 5), bool)
+    brain[3:9, 1:4, 1:4] = True
+    cam = np.random.default_rng(0).random((12, 5, 5))
+    assert averaged_through(cam, brain, 0) is cam
+    assert averaged_through(np.full((12, 5, 5), 0.7), brain, 2.0)[brain] == pytest.approx(0.7, abs=1e-6)
+
+
+def test_a_slice_whose_map_looked_elsewhere_is_mended_by_those_around_it():
+    brain = np.ones((20, 24, 24), bool)
+    cam = np.zeros((20, 24, 24), np.uint8)
+    cam[6:14, 4:12, 4:12] = 255
+    cam[10] = 0
+    cam[10, 18:20, 18:20] = 255
+    millimetres = (2.0, 1.0, 1.0)
+    assert not region_of_interest(cam, brain, millimetres, RoiSettings())[10].any()
+    mended = region_of_interest(cam, brain, millimetres, RoiSettings(smoothing=4))
+    assert mended[10, 5:11, 5:11].all() and not mended[10, 16:, 16:].any()
 
 
 def test_roi_drops_specks_and_small_components():

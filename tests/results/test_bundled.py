@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from clisc_engine.baselines.methods import run_baseline
+from clisc_engine.core.border import by_brightness
 from clisc_engine.core.reach import reach
 from clisc_engine.core.roi import joined
 from clisc_engine.files.digest import sha256_of
@@ -116,7 +117,8 @@ def test_what_the_network_marks_joins_the_region_where_the_two_touch(clisc, copi
     prompter = open_sam(project, CPU).prompter(case, image)
     answer = prompter.predict_mask(wide, project.settings.prompts, project.settings.prompts.dilation) != 0
     beyond = reach(answer, np.where(wide, probability, 0), image)
-    assert np.array_equal(sam, answer | beyond) and not np.array_equal(before, sam)
+    marked = by_brightness(answer | beyond, image, case.info.spacing, project.settings.sam.border)
+    assert np.array_equal(sam, marked) and not np.array_equal(before, sam)
     assert not case_picture(project, "p4", 3).prompts
     chain = json.loads(clisc("explain", copied.root, "p4", "--masks", "sam", "--json").out)["chain"]
     assert chain[-1]["weights"]["bundled unet"]["sha256"] == sha256_of(bundled(TINY_UNET))

@@ -29,6 +29,9 @@ VARIANTS = {
 
 TINY_OF_0_1_0 = {
     "label.smoothing": 0.0,
+    "roi.smoothing": 0.0,
+    "sam.border": 0.0,
+    "unet.border": 0.0,
     "prompts.region": "map",
     "unet.start": "scratch",
     "unet.epochs": 45,

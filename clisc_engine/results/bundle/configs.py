@@ -70,6 +70,7 @@ def inference(card: ModelCard) -> dict[str, Any]:
                     "_target_": "scripts.Restore",
                     "keys": "pred",
                     "ref_image": "image",
+                    "border": unet.border,
                     "largest_component": unet.largest_component,
                 },
                 {

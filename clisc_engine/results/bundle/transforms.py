@@ -18,7 +18,7 @@ from monai.networks.nets import UNet
 from monai.transforms import MapTransform
 from torch import Tensor
 
-from clisc_engine.core.roi import tumour_mask
+from clisc_engine.core.border import tumour_mask
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, from_affine, squared
@@ -32,8 +32,8 @@ PLACEMENT = "clisc_placement"
 SHAPES = "clisc_shapes"
 """Likewise: the prepared volume's size, and that on the network's own grid."""
 
-BRAIN = "brain"
-"""Of the data: (1, Z, Y, X), which voxels of the prepared volume are brain."""
+STORED = "stored"
+"""Of the data: (1, Z, Y, X) float16, the prepared volume before it is brought to the network's grid."""
 
 MAX_SHEAR = 0.1
 """Voxels: axes that are further from a right angle are refused."""
@@ -78,14 +78,14 @@ class Prepare(MapTransform):
         self.resize = tuple(resize) if resize else None
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with its image prepared, and with `BRAIN`.
+        """The data with its image prepared, and with `STORED`.
 
         Raises:
             BadInput: when the volume cannot be used, or looks not skull-stripped.
         """
         found = dict(data)
         for key in self.key_iterator(found):
-            found[key], found[BRAIN] = self._prepared(found[key])
+            found[key], found[STORED] = self._prepared(found[key])
         return found
 
     def _prepared(self, image: MetaTensor) -> tuple[MetaTensor, Tensor]:
@@ -103,40 +103,47 @@ class Prepare(MapTransform):
             SHAPES: json.dumps([stored.shape, seen.shape]),
         }
         prepared = MetaTensor(torch.from_numpy(np.ascontiguousarray(ready))[None], meta=image.meta | told)
-        return prepared, torch.from_numpy((stored != 0).astype(np.uint8))[None]
+        return prepared, torch.from_numpy(stored)[None]
 
 
 class Restore(MapTransform):
     """Probabilities (2, Z, Y, X) made a mask (1, X, Y, Z) of 0 and 1 on the grid of the image's file."""
 
     def __init__(
-        self, keys: str | Sequence[str], *, ref_image: str = "image", largest_component: bool
+        self, keys: str | Sequence[str], *, ref_image: str = "image", border: float, largest_component: bool
     ) -> None:
         """Of these predictions.
 
         Args:
             keys: of the predictions.
             ref_image: key of the image that `Prepare` prepared.
+            border: mm by which brightness moves their border.
             largest_component: keep that one alone.
         """
         super().__init__(keys)
         self.ref_image = ref_image
+        self.border = border
         self.largest_component = largest_component
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with each prediction made a mask."""
         found = dict(data)
         for key in self.key_iterator(found):
-            found[key] = self._restored(found[key], found[self.ref_image].meta, found[BRAIN])
+            found[key] = self._restored(found[key], found[self.ref_image].meta, found[STORED])
         return found
 
-    def _restored(self, prediction: Tensor, meta: dict[str, Any], brain: Tensor) -> MetaTensor:
+    def _restored(self, prediction: Tensor, meta: dict[str, Any], image: Tensor) -> MetaTensor:
         placement = Placement.from_dict(json.loads(meta[PLACEMENT]))
         stored, seen = (tuple(shape) for shape in json.loads(meta[SHAPES]))
         probability: npt.NDArray[np.float32] = np.asarray(prediction.detach().cpu(), np.float32)[1]
         probability = resized(resized(probability, seen), stored)
-        inside = np.asarray(brain.cpu())[0] != 0
-        mask = tumour_mask(probability, inside, largest_alone=self.largest_component)
+        mask = tumour_mask(
+            probability,
+            np.asarray(image.cpu())[0],
+            placement.spacing,
+            border=self.border,
+            largest_alone=self.largest_component,
+        )
         whole = np.ascontiguousarray(restore(mask, placement).transpose(2, 1, 0))
         kept = {name: value for name, value in meta.items() if name not in (PLACEMENT, SHAPES)}
         return MetaTensor(torch.from_numpy(whole)[None], meta=kept)

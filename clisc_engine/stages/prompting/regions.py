@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.overlap import dice
-from clisc_engine.core.roi import cam_roi, opening_shape, otsu_threshold
+from clisc_engine.core.roi import averaged_through, cam_roi, opening_shape, otsu_threshold
 from clisc_engine.settings.schema import RoiSettings
 
 Mask = npt.NDArray[np.bool_]
@@ -34,20 +34,20 @@ def region_of_interest(
         cam: (Z, Y, X) uint8, 255 standing for 1.
         brain: (Z, Y, X) brain voxels.
         spacing: (z, y, x) in mm; thick slices are opened in plane only.
-        roi: threshold and morphology.
+        roi: smoothing, threshold and morphology.
         predict_mask: SAM's mask (Z, Y, X) for a region, needed for ``roi.threshold = "sam"``.
 
     Raises:
         ValueError: when that is lacking; `without_sam` gives settings that need none.
     """
     shape = opening_shape(cam.shape, spacing) if roi.opening else None
-    scaled = cam / np.float32(255)
+    scaled = averaged_through(cam / np.float32(255), brain, roi.smoothing / spacing[0])
 
     def region(threshold: float) -> Mask:
         return cam_roi(scaled, threshold, opening=shape, keep=roi.keep_fraction)
 
     if roi.threshold == "otsu":
-        mapped = brain & scaled.any(axis=(1, 2))[:, None, None]
+        mapped = brain & np.any(scaled, axis=(1, 2), keepdims=True)
         return region(otsu_threshold(scaled[mapped])) if mapped.any() else np.zeros(cam.shape, bool)
     if roi.threshold == "sam":
         if predict_mask is None:

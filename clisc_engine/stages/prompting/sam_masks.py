@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from clisc_engine.core.border import by_brightness
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
@@ -69,7 +70,8 @@ class ProjectSam:
         key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
         embeddings = CaseEmbeddings(self.cache, case.info.identity, key)
         seed = case_seed(self.settings.seed, case.info.identity)
-        return Prompter(self.sam, image, self.settings, self.control, self.sizes, embeddings, seed)
+        spacing = case.info.spacing
+        return Prompter(self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings, seed)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Prompter:
     Attributes:
         sam: the model.
         image: (Z, Y, X) stored image, background 0.
+        spacing: its (z, y, x) in mm.
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
@@ -128,6 +131,7 @@ class Prompter:
 
     sam: SamModel
     image: npt.NDArray[np.floating]
+    spacing: tuple[float, float, float]
     settings: Settings
     control: Control
     sizes: SamBatchSizes
@@ -164,6 +168,10 @@ class Prompter:
         if self.settings.sam.inside_brain:
             mask &= self.image != 0
         return mask.astype(np.uint8)
+
+    def bordered(self, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """A mask (Z, Y, X), 0 or 1, with its border where brightness says, by `sam.border`."""
+        return by_brightness(mask != 0, self.image, self.spacing, self.settings.sam.border).astype(np.uint8)
 
     def embed(self, wanted: list[int]) -> list[npt.NDArray[np.float16]]:
         """The embeddings (C, h, w) of these slices."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.border import tumour_mask
 from clisc_engine.core.reach import reach
 from clisc_engine.models.bundled_unet import bundled_segmenter
 from clisc_engine.models.sam import SamModel, load_sam
@@ -44,18 +45,21 @@ class WithSam:
 
     def mask(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1, of a normalised volume of ``spacing`` (z, y, x) mm."""
-        return self.mask_of(self.probability(image, spacing), image)
+        return self.mask_of(self.probability(image, spacing), image, spacing)
 
     def mask_of(
-        self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any]
+        self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any], spacing: Sequence[float]
     ) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1: SAM's answer to the U-Net's, and what that one has beyond."""
-        found, prompts = self.segmenter.mask_of(probability, image) != 0, self.settings.prompts
+        z, y, x = spacing
+        largest_alone = self.segmenter.settings.largest_component
+        found = tumour_mask(probability, image, (z, y, x), border=0, largest_alone=largest_alone) != 0
+        prompts = self.settings.prompts
         prompter = Prompter(
-            self.sam, image, self.settings, self.control, self.sizes, embeddings=None, seed=0
+            self.sam, image, (z, y, x), self.settings, self.control, self.sizes, embeddings=None, seed=0
         )
         answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
-        return answer | reach(answer != 0, np.where(found, probability, 0), image)
+        return prompter.bordered(answer | reach(answer != 0, np.where(found, probability, 0), image))
 
 
 def bundled_models(control: Control) -> WithSam:

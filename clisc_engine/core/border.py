@@ -1,0 +1,132 @@
+"""Where a mask ends: a network says about where, the image's brightness where exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from clisc_engine.core.roi import largest_component
+
+Mask = npt.NDArray[np.bool_]
+
+LEAVES, JOINS = 0.35, 0.6
+"""Of the way from the brain's brightness to the lesion's: below the one a marked voxel leaves, above the
+other an unmarked one joins. Halfway lies the border of a lesion that a scanner has blurred; the two differ,
+for what a network says counts too.
+
+Chosen on the 15 real masks and on phantoms of seed 762, as was the width of 4 mm in the tiny preset; from
+0.3 to 0.4, from 0.6 to 0.7 and from 3 to 6 mm the DSC of either changes by less than a point.
+"""
+
+BLUR = 1.0
+"""mm of the Gaussian that quietens noise before a voxel is judged."""
+
+RULE = f"leaves below {LEAVES}, joins above {JOINS}"
+"""What a mask that was made so keeps in its provenance."""
+
+
+def tumour_mask(
+    probability: npt.NDArray[np.floating],
+    image: npt.NDArray[np.floating],
+    spacing: tuple[float, float, float],
+    *,
+    border: float,
+    largest_alone: bool,
+) -> npt.NDArray[np.uint8]:
+    """Mask (Z, Y, X), 0 or 1, of a network's tumour probability: above 0.5 and in the brain.
+
+    Args:
+        probability: (Z, Y, X) in [0, 1].
+        image: (Z, Y, X) intensities, 0 outside the brain.
+        spacing: (z, y, x) in mm.
+        border: how far brightness moves its border, in mm; see `by_brightness`.
+        largest_alone: keep its largest component.
+    """
+    mask: Mask = (probability > 0.5) & (image != 0)
+    mask = by_brightness(mask, image, spacing, border)
+    if largest_alone and mask.any():
+        mask = largest_component(mask)
+    return mask.astype(np.uint8)
+
+
+def by_brightness(
+    mask: Mask, image: npt.NDArray[np.floating], spacing: tuple[float, float, float], width: float
+) -> Mask:
+    """A mask whose border lies where the image darkens, at most ``width`` from where it lay.
+
+    A network cannot place a border more finely than its grid. Within ``width`` of it, each voxel is
+    compared with the brain outside of the mask (0) and with the core of its lesion (1), by their medians:
+    see `LEAVES` and `JOINS`. What lies deeper stays, whatever its brightness: lesions have dark cores. Each
+    component (26-neighbourhood) is a lesion of its own, so that a faint one does not suffer from a bright
+    one. Not of the paper.
+
+    Args:
+        mask: (Z, Y, X).
+        image: (Z, Y, X) intensities, 0 outside the brain.
+        spacing: (z, y, x) in mm.
+        width: in mm; 0 leaves the mask as it is.
+
+    Returns:
+        (Z, Y, X), in the brain; as it was around a lesion that is no brighter than the brain.
+    """
+    from scipy import ndimage
+
+    image = image.astype(np.float32)
+    brain = image != 0
+    rest = brain & ~mask
+    if width == 0 or not mask.any() or not rest.any():
+        return mask
+    dark = float(np.median(image[rest]))
+    lesions, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    found = mask & brain
+    for number, span in enumerate(ndimage.find_objects(lesions), start=1):
+        box = _grown(span, mask.shape, spacing, width + 4 * BLUR)
+        leaves, joins = _moves(lesions[box] == number, image[box], dark, spacing, width)
+        found[box] &= ~leaves
+        found[box] |= joins & rest[box]
+    return found
+
+
+def _moves(
+    lesion: Mask,
+    image: npt.NDArray[np.floating],
+    dark: float,
+    spacing: tuple[float, float, float],
+    width: float,
+) -> tuple[Mask, Mask]:
+    """Which voxels of a lesion leave it, and which around it join it, in a box around it."""
+    from scipy import ndimage
+
+    depth = ndimage.distance_transform_edt(np.pad(lesion, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
+    core = depth >= min(width, depth.max() / 2)
+    quiet = _quiet(image, spacing)
+    bright = float(np.median(quiet[core]))
+    if bright <= dark:
+        return np.zeros_like(lesion), np.zeros_like(lesion)
+    share = (quiet - dark) / (bright - dark)
+    return lesion & (depth <= width) & (share < LEAVES), ~lesion & (away <= width) & (share > JOINS)
+
+
+def _grown(
+    span: tuple[slice, ...], shape: tuple[int, ...], spacing: tuple[float, float, float], margin: float
+) -> tuple[slice, ...]:
+    """A box with ``margin`` mm more on each side, as far as the volume goes."""
+    extra = [int(np.ceil(margin / step)) for step in spacing]
+    return tuple(
+        slice(max(0, part.start - more), min(size, part.stop + more))
+        for part, more, size in zip(span, extra, shape, strict=True)
+    )
+
+
+def _quiet(image: npt.NDArray[np.floating], spacing: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+    """The image averaged by a Gaussian of `BLUR` over the brain alone; 0 outside of it."""
+    from scipy import ndimage
+
+    brain, sigma = image != 0, [BLUR / step for step in spacing]
+    total, weight = (
+        ndimage.gaussian_filter(values.astype(np.float32), sigma, mode="constant")
+        for values in (image, brain)
+    )
+    quiet: npt.NDArray[np.float32] = np.where(brain, total / np.maximum(weight, np.float32(1e-6)), 0)
+    return quiet
