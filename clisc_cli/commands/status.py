@@ -91,6 +91,14 @@ def _in_a_line(document: dict[str, Any]) -> str:
 
 
 def _project(project: Project, directory: Path | None) -> dict[str, Any]:
+    from clisc_engine.files.collecting import collection_paused
+
+    with collection_paused():
+        return _seen(project.glance(), directory)
+
+
+def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
+    """The document, from a project that is looked at once."""
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
     from clisc_engine.stages.trust.table import overview
@@ -99,7 +107,6 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
     from clisc_engine.upkeep.status import disk_use, next_stage
     from clisc_engine.upkeep.survey import survey
 
-    project = project.glance()
     stages = survey(project)
     trust = overview(project)
     work = note_work(project, stages)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from clisc_engine.errors import Unreadable
 
+_AT_ONCE = 2**16
+"""Bytes of a file that are asked for at once: all of most records."""
+
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
@@ -44,12 +47,17 @@ def is_there(path: Path | str) -> bool:
 def read_if_there(path: Path | str) -> bytes | None:
     """A file's bytes; None when there is none.
 
+    The system is asked directly: thousands of records are read so, and Python's files take as long again.
+
     Raises:
         Unreadable: when it is there and cannot be read.
     """
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - likewise
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return b"".join(iter(lambda: os.read(descriptor, _AT_ONCE), b""))
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, MemoryError) as error:

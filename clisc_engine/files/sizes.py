@@ -33,18 +33,17 @@ def bytes_below(folder: Path) -> int:
 
 def _bytes_of_array(folder: str) -> int | None:
     """Bytes of an array of a store; None of another folder."""
-    record = _bytes_of(f"{folder}/{RECORD}")
-    if record is None:
-        return None
-    voxels = (_bytes_of(f"{folder}/{place}") for place in VOXELS)
-    found = next((size for size in voxels if size is not None), None)
-    return None if found is None else record + found
+    for place in VOXELS:  # before the record, which groups have too
+        if (voxels := _bytes_of(f"{folder}/{place}")) is not None:
+            record = _bytes_of(f"{folder}/{RECORD}")
+            return None if record is None else voxels + record
+    return None
 
 
 def _bytes_of(file: str) -> int | None:
     """Bytes of a file; None where there is none."""
-    with suppress(OSError):
+    try:
         found = os.stat(file)  # noqa: PTH116 - a Path for each takes longer than that
-        if stat.S_ISREG(found.st_mode):
-            return found.st_size
-    return None
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

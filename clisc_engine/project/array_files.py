@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
+from pydantic_core import from_json
 
 from clisc_engine.files.atomic import sync, write_atomically
 
@@ -44,3 +46,24 @@ def group_metadata(attributes: dict[str, Any]) -> bytes:
     """The metadata file of a group."""
     group = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     return json.dumps(group, indent=1).encode()
+
+
+def attributes_in(record: bytes) -> dict[str, Any]:
+    """The attributes in a metadata file; empty when there are none to be understood."""
+    metadata = parsed(record)
+    attributes = metadata.get("attributes", {}) if isinstance(metadata, dict) else {}
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def parsed(text: bytes) -> object:
+    """The value of a JSON text; None of one that cannot be understood.
+
+    pydantic's parser takes half as long as `json`, which a question about thousands of arrays notices, but
+    it does not know lone surrogates: names of files that are no UTF-8 have them.
+    """
+    with suppress(ValueError):
+        return from_json(text)
+    try:
+        return json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return None

@@ -6,7 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import NotRequired, TypedDict
 
 from clisc_engine.files.case_names import is_case_name
 
@@ -60,16 +61,19 @@ class CaseInfo:
         """A case's record as the store holds it; None when it is not whole."""
         try:
             info = _case_adapter().validate_python(found)
-            _Place.model_validate(info.placement)
+            _place_adapter().validate_python(info.placement)
         except ValidationError:
             return None
         return info if is_case_name(info.name) and info.split in SPLITS else None
 
 
-class _Forms(BaseModel):
+_NOTHING_ELSE = ConfigDict(extra="forbid")
+
+
+@with_config(_NOTHING_ELSE)
+class _Forms(TypedDict):
     """The plain values of an `imaging.forms.Forms`."""
 
-    model_config = ConfigDict(extra="forbid")
     version: Literal[1, 2]
     units: Annotated[int, Field(ge=0, le=255)]
     pixdim: Annotated[list[_Finite], Field(min_length=4, max_length=4)]
@@ -80,32 +84,37 @@ class _Forms(BaseModel):
     srow: Annotated[list[_Finite], Field(min_length=12, max_length=12)]
 
 
-class _Grid(BaseModel):
+class _Grid(TypedDict):
     """The plain values of an `imaging.geometry.Geometry`."""
 
     size: tuple[_Count, _Count, _Count]
     spacing: tuple[_Positive, _Positive, _Positive]
     origin: tuple[_Finite, _Finite, _Finite]
     direction: Annotated[list[_Finite], Field(min_length=9, max_length=9)]
-    forms: _Forms | None = None
+    forms: NotRequired[_Forms | None]
 
 
-class _Place(BaseModel):
+@with_config(_NOTHING_ELSE)
+class _Place(TypedDict):
     """The plain values of an `imaging.placement.Placement`."""
 
-    model_config = ConfigDict(extra="forbid")
     source: _Grid
     grid: _Grid
     crop: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
-    @model_validator(mode="after")
-    def _crop_lies_in_the_grid(self) -> _Place:
-        for (start, stop), size in zip(self.crop, reversed(self.grid.size), strict=True):
-            if not 0 <= start < stop <= size:
-                raise ValueError("the crop does not lie in the grid")
-        return self
+
+def _crop_lies_in_the_grid(place: _Place) -> _Place:
+    for (start, stop), size in zip(place["crop"], reversed(place["grid"]["size"]), strict=True):
+        if not 0 <= start < stop <= size:
+            raise ValueError("the crop does not lie in the grid")
+    return place
 
 
 @functools.cache
 def _case_adapter() -> TypeAdapter[CaseInfo]:
     return TypeAdapter(CaseInfo)
+
+
+@functools.cache
+def _place_adapter() -> TypeAdapter[_Place]:
+    return TypeAdapter(Annotated[_Place, AfterValidator(_crop_lies_in_the_grid)])

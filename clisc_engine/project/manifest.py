@@ -16,7 +16,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from clisc_engine.files.atomic import disk_faults, write_atomically
+from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import read_if_there
+from clisc_engine.project.array_files import parsed
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.store import Store
 
@@ -124,11 +126,11 @@ def _records(store: Store) -> dict[str, CaseInfo]:
     return found
 
 
+@functools.lru_cache(maxsize=1)
+@collection_paused()
 def _parse(text: bytes) -> Manifest | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    """The manifest in a file's text, which a call reads several times; None when it is not whole."""
+    found = parsed(text)
     if not isinstance(found, dict):
         return None
     body = {key: found.get(key) for key in ("format", "cases", "removed")}
@@ -140,11 +142,7 @@ def _parse(text: bytes) -> Manifest | None:
 
 
 def _seal(body: Mapping[str, Any]) -> str:
-    return _digest(json.dumps(body, sort_keys=True, separators=(",", ":")))
-
-
-@functools.lru_cache(maxsize=4)
-def _digest(text: str) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.case_names import is_case_name
+from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest
@@ -205,7 +206,8 @@ class Project:
         """Each case in the store, or what is wrong with it; a glance looks once."""
         if self._known is not None:
             return self._known
-        found = {name: self._case(name) for name in self.store.children("cases")}
+        with collection_paused():
+            found = {name: self._case(name) for name in self.store.children("cases")}
         if isinstance(self.store, Glance):
             self._known = found
         return found

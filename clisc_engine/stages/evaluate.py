@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.collecting import collection_paused
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import TABLES
@@ -28,7 +29,6 @@ from clisc_engine.products.kinds import (
 )
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.collecting import collection_paused
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import spread
 from clisc_engine.running.spec import missing_message
@@ -95,8 +95,8 @@ def evaluate(
         leaking = leaks(project, cases, present_rows(cases).values())
         cases = _without_leaks(cases, leaking, control, seen=seen)
         return plan(project, cases, first, control)
-    store = project.glance().store  # nothing is made any more, and seals are asked for again and again
-    cases = [replace(case, store=store) for case in cases]
+    glance = project.glance()  # nothing is made any more, and seals are asked for again and again
+    cases = [replace(case, store=glance.store) for case in cases]
     failed = {name: why for report in predicted.values() for name, why in report.failed.items()}
     failed |= renewed["failed"]
     present = present_rows(cases)
@@ -109,7 +109,7 @@ def evaluate(
     same = stored is not None and stored["fingerprint"] == fingerprint(provenance)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
-        return _marked(project, stored, control, before=stored)
+        return _marked(project, glance, stored, control, before=stored)
     if stored and not same:
         control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
     for case in cases:
@@ -122,7 +122,7 @@ def evaluate(
     document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
     document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     document["fingerprint"] = fingerprint(provenance)
-    return _marked(project, document, control, before=None)
+    return _marked(project, project.glance(), document, control, before=None)
 
 
 def _without_leaks(
@@ -144,11 +144,15 @@ def _without_leaks(
 
 
 def _marked(
-    project: Project, document: dict[str, Any], control: Control, before: dict[str, Any] | None
+    project: Project,
+    glance: Project,
+    document: dict[str, Any],
+    control: Control,
+    before: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The document with each row marked by the settings of now, and kept if it is not what is kept."""
     with collection_paused():
-        marked = control.ranks.share(lambda: mark_rows(project, document, ROWS))
+        marked = control.ranks.share(lambda: mark_rows(glance, document, ROWS))
     if marked != before and control.ranks.rank == 0:
         control.check_may_write()
         evaluation_tables.save(project, marked)

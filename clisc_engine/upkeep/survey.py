@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.tables import read_table
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.products import graph
@@ -18,7 +19,6 @@ from clisc_engine.project.fingerprint import counted_cases
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Stamp
 from clisc_engine.running import journal
-from clisc_engine.running.collecting import collection_paused
 from clisc_engine.running.spec import why_not_fresh
 from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document

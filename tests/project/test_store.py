@@ -73,6 +73,34 @@ def test_an_array_without_its_seal_is_missing(store):
         store.read("a")
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: text[:-3],
+        lambda text: text.replace('"seconds": 0.0', '"seconds": -1.0'),
+        lambda text: text.replace('"seconds": 0.0', '"seconds": NaN'),
+        lambda text: text.replace('"stage": "test"', '"stage": 3'),
+        lambda text: text.replace('"version"', '"virsion"'),
+        lambda text: text.replace('"attributes"', '"attributions"'),
+    ],
+)
+def test_an_array_whose_seal_is_not_whole_is_missing(store, harm):
+    store.write("cases/a/masks/sam", np.ones((2, 3, 4), np.uint8), seal())
+    record = store.root / "cases/a/masks/sam/zarr.json"
+    harmed = harm(record.read_text(encoding="utf-8"))
+    assert harmed != record.read_text(encoding="utf-8")
+    record.write_text(harmed, encoding="utf-8")
+    assert store.seal("cases/a/masks/sam") is None
+    with pytest.raises(BadInput, match="never finished"):
+        store.read("cases/a/masks/sam")
+
+
+def test_a_seal_is_read_beside_names_of_files_that_are_no_utf8(store):
+    array, name = "cases/a/image", {"case": {"source": "scan-\udcff.nii.gz"}}
+    store.write(array, np.ones((2, 3, 4), np.uint8), seal(), name)
+    assert store.seal(array).fingerprint == "x" and store.attributes(array)["case"] == name["case"]
+
+
 def test_rewriting_replaces_array_and_seal(store):
     store.write("a", np.ones((2, 3, 4), np.uint8), seal("old"))
     store.write("a", np.zeros((3, 3, 4), np.float32), seal("new"))

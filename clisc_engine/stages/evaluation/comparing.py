@@ -13,8 +13,8 @@ from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
-from clisc_engine.running.runner import Report
-from clisc_engine.stages.unet.prediction import predict_cases
+from clisc_engine.running.runner import Report, run_cases
+from clisc_engine.stages.unet.prediction import Predictions
 
 Mask = npt.NDArray[np.bool_]
 
@@ -57,8 +57,9 @@ def predict_lacking(
     Returns:
         What became of them, by array.
     """
+    cases = project.cases(splits)
     return {
-        array: predict_cases(project, network, array, "evaluate", splits, control)
+        array: run_cases(Predictions(project, network, array, "evaluate", control), cases, control)
         for network, array in networks.items()
         if project.checkpoint(network).made_from() is not None
     }
