@@ -21,7 +21,7 @@ Chosen on the 15 real masks and on phantoms of seed 762, as was the width of 4 m
 BLUR = 1.0
 """mm of the Gaussian that quietens noise before a voxel is judged."""
 
-RULE = f"leaves below {LEAVES}, joins above {JOINS}"
+RULE = f"leaves below {LEAVES}, joins above {JOINS}, of what a blur of {BLUR} mm leaves"
 """What a mask that was made so keeps in its provenance."""
 
 
