@@ -71,6 +71,21 @@ def own(trained, tmp_path):
     return changed(open_project(tmp_path / "own"))
 
 
+def test_a_case_with_a_lone_normal_slice_takes_no_tumour_and_stops_nothing(own):
+    """Between two slices of the network's grid it is none of them; before, a draw from nothing ended it."""
+    cases = normal_cases(own)
+    for one in cases[:-1]:
+        one.normal[:] = False
+        one.normal[len(one.normal) // 2] = True
+    train_stage1(own, STAGE1, cases, {"made": "2"}, CPU)
+    train_stage2(own, STAGE2, cases, {"made": "2"}, CPU)
+    for one in cases:
+        one.normal[:] = False
+        one.normal[len(one.normal) // 2] = True
+    with pytest.raises(BadInput, match="normal slice to put a tumour into"):
+        train_stage1(own, STAGE1, cases, {"made": "3"}, CPU)
+
+
 @pytest.mark.parametrize("network", [STAGE1, STAGE2])
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_training_that_was_stopped_ends_with_the_same_bits(own, trained, network, epochs):

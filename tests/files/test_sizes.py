@@ -12,7 +12,10 @@ def all_bytes(folder):
 
 def test_a_stores_arrays_and_groups_count_with_all_their_files(tmp_path):
     store = Store(tmp_path / "store.zarr")
-    for name, data in (("masks/sam", np.ones((3, 4, 5), np.uint8)), ("labels/tumour", np.ones(3, np.uint8))):
+    for name, data in (
+        ("masks/sam", np.ones((3, 4, 5), np.uint8)),
+        ("labels/tumour", np.ones(3, np.uint8)),
+    ):
         store.write(f"cases/a/{name}", data, Seal.now("test", "x", {}))
     assert bytes_below(tmp_path) == all_bytes(tmp_path) > 0
 

@@ -36,6 +36,11 @@ class Brain:
     spacing: tuple[float, ...]
 
     @property
+    def normal_slices(self) -> npt.NDArray[np.intp]:
+        """Numbers of the slices that hold brain and count as normal."""
+        return np.flatnonzero(self.normal & (self.image != 0).any(axis=(1, 2)))
+
+    @property
     def voxel_ml(self) -> float:
         """Volume of a voxel."""
         return float(np.prod(self.spacing)) / 1000

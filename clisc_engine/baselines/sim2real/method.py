@@ -57,7 +57,7 @@ def train_stage1(
     settings = _settings(project)
     module = _network(settings, project.settings.seed, control)
     brains = _brains(project, normal)
-    draw = simulated_from(brains, settings, _grounds(normal))
+    draw = simulated_from(brains, settings, _grounds(brains))
     _train(project, module, network, draw, 1, provenance, control)
 
 
@@ -88,7 +88,7 @@ def train_stage2(
     brains = _brains(project, normal)
     decomposer = Decomposer(module.eval(), settings.grid, control)
     answers = trusted_answers(decomposer, brains, settings)
-    draw = self_training_from(brains, settings, _grounds(normal), answers)
+    draw = self_training_from(brains, settings, _grounds(brains), answers)
     _train(project, module, network, draw, 2, provenance, control)
 
 
@@ -133,11 +133,11 @@ def _brains(project: Project, cases: Sequence[NormalCase]) -> BrainStore:
     return BrainStore(cases, _settings(project).grid, 1e9 * project.settings.training.memory_gb)
 
 
-def _grounds(normal: Sequence[NormalCase]) -> list[int]:
-    """The cases that a tumour can be put into."""
-    found = [index for index, one in enumerate(normal) if one.normal.any()]
+def _grounds(brains: Sequence[Brain]) -> list[int]:
+    """The cases that a tumour can be put into; a lone normal slice of a scan is none on the grid."""
+    found = [index for index in range(len(brains)) if brains[index].normal_slices.size]
     if not found:
-        raise BadInput(f"None of the {len(normal)} train cases has a normal slice to put a tumour into.")
+        raise BadInput(f"None of the {len(brains)} train cases has a normal slice to put a tumour into.")
     return found
 
 

@@ -70,7 +70,7 @@ def simulate(rng: np.random.Generator, ground: Brain, source: Source, settings: 
 
     Args:
         rng: of all draws.
-        ground: brain with at least one normal slice.
+        ground: brain with at least one of `Brain.normal_slices`.
         source: of the texture.
         settings: ranges of size, noise, brightness and blending.
     """
@@ -97,7 +97,7 @@ def draw_place(rng: np.random.Generator, ground: Brain) -> npt.NDArray[np.float6
     """
     slices = np.flatnonzero((ground.image != 0).any(axis=(1, 2)))
     heights = (slices - slices[0]) / max(1, slices[-1] - slices[0])
-    normal = ground.normal[slices]
+    normal = np.isin(slices, ground.normal_slices)
     within = normal & (heights >= HEIGHT[0]) & (heights <= HEIGHT[1])
     height = rng.choice(heights[within if within.any() else normal])
     side = SIDES[int(rng.integers(2))]
