@@ -11,6 +11,7 @@ from medpy.metric.binary import dc
 from clisc_engine.products.kinds import TRUST
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
+from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.trust import table
 from tests.support.small import run_stages, small_project
@@ -45,7 +46,8 @@ def test_a_dsc_is_expected_only_of_the_way_that_was_calibrated(clisc, copied):
     assert other["calibration"] is None and {one["expected"] for one in other["cases"]} == {None}
     assert "calibrated for the tiny preset alone" in " ".join(clisc("trust", root).out.split())
     line = table.calibration(preset("tiny"))
-    assert line.expect(1.0).dsc > 80 > 50 > line.expect(0.5).dsc and 0.5 < line.coverage <= 1
+    assert line.expect(1.0).dsc > 80 > 60 > line.expect(0.5).dsc and 0.5 < line.coverage <= 1
+    assert table.calibration(with_changes(preset("tiny"), {"unet.border": 0}, "test")) is None
     assert table.calibration(preset("paper")) is None
 
 

@@ -17,6 +17,7 @@ from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import TRUST, TRUST_TABLE
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import Settings
 
 COLUMNS = ("case", "split", "agreement", "expected_dsc_percent", "low", "high", "volume_ml")
@@ -66,12 +67,17 @@ def calibration(settings: Settings) -> Calibration | None:
     """The bundled calibration; None for other ways than the one that it was fitted on.
 
     How far SAM and the network agree depends on who taught whom: the figures are of the bundled tiny models
-    with the bundled network in both (docs/trust.md).
+    with the bundled network in both, and of masks with the border of the tiny preset (docs/trust.md).
     """
-    way = (settings.weights, settings.prompts.region, settings.unet.start)
-    if way != ("tiny", "map+bundled", "bundled"):
+    if _way(settings) != _way(preset("tiny")):
         return None
     return TypeAdapter(Calibration).validate_json(bundled("trust.json").read_bytes())
+
+
+def _way(settings: Settings) -> tuple[object, ...]:
+    """What tells ways apart on which SAM and the network agree as far, or mean as much by it."""
+    sam, unet = settings.sam, settings.unet
+    return settings.weights, settings.prompts.region, unet.start, sam.border, unet.border
 
 
 def expected(project: Project, found: Mapping[str, Trusted]) -> dict[str, Expected]:
