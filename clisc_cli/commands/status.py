@@ -222,6 +222,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
             f"{time_in_words(running['since'])})",
             markup=False,
         )
+        return  # what is next may be what it is about to do
     console.print(
         f"Next: {following}" if following else "All that can be made is up to date.",
         markup=False,

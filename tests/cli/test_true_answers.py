@@ -137,8 +137,9 @@ def test_status_knows_the_command_at_work(clisc, copied):
         assert document["running"]["process"] == os.getpid() and document["running"]["stage"] == "cam"
         assert (document["running"]["network"], document["running"]["total"]) == ("classifier-raw", 4)
         assert {s["stage"]: s["state"] for s in document["stages"]}["cam"] == "running"
-        assert f"process {os.getpid()}" in clisc("status", root).out
-    assert status(clisc, root)["running"] is None
+        told = clisc("status", root).out
+        assert f"process {os.getpid()}" in told and "Next:" not in told
+    assert status(clisc, root)["running"] is None and "Next: clisc cam" in clisc("status", root).out
     watched = clisc("status", root, "--watch")
     assert watched.code == 0 and "No command is at work" in watched.out
     assert clisc("status", root, "--watch", "--json").code == 2
