@@ -13,7 +13,7 @@ import typer
 
 from clisc_cli.completion import brain_extractors
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.named import Channel
+from clisc_cli.named import Channel, FollowLinks
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.words import counted
 
@@ -55,6 +55,7 @@ def command(
         ),
     ] = None,
     channel: Channel = None,
+    follow_links: FollowLinks = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -101,6 +102,7 @@ def command(
         add,
         asked,
         cases=control.cases,
+        follow_links=follow_links,
         brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)
