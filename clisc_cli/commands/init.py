@@ -83,12 +83,14 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
+    from clisc_engine.settings.presets import check_start
     from clisc_engine.stages.init import Request, initialise
 
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(directory, weights, preset, options)
+    check_start(settings)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(
@@ -143,7 +145,7 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
         terminal.say("Names and headers say so; voxels are looked at when it is imported.")
     elif not imported.fresh and not options.dry_run:
         if counts["train"] <= FEW:
-            terminal.say(few_volumes(counts["train"]))
+            terminal.say(few_volumes(counts["train"], len(imported.splits) - counts["train"]))
         terminal.say(f"Next: clisc label {imported.project.root}")
     if options.dry_run:
         for one in imported.left_out:
@@ -154,13 +156,13 @@ FEW = 4
 """Train cases up to which a network learns little more than it knew."""
 
 
-def few_volumes(train: int) -> str:
-    """What to expect of a project with so few train cases."""
-    return (
+def few_volumes(train: int, others: int) -> str:
+    """What to expect of a project with so few train cases, and so many others."""
+    told = (
         f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
-        "masks may be no better than `clisc predict bundled IMAGE -o MASK`. --split-ratio 1:0:0 puts every "
-        "case into train."
+        "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
     )
+    return f"{told} --split-ratio 1:0:0 puts every case into train." if others else told
 
 
 def _verb(imported: Imported, options: RunOptions) -> str:
@@ -239,6 +241,8 @@ def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions)
         if files
         else ""
     )
+    if further and all("=" in str(word) for word in further):
+        raise typer.BadParameter(f"--set takes one setting; give each its own: --set {further[0]}")
     if further:
         raise typer.BadParameter(f"Got unexpected extra arguments ({further[0]} ...){hint}")
     raise typer.BadParameter(f"{directory} is a file, no folder for a project{hint}", param_hint="DIR")
