@@ -12,7 +12,7 @@ from clisc_cli.commands.evaluate import fail_if_unmeasured, show_evaluation
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions, with_run_options
-from clisc_cli.reports import point_to_first_masks, show_report
+from clisc_cli.reports import disk_in_words, point_to_first_masks, show_report
 from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
 
@@ -97,6 +97,7 @@ def run_stages(
 
 def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> None:
     """What a run would do, told from the seals."""
+    from clisc_engine.upkeep.forecast import of_project
     from clisc_engine.upkeep.survey import survey
 
     chosen = [status for status in survey(project) if status.stage in stages]
@@ -110,8 +111,9 @@ def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> 
         }
         for status in chosen
     ]
+    disk = None if project.parent else of_project(project)
     if options.json_:
-        print_json({"stages": plan})
+        print_json({"stages": plan, "disk": asdict(disk) if disk else None})
         return
     for status in chosen:
         done, total = status.cases
@@ -119,3 +121,5 @@ def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> 
         if status.state == "impossible":
             text = f"{status.stage}: skipped"
         result_console().print(text + (f" ({shortened(status.why)})" if status.why else ""), markup=False)
+    if disk:
+        result_console().print(disk_in_words(disk), markup=False, soft_wrap=True)
