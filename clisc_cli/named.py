@@ -82,6 +82,14 @@ Channel = Annotated[
     ),
 ]
 
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links",
+        help="Take what links out of a folder lead to, as in folders of datalad, git-annex and DVC.",
+    ),
+]
+
 
 def open_named(directory: Path | None, variant: str | None) -> Project:
     """The project, or the variant of it that is named.

@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from clisc_cli.answer import current
 from clisc_engine.errors import Stopped
 
+WORDS = {"rm": "remove", "delete": "remove", "mv": "move", "ls": "list"}
+"""What other programs call a command of ours."""
+
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """The base of all errors of wrong usage; Typer brings Click's under different names."""
 
@@ -37,11 +40,21 @@ class Program(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named, or the group, with all its switches shown without a value."""
+        if args and self.get_command(ctx, args[0]) is None and (near := _in_a_group(self, ctx, args[0])):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near}?")
         name, command, rest = super().resolve_command(ctx, args)
         for one in (command, *getattr(command, "commands", {}).values()):
             if one is not None:
                 _without_a_value(one.get_params(ctx))
         return name, command, rest
+
+
+def _in_a_group(program: TyperGroup, ctx: Any, word: str) -> str:
+    """The commands of that name in groups, e.g. 'cases remove' and 'variant remove'; empty without one."""
+    names = program.list_commands(ctx)
+    groups = {name: getattr(program.get_command(ctx, name), "commands", {}) for name in names}
+    meant = WORDS.get(word, word)
+    return " or ".join(f"'{name} {meant}'" for name, inside in groups.items() if meant in inside)
 
 
 def _without_a_value(params: list[Any]) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
-from clisc_cli.words import counted
+from clisc_cli.words import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
     from clisc_engine.running.runner import Report
+    from clisc_engine.upkeep.forecast import Forecast
 
 
 def show_report(report: Report, options: RunOptions, *, silent: bool = False) -> None:
@@ -30,6 +31,20 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     others = len(report.done) + len(report.fresh)
     hint = f", e.g. with --cases {','.join(report.failed)}"
     fail_if_cases_failed(report.stage, report.failed, others, hint, options)
+
+
+def disk_in_words(found: Forecast) -> str:
+    """How much disk a project takes once all is done."""
+    parts = {"store.zarr": found.store, "checkpoints": found.checkpoints, "cache": found.cache}
+    told = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in parts.items())
+    more = f", and {bytes_in_words(found.training)} more while a U-Net is trained" if found.training else ""
+    there = f"; {bytes_in_words(found.there)} of it is there" if found.there else ""
+    room = f"{bytes_in_words(found.free)} is free"
+    if not found.suffices:
+        room = f"only {room}: make room, or name another disk"
+    return (
+        f"Disk: about {bytes_in_words(found.total)} once all steps are done ({told}){more}{there}; {room}."
+    )
 
 
 def point_to_first_masks(report: Report, project: Project, options: RunOptions) -> None:

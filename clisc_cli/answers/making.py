@@ -9,6 +9,7 @@ from typing_extensions import NotRequired, TypedDict
 from clisc_cli.answers.measuring import Evaluation
 from clisc_engine.importing.preview import Planned
 from clisc_engine.running.runner import Report
+from clisc_engine.upkeep.forecast import Forecast
 
 Split = Literal["train", "valid", "test"]
 
@@ -36,6 +37,7 @@ class Imported(TypedDict):
         references: cases that got a reference mask later.
         fresh: cases that were there before; all of them when there was nothing to do.
         cases: of a dry run, what names and headers say of each case.
+        disk: bytes that the project takes once all steps are done; not of a call that changes nothing.
     """
 
     project: str
@@ -50,6 +52,7 @@ class Imported(TypedDict):
     references: list[str]
     fresh: list[str]
     cases: NotRequired[list[Planned]]
+    disk: NotRequired[Forecast]
 
 
 class Run(TypedDict):
@@ -74,9 +77,10 @@ class PlannedStage(TypedDict):
 
 
 class RunPlan(TypedDict):
-    """What a run would do."""
+    """What a run would do, and the bytes that the project takes once all is done; null for a variant."""
 
     stages: list[PlannedStage]
+    disk: Forecast | None
 
 
 class DemoPlan(TypedDict):

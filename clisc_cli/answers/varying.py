@@ -205,6 +205,33 @@ class Pair(TypedDict):
     predicted_ml_b: NotRequired[Millilitres | None]
 
 
+class OutdatedTables(TypedDict):
+    """Why each side's Table 1 would come out otherwise now; empty when it would not."""
+
+    a: str
+    b: str
+
+
+class ComparedRivals(TypedDict):
+    """Table 1 of both sides.
+
+    Attributes:
+        cases: that were compared, and that were not.
+        rows: that both have.
+        lacking: rows of one side alone.
+        pairs: each case in each row.
+        titles: of all rows, by name.
+        outdated: why each side's table would come out otherwise now; empty when it would not.
+    """
+
+    cases: ComparedCases
+    rows: list[ComparedRow]
+    lacking: LackingRows
+    pairs: list[Pair]
+    titles: dict[str, str]
+    outdated: OutdatedTables
+
+
 class Comparison(TypedDict):
     """Two evaluations side by side.
 
@@ -215,6 +242,7 @@ class Comparison(TypedDict):
         rows: that both have.
         lacking: rows of one side alone.
         pairs: each case in each row.
+        table1: the same of Table 1; null unless both sides have it.
         notes: sentences.
         files: that were written.
     """
@@ -225,5 +253,6 @@ class Comparison(TypedDict):
     rows: list[ComparedRow]
     lacking: LackingRows
     pairs: list[Pair]
+    table1: ComparedRivals | None
     notes: list[str]
     files: list[str]

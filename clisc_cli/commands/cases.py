@@ -12,7 +12,7 @@ import typer
 from clisc_cli.commands.init import show_imported
 from clisc_cli.completion import case_words
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import ALL_SPLITS, Channel, Directory
+from clisc_cli.named import ALL_SPLITS, Channel, Directory, FollowLinks
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
@@ -70,6 +70,7 @@ def add(
         typer.Option(help="Split of the new cases; without it, each is drawn.", show_default=False),
     ] = None,
     channel: Channel = None,
+    follow_links: FollowLinks = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -104,6 +105,7 @@ def add(
         add=True,
         cases=control.cases,
         into=to or "",
+        follow_links=follow_links,
     )
     show_imported(initialise(request, project.settings, control), options)
 

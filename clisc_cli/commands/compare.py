@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,16 +116,32 @@ def show_comparison(document: dict[str, Any]) -> None:
             say(f"Not measured in {side['label']}: {', '.join(rows)}")
     for line in _stale_lines(document):
         say(line)
+    if rivals := document["table1"]:
+        _show_table1({**document, **rivals})
     for note in document["notes"]:
         say(f"Note: {note}.")
 
 
-def rows_table(document: dict[str, Any]) -> Any:
-    """A line for each row that both sides have."""
+def _show_table1(document: dict[str, Any]) -> None:
+    """The same of the rows of Table 1."""
+    console, titles = result_console(), document["titles"]
+    if document["rows"]:
+        console.print(rows_table(document, titles, "Table 1: "))
+    for key, side in zip(("a", "b"), document["sides"], strict=True):
+        if rows := [titles[row] for row in document["lacking"][key]]:
+            line = f"Not in Table 1 of {side['label']}: {', '.join(rows)}"
+            console.print(line, markup=False, soft_wrap=True)
+        if why := document["outdated"][key]:
+            line = f"Table 1 of {side['label']} was measured before it changed: {shortened(why, 110)}"
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None, of: str = "") -> Any:
+    """A line for each row that both sides have, under its title where it has one."""
     from rich.table import Table
 
     a, b = (shortened(side["label"], 24) for side in document["sides"])
-    table = Table(title=f"b minus a over {len(document['cases']['both'])} cases that both measured")
+    table = Table(title=f"{of}b minus a over {len(document['cases']['both'])} cases that both measured")
     table.add_column("row")
     for metric in ("DSC %", "HD95 mm"):
         for heading in (f"{metric}\na: {a}", f"\nb: {b}", "\nb - a", "\np", "\nn"):
@@ -132,7 +149,8 @@ def rows_table(document: dict[str, Any]) -> Any:
     for row in document["rows"]:
         cells = [cell for metric in ("dsc", "hd95") for cell in _cells(row[metric], row["same"])]
         stale = any(row[key]["state"] == "stale" for key in ("a", "b"))
-        table.add_row(f"{row['name']} *" if stale else row["name"], *cells)
+        name = (titles or {}).get(row["name"], row["name"])
+        table.add_row(f"{name} *" if stale else name, *cells)
     table.caption = (
         "p: Wilcoxon signed-rank over the cases, Holm over the rows; same: of the very same masks"
     )

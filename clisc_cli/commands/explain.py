@@ -76,7 +76,7 @@ def _explained(
 ) -> tuple[Explained, Project | None]:
     from clisc_engine.errors import MissingStage
     from clisc_engine.project.project import open_project
-    from clisc_engine.results.explain import explain_case, explain_file
+    from clisc_engine.results.explain import explain_case, explain_file, project_of
 
     if what.is_file() and case is None:
         if masks is not None:
@@ -89,7 +89,8 @@ def _explained(
             if named is not None:
                 raise
             project = None
-        return explain_file(what, project), project
+        found = explain_file(what, project)
+        return found, project if named is not None else project_of(found) or project
     project, name = project_and_case(what, case, variant)
     if name is None:
         raise typer.BadParameter("name a file, or a case after the project", param_hint="CASE")
@@ -101,9 +102,10 @@ def _commands(found: Explained, project: Project | None) -> list[str]:
     from clisc_engine.results.again import commands
 
     if project is None:
+        where = f" It was made in {found.project}, where it is not any more." if found.project else ""
         raise BadInput(
             "The commands need the project, which knows the source files of the cases that networks learnt "
-            "from: name it with --project."
+            f"from: name it with --project.{where}"
         )
     if not found.chain:
         raise BadInput(" ".join(found.notes) or "Nothing is known of what made it.")

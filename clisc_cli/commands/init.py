@@ -13,8 +13,9 @@ import typer
 
 from clisc_cli.completion import brain_extractors
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.named import Channel
+from clisc_cli.named import Channel, FollowLinks
 from clisc_cli.options import RunOptions, with_run_options
+from clisc_cli.reports import disk_in_words
 from clisc_cli.words import counted
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from clisc_engine.importing.preview import Planned
     from clisc_engine.settings.schema import Settings
     from clisc_engine.stages.init import Imported
+    from clisc_engine.upkeep.forecast import Forecast
 
 
 NOT_HEEDED = ("device", "precision", "batch_size", "variant")
@@ -55,6 +57,7 @@ def command(
         ),
     ] = None,
     channel: Channel = None,
+    follow_links: FollowLinks = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -82,12 +85,14 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
+    from clisc_engine.settings.presets import check_start
     from clisc_engine.stages.init import Request, initialise
 
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(directory, weights, preset, options)
+    check_start(settings)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(
@@ -101,6 +106,7 @@ def command(
         add,
         asked,
         cases=control.cases,
+        follow_links=follow_links,
         brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)
@@ -126,8 +132,9 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
     for note in (*imported.remarks, *(note for told in imported.notes.values() for note in told)):
         terminal.say(note)
     planned = _planned(imported, terminal) if options.dry_run else []
+    disk = _disk(imported, planned)
     if options.json_:
-        print_json(_document(imported, planned, options))
+        print_json(_document(imported, planned, disk, options))
         return
     counts = Counter(imported.splits.values())
     shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
@@ -139,9 +146,13 @@ def show_imported(imported: Imported, options: RunOptions) -> None:
             console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
         console.print(_table(planned))
         terminal.say("Names and headers say so; voxels are looked at when it is imported.")
+        if disk:
+            terminal.say(disk_in_words(disk))
     elif not imported.fresh and not options.dry_run:
         if counts["train"] <= FEW:
-            terminal.say(few_volumes(counts["train"]))
+            terminal.say(few_volumes(counts["train"], len(imported.splits) - counts["train"]))
+        if disk:
+            terminal.say(disk_in_words(disk))
         terminal.say(f"Next: clisc label {imported.project.root}")
     if options.dry_run:
         for one in imported.left_out:
@@ -152,13 +163,13 @@ FEW = 4
 """Train cases up to which a network learns little more than it knew."""
 
 
-def few_volumes(train: int) -> str:
-    """What to expect of a project with so few train cases."""
-    return (
+def few_volumes(train: int, others: int) -> str:
+    """What to expect of a project with so few train cases, and so many others."""
+    told = (
         f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
-        "masks may be no better than `clisc predict bundled IMAGE -o MASK`. --split-ratio 1:0:0 puts every "
-        "case into train."
+        "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
     )
+    return f"{told} --split-ratio 1:0:0 puts every case into train." if others else told
 
 
 def _verb(imported: Imported, options: RunOptions) -> str:
@@ -171,7 +182,9 @@ def _verb(imported: Imported, options: RunOptions) -> str:
     return "in all, " + " and ".join(counted(n, what) for n, what in new if n) + f" {would}"
 
 
-def _document(imported: Imported, planned: Sequence[Planned], options: RunOptions) -> dict[str, Any]:
+def _document(
+    imported: Imported, planned: Sequence[Planned], disk: Forecast | None, options: RunOptions
+) -> dict[str, Any]:
     """What ``--json`` prints."""
     second = imported.fresh or imported.added or imported.references
     left_out = [{"path": str(one.path), "reason": one.reason} for one in imported.left_out]
@@ -188,6 +201,7 @@ def _document(imported: Imported, planned: Sequence[Planned], options: RunOption
         "references": imported.references,
         "fresh": [name for name in imported.splits if name not in imported.added] if second else [],
         **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
+        **({"disk": asdict(disk)} if disk else {}),
     }
 
 
@@ -200,6 +214,18 @@ def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
         if case.problem:
             terminal.warn(f"{case.case}: {case.problem}")
     return planned
+
+
+def _disk(imported: Imported, planned: Sequence[Planned]) -> Forecast | None:
+    """How much disk the project takes in the end; None where no header tells, or nothing is new."""
+    from clisc_engine.upkeep.forecast import Grid, forecast, grids_of
+
+    project = imported.project
+    known = [case for case in planned if case.size and case.spacing]
+    grids = [Grid(case.size, case.spacing, bool(case.reference)) for case in known]
+    if not planned or imported.added:
+        grids += grids_of(project)
+    return forecast(project.root, project.settings, grids) if grids and not imported.fresh else None
 
 
 def _table(planned: Sequence[Planned]) -> Table:
@@ -237,6 +263,8 @@ def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions)
         if files
         else ""
     )
+    if further and all("=" in str(word) for word in further):
+        raise typer.BadParameter(f"--set takes one setting; give each its own: --set {further[0]}")
     if further:
         raise typer.BadParameter(f"Got unexpected extra arguments ({further[0]} ...){hint}")
     raise typer.BadParameter(f"{directory} is a file, no folder for a project{hint}", param_hint="DIR")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,13 +11,14 @@ import typer
 
 from clisc_cli.completion import devices, sources_of_predictions
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import Channel
+from clisc_cli.named import Channel, FollowLinks
 from clisc_cli.options import Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
 from clisc_cli.switches import Json, Quiet, Variant
 
 if TYPE_CHECKING:
+    from clisc_engine.importing.casefiles import CaseFiles
     from clisc_engine.results.segmenter import FileSegmenter
     from clisc_engine.running.control import Control
 
@@ -48,6 +50,7 @@ def command(
     network: Network = "unet-round2",
     variant: Variant = None,
     channel: Channel = None,
+    follow_links: FollowLinks = False,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", autocompletion=devices)
     ] = "auto",
@@ -76,7 +79,7 @@ def command(
     from clisc_engine.errors import BadInput, CasesFailed
     from clisc_engine.imaging.endings import ENDINGS, WRITTEN
     from clisc_engine.results.predict import predict_files
-    from clisc_engine.results.predict_inputs import find_images
+    from clisc_engine.results.predict_inputs import find_images, find_the_image
     from clisc_engine.results.segmenter import inputs_behind
 
     if not images:
@@ -101,11 +104,11 @@ def command(
     control = options.control()
     ask = _Asked(source, network, allow_skull, probabilities, options, control)
     if to_a_file:
-        _predict_one(ask, images, channel, out)
+        _predict_one(ask, find_the_image(images, channel, follow_links=follow_links), out)
         return
     unnamed: dict[Path, str] = {}
     remarks: list[str] = []
-    found = find_images(images, channel, unnamed, remarks)
+    found = find_images(images, channel, unnamed, remarks, follow_links=follow_links)
     for remark in remarks:
         options.terminal().warn(remark)
     if not found:
@@ -137,11 +140,15 @@ def command(
 def _no_image(source: Path, out: Path) -> str:
     """What to say when one path alone is given: most often it is the image, as other programs have it."""
     from clisc_engine.imaging.endings import ENDINGS
+    from clisc_engine.project.project import SETTINGS_FILE
 
-    if not source.name.lower().endswith(ENDINGS):
+    is_image = source.name.lower().endswith(ENDINGS)
+    is_folder = source.is_dir() and not (source / SETTINGS_FILE).exists()
+    if not (is_image or is_folder):
         return f"name the volumes to segment after {source}, or a folder of them."
+    what = "an image" if is_image else "no project"
     return (
-        f"{source} is an image; put before it what is to segment it: a project, a model file, or the word "
+        f"{source} is {what}; put before it what is to segment it: a project, a model file, or the word "
         f"bundled for the network that comes with clisc: `clisc predict bundled {source} -o {out}`."
     )
 
@@ -164,13 +171,11 @@ class _Asked:
         return segmenter.with_skulls() if self.allow_skull else segmenter
 
 
-def _predict_one(ask: _Asked, images: list[Path], channel: str | None, out: Path) -> None:
+def _predict_one(ask: _Asked, found: Sequence[CaseFiles], out: Path) -> None:
     """One mask, of the file name that was given."""
     from clisc_engine.results.predict_file import outputs_of_one, predict_file, probability_beside
-    from clisc_engine.results.predict_inputs import find_the_image
     from clisc_engine.results.segmenter import inputs_behind
 
-    found = find_the_image(images, channel)
     if len(found) != 1:
         raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
     (case,) = found

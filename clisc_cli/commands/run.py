@@ -12,7 +12,7 @@ from clisc_cli.commands.evaluate import fail_if_unmeasured
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions, with_run_options
-from clisc_cli.reports import point_to_first_masks, show_report
+from clisc_cli.reports import disk_in_words, point_to_first_masks, show_report
 from clisc_cli.table2 import show_table2
 from clisc_cli.words import shortened
 from clisc_engine.products.kinds import Stage
@@ -39,11 +39,14 @@ def command(
 
     Example: clisc run glioma --until prompt-sam --device cuda
     """
+    from clisc_engine.settings.presets import check_start
     from clisc_engine.stages.pipeline import between
 
     stages = between(first, last)
     options.refuse_cases(stages)
     project = options.open_project(directory)
+    if "train" in stages:
+        check_start(project.settings)  # before the hours of the steps that come first
     if options.dry_run:
         _show_plan(project, stages, options)
         return
@@ -95,6 +98,7 @@ def run_stages(
 
 def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> None:
     """What a run would do, told from the seals."""
+    from clisc_engine.upkeep.forecast import of_project
     from clisc_engine.upkeep.survey import survey
 
     chosen = [status for status in survey(project) if status.stage in stages]
@@ -108,8 +112,9 @@ def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> 
         }
         for status in chosen
     ]
+    disk = None if project.parent else of_project(project)
     if options.json_:
-        print_json({"stages": plan})
+        print_json({"stages": plan, "disk": asdict(disk) if disk else None})
         return
     for status in chosen:
         done, total = status.cases
@@ -117,3 +122,5 @@ def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> 
         if status.state == "impossible":
             text = f"{status.stage}: skipped"
         result_console().print(text + (f" ({shortened(status.why)})" if status.why else ""), markup=False)
+    if disk:
+        result_console().print(disk_in_words(disk), markup=False, soft_wrap=True)

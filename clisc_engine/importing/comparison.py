@@ -89,18 +89,19 @@ def references_in_words(others: Mapping[str, Path], stored: Mapping[str, CaseInf
     ]
 
 
-def other_splits(where: object, given: Mapping[str, str], stored: Mapping[str, CaseInfo]) -> list[str]:
+def other_splits(
+    root: Path, where: object, given: Mapping[str, str], stored: Mapping[str, CaseInfo]
+) -> list[str]:
     """Cases that are in another split than is asked for."""
-    moved = [
-        f"{name} ({stored[name].split}, not {split})"
-        for name, split in given.items()
-        if name in stored and stored[name].split != split
-    ]
-    if not moved:
+    other = {n: split for n, split in given.items() if n in stored and stored[n].split != split}
+    if not other:
         return []
+    moved = [f"{name} ({stored[name].split}, not {split})" for name, split in other.items()]
+    case, split = next(iter(other.items()))
     return [
         f"{where} gives {len(moved)} of the project's cases another split: {listed(moved, NAMED)}. A case "
-        f"stays in its split, since the trainings rest on it; {ELSEWHERE}."
+        f"stays in its split, since the trainings rest on it; `clisc cases move {root} {case} {split}` "
+        "moves one, and with --dry-run says what becomes stale."
     ]
 
 

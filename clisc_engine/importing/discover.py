@@ -15,16 +15,16 @@ from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import FLAIR, MASK, CaseFiles, case_name
 from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
 from clisc_engine.importing.leftovers import (
+    FETCH,
     MASK_BY_NAME,
     OF_ANOTHER_CHANNEL,
     account,
     beside_images,
     beside_series,
     of_another_name,
-    quoted_glob,
     said_of_contrasts,
 )
-from clisc_engine.importing.listing import LINK, LeftOut, listing
+from clisc_engine.importing.listing import BROKEN_LINK, LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
@@ -91,8 +91,10 @@ def find_cases(
     channel: str | None = None,
     unnamed: dict[Path, str] | None = None,
     remarks: list[str] | None = None,
+    *,
+    follow_links: bool = False,
 ) -> list[CaseFiles]:
-    """All cases, by name; see `search`.
+    """All cases, by name; see `search`. Errors name no option.
 
     ``unnamed`` gets the images whose names are not safe for a folder, each with the reason, ``remarks``
     what is to be said of images that were taken, or may be missed among those that were not.
@@ -100,7 +102,7 @@ def find_cases(
     Raises:
         BadInput: like `search`, and when two cases have one name, or without ``unnamed`` an unsafe one.
     """
-    found = search(images, references, channel)
+    found = search(images, references, channel, follow_links=follow_links, option="")
     bad = [
         reason for reason in found.bad.values() if unnamed is None or reason not in found.unnamed.values()
     ]
@@ -118,7 +120,13 @@ def find_cases(
 
 
 def search(
-    images: str, references: str | None, channel: str | None = None, *, skip_bad: bool = False
+    images: str,
+    references: str | None,
+    channel: str | None = None,
+    *,
+    skip_bad: bool = False,
+    follow_links: bool = False,
+    option: str = "--images ",
 ) -> Found:
     """All cases, those whose names are bad, and what was left out.
 
@@ -134,6 +142,8 @@ def search(
         channel: number or name of the FLAIR channel, where images have several and the data set's
             dataset.json does not say which it is.
         skip_bad: leave out references without an image, and patients whose FLAIR series is not clear.
+        follow_links: take what links out of a folder lead to, too.
+        option: stands before ``images`` in errors.
 
     Raises:
         BadInput: when there is no image, or a reference has none, or it is not clear which channel is
@@ -144,9 +154,9 @@ def search(
             raise BadInput(f"--references does not go with {images}; give its masks a column `reference`.")
         cases, bad = read_manifest(Path(images))
         return Found(_with_channel(cases, channel), bad, images=len(cases) + len(bad))
-    found = _images(images, channel, skip_bad)
+    found = _images(images, channel, skip_bad, follow_links, option)
     if references is not None and (skip_bad or not found.bad):
-        _add_references(found, references, skip_bad)
+        _add_references(found, references, skip_bad, follow_links)
     found.cases.sort(key=lambda case: case.name)
     return found
 
@@ -156,16 +166,16 @@ def is_table(given: str) -> bool:
     return given.lower().endswith((".csv", ".tsv")) and not Path(given).is_dir()
 
 
-def _images(given: str, channel: str | None, skip_bad: bool) -> Found:
+def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool, option: str) -> Found:
     """The cases with their images."""
-    listed = listing(given, "--images", "imagesTr")
+    listed = listing(given, option, "imagesTr", follow_links=follow_links)
     images = [path for path in listed.files if not _is_mask(path)]
     masks = [LeftOut(path, MASK_BY_NAME) for path in listed.files if _is_mask(path)]
     named = {path: case_name(path) for path in images}
     left_out = [*beside_images(listed.left_out), *masks]
     if listed.folder is None:
         if not images:
-            raise BadInput(_no_images(given, left_out))
+            raise BadInput(_no_images(given, left_out, option))
         return _with_channels(_named(named, left_out), channel)
     if flair := [path for path in images if FLAIR.search(without_ending(path))]:
         of_flair = {path: named.pop(path) for path in flair}
@@ -180,24 +190,26 @@ def _images(given: str, channel: str | None, skip_bad: bool) -> Found:
         found = _with_channels(_named(named, left_out), channel)
         found.notes += said_of_contrasts(images)
         return found
-    series, unclear = _dicom(listed.folder, skip_bad)
+    series, unclear = _dicom(listed.folder, skip_bad, follow_links)
     if not series and not unclear:
-        raise BadInput(_no_images(given, left_out))
+        raise BadInput(_no_images(given, left_out, option))
     found = _named(series, beside_series(listed.left_out, series))
     found.bad |= unclear
     found.images += len(unclear)
     return found
 
 
-def _no_images(given: str, left_out: Sequence[LeftOut]) -> str:
+def _no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
     reasons = {one.reason for one in left_out}
     if LINK in reasons:
-        hint = f"the links there lead out of the folder: name them, --images {quoted_glob(given, '*')}"
+        hint = "the links there lead out of the folder; --follow-links takes what they lead to"
+    elif BROKEN_LINK in reasons:
+        hint = f"the links there lead to nothing; {FETCH}"
     elif MASK_BY_NAME in reasons:
         hint = "by their names the files there are masks; list images in a CSV with the columns case,image"
     else:
         hint = "clisc reads NIfTI, NRRD, MHA and DICOM folders"
-    return f"--images {given}: no images there; {hint}."
+    return f"{option}{given}: no images there; {hint}."
 
 
 def _named(named: Mapping[Path, str], left_out: list[LeftOut]) -> Found:
@@ -213,10 +225,10 @@ def _with_channels(found: Found, channel: str | None) -> Found:
     return found
 
 
-def _add_references(found: Found, references: str, skip_bad: bool) -> None:
+def _add_references(found: Found, references: str, skip_bad: bool, follow_links: bool) -> None:
     """Give the cases their masks; what is neither image nor mask is left out."""
     images = {case.name: case.image for case in found.cases}
-    paired = pair(images, references, found.left_out)
+    paired = pair(images, references, found.left_out, follow_links=follow_links)
     bad = {name: reason for name, reason in paired.bad.items() if name not in found.bad}
     if bad and not skip_bad:
         more = f" So it is with {len(bad) - 1} more." if len(bad) > 1 else ""
@@ -239,7 +251,7 @@ def _numbered_by_channel(images: Iterable[Path]) -> dict[Path, str]:
     return stems if all(found) and cases == with_first else {}
 
 
-def _dicom(folder: Path, skip_bad: bool) -> tuple[dict[Path, str], dict[str, str]]:
+def _dicom(folder: Path, skip_bad: bool, follow_links: bool) -> tuple[dict[Path, str], dict[str, str]]:
     """DICOM folders and their cases: the folder itself if it holds series, else one of each subfolder.
 
     Of a folder of multi-frame files, each of another study, every file is a case. With ``skip_bad`` also
@@ -252,7 +264,7 @@ def _dicom(folder: Path, skip_bad: bool) -> tuple[dict[Path, str], dict[str, str
     series: dict[Path, str] = {}
     unclear: dict[str, str] = {}
     for path in sorted(folder.iterdir()):
-        if not path.is_dir() or path.name[0] == "." or not _is_inside(path, folder):
+        if not path.is_dir() or path.name[0] == "." or not (follow_links or _is_inside(path, folder)):
             continue
         try:
             found = flair_folder(path)

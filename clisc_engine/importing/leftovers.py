@@ -10,7 +10,7 @@ from pathlib import Path
 from clisc_engine.files.words import listed
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import FLAIR, case_name
-from clisc_engine.importing.listing import NO_IMAGE, LeftOut
+from clisc_engine.importing.listing import BROKEN_LINK, LINK, NO_IMAGE, LeftOut
 
 MASK_BY_NAME = "a mask by its name"
 OF_ANOTHER_CHANNEL = "another channel of a case"
@@ -20,6 +20,9 @@ NO_FLAIR_OF_CASE = "another contrast of a case without a FLAIR image"
 NOT_FLAIR = "no FLAIR by its name, and of no case that was taken"
 OTHER_FORMAT = "DICOM beside images in other formats"
 OTHER_SERIES = "outside the series that were taken"
+
+FETCH = "fetch the files first, e.g. with `datalad get`, `git annex get` or `dvc pull`"
+"""What to do about links to nothing: those programs put them where a file is not on this machine."""
 
 NAMED = 5
 """Files that are named in a line; `--dry-run` lists all."""
@@ -104,8 +107,13 @@ def account(
         text += f"; skipped {skipped}"
     if others:
         text += f"; and {len(others)} other files: {', '.join(_counted(others))}"
-    if any(one.missed for one in of_images):
-        text += ". To take those, " + (
+    missed = {one.reason for one in of_images if one.missed}
+    if LINK in missed:
+        text += ". --follow-links takes what links lead to"
+    if BROKEN_LINK in missed:
+        text += f". To read what links to nothing stand for, {FETCH}"
+    if missed - {LINK, BROKEN_LINK}:
+        text += f". To take {'the others' if missed & {LINK, BROKEN_LINK} else 'those'}, " + (
             way_out
             or "list them in a CSV with the columns case,image, or name the images with a quoted glob, "
             f"e.g. --images {quoted_glob(given)}"

@@ -19,6 +19,7 @@ from clisc_engine.project.project import SETTINGS_FILE
 HIDDEN = "hidden"
 LINK = "a link that leads out of the folder"
 BROKEN_LINK = "a link to nothing"
+READ_ALREADY = "a link to a folder that is read anyway, or that holds one"
 NO_IMAGE = "no image by its ending"
 NOT_NAMED = "beside the folder {} of the data set"
 
@@ -55,20 +56,22 @@ class Listing:
     folder: Path | None = None
 
 
-def listing(given: str, option: str, part: str) -> Listing:
+def listing(given: str, option: str, part: str, *, follow_links: bool = False) -> Listing:
     """Image files in a folder and its real subfolders, or those that match a glob.
 
     What exists under the very name is no pattern, whatever letters it has. Of a data set with the folder
-    ``part``, the files in that one are listed, the others left out.
+    ``part``, the files in that one are listed, the others left out. With ``follow_links`` that
+    counts too to which links out of the folder lead, each folder once. ``option`` stands before the name
+    in errors.
 
     Raises:
         BadInput: when nothing is there.
     """
     found = _matches(given)
     if not found:
-        raise BadInput(f"{option} {given}: there is no such folder and no file matches.")
+        raise BadInput(f"{option}{given}: there is no such folder and no file matches.")
     if len(found) == 1 and found[0].is_dir() and not _is_pattern(given):
-        return _in_folder(found[0], part)
+        return _in_folder(found[0], part, follow_links)
     taken = [path for path in found if path.is_dir() or _is_image(path) or is_dicom_file(path)]
     others = [path for path in found if path not in taken]
     return Listing(taken, [LeftOut(path, NO_IMAGE, image=False) for path in others])
@@ -101,10 +104,10 @@ def _matches(given: str) -> list[Path]:
     return [Path(name) for name in sorted(names)]
 
 
-def _in_folder(folder: Path, part: str) -> Listing:
+def _in_folder(folder: Path, part: str, follow_links: bool) -> Listing:
     within = folder / part if (folder / part).is_dir() else folder
     found = Listing([], folder=folder)
-    for path in _walk(folder, found.left_out):
+    for path in _walk(folder, found.left_out, follow_links):
         if is_second_half(path):
             continue  # it is read with its first half
         if not _is_image(path):
@@ -118,13 +121,13 @@ def _in_folder(folder: Path, part: str) -> Listing:
     return found
 
 
-def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[Path]:
-    """Files below a folder; hidden ones and links that leave it are noted as left out.
+def _walk(folder: Path, left_out: list[LeftOut], follow_links: bool) -> Iterator[Path]:
+    """Files below a folder; hidden ones, and links that are not followed, are noted as left out.
 
     What belongs to a project that lies there, and clisc's own records, are nobody's scans.
     """
-    root = os.path.realpath(folder)
-    for here, folders, files in os.walk(folder):
+    followed = _Followed(Path(os.path.realpath(folder)), follow_links)
+    for here, folders, files in os.walk(folder, followlinks=follow_links):
         folders[:] = sorted(name for name in folders if not name.startswith(".clisc-"))
         if SETTINGS_FILE in files:
             files = [name for name in files if name != SETTINGS_FILE and not name.startswith(LOCK)]
@@ -135,13 +138,44 @@ def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[Path]:
                 continue
             if name.startswith("."):
                 left_out.append(LeftOut(path, HIDDEN, image=False))
-            elif path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-                left_out.append(LeftOut(path, LINK, missed=True))
-            elif path.is_symlink() and not path.exists():
-                left_out.append(LeftOut(path, BROKEN_LINK, missed=True))
+            elif reason := followed.why_not(path):
+                left_out.append(LeftOut(path, reason, missed=True))
             elif path.is_file():
                 yield path
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if followed.enters(Path(here, name))]
+
+
+class _Followed:
+    """Which links in a folder are followed: none that leave it, or all of them, but no folder twice."""
+
+    def __init__(self, root: Path, outwards: bool) -> None:
+        self.root = root
+        self.outwards = outwards
+        self.entered: dict[Path, Path] = {}
+
+    def why_not(self, path: Path) -> str:
+        """Why a link is left out; empty for one that is followed, and for what is no link."""
+        if not path.is_symlink():
+            return ""
+        if not path.exists():
+            return BROKEN_LINK
+        real = Path(os.path.realpath(path))
+        if real.is_relative_to(self.root):
+            return ""
+        if not self.outwards:
+            return LINK
+        if path.is_dir():
+            read = (self.root, *self.entered.values())
+            if any(real.is_relative_to(one) or one.is_relative_to(real) for one in read):
+                return READ_ALREADY
+            self.entered[path] = real
+        return ""
+
+    def enters(self, path: Path) -> bool:
+        """Whether the files of a folder are listed at this place; `why_not` was asked before."""
+        if path.name.startswith("."):
+            return False
+        return not path.is_symlink() or path in self.entered
 
 
 def _is_image(path: Path) -> bool:

@@ -11,7 +11,7 @@ from clisc_engine.files.case_names import sift
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import BRAIN_MASK, FLAIR, MASK, case_name
 from clisc_engine.importing.leftovers import quoted_glob
-from clisc_engine.importing.listing import LeftOut, listing
+from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.outputs.record import is_own_mask
 
 NOT_A_MASK = "no mask by its name"
@@ -29,7 +29,9 @@ class Paired:
     notes: list[str] = field(default_factory=list)
 
 
-def pair(images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut]) -> Paired:
+def pair(
+    images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut], *, follow_links: bool = False
+) -> Paired:
     """The reference masks of the images.
 
     A mask of another name belongs to the one image beside it (BraTS 2020 has such a one), where no other
@@ -39,11 +41,12 @@ def pair(images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut]) -
         images: by case name.
         given: folder, file or glob of masks.
         not_taken: files beside the images.
+        follow_links: take what links out of the folder lead to, too.
 
     Raises:
         BadInput: when there is no mask.
     """
-    masks, left_out = _masks(given, set(images.values()))
+    masks, left_out = _masks(given, set(images.values()), follow_links)
     named, bad = sift((case_name(path), str(path), path) for path in masks)
     found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out)
     unpaired = {name: path for name, path in named.items() if name not in images}
@@ -58,9 +61,9 @@ def pair(images: Mapping[str, Path], given: str, not_taken: Sequence[LeftOut]) -
     return found
 
 
-def _masks(given: str, images: set[Path]) -> tuple[list[Path], list[LeftOut]]:
+def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path], list[LeftOut]]:
     """The masks there, and the files that are none."""
-    listed = listing(given, "--references", "labelsTr")
+    listed = listing(given, "--references ", "labelsTr", follow_links=follow_links)
     own = {path for path in listed.files if is_own_mask(path)}
     files = [path for path in listed.files if path not in images and path not in own]
     found = files
@@ -75,6 +78,8 @@ def _masks(given: str, images: set[Path]) -> tuple[list[Path], list[LeftOut]]:
                 "reference is drawn by somebody else. Name the folder of those."
             )
         hint = "a CSV goes with --images, with a column `reference`" if table else _way_out(given)
+        if LINK in {one.reason for one in listed.left_out}:
+            hint = "the links there lead out of the folder; --follow-links takes what they lead to"
         raise BadInput(f"--references {given}: no masks there; {hint}.")
     taken = set(found)
     others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]

@@ -34,6 +34,7 @@ class Request:
         add: import cases that the project lacks.
         cases: names of the cases to take; empty takes all that are found.
         into: the split of all cases that are added; empty draws it, or takes it from a table.
+        follow_links: take what links out of a folder lead to, too.
         brain_extraction: extracts the brains of volumes with their skulls; None when they have none.
         asked: keys of the settings that were asked for by themselves; the others are defaults.
     """
@@ -49,6 +50,7 @@ class Request:
     asked: frozenset[str] = frozenset()
     cases: tuple[str, ...] = ()
     into: str = ""
+    follow_links: bool = False
     brain_extraction: Extraction | None = None
 
     def brains(self, control: Control) -> Brains | None:

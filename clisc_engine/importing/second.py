@@ -128,7 +128,7 @@ class _Call:
         if not pairs and not self.new and ratio is not None and ratio != self.record.split_ratio:
             where = f"--split-ratio {ratio}"
             asked = draw_split(list(self.stored), ratio, self.project.settings.seed)
-        return comparison.other_splits(where, asked, self.stored)
+        return comparison.other_splits(self.request.root, where, asked, self.stored)
 
     def splits_of_new(self) -> dict[str, str]:
         """The splits of the cases to be added: as a file says, else each drawn by itself."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from clisc_engine.errors import BadInput
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.models.weights import TINY_UNET, bundled, load_state
@@ -12,7 +11,6 @@ from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import UnetSettings
 
 
 def load_bundled_unet() -> nn.Module:
@@ -28,17 +26,3 @@ def bundled_segmenter(control: Control) -> Segmenter:
     settings, device = preset("tiny").unet, pick_device(control.device)
     windows = BatchSize(settings.batch_size, "windows", control)
     return Segmenter(load_bundled_unet().to(device), settings, device, windows)
-
-
-def check_same_shape(settings: UnetSettings) -> None:
-    """Refuse settings of a network that could not start from the bundled one.
-
-    Raises:
-        BadInput: naming the settings that differ.
-    """
-    own = preset("tiny").unet
-    if (settings.channels, settings.spacing) != (own.channels, own.spacing):
-        raise BadInput(
-            f"unet.start = 'bundled' needs the bundled network's unet.channels {own.channels} and "
-            f"unet.spacing {own.spacing}; give these, or unet.start=scratch."
-        )

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
-from clisc_engine.files.reading import is_there, read_if_there
+from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.tables import read_table, write_table
 from clisc_engine.products.kinds import S3F_TABLE, SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.lock import VARIANTS
-from clisc_engine.project.project import Project
+from clisc_engine.project.project import STORE, Project
 from clisc_engine.project.store import Store
 from clisc_engine.project.variant_locks import refuse_while_variants_work
 
@@ -128,9 +128,13 @@ def settle(project: Project) -> bool:
 
 
 def stores_of(project: Project) -> list[Store]:
-    """The project's store, and the folders of its variants' stores, each without what lies below it."""
-    folders = sorted((project.root / VARIANTS).glob("*/store.zarr"))
-    found = [Store(folder) for folder in folders]
+    """The project's store, and the folders of its variants' stores, each without what lies below it.
+
+    Raises:
+        Unreadable: when the variants cannot be listed now.
+    """
+    folders = [folder / STORE for folder in inside(project.root / VARIANTS)]
+    found = [Store(folder) for folder in folders if is_there(folder)]
     for store in found:
         store.check_may_write = project.store.check_may_write
     return [project.store, *found]

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.reading import inside, is_there
 from clisc_engine.project.lock import LOCK, VARIANTS
 from clisc_engine.project.lock_owner import owner_of
 from clisc_engine.project.project import Project
@@ -21,9 +22,11 @@ def refuse_while_variants_work(root: Path) -> None:
 
     Raises:
         BadInput: naming that command.
+        Unreadable: when the variants cannot be listed now, so that nobody can tell.
     """
-    for lock in sorted((root / VARIANTS).glob(f"*/{LOCK}")):
-        _refuse(lock, root, f"which reads from {root}")
+    for lock in (folder / LOCK for folder in inside(root / VARIANTS)):
+        if is_there(lock):
+            _refuse(lock, root, f"which reads from {root}")
 
 
 def refuse_while_below_works(variant: Project) -> None:

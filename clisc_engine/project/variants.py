@@ -22,7 +22,7 @@ from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.products.dependence import changed_by, is_used_at_import
 from clisc_engine.project.lock import VARIANTS
-from clisc_engine.project.project import Project
+from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
 from clisc_engine.settings.keys import value_of, with_changes
 from clisc_engine.settings.schema import Settings
 
@@ -133,6 +133,19 @@ def open_variant(project: Project, name: str) -> Project:
         raise BadInput(f"Variant {name!r} lies over itself; remove its folder.")
     below = open_variant(project, record.over) if record.over else project.base
     return lay_over(below, name, record.changes)
+
+
+def opened(folder: Path) -> Project:
+    """The project or the variant in this folder.
+
+    Raises:
+        BadInput: when the variant's record is not valid.
+        MissingStage: when there is no project.
+    """
+    if is_there(folder / SETTINGS_FILE):
+        return open_project(folder)
+    whole = folder.resolve()
+    return open_variant(open_project(whole.parent.parent), whole.name)
 
 
 def name_of(project: Project) -> str:

@@ -99,14 +99,18 @@ def write_report(project: Project, path: Path, choice: Choice, control: Control)
 
 
 def chosen_cases(story: Story, names: list[str], choice: Choice) -> tuple[list[str], list[str]]:
-    """The cases to picture and those for the viewer, the pictured ones first."""
+    """The cases to picture and those for the viewer, the pictured ones first.
+
+    An evaluation may name cases that were renamed or removed since; of those there is nothing to show.
+    """
     if choice.cases:
         return list(choice.cases)[: choice.pictures], list(dict.fromkeys(choice.cases))
-    ranked = list(story.ranking.values)
+    ranked = [name for name in story.ranking.values if name in names]
     pictured = evenly(ranked or names, choice.pictures)
     worst, best = tables.extremes(ranked)
-    dropped = sorted(story.dropped, key=lambda name: story.dropped[name])[: tables.EXTREMES]
-    viewed = first_of(choice.viewers, pictured, worst, best, dropped, evenly(names, choice.viewers), names)
+    dropped = [name for name in sorted(story.dropped, key=story.dropped.__getitem__) if name in names]
+    least = dropped[: tables.EXTREMES]
+    viewed = first_of(choice.viewers, pictured, worst, best, least, evenly(names, choice.viewers), names)
     return pictured, viewed
 
 

@@ -6,10 +6,13 @@ Nothing is measured here: both evaluations are read as they are kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from clisc_engine.baselines.table1 import document as table1_document
+from clisc_engine.baselines.table1.plan import why_stale
 from clisc_engine.core.significance import ByCase, paired_tests
 from clisc_engine.products.declared import ROWS
 from clisc_engine.results.sides import Side
@@ -38,18 +41,28 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         that both have, by metric the means over the same cases, the mean difference b minus a, ``n``, the
         p-value of Wilcoxon's signed-rank test and that after Holm's correction over the rows; those that
         measured the ``same`` masks are no comparison and are not tested (None); ``lacking``:
-        rows of one side alone; ``pairs``: each case in each row; ``notes``. DSC in percent, HD95 in mm.
+        rows of one side alone; ``pairs``: each case in each row; ``table1``: the same of Table 1, corrected
+        over its own rows, None unless both sides have it; ``notes``. DSC in percent, HD95 in mm.
     """
+    document = {
+        "sides": [_plain(a), _plain(b)],
+        "settings": settings_that_differ(a, b),
+        **_compared(list(ROWS), a, b),
+        "table1": _table1(a, b),
+    }
+    return {**document, "notes": _notes(document, a, b)}
+
+
+def _compared(names: Sequence[str], a: Side, b: Side) -> dict[str, Any]:
+    """The part of the document that is about cases and rows."""
     first, second = _by_case(a), _by_case(b)
     shared = [case for case in first if case in second]
     other = [case for case in shared if not _same_reference(first[case], second[case])]
     both = [case for case in shared if case not in other]
-    rows = [row for row in ROWS if _has(a, row) and _has(b, row)]
+    rows = [row for row in names if _has(a, row) and _has(b, row)]
     pairs = [_pair(row, case, first[case], second[case]) for row in rows for case in both]
     pairs = [pair for pair in pairs if pair]
-    document = {
-        "sides": [_plain(a), _plain(b)],
-        "settings": settings_that_differ(a, b),
+    return {
         "cases": {
             "both": both,
             "only_a": [case for case in first if case not in second],
@@ -58,12 +71,31 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         },
         "rows": _rows(rows, pairs, a, b),
         "lacking": {
-            "a": [row for row in ROWS if _has(b, row) and not _has(a, row)],
-            "b": [row for row in ROWS if _has(a, row) and not _has(b, row)],
+            "a": [row for row in names if _has(b, row) and not _has(a, row)],
+            "b": [row for row in names if _has(a, row) and not _has(b, row)],
         },
         "pairs": pairs,
     }
-    return {**document, "notes": _notes(document, a, b)}
+
+
+def _table1(a: Side, b: Side) -> dict[str, Any] | None:
+    """The rivals of both sides as they are now; no history is kept of them.
+
+    CLISC is among them: its row here is of the cases that Table 1 was measured on.
+    """
+    found = [table1_document.load(side.project.store) if side.past.current else None for side in (a, b)]
+    if found[0] is None or found[1] is None:
+        return None
+    one, other = (
+        replace(side, past=side.past.with_document(table))
+        for side, table in zip((a, b), (found[0], found[1]), strict=True)
+    )
+    titles = {row["name"]: row["title"] for table in (found[0], found[1]) for row in table["rows"]}
+    return {
+        **_compared(list(titles), one, other),
+        "titles": titles,
+        "outdated": {"a": why_stale(a.project), "b": why_stale(b.project)},
+    }
 
 
 def settings_that_differ(a: Side, b: Side) -> dict[str, dict[str, Any]] | None:

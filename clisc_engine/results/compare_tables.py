@@ -14,7 +14,7 @@ from clisc_engine.results.sides import Side
 
 FIGURES = ("a", "b", "difference", "n", "p", "p_holm")
 PAIR = ("row", "case", *(f"{m}_{k}" for m in METRICS for k in ("a", "b", "difference")))
-PAIR_COLUMNS = (*PAIR, "predicted_ml_a", "predicted_ml_b")
+PAIR_COLUMNS = (*PAIR, "predicted_ml_a", "predicted_ml_b", "table")
 
 
 def write_tables(a: Side, b: Side, document: Mapping[str, Any], path: Path) -> list[Path]:
@@ -28,8 +28,10 @@ def write_tables(a: Side, b: Side, document: Mapping[str, Any], path: Path) -> l
     outputs = outputs_of(a, b, "--csv")
     outputs.check([path, cases])
     labels = [side["label"] for side in document["sides"]]
+    parts = [("2", document), *([("1", document["table1"])] if document["table1"] else [])]
     lines = [
         {
+            "table": number,
             "row": row["name"],
             "side_a": labels[0],
             "side_b": labels[1],
@@ -37,14 +39,16 @@ def write_tables(a: Side, b: Side, document: Mapping[str, Any], path: Path) -> l
             "state_a": row["a"]["state"],
             "state_b": row["b"]["state"],
         }
-        for row in document["rows"]
+        for number, part in parts
+        for row in part["rows"]
     ]
     columns = [
         *("row", "side_a", "side_b"),
         *(f"{metric}_{key}" for metric in METRICS for key in FIGURES),
-        *("state_a", "state_b"),
+        *("state_a", "state_b", "table"),
     ]
-    tables = ((path, columns, lines), (cases, PAIR_COLUMNS, document["pairs"]))
+    pairs = [{**pair, "table": number} for number, part in parts for pair in part["pairs"]]
+    tables = ((path, columns, lines), (cases, PAIR_COLUMNS, pairs))
     for file, heads, table in tables:
         data = table_bytes(heads, map(_rounded, table))
         outputs.put_bytes(file, data, made("table", document))

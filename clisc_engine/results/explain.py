@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.digest import sha256_of
-from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.reading import is_there, read_if_there
 from clisc_engine.imaging.endings import ENDINGS, without_ending
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume
@@ -22,7 +22,9 @@ from clisc_engine.outputs.record import RECORD as OUTPUTS
 from clisc_engine.outputs.record import entries_of
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import NEWEST_FIRST, UNET_ROUND1, UNET_ROUND2
-from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.project.project import SETTINGS_FILE, CaseArrays, Project
+from clisc_engine.project.variants import FILE as VARIANT
+from clisc_engine.project.variants import opened
 from clisc_engine.results import predict_record
 from clisc_engine.results.model_file import ENDING, ModelCard, read_card
 from clisc_engine.results.provenance import Link, Provenance, link_of_network
@@ -48,6 +50,7 @@ class Explained:
         product: the array or the network; empty where it is neither.
         chain: all that led to it, in the order of its making.
         notes: sentences on what is not so, or not known.
+        project: the folder that the project or the variant had which made it; empty where that is not told.
     """
 
     what: str
@@ -58,6 +61,7 @@ class Explained:
     product: str = ""
     chain: list[Link] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    project: str = ""
 
 
 def explain_case(project: Project, name: str, array: str = "") -> Explained:
@@ -78,6 +82,7 @@ def explain_case(project: Project, name: str, array: str = "") -> Explained:
         case=name,
         product=there,
         chain=Provenance(project).of_array(case, there),
+        project=str(project.root.absolute()),
     )
 
 
@@ -100,6 +105,23 @@ def explain_file(path: Path, project: Project | None) -> Explained:
         raise BadInput(f"Nothing tells where {path} comes from: no sidecar, no record beside it{where}.")
     found.file, found.sha256 = str(path), sha256_of(path)
     return found
+
+
+def project_of(found: Explained) -> Project | None:
+    """The project or variant that a file's sidecar tells of, if it is still there and has the same source.
+
+    Another project may lie in that folder by now: it counts as the same if its case came from that
+    file.
+    """
+    folder = Path(found.project)
+    if not found.project or not any(is_there(folder / file) for file in (SETTINGS_FILE, VARIANT)):
+        return None
+    try:
+        project = opened(folder)
+        source = project.case(found.case).info.sha256
+    except (BadInput, MissingStage):
+        return None
+    return project if source in {digest for link in found.chain for digest in link.files.values()} else None
 
 
 def _of_model(path: Path, project: Project | None) -> Explained:
@@ -136,6 +158,7 @@ def _by_sidecar(path: Path) -> Explained | None:
         case=str(own.get("Case", "")),
         product=product,
         chain=[_link(entry) for entry in own["Chain"] if isinstance(entry, Mapping)],
+        project=str(own.get("Project", "")),
     )
     if own.get("Weights") == "tiny":
         found.notes.append(TINY)

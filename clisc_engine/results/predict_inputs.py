@@ -18,6 +18,8 @@ def find_images(
     channel: str | None = None,
     unnamed: dict[Path, str] | None = None,
     remarks: list[str] | None = None,
+    *,
+    follow_links: bool = False,
 ) -> list[CaseFiles]:
     """The volumes that were named, and those in the folders that were named, by case name.
 
@@ -26,6 +28,7 @@ def find_images(
         channel: the number or name of the FLAIR channel, as for `find_cases`.
         unnamed: gets the files whose names cannot be case names, each with the reason.
         remarks: gets what is to be said of folders of which not all images are taken.
+        follow_links: take what links out of a folder lead to, too.
 
     Raises:
         BadInput: when there is none, or two have the same case name; without ``unnamed``, also for a name
@@ -36,26 +39,27 @@ def find_images(
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
-        cases = _cases_at(path, channel, unnamed, remarks)
+        if path.is_dir():
+            cases = find_cases(str(path), None, channel, unnamed, remarks, follow_links=follow_links)
+        else:
+            cases = _case_of(path, channel, unnamed)
         found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
     return found
 
 
-def find_the_image(paths: Sequence[Path], channel: str | None = None) -> list[CaseFiles]:
+def find_the_image(
+    paths: Sequence[Path], channel: str | None = None, *, follow_links: bool = False
+) -> list[CaseFiles]:
     """The same when the mask's file name was given: the image's name need not be a case name then."""
     unnamed: dict[Path, str] = {}
-    named = find_images(paths, channel, unnamed)
+    named = find_images(paths, channel, unnamed, follow_links=follow_links)
     return [
         *named,
         *(CaseFiles(path.name, path, channel=flair_channel(path.parent, channel)) for path in unnamed),
     ]
 
 
-def _cases_at(
-    path: Path, channel: str | None, unnamed: dict[Path, str] | None, remarks: list[str] | None
-) -> list[CaseFiles]:
-    if path.is_dir():
-        return find_cases(str(path), None, channel, unnamed, remarks)
+def _case_of(path: Path, channel: str | None, unnamed: dict[Path, str] | None) -> list[CaseFiles]:
     name = case_name(path)
     if unnamed is not None and (why := why_no_case_name(name, str(path))):
         unnamed[path] = why

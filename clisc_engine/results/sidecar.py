@@ -70,6 +70,7 @@ def sidecar(provenance: Provenance, case: CaseArrays, array: str, mask: npt.NDAr
         "GeneratedBy": generated_by(links),
         KEY: {
             "Version": VERSION,
+            "Project": str(provenance.project.root.absolute()),
             "Case": case.info.name,
             "Array": array,
             "Fingerprint": links[-1].fingerprint,

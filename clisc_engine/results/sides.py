@@ -13,7 +13,7 @@ from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import EVALUATE
 from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
-from clisc_engine.project.variants import BASE, FILE, name_of, open_variant, variant_names
+from clisc_engine.project.variants import BASE, FILE, name_of, open_variant, opened, variant_names
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.staleness import mark_rows
@@ -104,7 +104,7 @@ def _located(home: Project | None, word: str) -> tuple[Project, str]:
     marked = None if _is_folder(word) else _MARKED.fullmatch(word)
     name, mark = (marked[1], marked[2]) if marked else (word, "")
     if name not in ("", BASE, ".") and _is_folder(name) and not (home and name in variant_names(home)):
-        return _opened(Path(name)), mark
+        return opened(Path(name)), mark
     try:
         project = home or open_project(None)
     except MissingStage:
@@ -113,14 +113,6 @@ def _located(home: Project | None, word: str) -> tuple[Project, str]:
             "the project first: `clisc compare DIR A B`."
         ) from None
     return (project.base if name in ("", BASE, ".") else open_variant(project, name)), mark
-
-
-def _opened(folder: Path) -> Project:
-    """The project or variant in a folder."""
-    if (folder / SETTINGS_FILE).is_file():
-        return open_project(folder)
-    whole = folder.resolve()
-    return open_variant(open_project(whole.parent.parent), whole.name)
 
 
 def _is_folder(word: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clisc_engine.errors import BadInput
 from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
 from clisc_engine.settings.schema import Settings
 
@@ -71,3 +72,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {"paper": PAPER, "fast": FAST, "medic
 def preset(name: str) -> Settings:
     """The settings of a preset: paper, fast, medical or tiny."""
     return Settings.model_validate(dict(PRESETS[name]))
+
+
+def check_start(settings: Settings) -> None:
+    """Refuse a U-Net that is to start from the bundled one and has another shape.
+
+    Raises:
+        BadInput: naming the settings that differ.
+    """
+    unet, own = settings.unet, preset("tiny").unet
+    if unet.start == "bundled" and (unet.channels, unet.spacing) != (own.channels, own.spacing):
+        raise BadInput(
+            f"unet.start = 'bundled' needs the bundled network's unet.channels {own.channels} and "
+            f"unet.spacing {own.spacing}; give these, or unet.start=scratch."
+        )

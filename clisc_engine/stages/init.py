@@ -54,7 +54,13 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         Stopped: when asked to stop; likewise.
     """
     started = time.monotonic()
-    found = search(request.images, request.references, request.channel, skip_bad=request.skip_bad)
+    found = search(
+        request.images,
+        request.references,
+        request.channel,
+        skip_bad=request.skip_bad,
+        follow_links=request.follow_links,
+    )
     found = found.only(request.cases)
     if found.bad and not (request.skip_bad and found.cases):
         raise BadInput(refusal(list(found.bad.values()), found.images, found.images - len(found.cases)))

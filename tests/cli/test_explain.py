@@ -103,9 +103,28 @@ def test_models_predictions_and_pages(clisc, copied, data, tmp_path):
     assert page["known_by"].startswith("the record")
 
 
+def test_a_sidecar_leads_to_its_project_while_that_is_there(clisc, copied, tmp_path):
+    mask = exported(clisc, copied.root, tmp_path / "out", "sam")
+    assert explained(clisc, mask)["project"] == str(copied.root.absolute())
+    found = clisc("explain", mask, "--commands")
+    named = clisc("explain", mask, "--commands", "--project", copied.root)
+    assert found.code == 0 and found.out == named.out
+    moved = copied.root.rename(tmp_path / "moved")
+    lost = clisc("explain", mask, "--commands")
+    assert lost.code == 3 and f"made in {copied.root.absolute()}" in lost.message
+    assert "name it with --project" in lost.message
+    assert clisc("explain", mask, "--commands", "--project", moved).out == named.out
+
+
+def test_another_project_in_its_place_is_not_taken_for_it(clisc, copied, tmp_path):
+    mask = exported(clisc, copied.root, tmp_path / "out", "sam")
+    assert clisc("cases", "remove", copied.root, "p4").code == 0
+    assert clisc("explain", mask, "--commands").code == 3
+
+
 def test_the_commands_make_the_same_mask_again(clisc, copied, tmp_path):
     mask = exported(clisc, copied.root, tmp_path / "out", "sam")
-    shown = clisc("explain", mask, "--commands", "--project", copied.root)
+    shown = clisc("explain", mask, "--commands")
     assert shown.code == 0, shown.err
     script = shown.out.replace("clisc ", f"{sys.executable} -m clisc_cli ")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

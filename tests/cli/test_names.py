@@ -133,7 +133,7 @@ def test_links_out_hidden_files_and_dicom_among_others_are_counted(init, tmp_pat
         "._a_flair.nii.gz": "hidden",
         "1.dcm": "DICOM beside images in other formats",
     }
-    assert "(b_flair.nii.gz, more)" in message
+    assert "(b_flair.nii.gz, more)" in message and ". --follow-links takes what links lead to" in message
 
 
 LITERAL = {
@@ -459,8 +459,9 @@ def test_links_to_nothing_are_told(init, tmp_path):
     assert reasons == {
         "b_flair.nii.gz": "a link to nothing",
         "c_flair.nii.gz": "a link to nothing",
-        "d_flair.nii.gz": "a link that leads out of the folder",
+        "d_flair.nii.gz": "a link to nothing",
     }
+    assert "`datalad get`" in message and "--follow-links" not in message
     assert "Took 1 of 4 image files" in message
 
 

@@ -206,7 +206,10 @@ DIFFERENCES = {
     "another split file": (
         other_split,
         ("--split", "{tmp}/split.csv"),
-        ["split.csv gives 1 of the project's cases another split: c (valid, not train)", "another folder"],
+        [
+            "split.csv gives 1 of the project's cases another split: c (valid, not train)",
+            "cases move {tmp}/p c train`",
+        ],
     ),
     "another split in a table": (split_column, "m.csv", ["m.csv gives 1", "b (train, not test)"]),
     "other shares": (lambda d: None, ("--split-ratio", "1:1:8"), ["--split-ratio 1:1:8 gives"]),

@@ -130,4 +130,7 @@ def test_variants_that_cannot_be_listed_are_named_and_all_else_is_read(clisc, va
     assert {(one["path"], one["state"]) for one in told["findings"]} == {("variants", "unreadable")}
     assert told["arrays"] and told["checkpoints"]
     assert repaired.code == 3, "nobody can tell who works on them"
+    message = json.loads(repaired.out)["error"]["message"]
+    assert f"Cannot read {varied.root / 'variants'}: Input/output error" in message
+    assert "Look at its disk and its rights, then run the same command again" in message
     assert files(varied.root) == before

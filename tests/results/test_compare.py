@@ -203,3 +203,32 @@ def test_the_page_shows_both_sides_of_a_case(clisc, varied, tmp_path):
         "http://www.w3.org/2000/svg", ""
     )
     assert "bundled tiny models" in text and "amda.t" in text
+
+
+def test_rows_of_table_1_are_compared_where_both_sides_have_them(clisc, varied, tmp_path):
+    assert compared(varied.root, "t0")["table1"] is None
+    splits = ("--splits", "train,valid,test")
+    assert clisc("baseline", "otsu", varied.root, *splits, *CPU).code == 0
+    for variant in ((), ("--variant", "t0")):
+        made = clisc("evaluate", varied.root, "--table1", *variant, *splits, *CPU)
+        assert made.code == 0, made.err
+    found = compared(varied.root, "t0")["table1"]
+    rows = {row["name"]: row for row in found["rows"]}
+    assert set(rows) == {"otsu", "full"}, "t0 shares what does not depend on amda.t"
+    assert found["lacking"] == {"a": [], "b": []} and found["outdated"] == {"a": "", "b": ""}
+    assert rows["otsu"]["dsc"]["n"] == 5 and rows["otsu"]["dsc"]["difference"] == 0.0, "it has no amda.t"
+    for metric in ("dsc", "hd95"):
+        a, b = (table1_figures(root, metric) for root in (varied.root, varied.root / "variants" / "t0"))
+        wanted = np.mean([b["full", case] - a["full", case] for case in found["cases"]["both"]])
+        assert rows["full"][metric]["difference"] == pytest.approx(wanted, abs=1e-3)
+    shown = clisc("compare", varied.root, "t0", "--csv", tmp_path / "t.csv")
+    assert (
+        shown.code == 0 and "Table 1: b minus a over 5 cases" in shown.out and "Otsu (floor)" in shown.out
+    )
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        assert ("otsu", "1") in {(line["row"], line["table"]) for line in csv.DictReader(file)}
+
+
+def table1_figures(folder, metric):
+    with (folder / "results" / "table1-cases.csv").open(encoding="utf-8") as file:
+        return {(row["name"], row["case"]): float(row[metric]) for row in csv.DictReader(file)}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
 from clisc_engine.models.augmentation import Patch, Patches
-from clisc_engine.models.bundled_unet import check_same_shape, load_bundled_unet
+from clisc_engine.models.bundled_unet import load_bundled_unet
 from clisc_engine.models.losses import Loss, segmentation_loss
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
@@ -95,7 +95,6 @@ def _network(
         module = build_unet(settings.channels, settings.spacing)
         start.load(module)
     elif settings.start == "bundled":
-        check_same_shape(settings)
         module = load_bundled_unet().train()
     else:
         module = build_unet(settings.channels, settings.spacing)
