@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.averaging import averaged_within
 from clisc_engine.core.roi import largest_component
 
 Mask = npt.NDArray[np.bool_]
@@ -100,7 +101,7 @@ def _moves(
     depth = ndimage.distance_transform_edt(np.pad(lesion, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
     core = depth >= min(width, depth.max() / 2)
-    quiet = _quiet(image, spacing)
+    quiet = averaged_within(image, image != 0, [BLUR / step for step in spacing])
     bright = float(np.median(quiet[core]))
     if bright <= dark:
         return np.zeros_like(lesion), np.zeros_like(lesion)
@@ -117,16 +118,3 @@ def _grown(
         slice(max(0, part.start - more), min(size, part.stop + more))
         for part, more, size in zip(span, extra, shape, strict=True)
     )
-
-
-def _quiet(image: npt.NDArray[np.floating], spacing: tuple[float, float, float]) -> npt.NDArray[np.float32]:
-    """The image averaged by a Gaussian of `BLUR` over the brain alone; 0 outside of it."""
-    from scipy import ndimage
-
-    brain, sigma = image != 0, [BLUR / step for step in spacing]
-    total, weight = (
-        ndimage.gaussian_filter(values.astype(np.float32), sigma, mode="constant")
-        for values in (image, brain)
-    )
-    quiet: npt.NDArray[np.float32] = np.where(brain, total / np.maximum(weight, np.float32(1e-6)), 0)
-    return quiet

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.averaging import averaged_within
+
 Mask = npt.NDArray[np.bool_]
 Shape3 = tuple[int, int, int]
 
@@ -47,13 +49,7 @@ def averaged_through(cam: npt.NDArray[np.floating], brain: Mask, sigma: float) -
     """
     if sigma == 0:
         return cam
-    from scipy import ndimage
-
-    maps, weights = (
-        ndimage.gaussian_filter1d(values.astype(np.float32), sigma, axis=0, mode="constant")
-        for values in (cam * brain, brain)
-    )
-    return np.where(brain, maps / np.maximum(weights, np.finfo(np.float32).tiny), 0)
+    return averaged_within(cam, brain, (sigma, 0, 0))
 
 
 def opening_shape(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> Shape3:
