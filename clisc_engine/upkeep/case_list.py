@@ -12,7 +12,7 @@ from clisc_engine.products.declared import ROWS
 from clisc_engine.products.kinds import NEWEST_FIRST
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document as evaluation_document
-from clisc_engine.stages.trust.table import expected, holding
+from clisc_engine.stages.trust.table import overview
 
 
 @dataclass
@@ -55,7 +55,7 @@ def list_cases(project: Project) -> list[Listed]:
     for entry in stored["cases"] if stored else ():
         if entry["dsc"] is not None and entry["name"] in ROWS:
             scores.setdefault(entry["case"], {})[entry["name"]] = round(float(entry["dsc"]), 2)
-    dsc = expected(project, holding(project))
+    dsc = overview(project).expected
     found = [
         _listed(case, dsc.get(case.info.name), scores.get(case.info.name, {})) for case in project.cases()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -45,14 +46,18 @@ class Overview:
     """All that is told of a project's masks, and what it is worth.
 
     Attributes:
-        cases: what was found and still holds, by case, the least trusted first.
-        expected: the DSC to expect of each; empty without a calibration.
-        calibration: by which it follows from the agreement; None where the settings have none.
+        cases: what was found, by case.
+        calibration: by which the DSC to expect follows; None where the settings have none.
     """
 
-    cases: dict[str, Trusted]
-    expected: dict[str, Expected]
+    cases: Mapping[str, Trusted]
     calibration: Calibration | None
+
+    @functools.cached_property
+    def expected(self) -> dict[str, Expected]:
+        """The DSC to expect by case; empty without a calibration."""
+        line = self.calibration
+        return {name: line.expect(entry.agreement) for name, entry in self.cases.items()} if line else {}
 
     @property
     def dsc(self) -> dict[str, float]:
@@ -80,12 +85,6 @@ def _way(settings: Settings) -> tuple[object, ...]:
     return settings.weights, settings.prompts.region, unet.start, sam.border, unet.border
 
 
-def expected(project: Project, found: Mapping[str, Trusted]) -> dict[str, Expected]:
-    """The DSC to expect by case; empty where there is no calibration for the project's settings."""
-    line = calibration(project.settings)
-    return {name: line.expect(entry.agreement) for name, entry in found.items()} if line else {}
-
-
 def made_from(case: CaseArrays) -> str:
     """Fingerprint of all that a case's trust follows from; empty when an array is missing."""
     seals = {name: case.stamp(name) for name in COMPARED}
@@ -108,9 +107,8 @@ def holding(project: Project) -> dict[str, Trusted]:
 
 
 def overview(project: Project) -> Overview:
-    """What holds of a project's cases, with the DSC to expect; of no case before `clisc trust`."""
-    cases = holding(project)
-    return Overview(cases, expected(project, cases), calibration(project.settings))
+    """What holds of a project's cases, the least trusted first; of no case before `clisc trust`."""
+    return Overview(holding(project), calibration(project.settings))
 
 
 def keep(project: Project, found: Mapping[str, Trusted]) -> None:
@@ -121,7 +119,7 @@ def keep(project: Project, found: Mapping[str, Trusted]) -> None:
     """
     ranked = _least_first(found)
     infos = {name: project.case(name).info for name in ranked}
-    expectations = expected(project, found)
+    expectations = Overview(found, calibration(project.settings)).expected
     with disk_faults(project.results):
         project.results.mkdir(parents=True, exist_ok=True)
     rows = [
