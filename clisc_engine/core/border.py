@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,7 +31,7 @@ RULE = f"leaves below {LEAVES}, joins above {JOINS}, of what a blur of {BLUR} mm
 def tumour_mask(
     probability: npt.NDArray[np.floating],
     image: npt.NDArray[np.floating],
-    spacing: tuple[float, float, float],
+    spacing: Sequence[float],
     *,
     border: float,
     largest_alone: bool,
@@ -51,7 +53,7 @@ def tumour_mask(
 
 
 def by_brightness(
-    mask: Mask, image: npt.NDArray[np.floating], spacing: tuple[float, float, float], width: float
+    mask: Mask, image: npt.NDArray[np.floating], spacing: Sequence[float], width: float
 ) -> Mask:
     """A mask whose border lies where the image darkens, at most ``width`` from where it lay.
 
@@ -92,7 +94,7 @@ def _moves(
     lesion: Mask,
     image: npt.NDArray[np.floating],
     dark: float,
-    spacing: tuple[float, float, float],
+    spacing: Sequence[float],
     width: float,
 ) -> tuple[Mask, Mask]:
     """Which voxels of a lesion leave it, and which around it join it, in a box around it."""
@@ -110,7 +112,7 @@ def _moves(
 
 
 def _grown(
-    span: tuple[slice, ...], shape: tuple[int, ...], spacing: tuple[float, float, float], margin: float
+    span: tuple[slice, ...], shape: tuple[int, ...], spacing: Sequence[float], margin: float
 ) -> tuple[slice, ...]:
     """A box with ``margin`` mm more on each side, as far as the volume goes."""
     extra = [int(np.ceil(margin / step)) for step in spacing]

@@ -68,11 +68,10 @@ class Segmenter:
 
         Its border and components are those that the settings ask for.
         """
-        z, y, x = spacing
         return tumour_mask(
             probability,
             image,
-            (z, y, x),
+            spacing,
             border=self.settings.border,
             largest_alone=self.settings.largest_component,
         )

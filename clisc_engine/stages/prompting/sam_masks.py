@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +71,9 @@ class ProjectSam:
         key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
         embeddings = CaseEmbeddings(self.cache, case.info.identity, key)
         seed = case_seed(self.settings.seed, case.info.identity)
-        spacing = case.info.spacing
-        return Prompter(self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings, seed)
+        return Prompter(
+            self.sam, image, case.info.spacing, self.settings, self.control, self.sizes, embeddings, seed
+        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Prompter:
 
     sam: SamModel
     image: npt.NDArray[np.floating]
-    spacing: tuple[float, float, float]
+    spacing: Sequence[float]
     settings: Settings
     control: Control
     sizes: SamBatchSizes

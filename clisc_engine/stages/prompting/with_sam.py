@@ -51,12 +51,11 @@ class WithSam:
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any], spacing: Sequence[float]
     ) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1: SAM's answer to the U-Net's, and what that one has beyond."""
-        z, y, x = spacing
         largest_alone = self.segmenter.settings.largest_component
-        found = tumour_mask(probability, image, (z, y, x), border=0, largest_alone=largest_alone) != 0
+        found = tumour_mask(probability, image, spacing, border=0, largest_alone=largest_alone) != 0
         prompts = self.settings.prompts
         prompter = Prompter(
-            self.sam, image, (z, y, x), self.settings, self.control, self.sizes, embeddings=None, seed=0
+            self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings=None, seed=0
         )
         answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
         return prompter.bordered(answer | reach(answer != 0, np.where(found, probability, 0), image))
