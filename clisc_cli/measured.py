@@ -18,9 +18,9 @@ def groups_table(document: dict[str, Any], heading: str, titles: dict[str, str])
     groups = [group for group in SIZE_GROUPS if group in counts]
     means = {(e["name"], e["group"]): f"{e['dsc_mean']:.2f}" for e in document["groups"]}
     table = Table(title="Mean DSC % by tumour size (fifths of the measured volumes)")
-    table.add_column(heading)
+    table.add_column(heading, overflow="fold")
     for group in groups:
-        table.add_column(f"{group}\n{counts[group]}", justify="right")
+        table.add_column(f"{group}\n{counts[group]}", justify="right", overflow="fold")
     for row, title in titles.items():
         table.add_row(title, *(means.get((row, group), "") for group in groups))
     return table
@@ -32,9 +32,9 @@ def table_of_cases(document: dict[str, Any], titles: dict[str, str]) -> Any:
 
     table = Table(title="DSC % of each case")
     for heading in ("case", "size"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("tumour ml", *titles.values()):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     by_case: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in document["cases"]:
         by_case.setdefault(entry["case"], {})[entry["name"]] = entry
@@ -52,9 +52,9 @@ def without_tumour_table(found: dict[str, Any]) -> Any:
 
     names = ", ".join(found["cases"][:6]) + (" ..." if len(found["cases"]) > 6 else "")
     table = Table(title=f"{counted(len(found['cases']), 'case')} without tumour: {names}")
-    table.add_column("row")
+    table.add_column("row", overflow="fold")
     for heading in ("n", "false positives", "their mean ml"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for row in found["rows"]:
         mean = "" if row["volume_ml_mean"] is None else f"{row['volume_ml_mean']:.2f}"
         table.add_row(row["name"], str(row["n"]), str(row["false_positives"]), mean)

@@ -49,12 +49,12 @@ def rows_table(document: dict[str, Any]) -> Any:
     cases = counted(count, "case")
     weights = f"({document['weights']} weights)"
     table = Table(title=f"Table 1, measured on {cases} {weights}: mean ± SD over n cases")
-    table.add_column("method")
-    table.add_column("label-free")
+    table.add_column("method", overflow="fold")
+    table.add_column("label-\nfree", overflow="fold")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
     for heading in ("DSC %", "HD95 mm"):
-        table.add_column(f"{document['paper_title']}: {heading}", justify="right")
+        table.add_column(f"{document['paper_title']}: {heading}", justify="right", overflow="fold")
     for row in document["rows"]:
         tests, paper = row["against_full"] or {}, row["paper"] or {}
         table.add_row(
@@ -77,9 +77,9 @@ def tests_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table(title="Against CLISC: Wilcoxon signed-rank, Holm over the rows, * p < 0.05")
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     for heading in ("pairs", "DSC %", "p", "HD95 mm", "p"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for row in document["rows"]:
         if row["against_full"]:
             dsc, hd95 = row["against_full"]["dsc"], row["against_full"]["hd95"]

@@ -54,10 +54,10 @@ def rows_table(document: dict[str, Any]) -> Any:
 
     cases = counted(document["rows"][0]["n"], "case")
     table = Table(title=f"Measured on {cases} ({document['weights']} weights): mean ± SD over n cases")
-    table.add_column("row")
-    table.add_column("in the paper")
+    table.add_column("row", overflow="fold")
+    table.add_column("in the paper", overflow="fold")
     for heading in ("DSC %", "HD95 mm", "n", "empty"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
     for row in document["rows"]:
         table.add_row(
             _marked(row["name"], document),

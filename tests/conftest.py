@@ -29,8 +29,8 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 @pytest.fixture(autouse=True)
 def _quiet_environment(monkeypatch, tmp_path_factory):
-    """No project, weights or colours of the developer's own reach a test."""
-    for name in ("CLISC_PROJECT", "CLISC_MODELS", "FORCE_COLOR"):
+    """No project, weights, colours or width of the developer's own reach a test."""
+    for name in ("CLISC_PROJECT", "CLISC_MODELS", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -137,20 +137,21 @@ def _show_table1(document: dict[str, Any]) -> None:
 
 
 def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None, of: str = "") -> Any:
-    """A line for each row that both sides have, under its title where it has one."""
+    """A line for each row that both sides have, under its title where it has one; DSC first, then HD95."""
     from rich.table import Table
 
-    a, b = (shortened(side["label"], 24) for side in document["sides"])
     table = Table(title=f"{of}b minus a over {len(document['cases']['both'])} cases that both measured")
-    table.add_column("row")
-    for metric in ("DSC %", "HD95 mm"):
-        for heading in (f"{metric}\na: {a}", f"\nb: {b}", "\nb - a", "\np", "\nn"):
-            table.add_column(heading, justify="right")
-    for row in document["rows"]:
-        cells = [cell for metric in ("dsc", "hd95") for cell in _cells(row[metric], row["same"])]
-        stale = any(row[key]["state"] == "stale" for key in ("a", "b"))
-        name = (titles or {}).get(row["name"], row["name"])
-        table.add_row(f"{name} *" if stale else name, *cells)
+    for heading in ("", "row"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("a", "b", "b - a", "p", "n"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for metric, unit in (("dsc", "DSC %"), ("hd95", "HD95 mm")):
+        for place, row in enumerate(document["rows"]):
+            stale = any(row[key]["state"] == "stale" for key in ("a", "b"))
+            name = (titles or {}).get(row["name"], row["name"])
+            cells = _cells(row[metric], row["same"])
+            table.add_row("" if place else unit, f"{name} *" if stale else name, *cells)
+        table.add_section()
     table.caption = (
         "p: Wilcoxon signed-rank over the cases, Holm over the rows; same: of the very same masks"
     )

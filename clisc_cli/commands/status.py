@@ -17,10 +17,15 @@ from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from clisc_engine.project.project import Project
     from clisc_engine.upkeep.status import StageStatus
 
 COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
+
+REASONS_BESIDE = 110
+"""Columns from which a terminal has room for the reasons in the table of steps."""
 
 LOOK_FIRST = 3
 """How many of the least trusted masks are named."""
@@ -171,9 +176,6 @@ def _case(project: Project, name: str) -> dict[str, Any]:
 
 
 def _show_project(document: dict[str, Any], verbose: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     console = result_console()
     variant = f", variant {document['variant']}" if document["variant"] else ""
     cases = counted(document["cases"], "case")
@@ -183,23 +185,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:
         console.print(f"`clisc verify {document['project']} --repair` sees to it.", markup=False)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("step", "state", "done", "when", "took", "on"):
-        table.add_column(heading, no_wrap=heading != "on", justify="right" if heading == "took" else "left")
-    table.add_column("why", overflow="fold")
-    for stage in document["stages"]:
-        state = stage["state"]
-        why = stage["why"] if verbose else shortened(stage["why"], 70)
-        table.add_row(
-            stage["stage"],
-            Text(state, style=COLOURS.get(state, "dim")),
-            _done(stage) if state != "impossible" else "",
-            time_in_words(stage["time"]),
-            seconds_in_words(stage["seconds"]) if stage["seconds"] else "",
-            Text(stage["device"]),
-            Text(why),
-        )
-    console.print(table)
+    _show_steps(console, document["stages"], verbose)
     disk = document["disk"]
     parts = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in disk.items())
     console.print(f"Disk: {bytes_in_words(sum(disk.values()))} ({parts})", markup=False)
@@ -230,6 +216,38 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     )
 
 
+def _show_steps(console: Console, steps: list[dict[str, Any]], verbose: bool) -> None:
+    """A line for each step; why it is as it is stands beside it, or below where the terminal is narrow."""
+    from rich.table import Table
+    from rich.text import Text
+
+    beside = console.width >= REASONS_BESIDE
+    whys = {step["stage"]: step["why"] if verbose else shortened(step["why"], 70) for step in steps}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("step", "state", "done", "when", "took", "on", *(["why"] if beside else [])):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "took" else "left")
+    for step in steps:
+        state, name = step["state"], step["stage"]
+        table.add_row(
+            name,
+            Text(state, style=COLOURS.get(state, "dim")),
+            _done(step) if state != "impossible" else "",
+            time_in_words(step["time"]),
+            seconds_in_words(step["seconds"]) if step["seconds"] else "",
+            Text(step["device"]),
+            *([Text(whys[name])] if beside else []),
+        )
+    console.print(table)
+    if not beside:
+        _show_reasons(console, whys)
+
+
+def _show_reasons(console: Console, whys: dict[str, str]) -> None:
+    for name, why in whys.items():
+        if why:
+            console.print(f"{name}: {why}", markup=False, soft_wrap=True)
+
+
 def _done(stage: dict[str, Any]) -> str:
     """E.g. ``6/6 cases``, ``0/1 network``."""
     return f"{stage['done']}/{counted(stage['total'], stage['unit'])}"
@@ -245,14 +263,25 @@ def _show_case(document: dict[str, Any], verbose: bool) -> None:
     console.print(
         f"{info['name']}: {info['split']}, spacing {spacing} mm (z, y, x), from {info['source']}",
         markup=False,
+        soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("array", "state", "made by", "when", "took", "seal"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "took" else "left")
-    table.add_column("why" if not verbose else "made from, why", overflow="fold")
+    beside = console.width >= REASONS_BESIDE
+    why_heading = "why" if not verbose else "made from, why"
+    for heading in (
+        "array",
+        "state",
+        "made by",
+        "when",
+        "took",
+        "seal",
+        *([why_heading] if beside else []),
+    ):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "took" else "left")
+    whys = {name: shortened(why, 70) for name, why in document["missing"].items()}
     for name, seal in document["arrays"].items():
         origin = "\n".join(f"{key} = {_text(value)}" for key, value in seal["made_from"].items())
-        why = f"{seal['why']}\n{origin}".strip() if verbose else shortened(seal["why"], 70)
+        whys[name] = f"{seal['why']}\n{origin}".strip() if verbose else shortened(seal["why"], 70)
         table.add_row(
             name,
             Text(seal["state"], style=COLOURS[seal["state"]]),
@@ -260,11 +289,14 @@ def _show_case(document: dict[str, Any], verbose: bool) -> None:
             time_in_words(seal["time"]),
             seconds_in_words(seal["seconds"]) if seal["seconds"] else "",
             seal["fingerprint"],
-            Text(why),
+            *([Text(whys[name])] if beside else []),
         )
-    for name, why in document["missing"].items():
-        table.add_row(name, Text("missing", style="red"), "", "", "", "", Text(shortened(why, 70)))
+    for name in document["missing"]:
+        reason = [Text(whys[name])] if beside else []
+        table.add_row(name, Text("missing", style="red"), "", "", "", "", *reason)
     console.print(table)
+    if not beside:
+        _show_reasons(console, whys)
 
 
 def _text(value: Any) -> str:

@@ -222,9 +222,9 @@ def points_table(document: dict[str, Any]) -> Any:
     )
     table = Table(title=title)
     for key in document["keys"]:
-        table.add_column(key, justify="right")
+        table.add_column(key, justify="right", overflow="fold")
     for heading in ("DSC %", "HD95 mm", "n", "empty", *(["DSC's SD of seeds"] if seeds > 1 else [])):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for point in document["points"]:
         values = list(point["values"].values())
         here = "*" if values == document["here"] else ""

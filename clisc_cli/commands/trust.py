@@ -72,7 +72,9 @@ def _table(entries: list[dict[str, Any]]) -> Any:
     )
     expected = ["expected DSC %", "interval"] if entries[0]["expected"] else []
     for heading in ("case", "split", "agreement", *expected, "ml"):
-        table.add_column(heading, justify="left" if heading in ("case", "split") else "right")
+        table.add_column(
+            heading, justify="left" if heading in ("case", "split") else "right", overflow="fold"
+        )
     for entry in entries:
         one = entry["expected"]
         figures = [f"{one['dsc']:.0f}", f"{one['low']:.0f} to {one['high']:.0f}"] if one else []

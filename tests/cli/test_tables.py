@@ -3,6 +3,8 @@
 import csv
 import json
 
+import pytest
+
 CPU = ("--device", "cpu")
 HEADS_OF_0_1_0 = {
     "rows.csv": ["name", "dsc_mean", "dsc_std", "hd95_mean", "hd95_std", "n", "empty"],
@@ -44,3 +46,51 @@ def test_sizes_have_their_n_and_cases_a_table_of_their_own(clisc, copied):
         (line,) = (line for line in table.splitlines() if f" {entry['case']} " in line)
         assert f" {entry['dsc']:.2f} " in line and f" {entry['volume_ml']:.1f} " in line
     assert "5 cases are few" in shown.out and "--splits" not in table
+
+
+EVERYONE = ("--splits", "train,valid,test", *CPU)
+TABLES = {
+    "evaluate": ("--cases-table", *EVERYONE),
+    "evaluate --table1": EVERYONE,
+    "trust": CPU,
+    "cases list": (),
+}
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_a_narrow_terminal_loses_nothing_of_a_table(clisc, monkeypatch, varied, command):
+    def characters(columns):
+        """The letters and figures, since cells may be folded."""
+        monkeypatch.setenv("COLUMNS", columns)
+        words, options = command.split(), TABLES[command]
+        shown = clisc(*words[:2], varied.root, *words[2:], *options)
+        assert shown.code == 0, shown.err
+        return sorted(sign for sign in shown.out if sign.isalnum() or sign in "±+-…")
+
+    characters("200")  # what it makes is there from now on
+    wide = characters("200")
+    assert characters("80") == wide and characters("60") == wide
+
+
+def test_a_narrow_terminal_shows_each_reason_in_one_piece(clisc, monkeypatch, varied):
+    assert clisc("config", "set", varied.root, "amda.t=5").code == 0
+    monkeypatch.setenv("COLUMNS", "80")
+    steps = json.loads(clisc("status", varied.root, "--json").out)["stages"]
+    shown = clisc("status", varied.root).out.splitlines()
+    stale = [step for step in steps if step["why"]]
+    assert stale and all(f"{step['stage']}: {step['why']}" in shown for step in stale)
+    arrays = json.loads(clisc("status", varied.root, "p0", "--json").out)["arrays"]
+    shown = clisc("status", varied.root, "p0").out.splitlines()
+    reasons = [f"{name}: {seal['why']}" for name, seal in arrays.items() if seal["why"]]
+    assert reasons and set(reasons) <= set(shown)
+
+
+def test_a_comparison_fits_a_terminal_of_80_columns(clisc, monkeypatch, varied):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = clisc("compare", varied.root, "t0")
+    figures = json.loads(clisc("compare", varied.root, "t0", "--json").out)["rows"]
+    lines = [" ".join(line.replace("│", " ").split()) for line in shown.out.splitlines()]
+    for row in figures:
+        for metric in ("dsc", "hd95"):
+            a, b, d = (row[metric][key] for key in ("a", "b", "difference"))
+            assert any(f"{row['name']} {a:.2f} {b:.2f} {d:+.2f} " in line for line in lines), row["name"]

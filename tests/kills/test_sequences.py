@@ -3,7 +3,8 @@
 After every command the store, with its variants, can be verified, and what was fresh and does not depend on
 the change still is. In the end, what is called fresh in the project and in each of its variants is as the
 same cases and settings give it from scratch, to the bit. A
-sequence is known by its number: `CLISC_SEQUENCE=17 pytest -m soak tests/kills/test_sequences.py` is one.
+sequence is known by its number: `CLISC_SEQUENCE=17 pytest -m soak tests/kills/test_sequences.py` is one,
+`CLISC_SEQUENCE=20-39` are twenty.
 """
 
 import json
@@ -166,6 +167,9 @@ class Life:
     def as_from_scratch(self, variant):
         """What is called fresh, made once more from the images and the settings alone."""
         fresh, project = self.fresh(variant), self.opened(variant)
+        last = self.last_step_of_fresh(project)
+        if last is None:
+            return
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.copytree(self.root, self.scratch)
         for name in ("checkpoints", "results", "logs", "cache", "variants"):
@@ -175,7 +179,7 @@ class Life:
                 shutil.rmtree(made)
         if changes := [f"{key}={value}" for key, value in changes_of(project).items()]:
             self.call_in(self.scratch, "config", "set", self.scratch, *changes)
-        self.call_in(self.scratch, "run", self.scratch, "--device", "cpu")
+        self.call_in(self.scratch, "run", self.scratch, "--device", "cpu", "--until", last)
         there, made = self.of_fresh(project, fresh), self.of_fresh(open_project(self.scratch), fresh)
         # A case that is measured no longer keeps masks that a plain run does not make.
         for name in [name for name in there if name.endswith("masks/round2") and name not in made]:
@@ -183,6 +187,21 @@ class Life:
         if variant:  # what it shares is its project's, where it is compared
             made = {name: array for name, array in made.items() if name in there}
         assert differing(there, made) == [], (self.steps, variant)
+
+    @staticmethod
+    def last_step_of_fresh(project):
+        """The step up to which everything must be made anew to compare what is fresh."""
+        last, known = None, set()
+        for status in survey(project):
+            items = {
+                (item.product, item.case): item.state
+                for item in status.items
+                if not item.product.startswith("results/")
+            }
+            if any(state == "fresh" for item, state in items.items() if item not in known):
+                last = status.stage
+            known |= items.keys()
+        return last
 
     def call_in(self, folder, *words):
         ended = self.undisturbed.launcher.run(*words, folder=folder)
@@ -209,12 +228,15 @@ def test_what_is_fresh_after_many_commands_is_as_from_scratch(undisturbed, tmp_p
 
 @pytest.mark.soak
 def test_soak(undisturbed, tmp_path):
-    only = os.environ.get("CLISC_SEQUENCE")
+    first, _, last = os.environ.get("CLISC_SEQUENCE", f"0-{SEQUENCES - 1}").partition("-")
     wrong = []
-    for number in [int(only)] if only else range(SEQUENCES):
+    for number in range(int(first), int(last or first) + 1):
+        life = Life(undisturbed, tmp_path, number)
         try:
-            Life(undisturbed, tmp_path, number).live(COMMANDS)
+            life.live(COMMANDS)
+            print(life.steps[0], "right", flush=True)
         except AssertionError as error:
             wrong.append(str(error))
+            print("wrong", error, flush=True)
         shutil.rmtree(tmp_path / "project")
     assert wrong == []

@@ -222,8 +222,8 @@ def test_rows_of_table_1_are_compared_where_both_sides_have_them(clisc, varied, 
         wanted = np.mean([b["full", case] - a["full", case] for case in found["cases"]["both"]])
         assert rows["full"][metric]["difference"] == pytest.approx(wanted, abs=1e-3)
     shown = clisc("compare", varied.root, "t0", "--csv", tmp_path / "t.csv")
-    said = " ".join(shown.out.split())
-    assert shown.code == 0 and "Table 1: b minus a over 5 cases" in said and "Otsu (floor)" in said
+    assert shown.code == 0
+    assert "Table 1: b minus a over 5 cases" in " ".join(shown.out.split()) and "Otsu (floor)" in shown.out
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         assert ("otsu", "1") in {(line["row"], line["table"]) for line in csv.DictReader(file)}
 
