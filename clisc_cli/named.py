@@ -82,6 +82,21 @@ Channel = Annotated[
     ),
 ]
 
+Check = Annotated[
+    bool, typer.Option("--check", help="With --dry-run: read the voxels too, as the import would.")
+]
+
+
+def refuse_check_alone(check: bool, dry_run: bool) -> None:
+    """An import checks everything anyway.
+
+    Raises:
+        typer.BadParameter: when ``--check`` is given without ``--dry-run``.
+    """
+    if check and not dry_run:
+        raise typer.BadParameter("goes with --dry-run; an import checks everything", param_hint="--check")
+
+
 FollowLinks = Annotated[
     bool,
     typer.Option(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clisc_cli.commands.init import show_imported
 from clisc_cli.completion import case_words
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import ALL_SPLITS, Channel, Directory, FollowLinks
+from clisc_cli.imported import show_imported
+from clisc_cli.named import ALL_SPLITS, Channel, Check, Directory, FollowLinks, refuse_check_alone
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
@@ -75,6 +75,7 @@ def add(
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads that import cases.")] = 1,
+    check: Check = False,
     dry_run: DryRun = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -84,6 +85,7 @@ def add(
 
     Example: clisc cases add glioma --images new --to test
     """
+    refuse_check_alone(check, dry_run)
     if context.ensure_object(Session).is_left_to_rank_0("cases add"):
         return
     from clisc_engine.project.project import project_root
@@ -107,7 +109,8 @@ def add(
         into=to or "",
         follow_links=follow_links,
     )
-    show_imported(initialise(request, project.settings, control), options)
+    imported = initialise(request, project.settings, control)
+    show_imported(imported, request, control, options, check=check)
 
 
 @app.command("remove")

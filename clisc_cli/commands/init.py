@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clisc_cli.completion import brain_extractors
-from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.named import Channel, FollowLinks
+from clisc_cli.imported import show_imported
+from clisc_cli.named import Channel, Check, FollowLinks, refuse_check_alone
 from clisc_cli.options import RunOptions, with_run_options
-from clisc_cli.reports import disk_in_words
-from clisc_cli.words import counted
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from clisc_engine.importing.brains import Extraction
-    from clisc_engine.importing.preview import Planned
     from clisc_engine.settings.schema import Settings
-    from clisc_engine.stages.init import Imported
-    from clisc_engine.upkeep.forecast import Forecast
 
 
 NOT_HEEDED = ("device", "precision", "batch_size", "variant")
@@ -75,19 +65,22 @@ def command(
             show_default=False,
         ),
     ] = None,
+    check: Check = False,
     *,
     options: RunOptions,
 ) -> None:
     """Import FLAIR volumes into a new project, or add references or cases to one.
 
-    With --dry-run it shows what would be imported, from file names and headers, and writes nothing. A
-    project keeps its images, splits and settings: what is given otherwise is named and not taken.
+    With --dry-run it shows what would be imported, from file names and headers, and writes nothing; with
+    --check too it reads the voxels, and names the files that an import would refuse. A project keeps its
+    images, splits and settings: what is given otherwise is named and not taken.
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
     from clisc_engine.settings.presets import check_start
     from clisc_engine.stages.init import Request, initialise
 
+    refuse_check_alone(check, options.dry_run)
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
@@ -110,7 +103,7 @@ def command(
         brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)
-    show_imported(imported, options)
+    show_imported(imported, request, control, options, check=check)
 
 
 def _extraction(text: str | None) -> Extraction | None:
@@ -120,135 +113,6 @@ def _extraction(text: str | None) -> Extraction | None:
     from clisc_engine.importing.brains import Extraction
 
     return Extraction.of(text)
-
-
-def show_imported(imported: Imported, options: RunOptions) -> None:
-    """Print what was imported."""
-    terminal = Terminal(quiet=options.quiet)
-    for name, message in imported.skipped.items():
-        terminal.warn(f"skipped {name}: {message}")
-    for warning in imported.warnings:
-        terminal.warn(warning)
-    for note in (*imported.remarks, *(note for told in imported.notes.values() for note in told)):
-        terminal.say(note)
-    planned = _planned(imported, terminal) if options.dry_run else []
-    disk = _disk(imported, planned)
-    if options.json_:
-        print_json(_document(imported, planned, disk, options))
-        return
-    counts = Counter(imported.splits.values())
-    shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
-    console = result_console()
-    cases = counted(len(imported.splits), "case")
-    console.print(f"init: {cases} ({shares}) {_verb(imported, options)}", markup=False)
-    if planned:
-        if not console.is_terminal:
-            console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
-        console.print(_table(planned))
-        terminal.say("Names and headers say so; voxels are looked at when it is imported.")
-        if disk:
-            terminal.say(disk_in_words(disk))
-    elif not imported.fresh and not options.dry_run:
-        if counts["train"] <= FEW:
-            terminal.say(few_volumes(counts["train"], len(imported.splits) - counts["train"]))
-        if disk:
-            terminal.say(disk_in_words(disk))
-        terminal.say(f"Next: clisc label {imported.project.root}")
-    if options.dry_run:
-        for one in imported.left_out:
-            terminal.say(f"left out: {one.path} ({one.reason})")
-
-
-FEW = 4
-"""Train cases up to which a network learns little more than it knew."""
-
-
-def few_volumes(train: int, others: int) -> str:
-    """What to expect of a project with so few train cases, and so many others."""
-    told = (
-        f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
-        "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
-    )
-    return f"{told} --split-ratio 1:0:0 puts every case into train." if others else told
-
-
-def _verb(imported: Imported, options: RunOptions) -> str:
-    if imported.fresh:
-        return "already imported, nothing to do"
-    if not (imported.added or imported.references):
-        return "would be imported" if options.dry_run else "imported"
-    new = (len(imported.added), "case"), (len(imported.references), "reference")
-    would = "would be added" if options.dry_run else "added"
-    return "in all, " + " and ".join(counted(n, what) for n, what in new if n) + f" {would}"
-
-
-def _document(
-    imported: Imported, planned: Sequence[Planned], disk: Forecast | None, options: RunOptions
-) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    second = imported.fresh or imported.added or imported.references
-    left_out = [{"path": str(one.path), "reason": one.reason} for one in imported.left_out]
-    return {
-        "project": str(imported.project.root),
-        "weights": imported.project.settings.weights,
-        "splits": imported.splits,
-        "skipped": imported.skipped,
-        "notes": imported.notes,
-        "remarks": imported.remarks,
-        "warnings": imported.warnings,
-        "left_out": left_out,
-        "added": imported.added,
-        "references": imported.references,
-        "fresh": [name for name in imported.splits if name not in imported.added] if second else [],
-        **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
-        **({"disk": asdict(disk)} if disk else {}),
-    }
-
-
-def _planned(imported: Imported, terminal: Terminal) -> list[Planned]:
-    """The cases of a dry run; what speaks against one is a warning."""
-    from clisc_engine.importing.preview import preview
-
-    planned = preview(imported)
-    for case in planned:
-        if case.problem:
-            terminal.warn(f"{case.case}: {case.problem}")
-    return planned
-
-
-def _disk(imported: Imported, planned: Sequence[Planned]) -> Forecast | None:
-    """How much disk the project takes in the end; None where no header tells, or nothing is new."""
-    from clisc_engine.upkeep.forecast import Grid, forecast, grids_of
-
-    project = imported.project
-    known = [case for case in planned if case.size and case.spacing]
-    grids = [Grid(case.size, case.spacing, bool(case.reference)) for case in known]
-    if not planned or imported.added:
-        grids += grids_of(project)
-    return forecast(project.root, project.settings, grids) if grids and not imported.fresh else None
-
-
-def _table(planned: Sequence[Planned]) -> Table:
-    """One row a case; columns that would be empty are left out."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    columns = {
-        "case": [case.case for case in planned],
-        "split": [case.split for case in planned],
-        "voxels": [" x ".join(map(str, case.size)) for case in planned],
-        "mm": [" x ".join(f"{mm:.3g}" for mm in case.spacing) for case in planned],
-        "channel": ["" if case.channel is None else str(case.channel) for case in planned],
-        "image": [Path(case.image).name for case in planned],
-        "reference": [Path(case.reference).name for case in planned],
-    }
-    shown = {name: values for name, values in columns.items() if any(values)}
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in shown:
-        table.add_column(name, overflow="fold")
-    for row in zip(*shown.values(), strict=True):
-        table.add_row(*map(escape, row))
-    return table
 
 
 def _refuse_what_a_shell_made_of_a_pattern(directory: Path, options: RunOptions) -> None:

@@ -88,6 +88,32 @@ def import_case(
     return (*normalised.notes, *told)
 
 
+def check_case(files: CaseFiles, settings: ImageSettings, *, extracted: bool = False) -> tuple[str, ...]:
+    """Read a case's files as an import would, and store nothing.
+
+    Args:
+        files: the case's.
+        settings: of the project.
+        extracted: whether the brain is yet to be extracted, so that a skull is no fault.
+
+    Returns:
+        What the user is to be told of its files, a sentence each.
+
+    Raises:
+        BadInput: when the import would refuse them.
+    """
+    for path in (files.image, files.reference):
+        if path is not None:
+            _check(path)
+    settings = settings.model_copy(update={"allow_skull": True}) if extracted else settings
+    found = read_normalised(files.image, files.channel, settings)
+    if files.reference is None:
+        return found.notes
+    same = hash_of(files.reference) == hash_of(files.image)
+    read = _reference_of(files.reference, found.image, found.placement, same=same)
+    return (*found.notes, *read.notes)
+
+
 def import_reference(
     project: Project, staged: Project, name: str, path: Path
 ) -> tuple[CaseInfo, tuple[str, ...]]:
@@ -144,14 +170,20 @@ def store_reference(
     Raises:
         BadInput: when it cannot be the mask of a tumour in this image.
     """
-    if info.reference_sha256 == info.sha256:
-        raise BadInput(f"{info.reference_source} is the image itself, so it cannot be its reference mask.")
+    same = info.reference_sha256 == info.sha256
     placement = Placement.from_dict(info.placement)
-    brain = restore((image != 0).astype(np.uint8), placement) != 0
-    read = read_reference(Path(info.reference_source), placement.source, brain)
+    read = _reference_of(Path(info.reference_source), image, placement, same=same)
     provenance = _reference_provenance(info, settings)
     project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))
     return read.notes
+
+
+def _reference_of(path: Path, image: Image, placement: Placement, *, same: bool) -> Volume:
+    """The mask in a file for a (Z, Y, X) image so placed; ``same`` is whether the file is the image's."""
+    if same:
+        raise BadInput(f"{path} is the image itself, so it cannot be its reference mask.")
+    brain = restore((image != 0).astype(np.uint8), placement) != 0
+    return read_reference(path, placement.source, brain)
 
 
 def read_normalised(

@@ -23,6 +23,7 @@ from clisc_engine.importing.leftovers import (
     beside_series,
     of_another_name,
     said_of_contrasts,
+    said_of_folders,
 )
 from clisc_engine.importing.listing import BROKEN_LINK, LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
@@ -180,7 +181,9 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     if flair := [path for path in images if FLAIR.search(without_ending(path))]:
         of_flair = {path: named.pop(path) for path in flair}
         left_out += of_another_name(named, {name: path for path, name in of_flair.items()})
-        return _with_channels(_named(of_flair, left_out), channel)
+        found = _with_channels(_named(of_flair, left_out), channel)
+        found.notes += said_of_folders(listed.folder, flair, option)
+        return found
     if stems := _numbered_by_channel(images):
         folder = images[0].parent
         chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
@@ -188,7 +191,7 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
         return _named({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}, left_out)
     if images:
         found = _with_channels(_named(named, left_out), channel)
-        found.notes += said_of_contrasts(images)
+        found.notes += [*said_of_contrasts(images), *said_of_folders(listed.folder, images, option)]
         return found
     series, unclear = _dicom(listed.folder, skip_bad, follow_links)
     if not series and not unclear:

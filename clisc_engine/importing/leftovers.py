@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +58,25 @@ def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
         f"{len(others)} images are taken whose names say another contrast than FLAIR: "
         f"{listed(others, NAMED)}. If they are not FLAIR, list the images in a CSV with the columns "
         "case,image, or name them with a quoted glob."
+    ]
+
+
+def said_of_folders(folder: Path, paths: Collection[Path], option: str) -> list[str]:
+    """A line on images that come from several folders, unless each case has a folder of its own.
+
+    ``folder`` was named after ``option``.
+    """
+    counts = Counter(path.parent for path in paths)
+    if len(counts) < 2 or (folder not in counts and len(paths) < 2 * len(counts)):
+        return []
+    parts = [f"{count} in {place}" for place, count in sorted(counts.items())]
+    ending = "".join(next(iter(paths)).suffixes[-2:])
+    alone = shlex.quote(
+        str(max(counts, key=lambda place: (counts[place], -len(place.parts))) / f"*{ending}")
+    )
+    return [
+        f"{len(paths)} images are taken from {len(counts)} folders: {listed(parts, NAMED)}. To take one "
+        f"folder's alone, name its files with a quoted glob: {option}{alone}."
     ]
 
 

@@ -1,13 +1,16 @@
-"""What `init` would import, told from names and headers alone."""
+"""What `init` would import, told from names and headers alone, or from the voxels too."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.header import read_header
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.request import Imported
+from clisc_engine.importing.request import Imported, Request
+from clisc_engine.running.control import Control
+from clisc_engine.running.sharing import in_threads
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Planned:
         channel: which volume of a 4-D image, None for a 3-D one.
         size: voxels along (x, y, z), empty when the header cannot be read.
         spacing: mm along (x, y, z), likewise.
-        problem: why it could not be imported, as far as headers tell; empty when nothing speaks against it.
+        problem: why it could not be imported, as far as was looked; empty when nothing speaks against it.
+        notes: what is to be said of its files, a sentence each; known once its voxels were read.
     """
 
     case: str
@@ -33,11 +37,43 @@ class Planned:
     size: tuple[int, ...]
     spacing: tuple[float, ...]
     problem: str
+    notes: tuple[str, ...] = ()
 
 
 def preview(imported: Imported) -> list[Planned]:
     """The cases of a dry run of `initialise`, by name."""
     return [_planned(files, imported.splits[files.name]) for files in imported.files]
+
+
+def checked(
+    planned: Sequence[Planned], request: Request, imported: Imported, control: Control
+) -> list[Planned]:
+    """The same after the voxels of those were read against which no header speaks; nothing is stored.
+
+    Brains are not extracted for it: with ``request.brain_extraction`` a skull is no fault.
+
+    Raises:
+        Stopped: when asked to stop.
+    """
+    from clisc_engine.importing.cases import check_case
+
+    settings, extracted = imported.project.settings.image, request.brain_extraction is not None
+    files = {case.name: case for case in imported.files}
+    problems: dict[str, str] = {}
+    notes: dict[str, tuple[str, ...]] = {}
+
+    def look(case: CaseFiles) -> None:
+        notes[case.name] = check_case(case, settings, extracted=extracted)
+
+    def note(name: str, error: BadInput) -> None:
+        problems[name] = str(error)
+
+    to_read = {case.case: files[case.case] for case in planned if not case.problem}
+    in_threads("check", to_read, look, control, unit="case", bad=note)
+    return [
+        replace(case, problem=problems.get(case.case, case.problem), notes=notes.get(case.case, ()))
+        for case in planned
+    ]
 
 
 def _planned(files: CaseFiles, split: str) -> Planned:

@@ -1,0 +1,118 @@
+"""What `init` says of a folder before and after it takes it: folders, voxels, how few test cases."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from tests.support.small import small_project
+from tests.support.volumes import ball, write
+
+TINY = ("--weights", "tiny")
+
+
+@pytest.fixture
+def root(data, tmp_path):
+    """A project that is imported and no more."""
+    return small_project(tmp_path / "project", data).root
+
+
+@pytest.fixture
+def mixed(data, tmp_path):
+    """Images and masks of which p1 has a skull, p2 not-a-numbers, and p3's mask marks all of the brain."""
+    folder = shutil.copytree(data, tmp_path / "mixed")
+    rng = np.random.default_rng(0)
+
+    def change(path, how):
+        image = sitk.ReadImage(str(path))
+        write(path, how(sitk.GetArrayFromImage(image)), image.GetSpacing(), image.GetOrigin())
+
+    image, mask = (lambda name: folder / "images" / f"{name}_flair.nii.gz"), folder / "references"
+    change(image("p1"), lambda a: rng.uniform(1, 2, a.shape).astype(np.float32))
+    change(image("p2"), lambda a: np.full_like(a, np.nan, dtype=np.float32))
+    change(next(mask.glob("p3*")), lambda a: np.full_like(a, 7))
+    return ("--images", folder / "images", "--references", folder / "references", *TINY)
+
+
+def test_a_check_names_what_the_import_refuses_and_writes_nothing(clisc, mixed, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    looked = json.loads(clisc("init", tmp_path / "p", *mixed, "--dry-run", "--check", "--json").out)
+    assert sorted(tmp_path.rglob("*")) == before
+    problems = {case["case"]: case["problem"] for case in looked["cases"] if case["problem"]}
+    done = json.loads(clisc("init", tmp_path / "p", *mixed, "--skip-bad", "--json").out)
+    assert problems == done["skipped"] and {"p1", "p2"} <= set(problems)
+    unread = json.loads(clisc("init", tmp_path / "q", *mixed, "--dry-run", "--json").out)
+    assert not any(case["problem"] for case in unread["cases"]), "headers alone cannot tell"
+
+
+def test_a_check_says_of_files_what_the_import_says(clisc, data, tmp_path):
+    given = ("--images", data / "images", "--references", data / "references", *TINY)
+    looked = clisc("init", tmp_path / "p", *given, "--dry-run", "--check")
+    assert looked.code == 0 and "All 5 cases were read and can be imported." in looked.err
+    notes = {
+        c["case"]: c["notes"]
+        for c in document(clisc("init", tmp_path / "p", *given, "--dry-run", "--check", "--json"))["cases"]
+        if c["notes"]
+    }
+    assert notes == document(clisc("init", tmp_path / "p", *given, "--json"))["notes"]
+
+
+def test_a_brain_yet_to_be_extracted_is_no_fault(clisc, mixed, tmp_path):
+    extractor = ("--brain-extraction", "cp {input} {output}")
+    looked = document(clisc("init", tmp_path / "p", *mixed, *extractor, "--dry-run", "--check", "--json"))
+    assert "p1" not in {case["case"] for case in looked["cases"] if case["problem"]}
+
+
+@pytest.mark.parametrize("words", [("init",), ("cases", "add")])
+def test_a_check_goes_with_a_dry_run(clisc, data, root, words):
+    ended = clisc(*words, root, "--images", data / "images", "--check")
+    assert ended.code == 2 and "--check" in ended.message
+
+
+def test_cases_add_checks_too(clisc, mixed, root):
+    shutil.copy(mixed[1] / "p1_flair.nii.gz", mixed[1] / "new_flair.nii.gz")
+    looked = document(
+        clisc(
+            "cases", "add", root, "--images", mixed[1], "--cases", "new", "--dry-run", "--check", "--json"
+        )
+    )
+    assert ["not skull-stripped" in case["problem"] for case in looked["cases"]] == [True]
+
+
+def test_images_of_several_folders_are_told(clisc, data, tmp_path):
+    folder = shutil.copytree(data / "images", tmp_path / "all")
+    (folder / "stroke").mkdir()
+    (folder / "p4_flair.nii.gz").rename(folder / "stroke/p4_flair.nii.gz")
+    told = clisc("init", tmp_path / "p", "--images", folder, *TINY, "--dry-run").message
+    assert f"5 images are taken from 2 folders: 4 in {folder}, 1 in {folder}/stroke." in told
+    pattern = told.partition("quoted glob: --images ")[2].partition(". ")[0].strip("'.")
+    one = clisc("init", tmp_path / "p", "--images", pattern, *TINY, "--dry-run", "--json")
+    assert sorted(document(one)["splits"]) == ["p0", "p1", "p2", "p3"] and "folders" not in one.message
+
+
+def test_a_folder_for_each_case_is_no_surprise(clisc, data, tmp_path):
+    for image in (data / "images").iterdir():
+        own = tmp_path / "all" / image.name[:2]
+        own.mkdir(parents=True)
+        shutil.copy(image, own)
+    told = clisc("init", tmp_path / "p", "--images", tmp_path / "all", *TINY, "--dry-run")
+    assert told.code == 0 and "folders" not in told.message
+
+
+def test_few_test_cases_are_told_where_they_are_measured(clisc, tmp_path):
+    for seed in range(7):
+        volume, mask = ball(seed=seed), np.zeros((12, 24, 24), np.uint8)
+        mask[5:7, 10:14, 10:14] = 1
+        write(tmp_path / "images" / f"b{seed}_flair.nii.gz", volume)
+        write(tmp_path / "masks" / f"b{seed}_seg.nii.gz", mask)
+    given = ("--images", tmp_path / "images", *TINY, "--split-ratio", "5:0:2")
+    told = clisc("init", tmp_path / "p", *given, "--references", tmp_path / "masks").message
+    assert "2 test cases with a reference" in told and "will measure all 7" in told
+    assert "with a reference" not in clisc("init", tmp_path / "q", *given).message
+
+
+def document(ended):
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
