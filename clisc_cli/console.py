@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.answer import current
+from clisc_cli.words import counted, seconds_in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +51,8 @@ class Terminal:
             self._bars = self._new_bars(unit)
             self._bars.start()
             self._task = self._bars.add_task(label, total=total, note="")
+        elif not self.quiet and unit == "epoch":
+            self._print(f"{label}: {counted(total, unit)} to train")
 
     def advance(self, note: str = "") -> None:
         """One unit is done."""
@@ -63,7 +66,7 @@ class Terminal:
             elapsed = time.monotonic() - self._started
             self._print(
                 f"{self._label}: {self._unit} {self._done}/{self._total} {note} "
-                f"({elapsed:.0f} s{self._time_left(elapsed)})"
+                f"({_in_words(elapsed)}{self._time_left(elapsed)})"
             )
 
     def end(self) -> None:
@@ -117,13 +120,13 @@ class Terminal:
         if self._done == self._total:
             return ""
         if self._done == 1:
-            return f", at most about {self._first * (self._total - 1):.0f} s left"
+            return f", at most about {_in_words(self._first * (self._total - 1))} left"
         pace = (elapsed - self._first) / (self._done - 1)
-        return f", about {pace * (self._total - self._done):.0f} s left"
+        return f", about {_in_words(pace * (self._total - self._done))} left"
 
     def _line_due(self) -> bool:
-        """All units of short work; about twenty lines of long work."""
-        return self._done == self._total or self._done % max(1, self._total // 20) == 0
+        """All units of short work; the first two and about twenty others of long work."""
+        return self._done in (1, 2, self._total) or self._done % max(1, self._total // 20) == 0
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -137,6 +140,11 @@ def result_console() -> Console:
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
     return Console(highlight=False, width=width)
+
+
+def _in_words(seconds: float) -> str:
+    """Seconds as whole ones below a minute."""
+    return f"{seconds:.0f} s" if seconds < 60 else seconds_in_words(seconds)
 
 
 def _escaped(message: str) -> str:

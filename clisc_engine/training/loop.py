@@ -65,8 +65,6 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
                 _write_curve(curve, state["history"])
                 events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
-            if estimate := _time_left(training, state):
-                control.progress.say(f"{checkpoint.name}: {estimate}")
     finally:
         events.close()
         control.progress.end()
@@ -87,22 +85,6 @@ def _check_stop(training: Training[Any], control: Control) -> None:
     """All ranks stop, or none does."""
     if training.ranks.largest(bool(control.stop.reason)) == [True]:
         raise control.stopped()
-
-
-def _time_left(training: Training[Any], state: dict[str, Any]) -> str:
-    """The time left, in words, from the second epoch; empty after others, and when under a minute.
-
-    The first one also reads the volumes and builds what computes.
-    """
-    left = training.epochs - state["epoch"]
-    minutes = left * float(state["history"][-1]["seconds"]) / 60
-    if state["epoch"] != 2 or minutes < 1:
-        return ""
-    whole = round(minutes)
-    time_left = (
-        f"{whole} minute{'s' if whole > 1 else ''}" if minutes < 120 else f"{minutes / 60:.1f} hours"
-    )
-    return f"about {time_left} left for {left} epoch{'s' if left > 1 else ''}"
 
 
 class _Epoch(Generic[Batch]):

@@ -26,14 +26,16 @@ def work(monkeypatch, capsys):
 
 
 def test_the_first_unit_holds_the_start_and_does_not_count_for_the_others(work):
-    first, second, third, last = work(48, 5, 5, 5)
-    assert first == "unet-round1: epoch 1/4 loss 0.5 (48 s, at most about 144 s left)"
+    begun, first, second, third, last = work(48, 5, 5, 5)
+    assert begun == "unet-round1: 4 epochs to train"
+    assert first == "unet-round1: epoch 1/4 loss 0.5 (48 s, at most about 2 min 24 s left)"
     assert second == "unet-round1: epoch 2/4 loss 0.5 (53 s, about 10 s left)"
     assert third == "unet-round1: epoch 3/4 loss 0.5 (58 s, about 5 s left)"
-    assert last == "unet-round1: epoch 4/4 loss 0.5 (63 s)"
+    assert last == "unet-round1: epoch 4/4 loss 0.5 (1 min 03 s)"
 
 
 def test_long_work_takes_about_twenty_lines_and_the_last(work):
-    lines = work(*[1.0] * 205)
-    assert 20 <= len(lines) <= 22 and "205/205" in lines[-1]
-    assert all(re.search(r"about \d+ s left", line) for line in lines[:-1])
+    _, *lines = work(*[1.0] * 205)
+    assert 22 <= len(lines) <= 24 and "205/205" in lines[-1]
+    assert "1/205" in lines[0] and "2/205" in lines[1]
+    assert all(re.search(r"about (\d+ s|\d min \d\d s) left", line) for line in lines[:-1])

@@ -1,9 +1,7 @@
 """A training left at any step, and gone on with, ends as if it had never been left."""
 
 import errno
-import itertools
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -373,13 +371,3 @@ def test_memory_that_does_not_suffice_names_the_setting(tmp_path):
     work = Work(tmp_path, changes={"loss": greedy})
     with pytest.raises(BadInput, match=r"unet.batch_size"):
         work.run()
-
-
-@pytest.mark.parametrize(("tick", "said"), [(90.0, r"about \d+ minutes? left for 1 epoch$"), (0.1, None)])
-def test_the_second_epoch_tells_how_long_the_others_will_take(tmp_path, monkeypatch, tick, said):
-    now = itertools.count(step=tick)
-    monkeypatch.setattr("clisc_engine.training.loop.time.monotonic", lambda: next(now))
-    lines = [line for line in Work(tmp_path).run() if " left " in line]
-    assert len(lines) == (1 if said else 0)
-    if said:
-        assert re.search(said, lines[0])
