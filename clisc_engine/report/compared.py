@@ -124,6 +124,7 @@ def _render(document: Mapping[str, Any], final: str, shown: Sequence[_Case], why
         settings=document["settings"],
         rows=document["rows"],
         cases=document["cases"],
+        table1=document["table1"],
         notes=document["notes"],
         stale=_stale(document),
         titles=ROW_TITLES,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -221,11 +222,24 @@ def test_rows_of_table_1_are_compared_where_both_sides_have_them(clisc, varied, 
         a, b = (table1_figures(root, metric) for root in (varied.root, varied.root / "variants" / "t0"))
         wanted = np.mean([b["full", case] - a["full", case] for case in found["cases"]["both"]])
         assert rows["full"][metric]["difference"] == pytest.approx(wanted, abs=1e-3)
-    shown = clisc("compare", varied.root, "t0", "--csv", tmp_path / "t.csv")
+    files = ("--csv", tmp_path / "t.csv", "--report", tmp_path / "t.html")
+    shown = clisc("compare", varied.root, "t0", *files)
     assert shown.code == 0
     assert "Table 1: b minus a over 5 cases" in " ".join(shown.out.split()) and "Otsu (floor)" in shown.out
     with (tmp_path / "t.csv").open(encoding="utf-8") as file:
         assert ("otsu", "1") in {(line["row"], line["table"]) for line in csv.DictReader(file)}
+    _, _, page = (tmp_path / "t.html").read_text(encoding="utf-8").partition('<h2 id="table1">')
+    words = re.sub("<[^>]+>", " ", page.partition("</section>")[0]).split()
+    for name, row in rows.items():
+        found = row["dsc"]
+        figures = [f"{found['a']:.2f}", f"{found['b']:.2f}", f"{found['difference']:+.2f}"]
+        title = document_titles(varied)[name].split()
+        assert any(words[i:][: len(title) + 3] == title + figures for i in range(len(words))), name
+
+
+def document_titles(project):
+    table = json.loads((project.root / "results" / "table1.json").read_text(encoding="utf-8"))
+    return {row["name"]: row["title"] for row in table["rows"]}
 
 
 def table1_figures(folder, metric):
