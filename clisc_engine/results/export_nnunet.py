@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.geometry import Volume
+from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
@@ -37,6 +37,9 @@ STEP = "export nnunet"
 ENDING = ".nii.gz"
 DESCRIPTION = "dataset.json"
 PARTS = ("imagesTr", "labelsTr", "imagesTs")
+
+NIFTI1_MOST = 32767
+"""Voxels along an axis that a NIfTI-1 file can have."""
 
 WAY_OUT = "Choose another --id or --name, or replace files that are no inputs or references with --force."
 
@@ -179,19 +182,28 @@ def _write_case(
     case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool, root: Path
 ) -> None:
     volume = _image(case, stored_images, root)
+    geometry = _for_nnunet(volume.geometry)
     image, *labels = _files(folder, case)
     outputs.put(
         image,
-        partial(write_image, array=volume.array, geometry=volume.geometry),
+        partial(write_image, array=volume.array, geometry=geometry),
         Made("image", {"image": case.info.sha256}),
     )
     for label in labels:
         mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
         outputs.put(
             label,
-            partial(write_mask, mask=mask, geometry=volume.geometry),
+            partial(write_mask, mask=mask, geometry=geometry),
             Made("mask", mask_made_from(case, masks)),
         )
+
+
+def _for_nnunet(geometry: Geometry) -> Geometry:
+    """The same grid as NIfTI-1: SimpleITK, by which nnU-Net reads, knows no NIfTI-2."""
+    forms = geometry.forms
+    if forms is None or max(geometry.size) > NIFTI1_MOST:
+        return geometry
+    return replace(geometry, forms=replace(forms, version=1))
 
 
 def _image(case: CaseArrays, stored: bool, root: Path) -> Volume:

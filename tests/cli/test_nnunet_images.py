@@ -1,8 +1,10 @@
-"""The images of an nnU-Net data set are those that were imported."""
+"""The images of an nnU-Net data set are those that were imported, and nnU-Net can read them."""
 
 import shutil
 
+import nibabel
 import numpy as np
+import SimpleITK as sitk
 
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
@@ -42,6 +44,20 @@ def test_an_nnunet_data_set_is_of_the_series_that_was_imported(clisc, tmp_path):
     assert ended.code == 3 and "a has changed since it was imported" in ended.message
     assert not (tmp_path / "out" / "Dataset002_CLISC").exists()
     assert clisc(*command, "--id", 2, "--stored-images").code == 0
+
+
+def test_an_nnunet_data_set_of_nifti_2_is_one_that_nnunet_reads(clisc, data, tmp_path):
+    """nnU-Net reads with SimpleITK, which knows no NIfTI-2."""
+    sources = shutil.copytree(data, tmp_path / "sources")
+    file = sources / "images" / "p0_flair.nii.gz"
+    image = nibabel.load(file)
+    nibabel.save(nibabel.Nifti2Image(np.asarray(image.dataobj), image.affine), file)
+    root = with_masks(small_project(tmp_path / "p", sources)).root
+    assert clisc("export", "nnunet", root, "-o", tmp_path / "out", "--masks", "sam").code == 0
+    for part, name in (("imagesTr", "p0_0000"), ("labelsTr", "p0")):
+        written = tmp_path / "out" / "Dataset501_CLISC" / part / f"{name}.nii.gz"
+        assert sitk.ReadImage(str(written)).GetSize() == image.shape
+        np.testing.assert_allclose(nibabel.load(written).affine, image.affine, atol=1e-4)
 
 
 def with_masks(project):
