@@ -1,8 +1,10 @@
-"""NIfTI pairs: a header ``a.hdr`` and its voxels ``a.img`` are one image."""
+"""Images of several files, above all NIfTI pairs: a header ``a.hdr`` and its voxels ``a.img`` are one."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from clisc_engine.imaging.detached import voxel_files
 
 HEADERS, VOXELS = (".hdr", ".hdr.gz"), (".img", ".img.gz")
 
@@ -28,8 +30,14 @@ def is_second_half(path: Path) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that hold an image: of a pair, both, whichever was named, the header first."""
+    """The files that hold an image: of a pair, both, whichever was named, the header first.
+
+    A header that names other files for its voxels comes before those of them that are there.
+
+    Raises:
+        OSError: when such a header cannot be read.
+    """
     if not is_half(path):
-        return [path]
+        return [path, *(file for file in voxel_files(path) if file.is_file())]
     other = other_half(path)
     return sorted([path] if other is None else [path, other], key=lambda file: file.name.lower())

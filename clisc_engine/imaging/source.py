@@ -32,7 +32,7 @@ def check_source(path: Path) -> None:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file, of both files of a NIfTI pair, or of a DICOM folder's in the order of their names.
+    """SHA-256 of a file, of all files of an image, or of a DICOM folder's in the order of their names.
 
     Raises:
         BadInput: when one of them cannot be read.

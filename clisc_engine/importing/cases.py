@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
-from clisc_engine.imaging.geometry import Volume
+from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.orientation import told_of_slices
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.preprocess import preprocess
@@ -94,24 +94,27 @@ def check_case(files: CaseFiles, settings: ImageSettings, *, extracted: bool = F
     Args:
         files: the case's.
         settings: of the project.
-        extracted: whether the brain is yet to be extracted, so that a skull is no fault.
+        extracted: whether the brain is yet to be extracted, so that skull and surroundings are no faults.
 
     Returns:
-        What the user is to be told of its files, a sentence each.
+        What the user is to be told of its files.
 
     Raises:
         BadInput: when the import would refuse them.
     """
-    for path in (files.image, files.reference):
-        if path is not None:
-            _check(path)
-    settings = settings.model_copy(update={"allow_skull": True}) if extracted else settings
-    found = read_normalised(files.image, files.channel, settings)
-    if files.reference is None:
-        return found.notes
-    same = hash_of(files.reference) == hash_of(files.image)
-    read = _reference_of(files.reference, found.image, found.placement, same=same)
-    return (*found.notes, *read.notes)
+    for path in filter(None, (files.image, files.reference)):
+        _check(path)
+    if extracted:
+        volume = read_volume(files.image, files.channel)
+        notes = (*volume.notes, *told_of_slices(files.image, volume.geometry))
+        grid, brain = volume.geometry, np.ones(volume.array.shape, bool)
+    else:
+        found = read_normalised(files.image, files.channel, settings)
+        notes, grid = found.notes, found.placement.source
+        brain = restore((found.image != 0).astype(np.uint8), found.placement) != 0
+    if (mask := files.reference) is None:
+        return notes
+    return (*notes, *_reference_of(mask, grid, brain, same=hash_of(mask) == hash_of(files.image)).notes)
 
 
 def import_reference(
@@ -172,18 +175,18 @@ def store_reference(
     """
     same = info.reference_sha256 == info.sha256
     placement = Placement.from_dict(info.placement)
-    read = _reference_of(Path(info.reference_source), image, placement, same=same)
+    brain = restore((image != 0).astype(np.uint8), placement) != 0
+    read = _reference_of(Path(info.reference_source), placement.source, brain, same=same)
     provenance = _reference_provenance(info, settings)
     project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))
     return read.notes
 
 
-def _reference_of(path: Path, image: Image, placement: Placement, *, same: bool) -> Volume:
-    """The mask in a file for a (Z, Y, X) image so placed; ``same`` is whether the file is the image's."""
-    if same:
-        raise BadInput(f"{path} is the image itself, so it cannot be its reference mask.")
-    brain = restore((image != 0).astype(np.uint8), placement) != 0
-    return read_reference(path, placement.source, brain)
+def _reference_of(path: Path, grid: Geometry, brain: npt.NDArray[np.bool_], *, same: bool) -> Volume:
+    """The mask in a file for an image with this brain; ``same`` is whether the file is the image's."""
+    if not same:
+        return read_reference(path, grid, brain)
+    raise BadInput(f"{path} is the image itself, so it cannot be its reference mask.")
 
 
 def read_normalised(

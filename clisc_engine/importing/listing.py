@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.detached import voxel_files
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.endings import ENDINGS
 from clisc_engine.imaging.pairs import is_second_half
@@ -74,7 +76,7 @@ def listing(given: str, option: str, part: str, *, follow_links: bool = False) -
         return _in_folder(found[0], part, follow_links)
     taken = [path for path in found if path.is_dir() or _is_image(path) or is_dicom_file(path)]
     others = [path for path in found if path not in taken]
-    return Listing(taken, [LeftOut(path, NO_IMAGE, image=False) for path in others])
+    return Listing(taken, _but_voxels([LeftOut(path, NO_IMAGE, image=False) for path in others], taken))
 
 
 def existing(given: str) -> Path | None:
@@ -117,8 +119,19 @@ def _in_folder(folder: Path, part: str, follow_links: bool) -> Listing:
         else:
             found.files.append(path)
     found.files.sort()
-    found.left_out.sort(key=lambda one: one.path)
+    found.left_out = sorted(_but_voxels(found.left_out, found.files), key=lambda one: one.path)
     return found
+
+
+def _but_voxels(left_out: list[LeftOut], images: list[Path]) -> list[LeftOut]:
+    """Those of the files left out that are no image's voxels: these are read with its header."""
+    if not any(one.reason == NO_IMAGE for one in left_out):
+        return left_out
+    named: set[str] = set()
+    for image in images:
+        with suppress(OSError):  # its import says that it cannot be read
+            named |= {os.path.normpath(file) for file in voxel_files(image)}
+    return [one for one in left_out if one.reason != NO_IMAGE or os.path.normpath(one.path) not in named]
 
 
 def _walk(folder: Path, left_out: list[LeftOut], follow_links: bool) -> Iterator[Path]:

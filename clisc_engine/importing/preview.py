@@ -101,6 +101,8 @@ def _of_channels(count: int, channel: int | None) -> str:
 
 
 def _of_reference(mask: tuple[int, ...], image: tuple[int, ...]) -> str:
+    while len(mask) > 3 and mask[-1] == 1:
+        mask = mask[:-1]  # a 4-D file of one volume is read as that one
     same = sorted(mask) == sorted(image)  # the axes may be in another order
     return "" if same else f"the reference is {_times(mask)}, not {_times(image)}"
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.geometry import Volume
+from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import Placement, restore
-from clisc_engine.imaging.source import hash_of
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
+from clisc_engine.importing.origin import source_problem
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
+from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.export import (
     cases_to_come,
@@ -35,6 +37,9 @@ STEP = "export nnunet"
 ENDING = ".nii.gz"
 DESCRIPTION = "dataset.json"
 PARTS = ("imagesTr", "labelsTr", "imagesTs")
+
+NIFTI1_MOST = 32767
+"""Voxels along an axis that a NIfTI-1 file can have."""
 
 WAY_OUT = "Choose another --id or --name, or replace files that are no inputs or references with --force."
 
@@ -84,6 +89,8 @@ def export_nnunet(
     planned = [path for case in coming for path in _files(folder, case)]
     outputs.check([*planned, folder / DESCRIPTION])
     _check_others(folder, outputs, set(planned))
+    if not stored_images:
+        _check_sources(coming)
     report = Report(STEP)
     if control.dry_run and any(case.info.split != "test" for case in coming):
         report.planned = would_be_written(project, masks, coming)
@@ -91,7 +98,7 @@ def export_nnunet(
     labelled = [c for c in cases_with_masks(project, masks, STEP, control) if c.info.split != "test"]
     dropped = _dropped(project, masks)
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
-    chosen = [case for case in labelled if case.info.name not in dropped] + project.cases(("test",))
+    chosen = [case for case in labelled if case.info.name not in dropped] + _tests(project, control)
     _make_room(folder, {path for case in chosen for path in _files(folder, case)}, outputs)
     for case in in_turn(chosen, control):
         _write_case(case, masks, folder, outputs, stored_images, project.base.root)
@@ -105,7 +112,13 @@ def _to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]
     """The cases that will be written, as far as that can be told before masks are made."""
     dropped = _dropped(project, masks)
     labelled = [case for case in cases_to_come(project, masks, control) if case.info.split != "test"]
-    return [c for c in labelled if c.info.name not in dropped] + project.cases(("test",))
+    return [c for c in labelled if c.info.name not in dropped] + _tests(project, control)
+
+
+def _tests(project: Project, control: Control) -> list[CaseArrays]:
+    """The test cases, of those that the control names where it names any."""
+    tests = project.cases(("test",))
+    return [case for case in tests if not control.cases or case.info.name in control.cases]
 
 
 def _dropped(project: Project, masks: str) -> set[str]:
@@ -138,6 +151,23 @@ def _check_others(folder: Path, outputs: Outputs, planned: set[Path]) -> None:
         )
 
 
+def _check_sources(cases: Sequence[CaseArrays]) -> None:
+    """Refuse images that are not as they were imported: they would not be those that the masks are of.
+
+    Raises:
+        BadInput: naming them.
+    """
+    bad = {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
+    if bad:
+        named = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:5])
+        more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise BadInput(
+            f"{len(bad)} of {len(cases)} images are not the files that `init` read ({named}{more}). Put "
+            "them back, export other cases with --cases, or take the normalised images that the project "
+            "holds with --stored-images."
+        )
+
+
 def _make_room(folder: Path, wanted: set[Path], outputs: Outputs) -> None:
     """Take out what an earlier call left that is no part of this data set, its description first."""
     outputs.remove(folder / DESCRIPTION)
@@ -152,19 +182,28 @@ def _write_case(
     case: CaseArrays, masks: str, folder: Path, outputs: Outputs, stored_images: bool, root: Path
 ) -> None:
     volume = _image(case, stored_images, root)
+    geometry = _for_nnunet(volume.geometry)
     image, *labels = _files(folder, case)
     outputs.put(
         image,
-        partial(write_image, array=volume.array, geometry=volume.geometry),
+        partial(write_image, array=volume.array, geometry=geometry),
         Made("image", {"image": case.info.sha256}),
     )
     for label in labels:
         mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
         outputs.put(
             label,
-            partial(write_mask, mask=mask, geometry=volume.geometry),
+            partial(write_mask, mask=mask, geometry=geometry),
             Made("mask", mask_made_from(case, masks)),
         )
+
+
+def _for_nnunet(geometry: Geometry) -> Geometry:
+    """The same grid as NIfTI-1: SimpleITK, by which nnU-Net reads, knows no NIfTI-2."""
+    forms = geometry.forms
+    if forms is None or max(geometry.size) > NIFTI1_MOST:
+        return geometry
+    return replace(geometry, forms=replace(forms, version=1))
 
 
 def _image(case: CaseArrays, stored: bool, root: Path) -> Volume:
@@ -172,15 +211,7 @@ def _image(case: CaseArrays, stored: bool, root: Path) -> Volume:
     if stored:
         image = restore(case.read("image").astype("float32"), placement)
         return Volume(image, placement.source, case.info.source)
-    path = Path(case.info.source)
-    if not path.exists():
-        raise BadInput(
-            f"{path}, the source of {case.info.name}, is no longer there; mount it again, or take the "
-            "normalised images that the project holds with --stored-images."
-        )
-    if path.is_file() and hash_of(path) != case.info.sha256:
-        raise BadInput(f"{path} is not the file that `init` read; restore it, or use --stored-images.")
-    volume = read_volume(path, case.info.channel)
+    volume = read_volume(Path(case.info.source), case.info.channel)
     brain = kept_brain(root, case.info)
     return volume if brain is None else replace(volume, array=volume.array * brain.mask())
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sys
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -63,6 +65,42 @@ def test_a_brain_yet_to_be_extracted_is_no_fault(clisc, mixed, tmp_path):
     extractor = ("--brain-extraction", "cp {input} {output}")
     looked = document(clisc("init", tmp_path / "p", *mixed, *extractor, "--dry-run", "--check", "--json"))
     assert "p1" not in {case["case"] for case in looked["cases"] if case["problem"]}
+
+
+def test_what_surrounds_a_brain_yet_to_be_extracted_is_no_fault(clisc, tmp_path):
+    """The import reads it inside the mask alone, so two paddings are none of its business."""
+    rng, brain = np.random.default_rng(0), ball((24, 48, 48))
+    scan = np.where(brain != 0, brain, rng.uniform(20, 40, brain.shape)).astype(np.float32)
+    scan[:, :, :6], scan[-4:] = 0, -1
+    write(tmp_path / "images" / "a_flair.nii.gz", scan)
+    drawn = np.zeros(brain.shape, np.uint8)
+    drawn[10:14, 20:28, 20:28] = 1
+    write(tmp_path / "masks" / "a_seg.nii.gz", drawn)
+    extractor = tmp_path / "extract.py"
+    extractor.write_text(
+        "import sys, nibabel as nib, numpy as np\n"
+        "scan = nib.load(sys.argv[1])\n"
+        "mask = (np.asarray(scan.dataobj) > 45).astype(np.uint8)\n"
+        "nib.save(nib.Nifti1Image(mask, scan.affine), sys.argv[2])\n",
+        encoding="utf-8",
+    )
+    given = ("--images", tmp_path / "images", "--references", tmp_path / "masks", *TINY)
+    extraction = ("--brain-extraction", f"{sys.executable} {extractor} {{input}} {{output}}")
+    looked = clisc("init", tmp_path / "p", *given, *extraction, "--dry-run", "--check", "--json")
+    assert [case["problem"] for case in document(looked)["cases"]] == [""]
+    assert clisc("init", tmp_path / "p", *given, *extraction).code == 0
+
+
+def test_a_reference_that_is_read_is_no_fault_of_a_dry_run(clisc, data, tmp_path):
+    """A 4-D mask of one volume is read as that volume."""
+    folder = shutil.copytree(data, tmp_path / "mixed")
+    mask = nib.load(next((folder / "references").glob("p3*")))
+    single = nib.Nifti1Image(np.asarray(mask.dataobj)[..., None], mask.affine, mask.header)
+    nib.save(single, mask.get_filename())
+    given = ("--images", folder / "images", "--references", folder / "references", *TINY)
+    looked = document(clisc("init", tmp_path / "p", *given, "--dry-run", "--json"))
+    assert not any(case["problem"] for case in looked["cases"])
+    assert clisc("init", tmp_path / "p", *given).code == 0
 
 
 @pytest.mark.parametrize("words", [("init",), ("cases", "add")])

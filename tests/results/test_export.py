@@ -198,7 +198,7 @@ def test_sources_that_moved_or_changed_are_not_exported(copied, tmp_path):
     record = copied.store.attributes("cases/p0")
     record["case"]["sha256"] = "0" * 64
     copied.store.write_group("cases/p0", record)
-    with pytest.raises(BadInput, match="is not the file that `init` read"):
+    with pytest.raises(BadInput, match="not the files that `init` read"):
         export_nnunet(copied, "sam", tmp_path, CPU, number=1, name="A", stored_images=False)
     record["case"]["source"] = "/nowhere/p0.nii.gz"
     copied.store.write_group("cases/p0", record)
