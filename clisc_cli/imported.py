@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -52,7 +53,7 @@ def show_imported(
             terminal.say(disk_in_words(disk))
     elif not imported.fresh and not options.dry_run:
         if counts["train"] <= FEW:
-            terminal.say(few_volumes(counts["train"], len(imported.splits) - counts["train"]))
+            terminal.say(few_volumes(imported))
         elif told := few_tests(imported):
             terminal.say(told)
         if disk:
@@ -67,10 +68,11 @@ def _looked_at(planned: Sequence[Planned], check: bool) -> str:
     """How far what a dry run shows can be relied on."""
     if not check:
         return "Names and headers say so; voxels are looked at when it is imported, or with --check."
-    refused = sum(bool(case.problem) for case in planned)
+    cases, refused = counted(len(planned), "case"), sum(bool(case.problem) for case in planned)
     if not refused:
-        return f"All {counted(len(planned), 'case')} were read and can be imported."
-    return f"{refused} of {counted(len(planned), 'case')} cannot be imported; --skip-bad takes the others."
+        return f"Read: {cases}; all can be imported."
+    others = "; --skip-bad takes the others" if refused < len(planned) else ""
+    return f"Read: {cases}; {refused} cannot be imported{others}."
 
 
 FEW = 4
@@ -80,13 +82,19 @@ FEW_TESTS = 5
 """Test cases below which a fifth by size has none."""
 
 
-def few_volumes(train: int, others: int) -> str:
-    """What to expect of a project with so few train cases, and so many others."""
+def few_volumes(imported: Imported) -> str:
+    """What to expect of a project with so few train cases, and how to have it learn from more."""
+    train = Counter(imported.splits.values())["train"]
     told = (
         f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
         "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
     )
-    return f"{told} --split-ratio 1:0:0 puts every case into train." if others else told
+    if train == len(imported.splits):
+        return told
+    if imported.added:
+        project = shlex.quote(str(imported.project.root))
+        return f"{told} `clisc cases move {project} CASE train` lets it learn from more."
+    return f"{told} --split-ratio 1:0:0 puts every case into train."
 
 
 def few_tests(imported: Imported) -> str:

@@ -117,10 +117,11 @@ def _account_for_files(request: Request, found: Found, result: Imported) -> None
     if line := account(request.images, images, found.references, found.left_out, skipped=skipped):
         missed = any(one.missed for one in found.left_out)
         (result.warnings if missed else result.remarks).append(line)
-    without = [case.name for case in found.cases if case.reference is None]
-    if 0 < len(without) < len(found.cases):
+    taken = [case for case in found.cases if case.name not in result.skipped]
+    without = [case.name for case in taken if case.reference is None]
+    if 0 < len(without) < len(taken):
         result.remarks.append(
-            f"{len(without)} of {len(found.cases)} cases have no reference: {listed(without, 5)}. "
+            f"{len(without)} of {len(taken)} cases have no reference: {listed(without, 5)}. "
             "`clisc evaluate` leaves them out."
         )
 

@@ -52,7 +52,7 @@ def test_a_check_names_what_the_import_refuses_and_writes_nothing(clisc, mixed, 
 def test_a_check_says_of_files_what_the_import_says(clisc, data, tmp_path):
     given = ("--images", data / "images", "--references", data / "references", *TINY)
     looked = clisc("init", tmp_path / "p", *given, "--dry-run", "--check")
-    assert looked.code == 0 and "All 5 cases were read and can be imported." in looked.err
+    assert looked.code == 0 and "Read: 5 cases; all can be imported." in looked.err
     notes = {
         c["case"]: c["notes"]
         for c in document(clisc("init", tmp_path / "p", *given, "--dry-run", "--check", "--json"))["cases"]
@@ -149,6 +149,17 @@ def test_few_test_cases_are_told_where_they_are_measured(clisc, tmp_path):
     told = clisc("init", tmp_path / "p", *given, "--references", tmp_path / "masks").message
     assert "2 test cases with a reference" in told and "will measure all 7" in told
     assert "with a reference" not in clisc("init", tmp_path / "q", *given).message
+
+
+def test_how_to_learn_from_more_cases_fits_the_command(clisc, data, root, tmp_path):
+    given = ("--images", data / "images", *TINY)
+    told = clisc("init", tmp_path / "p", *given, "--split-ratio", "3:1:1").message
+    assert "3 train cases" in told and "--split-ratio 1:0:0 puts every case into train" in told
+    shutil.copytree(data / "images", tmp_path / "more")
+    (tmp_path / "more/p1_flair.nii.gz").rename(tmp_path / "more/new_flair.nii.gz")
+    added = clisc("cases", "add", root, "--images", tmp_path / "more", "--cases", "new", "--to", "train")
+    assert added.code == 0 and f"`clisc cases move {root} CASE train`" in added.message
+    assert "--split-ratio" not in added.message
 
 
 def document(ended):
