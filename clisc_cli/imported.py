@@ -12,6 +12,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.reports import disk_in_words
 from clisc_cli.words import counted
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +58,7 @@ def show_imported(
             terminal.say(told)
         if disk:
             terminal.say(disk_in_words(disk))
-        terminal.say(f"Next: clisc label {imported.project.root}")
+        terminal.say(f"Next: clisc label {shell_word(imported.project.root)}")
     if options.dry_run:
         for one in imported.left_out:
             terminal.say(f"left out: {one.path} ({one.reason})")

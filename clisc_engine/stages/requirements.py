@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.graph import MADE_BY, NETWORKS
 from clisc_engine.project import manifest
 from clisc_engine.project.project import CaseArrays, Project
@@ -42,8 +43,8 @@ def refuse_lost_cases(project: Project, network: str) -> None:
         name, why = next(iter(lost.items()))
         raise BadInput(
             f"{network} is not trained while {len(lost)} of its cases are lost, first {name}: {why}. "
-            f"`clisc verify {project.base.root} --repair` has it again if it can; "
-            f"`clisc cases remove {project.base.root} {name}` goes on without it."
+            f"`clisc verify {shell_word(project.base.root)} --repair` has it again if it can; "
+            f"`clisc cases remove {shell_word(project.base.root)} {name}` goes on without it."
         )
 
 
@@ -100,7 +101,7 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     if not lacking:
         return having
     command, first, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.home
-    removal = f"clisc cases remove {home.project} {first}"
+    removal = f"clisc cases remove {shell_word(home.project)} {first}"
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
         raise MissingStage(
