@@ -105,8 +105,10 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
 
 def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     """The document, from a project that is looked at once."""
+    from clisc_engine.products.graph import EVALUATE
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
+    from clisc_engine.stages.evaluation.asked import asked_before
     from clisc_engine.stages.trust.table import overview
     from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.cleaning import cleanable
@@ -120,6 +122,8 @@ def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     following = next_stage(stages)
     where = f" {shell_word(directory)}" if directory else ""
     where += f" --variant {name_of(project)}" if project.parent else ""
+    if following == EVALUATE:
+        where = " ".join([where, *asked_before(project).options])
     return {
         "project": str(project.base.root),
         "variant": name_of(project),
