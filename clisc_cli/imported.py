@@ -53,7 +53,8 @@ def show_imported(
             terminal.say(disk_in_words(disk))
     elif not imported.fresh and not options.dry_run:
         if counts["train"] <= FEW:
-            terminal.say(few_volumes(counts["train"], len(imported.splits) - counts["train"]))
+            others = 0 if imported.added else len(imported.splits) - counts["train"]
+            terminal.say(few_volumes(counts["train"], others))
         elif told := few_tests(imported):
             terminal.say(told)
         if disk:
@@ -87,6 +88,8 @@ def few_volumes(train: int, others: int) -> str:
         f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
         "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
     )
+    if not train:
+        told = "No train case: there is nothing that a network could learn from."
     return f"{told} --split-ratio 1:0:0 puts every case into train." if others else told
 
 

@@ -22,6 +22,11 @@ def shell_word(path: Path | str) -> str:
     return shlex.quote(str(path))
 
 
+def counted(number: int, unit: str) -> str:
+    """E.g. ``1 case``, ``6 cases``."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """The first names and how many more there are, e.g. ``a, b and 3 more``."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -58,8 +58,8 @@ def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[Case
     wanted = [case for case in cases if case.info.split == split]
     if not wanted:
         raise BadInput(
-            f"The {split} split is empty, so there is nothing to learn from; give `clisc init` "
-            "more images or a --split file that puts cases there."
+            f"The {split} split is empty, so there is nothing to learn from; `clisc cases move` puts cases "
+            f"there, and `clisc cases add --to {split}` imports further ones."
         )
     return _having(cases, array, split)
 
@@ -74,7 +74,7 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
     if not any(case.info.split == "valid" for case in cases):
         raise BadInput(
             f"{setting} = best chooses the epoch on the valid split, which is empty; set "
-            f"{setting}=last, or give `clisc init` a --split file that puts cases there."
+            f"{setting}=last, or move cases there with `clisc cases move`."
         )
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
