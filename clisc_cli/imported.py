@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.reports import disk_in_words
 from clisc_cli.words import counted
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +58,7 @@ def show_imported(
             terminal.say(told)
         if disk:
             terminal.say(disk_in_words(disk))
-        terminal.say(f"Next: clisc label {imported.project.root}")
+        terminal.say(f"Next: clisc label {shell_word(imported.project.root)}")
     if options.dry_run:
         for one in imported.left_out:
             terminal.say(f"left out: {one.path} ({one.reason})")
@@ -89,10 +89,12 @@ def few_volumes(imported: Imported) -> str:
         f"{counted(train, 'train case')}: the network learns from so many pseudo-labels alone, so its "
         "masks may be no better than `clisc predict bundled IMAGE -o MASK`."
     )
+    if not train:
+        told = "No train case: there is nothing that a network could learn from."
     if train == len(imported.splits):
         return told
     if imported.added:
-        project = shlex.quote(str(imported.project.root))
+        project = shell_word(imported.project.root)
         return f"{told} `clisc cases move {project} CASE train` lets it learn from more."
     return f"{told} --split-ratio 1:0:0 puts every case into train."
 

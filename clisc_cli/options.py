@@ -20,6 +20,7 @@ from clisc_cli.locks import Locks
 from clisc_cli.named import open_named, some_names
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -185,7 +186,7 @@ class RunOptions:
         project.store.check_may_write = self.control().check_may_write
         self._log(project)
         for name, why in project.lost_cases().items():
-            remedy = f"`clisc verify {root} --repair` sees to it."
+            remedy = f"`clisc verify {shell_word(root)} --repair` sees to it."
             self.terminal().warn(f"case {name} is left out: {why}; {remedy}")
         return project
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.words import bytes_in_words, counted
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -50,7 +51,8 @@ def disk_in_words(found: Forecast) -> str:
 def point_to_first_masks(report: Report, project: Project, options: RunOptions) -> None:
     """After `prompt-sam`, say that there are masks to look at, long before the network has learned."""
     if report.stage == "prompt-sam" and report.done and not options.dry_run:
-        root, variant = project.base.root, f" --variant {options.variant}" if options.variant else ""
+        root = shell_word(project.base.root)
+        variant = f" --variant {options.variant}" if options.variant else ""
         options.terminal().say(
             f"First masks are there: `clisc show {root}{variant}` draws a case, "
             f"`clisc export masks {root} --masks sam -o MASKS{variant}` writes them; training comes next."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from clisc_engine.files.words import seconds_in_words
+from clisc_engine.files.words import counted, seconds_in_words
 
 __all__ = ["bytes_in_words", "counted", "seconds_in_words", "shortened", "time_in_words"]
 
@@ -17,11 +17,6 @@ def bytes_in_words(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def counted(number: int, unit: str) -> str:
-    """E.g. ``1 case``, ``6 cases``."""
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def time_in_words(stamp: str) -> str:

@@ -17,6 +17,7 @@ from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.case_changes import Change
@@ -252,7 +253,7 @@ def _show(project: Project, asked: Change, todo: Change, means: Effects, verb: s
     if todo.names and not means.stale:
         say("  nothing becomes stale" if dry_run else "  nothing became stale")
     if means.stale and not dry_run:
-        say(f"Next: clisc run {project.root}")
+        say(f"Next: clisc run {shell_word(project.root)}")
 
 
 def _table(found: Sequence[Listed]) -> Any:

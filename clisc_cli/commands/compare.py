@@ -13,7 +13,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import shortened
+from clisc_cli.words import counted, shortened
 
 
 def command(
@@ -140,7 +140,9 @@ def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None
     """A line for each row that both sides have, under its title where it has one; DSC first, then HD95."""
     from rich.table import Table
 
-    table = Table(title=f"{of}b minus a over {len(document['cases']['both'])} cases that both measured")
+    table = Table(
+        title=f"{of}b minus a over {counted(len(document['cases']['both']), 'case')} that both measured"
+    )
     for heading in ("", "row"):
         table.add_column(heading, overflow="fold")
     for heading in ("a", "b", "b - a", "p", "n"):

@@ -88,6 +88,7 @@ def set_(
 
     Example: clisc config set glioma amda.t=10 prompts.dilation=5
     """
+    from clisc_engine.products.dependence import is_used_at_import
     from clisc_engine.project.project import open_project, project_root
     from clisc_engine.settings.keys import parse_assignment, value_of, with_changes
 
@@ -112,6 +113,12 @@ def set_(
         console.print(f"{key} = {_text(new)}{unchanged}", markup=False, soft_wrap=True)
     if stale:
         console.print(f"Stale now: {', '.join(stale)}; `clisc run` makes them anew.", markup=False)
+    for_new = [key for key in changes if is_used_at_import(key) and project.cases()]
+    if for_new:
+        console.print(
+            f"{', '.join(for_new)}: for cases that are added; the others stay as they were imported.",
+            markup=False,
+        )
 
 
 @app.command("diff")

@@ -17,6 +17,7 @@ from clisc_cli.places import file_of_kind, folder
 from clisc_cli.reports import show_report
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
 from clisc_cli.words import counted
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -226,7 +227,7 @@ def model(
     result_console().print(
         f"{out}: {card.network}, {counted(card.training_volumes, 'volume')}, {size:.1f} MB", markup=False
     )
-    Terminal(quiet=quiet).say(f"Next: clisc predict {out} IMAGE -o MASKS")
+    Terminal(quiet=quiet).say(f"Next: clisc predict {shell_word(out)} IMAGE -o MASKS")
 
 
 @app.command("bundle")

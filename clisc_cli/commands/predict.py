@@ -16,6 +16,7 @@ from clisc_cli.options import Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
 from clisc_cli.reports import summary
 from clisc_cli.switches import Json, Quiet, Variant
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.importing.casefiles import CaseFiles
@@ -149,7 +150,8 @@ def _no_image(source: Path, out: Path) -> str:
     what = "an image" if is_image else "no project"
     return (
         f"{source} is {what}; put before it what is to segment it: a project, a model file, or the word "
-        f"bundled for the network that comes with clisc: `clisc predict bundled {source} -o {out}`."
+        "bundled for the network that comes with clisc: "
+        f"`clisc predict bundled {shell_word(source)} -o {shell_word(out)}`."
     )
 
 

@@ -62,7 +62,8 @@ def run_stages(
 ) -> tuple[dict[str, Any], CasesFailed | None]:
     """Run the stages, printing each outcome unless the result is to be JSON.
 
-    A stage of which some cases failed does not stop those after it.
+    A stage of which some cases failed does not stop those after it. `evaluate` measures what it was asked
+    for the last time, a plain call's cases at first.
 
     Returns:
         The stages' reports with the evaluation's document (None without references), and the error to
@@ -70,18 +71,21 @@ def run_stages(
     """
     from clisc_engine.errors import CasesFailed
     from clisc_engine.products.graph import EVALUATE
+    from clisc_engine.stages.evaluation.asked import Asked, asked_before
     from clisc_engine.stages.pipeline import run_evaluation, run_stage
 
     reports: list[dict[str, Any]] = []
     failures: list[str] = []
     evaluation = None
     for name in stages:
-        if name == EVALUATE and not any(c.info.has_reference for c in project.cases(("test",))):
-            control.progress.say("evaluate: skipped, since no test case has a reference mask")
+        if name == EVALUATE and not (asked := asked_before(project)).among(project.cases()):
+            which = "test case" if asked == Asked() else f"case of {' '.join(asked.options)}"
+            control.progress.say(f"evaluate: skipped, since no {which} has a reference mask")
             continue
         try:
             if name == EVALUATE:
-                evaluation = run_evaluation(project, control)
+                measuring = replace(control, cases=control.cases or asked.cases)
+                evaluation = run_evaluation(project, measuring, splits=asked.splits, seen=asked.seen)
                 if not options.json_:
                     show_table2(evaluation, project.results, options)
                 fail_if_unmeasured(evaluation, options)

@@ -15,6 +15,7 @@ from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,8 +105,10 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
 
 def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     """The document, from a project that is looked at once."""
+    from clisc_engine.products.graph import EVALUATE
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
+    from clisc_engine.stages.evaluation.asked import asked_before
     from clisc_engine.stages.trust.table import overview
     from clisc_engine.upkeep.at_work import note_work
     from clisc_engine.upkeep.cleaning import cleanable
@@ -117,8 +120,10 @@ def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     work = note_work(project, stages)
     done = {entry.stage: entry for entry in journal.entries(project)}
     following = next_stage(stages)
-    where = f" {directory}" if directory else ""
+    where = f" {shell_word(directory)}" if directory else ""
     where += f" --variant {name_of(project)}" if project.parent else ""
+    if following == EVALUATE:
+        where = " ".join([where, *asked_before(project).options])
     return {
         "project": str(project.base.root),
         "variant": name_of(project),
@@ -176,7 +181,7 @@ def _case(project: Project, name: str) -> dict[str, Any]:
 
 
 def _show_project(document: dict[str, Any], verbose: bool) -> None:
-    console = result_console()
+    console, project = result_console(), shell_word(document["project"])
     variant = f", variant {document['variant']}" if document["variant"] else ""
     cases = counted(document["cases"], "case")
     head = f"{document['project']}{variant}: {cases}, {document['weights']} weights"
@@ -184,14 +189,14 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:
-        console.print(f"`clisc verify {document['project']} --repair` sees to it.", markup=False)
+        console.print(f"`clisc verify {project} --repair` sees to it.", markup=False)
     _show_steps(console, document["stages"], verbose)
     disk = document["disk"]
     parts = ", ".join(f"{name} {bytes_in_words(size)}" for name, size in disk.items())
     console.print(f"Disk: {bytes_in_words(sum(disk.values()))} ({parts})", markup=False)
     if may_go := {kind: size for kind, size in document["cleanable"].items() if size}:
         won = ", ".join(f"{kind} {bytes_in_words(size)}" for kind, size in may_go.items())
-        command = " ".join(["clisc clean", document["project"], *(f"--{kind}" for kind in may_go)])
+        command = " ".join(["clisc clean", project, *(f"--{kind}" for kind in may_go)])
         line = f"No result needs {bytes_in_words(sum(may_go.values()))} of it ({won}): `{command}`"
         console.print(line, markup=False, soft_wrap=True)
     if first := document["look_first"]:

@@ -16,6 +16,7 @@ from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.promotion import Promotion
@@ -84,7 +85,7 @@ def new(
         return
     _show_new(name, changes, over, means, dry_run)
     if not dry_run:
-        options.terminal().say(f"Next: clisc run {root} --variant {name}")
+        options.terminal().say(f"Next: clisc run {shell_word(root)} --variant {name}")
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet
+from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.upkeep.findings import Verified
@@ -59,10 +60,10 @@ def command(
         lost = [fault for fault in found.faults if fault.state != "unreadable"]
         first = (lost or found.faults)[0]
         rest = "cannot be repaired" if repair else "damaged or missing" if lost else "cannot be read now"
-        seen_to = bool(lost) and not repair
+        seen_to, word = bool(lost) and not repair, shell_word(root)
         raise BadInput(
             f"{len(found.faults)} {rest} in {root}, first {first.path}; "
-            + (f"`clisc verify {root} --repair` sees to it." if seen_to else f"{first.remedy}."),
+            + (f"`clisc verify {word} --repair` sees to it." if seen_to else f"{first.remedy}."),
             run=["clisc", "verify", str(root), "--repair"] if seen_to else None,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def seconds_in_words(seconds: float) -> str:
@@ -13,6 +15,16 @@ def seconds_in_words(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def shell_word(path: Path | str) -> str:
+    """A path in a command that is shown, so that it can be pasted into a shell."""
+    return shlex.quote(str(path))
+
+
+def counted(number: int, unit: str) -> str:
+    """E.g. ``1 case``, ``6 cases``."""
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def listed(names: Sequence[str], most: int) -> str:

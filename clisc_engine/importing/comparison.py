@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.files.case_names import normal
-from clisc_engine.files.words import listed
+from clisc_engine.files.words import listed, shell_word
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.project.case_record import CaseInfo
 
@@ -100,8 +100,9 @@ def other_splits(
     case, split = next(iter(other.items()))
     return [
         f"{where} gives {len(moved)} of the project's cases another split: {listed(moved, NAMED)}. A case "
-        f"stays in its split, since the trainings rest on it; `clisc cases move {root} {case} {split}` "
-        "moves one, and with --dry-run says what becomes stale."
+        "stays in its split, since the trainings rest on it; "
+        f"`clisc cases move {shell_word(root)} {case} {split}` moves one, and with --dry-run says what "
+        "becomes stale."
     ]
 
 
@@ -136,7 +137,7 @@ def other_settings(
     words = " ".join(f"{key}={as_text(value)}" for key, value in open_.items())
     imported = any(key.startswith("image.") for key in open_)
     note = " (image.* then holds for cases that are added; the others stay as imported)" if imported else ""
-    command = f"clisc config set {shlex.quote(str(root))} {words}"
+    command = f"clisc config set {shell_word(root)} {words}"
     differences.append(f"The project has {listed(pairs, NAMED)}; change that with `{command}`{note}.")
     return differences, remarks
 

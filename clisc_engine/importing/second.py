@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import listed
+from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.source import check_source, hash_if_readable, hash_of
 from clisc_engine.importing import comparison
 from clisc_engine.importing.adding import Additions, add, forget
@@ -212,16 +212,19 @@ def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool
     would = "would be " if dry_run else ""
     if result.added:
         told.append(
-            f"{len(result.added)} cases {would}added: "
+            f"{counted(len(result.added), 'case')} {would}added: "
             + listed([f"{name} ({result.splits[name]})" for name in result.added], comparison.NAMED)
             + ". The other cases stay in their splits; what was trained before is stale if it was to learn "
             "from these: `clisc status` says what."
         )
     if fresh := [name for name in result.references if name not in replaced]:
-        told.append(f"References {would}added to {len(fresh)} cases: {listed(fresh, comparison.NAMED)}.")
+        told.append(
+            f"References {would}added to {counted(len(fresh), 'case')}: {listed(fresh, comparison.NAMED)}."
+        )
     if again := [name for name in result.references if name in replaced]:
         told.append(
-            f"References of {len(again)} cases {would}replaced: {listed(again, comparison.NAMED)}; "
+            f"References of {counted(len(again), 'case')} {would}replaced: "
+            f"{listed(again, comparison.NAMED)}; "
             "`clisc evaluate` measures anew."
         )
     return told

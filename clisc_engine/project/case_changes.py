@@ -22,6 +22,7 @@ from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.tables import read_table, write_table
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.kinds import S3F_TABLE, SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
@@ -77,7 +78,8 @@ def check(project: Project, change: Change) -> Change:
     known = there if change.remove else {*infos}
     if unknown := [name for name in change.names if name not in known and name not in done]:
         names = ", ".join(unknown)
-        raise BadInput(f"{project.root} has no case {names}; `clisc cases list {project.root}` lists them.")
+        command = f"clisc cases list {shell_word(project.root)}"
+        raise BadInput(f"{project.root} has no case {names}; `{command}` lists them.")
     for old, new in change.rename.items():
         _check_name(old, new, infos)
     move = {name: split for name, split in change.move.items() if infos[name].split != split}

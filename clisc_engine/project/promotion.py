@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, sync, write_atomically
 from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.graph import NETWORKS, TABLES
 from clisc_engine.products.kinds import EVALUATION, S3F_TABLE, SIMILARITIES
 from clisc_engine.products.rivals import TABLE1
@@ -77,7 +78,7 @@ def plan(project: Project, name: str, *, discard: bool = False) -> Promotion:
     if record.by_sweep and (others := variants.over_it(project, name)):
         raise BadInput(
             f"{name!r} is a value of a sweep, and its values {', '.join(others)} lie over it; change the "
-            f"project instead: `clisc config set {project.root} ...`."
+            f"project instead: `clisc config set {shell_word(project.root)} ...`."
         )
     variant = variants.open_variant(project, name)
     changes = variants.values_of(variant, record.changes)

@@ -20,6 +20,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.dependence import changed_by, is_used_at_import
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
@@ -195,7 +196,7 @@ def change_settings(variant: Project, settings: Settings, changes: Mapping[str, 
     if record.by_sweep:
         raise BadInput(
             f"The variant {variant.root.name!r} is a value of a sweep and stays as it is; make one of your "
-            f"own with `clisc variant new {variant.base.root} NAME --set KEY=VALUE`."
+            f"own with `clisc variant new {shell_word(variant.base.root)} NAME --set KEY=VALUE`."
         )
     own = {key: value_of(settings, key) for key in changes}
     refuse_imported(own)

@@ -15,6 +15,7 @@ from typing import Any
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.reading import is_there, read_if_there
+from clisc_engine.files.words import shell_word
 from clisc_engine.imaging.endings import ENDINGS, without_ending
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume
@@ -74,7 +75,8 @@ def explain_case(project: Project, name: str, array: str = "") -> Explained:
     there = array or next((one for one in NEWEST_FIRST if case.seal(one) is not None), "image")
     if case.seal(there) is None:
         raise BadInput(
-            f"Case {name} has no {there}; `clisc status {project.root} {name}` lists what it has."
+            f"Case {name} has no {there}; `clisc status {shell_word(project.root)} {name}` lists what it "
+            "has."
         )
     return Explained(
         f"{_meaning(there)} of case {name}",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
+from clisc_engine.importing.origin import settings_of_import
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.products.kinds import UNET_ROUND1
+from clisc_engine.products.kinds import IMAGE, UNET_ROUND1
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import Project, open_project
 from clisc_engine.project.variants import open_variant
@@ -27,7 +29,7 @@ from clisc_engine.running import journal
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
-from clisc_engine.settings.schema import Settings
+from clisc_engine.settings.schema import ImageSettings, Settings
 
 if TYPE_CHECKING:
     import torch
@@ -205,6 +207,20 @@ def inputs_behind(source: Path) -> Inputs:
     return Inputs.of_project(open_project(source))
 
 
+def _learnt_from(project: Project, made_from: Mapping[str, str]) -> ImageSettings:
+    """How most images that a network learnt from were imported, which new ones are prepared alike.
+
+    Which volumes are taken, ``image.allow_skull``, is as the project has it now.
+    """
+    now = project.settings.image
+    cases = [case for case in project.cases() if f"train/{case.info.identity}/{IMAGE}" in made_from]
+    found = Counter(settings_of_import(case.seal(IMAGE), now).model_dump_json() for case in cases)
+    if not found:
+        return now
+    most = ImageSettings.model_validate_json(found.most_common(1)[0][0])
+    return most.model_copy(update={"allow_skull": now.allow_skull})
+
+
 def card_of(project: Project, network: str) -> ModelCard:
     """The card of a network that is still in its project.
 
@@ -223,7 +239,7 @@ def card_of(project: Project, network: str) -> ModelCard:
     settings = project.settings
     return ModelCard(
         network=network,
-        image=settings.image,
+        image=_learnt_from(project, made_from),
         unet=settings.unet,
         weights=settings.weights,
         trained=journal.trained_at(project, network),

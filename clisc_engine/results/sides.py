@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import EVALUATE
 from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
@@ -138,4 +139,4 @@ def _place(project: Project) -> str:
 
 def _command(project: Project) -> str:
     variant = f" --variant {name_of(project)}" if project.parent else ""
-    return f"clisc evaluate {project.base.root}{variant}"
+    return f"clisc evaluate {shell_word(project.base.root)}{variant}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.words import shell_word
 from clisc_engine.products.graph import MADE_BY, NETWORKS
 from clisc_engine.project import manifest
 from clisc_engine.project.project import CaseArrays, Project
@@ -42,8 +43,8 @@ def refuse_lost_cases(project: Project, network: str) -> None:
         name, why = next(iter(lost.items()))
         raise BadInput(
             f"{network} is not trained while {len(lost)} of its cases are lost, first {name}: {why}. "
-            f"`clisc verify {project.base.root} --repair` has it again if it can; "
-            f"`clisc cases remove {project.base.root} {name}` goes on without it."
+            f"`clisc verify {shell_word(project.base.root)} --repair` has it again if it can; "
+            f"`clisc cases remove {shell_word(project.base.root)} {name}` goes on without it."
         )
 
 
@@ -57,8 +58,8 @@ def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[Case
     wanted = [case for case in cases if case.info.split == split]
     if not wanted:
         raise BadInput(
-            f"The {split} split is empty, so there is nothing to learn from; give `clisc init` "
-            "more images or a --split file that puts cases there."
+            f"The {split} split is empty, so there is nothing to learn from; `clisc cases move` puts cases "
+            f"there, and `clisc cases add --to {split}` imports further ones."
         )
     return _having(cases, array, split)
 
@@ -73,7 +74,7 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
     if not any(case.info.split == "valid" for case in cases):
         raise BadInput(
             f"{setting} = best chooses the epoch on the valid split, which is empty; set "
-            f"{setting}=last, or give `clisc init` a --split file that puts cases there."
+            f"{setting}=last, or move cases there with `clisc cases move`."
         )
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
@@ -100,7 +101,7 @@ def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArr
     if not lacking:
         return having
     command, first, home = MADE_BY[array], lacking[0].info.name, lacking[0].store.home
-    removal = f"clisc cases remove {home.project} {first}"
+    removal = f"clisc cases remove {shell_word(home.project)} {first}"
     count = sum(case.info.split == split for case in cases)
     if len(lacking) == count:
         raise MissingStage(

@@ -13,6 +13,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.tables import rounded, write_table
+from clisc_engine.files.words import shell_word
 from clisc_engine.project import variants
 from clisc_engine.project.project import Project
 from clisc_engine.sweeps.sweep import Axis, Sweep
@@ -161,7 +162,7 @@ def refuse_if_needed(project: Project, variant: str) -> None:
         if record is not None and variant in record.variants:
             raise BadInput(
                 f"The variant {variant!r} is a value of the sweep {name}; "
-                f"`clisc sweep remove {project.base.root} {name}` removes both."
+                f"`clisc sweep remove {shell_word(project.base.root)} {name}` removes both."
             )
 
 

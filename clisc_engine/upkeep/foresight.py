@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clisc_engine.files.words import counted
 from clisc_engine.products.graph import EVALUATE
 from clisc_engine.project.case_changes import Change
 from clisc_engine.project.case_record import SPLITS
@@ -87,6 +88,7 @@ def no_longer_fresh(before: Sequence[StageStatus], after: Sequence[StageStatus])
             products[item.product] = products.get(item.product, 0) + bool(item.case)
         if products:
             found[stage.stage] = [
-                f"{product} of {count} cases" if count else product for product, count in products.items()
+                f"{product} of {counted(count, 'case')}" if count else product
+                for product, count in products.items()
             ]
     return found

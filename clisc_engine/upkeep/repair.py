@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults
+from clisc_engine.files.words import shell_word
 from clisc_engine.importing.cases import import_again
 from clisc_engine.importing.origin import settings_of_import
 from clisc_engine.products.kinds import IMAGE, REFERENCE
@@ -171,7 +172,7 @@ def _name_in(store: Store, folder: str) -> str:
 
 def _removed_by(root: Path, name: str) -> str:
     """How a case that cannot be mended is taken out."""
-    return f"take the case out with `clisc cases remove {root} {name}`"
+    return f"take the case out with `clisc cases remove {shell_word(root)} {name}`"
 
 
 def _restore_group(store: Store, folder: Path, finding: Finding) -> None:

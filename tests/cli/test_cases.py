@@ -164,3 +164,34 @@ def test_clean_says_what_it_wins_and_no_result_is_lost(clisc, copied):
     assert as_json(clisc, "clean", root)["bytes"] == {"cache": 0, "states": 0}
     assert differing(before, contents(open_project(root))) == []
     assert set(states(clisc, root).values()) <= {"fresh", "missing"}
+
+
+def test_status_and_run_measure_what_the_last_evaluation_was_asked_for(clisc, copied):
+    root, splits = copied.root, ["--splits", "train,valid,test"]
+    assert clisc("evaluate", root, *splits, *CPU).code == 0
+    measured = as_json(clisc, "run", root, "--device", "cpu")["evaluation"]["cases"]
+    assert {entry["case"] for entry in measured} == {"p0", "p1", "p2", "p3", "p4"}
+    removed = clisc("cases", "remove", root, "p4")
+    assert removed.code == 0
+    following = as_json(clisc, "status", root)["next"].split()
+    assert following == ["clisc", "evaluate", str(root), *splits]
+    assert clisc(*following[1:], *CPU).code == 0
+    assert as_json(clisc, "status", root)["next"] == ""
+    assert clisc("run", root, *CPU).code == 0 and as_json(clisc, "status", root)["next"] == ""
+    assert clisc("evaluate", root, *splits, "--cases", "p0,p1", *CPU).code == 0
+    measured = as_json(clisc, "run", root, "--device", "cpu")["evaluation"]["cases"]
+    assert {entry["case"] for entry in measured} == {"p0", "p1"}
+    assert clisc("cases", "rename", root, "p0", "q0").code == 0
+    assert as_json(clisc, "status", root)["next"].split()[3:] == [*splits, "--cases", "p1"]
+
+
+def test_messages_tell_one_case_from_several_and_what_an_empty_train_split_needs(clisc, copied, data):
+    given = ("--images", data / "images", "--references", data / "references")
+    assert clisc("cases", "remove", copied.root, "p0", "p1", "p2", "p4").code == 0
+    added = clisc("cases", "add", copied.root, *given, "--cases", "p4", "--to", "test")
+    told = " ".join(added.err.split())
+    assert added.code == 0 and "1 case added: p4 (test)" in told
+    assert "No train case" in told and "--split-ratio" not in told
+    assert clisc("label", copied.root, *CPU).code == 0
+    refused = clisc("cam", copied.root, *CPU)
+    assert refused.code == 3 and "`clisc cases move` puts cases there" in refused.message

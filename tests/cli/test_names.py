@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import shutil
 
 import nibabel
@@ -510,3 +511,23 @@ def test_a_mask_of_clisc_s_that_was_corrected_is_a_reference(init, tmp_path):
     (folder / ".clisc-outputs.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
     assert init("--references", folder, images=folder).code == 0
     assert open_project(tmp_path / "p").case("a").info.has_reference
+
+
+def test_commands_in_messages_can_be_pasted_whatever_the_folder_is_called(clisc, copied, tmp_path):
+    root = copied.root.rename(tmp_path / "grand père's project")
+
+    def pasted(*words, start, marker="Next: "):
+        shown = clisc(*words)
+        assert shown.code in (0, 3), shown.err
+        text = " ".join((shown.out + " " + shown.err).split())
+        command = text[text.index(marker + start) + len(marker) :]
+        return shlex.split(command.split("`")[0] if marker == "`" else command)[1:]
+
+    new = pasted("variant", "new", root, "t9", "--set", "amda.t=9", start="clisc run")
+    assert new == ["run", str(root), "--variant", "t9"] and clisc(*new, "--dry-run").code == 0
+    cleaned = pasted("status", root, start="clisc clean", marker="`")
+    assert cleaned == ["clean", str(root), "--cache", "--states"] and clisc(*cleaned).code == 0
+    told = pasted("status", root, start="clisc evaluate")
+    assert told[:2] == ["evaluate", str(root)] and clisc("evaluate", root, "--dry-run").code == 0
+    listing = pasted("cases", "remove", root, "p9", start="clisc cases list", marker="`")
+    assert listing == ["cases", "list", str(root)] and clisc(*listing).code == 0

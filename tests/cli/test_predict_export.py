@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 
 
 @pytest.fixture
@@ -68,3 +70,18 @@ def test_masks_of_other_settings_are_exported_with_a_warning(clisc, copied, tmp_
     assert clisc("config", "set", copied.root, "roi.threshold=0.3").code == 0
     stale = clisc("export", "masks", copied.root, "-o", tmp_path / "b", "--masks", "sam")
     assert stale.code == 0 and "prompt-sam would now give others" in " ".join(stale.err.split())
+
+
+def test_new_volumes_are_prepared_as_those_that_the_network_learnt_from(clisc, copied, data, tmp_path):
+    image = data / "images" / "p4_flair.nii.gz"
+
+    def mask(name):
+        assert clisc("predict", copied.root, image, "-o", tmp_path / name, "--device", "cpu").code == 0
+        return sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / name))
+
+    before = mask("before.nii.gz")
+    keys = ("image.clip_percentile=70", "image.resample_in_plane=7")
+    shown = clisc("config", "set", copied.root, *keys)
+    assert shown.code == 0 and "the others stay as they were imported" in " ".join(shown.out.split())
+    assert before.any() and np.array_equal(mask("after.nii.gz"), before)
+    assert "imported" not in clisc("config", "set", copied.root, "amda.t=20").out

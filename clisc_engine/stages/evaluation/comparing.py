@@ -11,6 +11,7 @@ import numpy.typing as npt
 from clisc_engine.core.metrics import hd95, size_groups
 from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
+from clisc_engine.files.words import shell_word
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report, run_cases
@@ -117,6 +118,6 @@ def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequ
         )
     return (
         "No case has a reference mask to evaluate against; add them with "
-        f"`clisc init {project.base.root} --images IMAGES --references MASKS`, IMAGES being those that the "
-        "project was made from."
+        f"`clisc init {shell_word(project.base.root)} --images IMAGES --references MASKS`, IMAGES "
+        "being those that the project was made from."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, DiskFault, MissingStage
+from clisc_engine.files.words import shell_word
 from clisc_engine.importing.origin import settings_of_import, source_problem
 from clisc_engine.products.kinds import REFERENCE
 from clisc_engine.project.project import CaseArrays, Project
@@ -41,7 +42,7 @@ def renew_references(
     if project.parent is not None and not all(found.values()):
         raise MissingStage(
             f"The references of {project.base.root} are kept as clisc 0.1.0 did; run "
-            f"`clisc evaluate {project.base.root}` first, which reads them anew."
+            f"`clisc evaluate {shell_word(project.base.root)}` first, which reads them anew."
         )
     for name, problem in found.items():
         control.check_stop()
