@@ -94,6 +94,13 @@ def test_less_data_than_a_batch_is_said(copied, stage):
     assert f"{name}.batch_size is" in line and "only" in line
 
 
+def test_batches_of_one_slice_are_learned_from(copied):
+    change(copied, classifier__batch_size=1)
+    run_stages(copied, "cam")
+    first, *_ = (copied.logs / "classifier-raw.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert float(first.split(",")[1]) > 0
+
+
 def move(project, split, to):
     """Let the cases of a split belong to another."""
     for case in project.cases((split,)):
