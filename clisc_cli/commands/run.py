@@ -39,14 +39,16 @@ def command(
 
     Example: clisc run glioma --until prompt-sam --device cuda
     """
-    from clisc_engine.settings.presets import check_start
+    from clisc_engine.settings.presets import check_maps, check_unet
     from clisc_engine.stages.pipeline import between
 
     stages = between(first, last)
     options.refuse_cases(stages)
     project = options.open_project(directory)
+    if "cam" in stages or "amda" in stages:
+        check_maps(project.settings)
     if "train" in stages:
-        check_start(project.settings)  # before the hours of the steps that come first
+        check_unet(project.settings)  # before the hours of the steps that come first
     if options.dry_run:
         _show_plan(project, stages, options)
         return

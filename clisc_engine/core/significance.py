@@ -16,8 +16,9 @@ ByCase = Mapping[str, float]
 def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
     """The two-sided p-value of Wilcoxon's signed-rank test of two methods on the same cases.
 
-    Cases on which both are the same say nothing and are left out. SciPy takes the exact distribution for
-    small numbers of cases, where there are no ties, and the normal approximation for large ones.
+    Cases on which both are the same say nothing and are left out, before SciPy counts the others: it takes
+    the exact distribution for small numbers of cases without ties, and the normal approximation for large
+    ones, but also for few cases if a difference of 0 is among them.
 
     Args:
         first: of one method, a value for each case.
@@ -31,9 +32,8 @@ def paired_p(first: Sequence[float], second: Sequence[float]) -> float | None:
     differences = np.subtract(first, second, dtype=float)
     if not differences.size:
         return None
-    if not differences.any():
-        return 1.0
-    return float(stats.wilcoxon(differences).pvalue)
+    differing = differences[differences != 0]
+    return float(stats.wilcoxon(differing).pvalue) if differing.size else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clisc_engine.core.levels import level_strides
 from clisc_engine.models.residual_unet import ResidualUNet
 from clisc_engine.models.windows import in_windows
 from clisc_engine.running.device import autocast
@@ -27,16 +28,6 @@ def build_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Mod
             halves all axes at each level.
     """
     return ResidualUNet(1, 2, tuple(channels), level_strides(len(channels) - 1, spacing))
-
-
-def level_strides(halvings: int, spacing: Sequence[float]) -> list[tuple[int, ...]]:
-    """Stride (z, y, x) of each halving, so that anisotropic voxels become isotropic on the way down."""
-    now = list(spacing) or [1.0, 1.0, 1.0]
-    strides: list[tuple[int, ...]] = []
-    for _ in range(halvings):
-        strides.append(tuple(1 if side > 1.5 * min(now) else 2 for side in now))
-        now = [side * stride for side, stride in zip(now, strides[-1], strict=True)]
-    return strides
 
 
 def at_spacing(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from clisc_engine.core.levels import level_strides
 from clisc_engine.errors import BadInput
 from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
 from clisc_engine.settings.schema import Settings
@@ -74,15 +76,38 @@ def preset(name: str) -> Settings:
     return Settings.model_validate(dict(PRESETS[name]))
 
 
-def check_start(settings: Settings) -> None:
-    """Refuse a U-Net that is to start from the bundled one and has another shape.
+def check_unet(settings: Settings) -> None:
+    """Refuse a U-Net that cannot be trained, or cannot start from the bundled one.
 
     Raises:
-        BadInput: naming the settings that differ.
+        BadInput: naming the settings that do not fit each other.
     """
     unet, own = settings.unet, preset("tiny").unet
+    strides = level_strides(len(unet.channels) - 1, unet.spacing)
+    steps = [math.prod(along) for along in zip(*strides, strict=True)]
+    if any(side % step for side, step in zip(unet.patch, steps, strict=True)) or unet.patch == steps:
+        raise BadInput(
+            f"unet.patch {unet.patch} does not fit the {len(unet.channels)} levels of unet.channels: its "
+            f"sides must be multiples of {steps}, and one of them a larger one; give a larger patch, or "
+            "fewer channels."
+        )
     if unet.start == "bundled" and (unet.channels, unet.spacing) != (own.channels, own.spacing):
         raise BadInput(
             f"unet.start = 'bundled' needs the bundled network's unet.channels {own.channels} and "
             f"unet.spacing {own.spacing}; give these, or unet.start=scratch."
+        )
+
+
+def check_maps(settings: Settings) -> None:
+    """Refuse maps that the classifier cannot give: CAM's are of its last layer, under a linear head.
+
+    Raises:
+        BadInput: naming the settings that do not fit each other.
+    """
+    if settings.cam.method != "cam":
+        return
+    if settings.classifier.head != "linear" or settings.cam.layers != ["layer4"]:
+        raise BadInput(
+            'cam.method = "cam" needs classifier.head = "linear" and cam.layers = ["layer4"]; give these, '
+            "or cam.method=layercam."
         )

@@ -37,6 +37,13 @@ def test_cases_without_a_difference_say_nothing():
     assert paired_p([1, 2, 3, 4, 7], [0, 0, 0, 0, 7]) == pytest.approx(exact_p([1, 2, 3, 4]))
 
 
+@pytest.mark.parametrize("alike", [1, 9, 60])
+def test_cases_without_a_difference_say_nothing_however_many_they_are(alike):
+    differences = [1, 2, 3, 4, 5]
+    first, second = [*differences, *[7] * alike], [*[0] * len(differences), *[7] * alike]
+    assert paired_p(first, second) == pytest.approx(exact_p(differences))
+
+
 def test_holm_as_worked_by_hand():
     # sorted 0.005 x4 = 0.02, 0.01 x3 = 0.03, 0.03 x2 = 0.06, 0.04 x1 -> not under 0.06
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

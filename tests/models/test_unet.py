@@ -3,9 +3,10 @@ import pytest
 import torch
 from torch import nn
 
+from clisc_engine.core.levels import level_strides
 from clisc_engine.models.augmentation import Patch, Patches
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.models.unet import at_spacing, build_unet, level_strides, predict_volume, resized
+from clisc_engine.models.unet import at_spacing, build_unet, predict_volume, resized
 
 CPU = torch.device("cpu")
 OPTIONS = {"overlap": 0.5, "batch_size": 2, "device": CPU, "precision": "32"}

@@ -94,6 +94,32 @@ def test_less_data_than_a_batch_is_said(copied, stage):
     assert f"{name}.batch_size is" in line and "only" in line
 
 
+@pytest.mark.parametrize(
+    ("channels", "patch"),
+    [([2, 4, 4, 4, 4], [16, 16, 16]), ([2, 4, 4, 4, 4, 4], [48, 64, 64]), ([2] * 8, [128, 128, 128])],
+)
+def test_a_patch_that_does_not_fit_the_levels_is_refused(copied, channels, patch):
+    change(copied, unet__channels=channels, unet__patch=patch, unet__spacing=[])
+    message = refused(copied, "train")
+    assert f"unet.patch {patch}" in message and f"multiples of {[2 ** (len(channels) - 1)] * 3}" in message
+
+
+@pytest.mark.parametrize("change_", [{"cam__layers": ["layer2"]}, {"classifier__head": "mlp"}])
+def test_cam_is_refused_before_a_training_where_it_cannot_map(copied, change_):
+    change(copied, cam__method="cam", cam__layers=["layer4"], classifier__head="linear")
+    run_stages(copied, "cam")
+    assert copied.case("p0").read("cams/raw").any()
+    change(copied, **change_)
+    assert 'cam.layers = ["layer4"]' in refused(copied, "cam")
+
+
+def test_batches_of_one_slice_are_learned_from(copied):
+    change(copied, classifier__batch_size=1)
+    run_stages(copied, "cam")
+    first, *_ = (copied.logs / "classifier-raw.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert float(first.split(",")[1]) > 0
+
+
 def move(project, split, to):
     """Let the cases of a split belong to another."""
     for case in project.cases((split,)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-from clisc_engine.models.unet import level_strides
+from clisc_engine.core.levels import level_strides
 from clisc_engine.results.model_file import ModelCard
 from clisc_engine.version import VERSION
 

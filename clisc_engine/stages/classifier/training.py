@@ -111,7 +111,8 @@ class ClassificationTask:
     def batches(self, epoch: int) -> Iterator[SliceBatch]:
         """The slices of an epoch (B, C, S, S) float32, as the network takes them, with labels (B,).
 
-        A last batch of one slice is left out, since batch normalisation needs two.
+        A last batch of one slice is left out, since its own statistics are poor ones for batch
+        normalisation; not where the settings ask for batches of one.
         """
         settings = self.settings
         generator = np.random.default_rng([self.seed, epoch])
@@ -120,7 +121,7 @@ class ClassificationTask:
             order = order[: settings.slices_per_epoch * self.data.versions]
         for start in range(0, len(order), settings.batch_size):
             chosen = torch.from_numpy(order[start : start + settings.batch_size])
-            if len(chosen) > 1 or len(order) == 1:
+            if len(chosen) > 1 or 1 in (len(order), settings.batch_size):
                 slices = self.module.prepare(self.data.slices[chosen].to(self.device))
                 if settings.augment:
                     slices = augment_slices(slices, generator)
@@ -143,7 +144,7 @@ class ClassificationTask:
 def augment_slices(slices: Tensor, generator: np.random.Generator) -> Tensor:
     """Flip, rotate by up to 15 degrees, scale and shift by up to 10 % each slice of (N, C, S, S).
 
-    The border takes each slice's own corner value, which is background.
+    What lies beyond a slice's border takes the value of the nearest pixel on it.
     """
     n = len(slices)
     angle = torch.from_numpy(generator.uniform(-0.26, 0.26, n)).float()
