@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from clisc_engine.core.overlap import dice
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages.unet.learning import SegmentationTask
 from clisc_engine.stages.unet.volumes import Volumes
+from clisc_engine.training.data_parallel import DataParallel
 from tests.support.small import contents, differing, run_stages
 
 
@@ -34,6 +37,29 @@ def test_held_volumes_are_not_read_again(copied):
     assert next(volumes.in_turn([0]))["image"].any()
     with pytest.raises(Exception, match="p1/image is missing"):
         list(volumes.in_turn([1]))
+
+
+class Bright(torch.nn.Module):
+    """Calls tumour what is brighter than one standard deviation over the mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.least = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, volumes):
+        return torch.cat([torch.zeros_like(volumes), volumes - self.least], dim=1)
+
+
+def test_the_epoch_is_chosen_by_masks_as_predictions_make_them(finished):
+    changes = {"unet.spacing": [], "unet.border": 4.0, "unet.patch": [16, 64, 64]}
+    settings = with_changes(finished.settings, changes, "test").unet
+    module, control, cases = Bright(), Control(device="cpu"), finished.cases(("train",))
+    ranks = DataParallel(module, control.ranks, 2)
+    task = SegmentationTask.of(module, opened(finished, 0), settings, 0, control, ranks)
+    masks = [task.segmenter.mask(case.read("image"), case.info.spacing) for case in cases]
+    expected = [dice(mask, case.read("masks/sam")) for mask, case in zip(masks, cases, strict=True)]
+    assert task.agreement(opened(finished, 0)) == pytest.approx(sum(expected) / len(expected))
+    assert 0 < expected[0] < 1
 
 
 def test_a_volume_that_nobody_waits_for_does_not_matter(finished):

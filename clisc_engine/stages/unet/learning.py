@@ -188,10 +188,10 @@ class SegmentationTask:
 
     def agreement(self, volumes: Volumes) -> float:
         """Mean Dice of the network's masks with the pseudo-labels of other volumes, in [0, 1]."""
-        grid = self.settings.spacing or (1.0, 1.0, 1.0)  # the volumes are on the network's grid already
+        every = volumes.in_turn(range(len(volumes)))  # on the network's grid already
         scores = [
-            dice(self.segmenter.mask(v["image"][0].numpy(), grid), v["label"][0].numpy())
-            for v in volumes.in_turn(range(len(volumes)))
+            dice(self.segmenter.mask(volume["image"][0].numpy(), spacing), volume["label"][0].numpy())
+            for volume, spacing in zip(every, volumes.spacings, strict=True)
         ]
         return float(np.mean(scores))
 

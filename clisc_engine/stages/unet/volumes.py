@@ -58,6 +58,11 @@ class Volumes:
         """How many volumes there are."""
         return len(self._cases)
 
+    @property
+    def spacings(self) -> list[Sequence[float]]:
+        """(z, y, x) in mm of the voxels of each, as they are given."""
+        return [self._spacing or case.info.spacing for case in self._cases]
+
     def in_turn(self, order: Sequence[int]) -> Iterator[Volume]:
         """The volumes of these numbers; while one is worked on, the next ones are read."""
         with closing(read_ahead(map(Ahead, order), self._held_or_read, self._control)) as volumes:
