@@ -11,7 +11,7 @@ Mask = npt.NDArray[np.bool_]
 def discriminative_region(cam: npt.NDArray[np.floating], brain: Mask, t: float) -> Mask:
     """Pixels of the brain whose activation exceeds the (100 - t)-th percentile over the brain.
 
-    At most t percent of the brain's pixels, and only where the map is above 0.
+    These are t percent of the brain's pixels, to a pixel; fewer where activations are equal or 0.
 
     Args:
         cam: (Y, X) in [0, 1].

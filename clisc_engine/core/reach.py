@@ -18,7 +18,7 @@ without a limit 81.2 and 79.8 %, at 0.25 81.8 and 86.0, at 0.35 81.7 and 88.9, a
 """
 
 FEWEST = 20
-"""Voxels of a shell that can be judged; with fewer, the next shell decides."""
+"""A shell of more voxels than these can be judged; with fewer, the next one decides."""
 
 RULE = f"shells of {SHARE} of the brightness"
 """What a mask that was made so keeps in its provenance."""

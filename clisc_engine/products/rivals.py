@@ -92,7 +92,9 @@ def threshold_of(row: str) -> str:
     return f"results/threshold-{row}.json"
 
 
-def _anomaly(row: str, command: Command, title: str, settings: tuple[str, ...]) -> tuple[Product, ...]:
+def _anomaly(
+    row: str, command: Command, title: str, settings: tuple[str, ...], mended: tuple[str, ...] = ()
+) -> tuple[Product, ...]:
     """What a method makes that learns what is normal: a network, maps, their threshold, and masks."""
     network, maps, threshold = network_of(row), map_of(row), threshold_of(row)
     return (
@@ -100,6 +102,7 @@ def _anomaly(row: str, command: Command, title: str, settings: tuple[str, ...]) 
             name=network,
             command=command,
             meaning=f"{title}, trained on normal slices",
+            mended=mended,
             inputs=(IMAGE, LABELS),
             settings=(*settings, *_COMMON, "seed"),
         ),
@@ -246,7 +249,13 @@ _ROWS: tuple[Product, ...] = (
     *_phantoms_only(),
     *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons", "window")),
     *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons", "window")),
-    *_anomaly("if3d", "baseline if3d", "3D IF", ("baselines.if3d",)),
+    *_anomaly(
+        "if3d",
+        "baseline if3d",
+        "3D IF",
+        ("baselines.if3d",),
+        ("took the most frequent class in boxes of too many mm along thick slices",),
+    ),
     *_sim2real(
         "sim2real-stage1",
         "Sim2Real's network, trained on simulated tumours",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clisc_engine.baselines.if3d.grid import on_grid, slices_on_grid
+from clisc_engine.baselines.if3d.grid import Grid, on_grid, slices_on_grid
 from clisc_engine.baselines.if3d.quantiser import fit_centres, mode_filtered, nearest, scaled
 from clisc_engine.settings.baselines.if3d import If3dSettings
 
@@ -39,18 +39,28 @@ def test_fewer_values_than_centres_leave_finite_ascending_centres():
     assert centres[nearest(values, centres)] == pytest.approx(values)
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_the_mode_filter_takes_the_most_frequent_class_of_the_brain(size):
+@pytest.mark.parametrize("sides", [(2, 2, 2), (3, 3, 3), (1, 2, 3)])
+def test_the_mode_filter_takes_the_most_frequent_class_of_the_brain(sides):
     rng = np.random.default_rng(3)
     classes, brain = rng.integers(0, 4, (6, 7, 5)).astype(np.uint8), rng.random((6, 7, 5)) < 0.8
-    found = mode_filtered(classes, brain, size)
+    found = mode_filtered(classes, brain, sides)
     for at in np.argwhere(brain):
-        box = tuple(slice(max(0, i - size // 2), i - size // 2 + size) for i in at)
+        box = tuple(slice(max(0, i - n // 2), i - n // 2 + n) for i, n in zip(at, sides, strict=True))
         counts = np.bincount(classes[box][brain[box]], minlength=4)
         most = np.flatnonzero(counts == counts.max())
         own = classes[tuple(at)]
         assert found[tuple(at)] == (own if own in most else most[0])
-    assert np.array_equal(mode_filtered(classes, brain, 1), classes)
+    assert np.array_equal(mode_filtered(classes, brain, (1, 1, 1)), classes)
+
+
+def test_thick_slices_do_not_vote_for_each_other_s_classes():
+    """3 mm are two voxels of 1.5 mm in plane, and less than a slice of 5 mm."""
+    brain = np.ones((4, 6, 6), bool)
+    values = np.zeros((4, 6, 6), np.float32)
+    values[::2] = 1.0
+    centres = np.array([0.0, 1.0], np.float32)
+    kept = Grid(values, brain, (5.0, 1.5, 1.5)).classes(centres, If3dSettings(mode_filter_mm=3.0))
+    assert np.array_equal(kept, values.astype(np.uint8))
 
 
 def test_scaling_does_not_see_the_scanner_s_gain_and_offset():

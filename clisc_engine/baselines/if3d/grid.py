@@ -33,7 +33,8 @@ class Grid:
     def classes(self, centres: Floats, settings: If3dSettings) -> Classes:
         """The class (Z, Y, X) of each voxel, after the mode filter; 0 outside the brain."""
         found = np.where(self.brain, nearest(self.values, centres), 0).astype(np.uint8)
-        return mode_filtered(found, self.brain, max(1, round(settings.mode_filter_mm / min(self.spacing))))
+        sides = [max(1, round(settings.mode_filter_mm / step)) for step in self.spacing]
+        return mode_filtered(found, self.brain, sides)
 
 
 def on_grid(image: Floats, spacing: Sequence[float], settings: If3dSettings) -> Grid:

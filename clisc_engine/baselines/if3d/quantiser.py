@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -55,26 +57,25 @@ def nearest(values: Floats, centres: Floats) -> Classes:
     return np.searchsorted(midpoints, values, side="left").astype(np.uint8)
 
 
-def mode_filtered(classes: Classes, brain: npt.NDArray[np.bool_], size: int) -> Classes:
-    """The most frequent class of the brain in a box of ``size`` voxels a side about each voxel.
+def mode_filtered(classes: Classes, brain: npt.NDArray[np.bool_], sides: Sequence[int]) -> Classes:
+    """The most frequent class of the brain in a box of ``sides`` voxels about each voxel.
 
-    Of classes that are equally frequent a voxel keeps its own, else it takes the lowest. A box of even
-    size reaches one voxel farther down than up. Background counts for no class.
+    Of classes that are equally frequent a voxel keeps its own, else it takes the lowest. A box of an even
+    side reaches one voxel farther down than up. Background counts for no class.
 
     Args:
         classes: (Z, Y, X).
         brain: (Z, Y, X), where ``classes`` means anything.
-        size: 1 changes nothing.
+        sides: along (z, y, x); 1 everywhere changes nothing.
     """
-    if size == 1:
+    if all(side == 1 for side in sides):
         return classes
-    box = np.ones(size, np.int32)
     best, found = np.full(classes.shape, -1, np.int32), classes.copy()
     for number in np.unique(classes[brain]):
         own = (classes == number) & brain
         votes = own.astype(np.int32)
-        for axis in range(3):
-            votes = ndimage.correlate1d(votes, box, axis=axis, mode="constant")
+        for axis, side in enumerate(sides):
+            votes = ndimage.correlate1d(votes, np.ones(side, np.int32), axis=axis, mode="constant")
         votes = 2 * votes + own
         better = votes > best
         best[better], found[better] = votes[better], number
