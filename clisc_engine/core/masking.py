@@ -43,6 +43,6 @@ def random_region(brain: Mask, area: int, rng: np.random.Generator) -> Mask:
     return region
 
 
-def mask_out(slice_: npt.NDArray[np.uint8], region: Mask) -> npt.NDArray[np.uint8]:
-    """A copy of a slice with the region set to 0."""
-    return np.where(region, 0, slice_).astype(slice_.dtype)
+def mask_out(slice_: npt.NDArray[np.uint8], region: Mask, value: int = 0) -> npt.NDArray[np.uint8]:
+    """A copy of a slice (Y, X) with the region set to a value."""
+    return np.where(region, value, slice_).astype(slice_.dtype)

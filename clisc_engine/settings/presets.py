@@ -26,6 +26,7 @@ TINY: Mapping[str, Any] = {
         "slices_per_epoch": 400,
     },
     "cam": {"layers": ["layer2"]},
+    "amda": {"fill": "mean"},
     "prompts": {"dilation": 3, "region": "map+bundled"},
     "sam": {"model": "tiny", "equalise": False, "border": 4.0, "batch_size": 16, "cache_gb": 1.0},
     "unet": {

@@ -106,6 +106,11 @@ class AmdaSettings(Section):
     t: Annotated[float, Field(ge=0, lt=100)] = Field(
         20.0, description="percentage of the brain's pixels masked out (paper: 20)"
     )
+    fill: Literal["black", "mean"] = Field(
+        "black",
+        description="what masked pixels become: black (code), or the mean of the slice's brain; the paper "
+        "normalises by the brain's mean, so that its 0 is near that",
+    )
 
 
 class RoiSettings(Section):

@@ -16,6 +16,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
+from clisc_engine.settings.schema import AmdaSettings
 from clisc_engine.stages.cam import train_and_map
 from clisc_engine.stages.classifier.slices import (
     LabelledSlices,
@@ -43,11 +44,13 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
-    slices lose a random region of comparable area. A tumour slice whose map is empty is copied as it is;
-    their number is said.
+    slices lose a random region of comparable area. These pixels become black, or as bright as the slice's
+    brain is on average (``amda.fill``): a black region has an outline that nothing else in a brain has,
+    and where it holds the whole tumour, that outline is all that is left to tell the slice by. A tumour
+    slice whose map is empty is copied as it is; their number is said.
     """
     settings = project.settings
-    size, t = settings.classifier.image_size, settings.amda.t
+    size = settings.classifier.image_size
     copies: list[npt.NDArray[np.uint8]] = []
     labels: list[npt.NDArray[np.uint8]] = []
     unmasked = tumours = 0
@@ -55,14 +58,14 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
         brain, slices = image != 0, windowed(image, settings.window)
         rng = case_generator(settings.seed, case.info.identity)
         certain = np.flatnonzero(certain_slices(image, label))
-        masked = [_masked(slices[z], maps[z], brain[z], int(label[z]), t, rng) for z in certain]
+        masked = [_masked(slices[z], maps[z], brain[z], int(label[z]), settings.amda, rng) for z in certain]
         with_tumour = np.flatnonzero(label[certain] == TUMOUR)
         tumours += len(with_tumour)
         unmasked += sum(np.array_equal(masked[i], slices[certain[i]]) for i in with_tumour)
         if masked:
             copies.append(square(np.stack(masked), size))
             labels.append(label[certain])
-    if unmasked and t:
+    if unmasked and settings.amda.t:
         control.progress.say(
             f"amda: {unmasked} of {tumours} tumour slices have no map to mask by; "
             "their copies are not masked"
@@ -75,10 +78,13 @@ def _masked(
     cam: npt.NDArray[np.uint8],
     brain: npt.NDArray[np.bool_],
     label: int,
-    t: float,
+    settings: AmdaSettings,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.uint8]:
-    """The masked copy of one slice; all (Y, X), ``t`` in percent of the brain."""
+    """The masked copy of one slice; all (Y, X)."""
     if label == TUMOUR:
-        return mask_out(slice_, discriminative_region(cam / np.float32(255), brain, t))
-    return mask_out(slice_, random_region(brain, round(brain.sum() * t / 100), rng))
+        region = discriminative_region(cam / np.float32(255), brain, settings.t)
+    else:
+        region = random_region(brain, round(brain.sum() * settings.t / 100), rng)
+    value = round(float(slice_[brain].mean())) if settings.fill == "mean" and brain.any() else 0
+    return mask_out(slice_, region, value)

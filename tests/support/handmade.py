@@ -30,6 +30,7 @@ VARIANTS = {
 TINY_OF_0_1_0 = {
     "label.smoothing": 0.0,
     "roi.smoothing": 0.0,
+    "amda.fill": "black",
     "sam.border": 0.0,
     "unet.border": 0.0,
     "prompts.region": "map",
