@@ -238,9 +238,9 @@ def points_table(document: dict[str, Any]) -> Any:
             str(point["empty"]),
             *([f"{spread:.2f}" if spread is not None else ""] if seeds > 1 else []),
         )
-    table.caption = (
-        "mean ± SD over cases" + (" and seeds" if seeds > 1 else "") + "; * as the project is set"
-    )
+    starred = any(list(point["values"].values()) == document["here"] for point in document["points"])
+    these = "cases and seeds" if seeds > 1 else "cases"
+    table.caption = f"mean ± SD over {these}" + ("; * as the project is set" if starred else "")
     return table
 
 

@@ -174,7 +174,8 @@ def refuse_while_others_lie_over(project: Project, name: str) -> None:
         BadInput: naming them.
     """
     if others := over_it(project, name):
-        raise BadInput(f"{', '.join(others)} lies over the variant {name!r}; remove that first.")
+        verb, those = ("lies", "that") if len(others) == 1 else ("lie", "those")
+        raise BadInput(f"{', '.join(others)} {verb} over the variant {name!r}; remove {those} first.")
 
 
 def values_of(variant: Project, keys: Iterable[str]) -> dict[str, Any]:

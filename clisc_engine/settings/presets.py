@@ -27,6 +27,7 @@ TINY: Mapping[str, Any] = {
     },
     "cam": {"layers": ["layer2"]},
     "amda": {"fill": "mean"},
+    "roi": {"smoothing": 4.0},
     "prompts": {"dilation": 3, "region": "map+bundled"},
     "sam": {"model": "tiny", "equalise": False, "border": 4.0, "batch_size": 16, "cache_gb": 1.0},
     "unet": {
