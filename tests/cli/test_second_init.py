@@ -167,7 +167,7 @@ def test_another_reference_is_named_and_replaced_only_by_force(desk):
     message = desk.refused("--references", desk.tmp / "other")
     assert "d_seg.nii.gz is not the reference that the project has" in message and "--force" in message
     shown = desk.init("--references", desk.tmp / "other", "--force")
-    assert shown.code == 0 and "References of 1 cases replaced: d" in shown.message
+    assert shown.code == 0 and "References of 1 case replaced: d" in shown.message
     check_reference(desk.project(), "d", desk.tmp / "other" / "d_seg.nii.gz")
     assert desk.project().references.fingerprint(desk.project().case("d").info) != old
     assert desk.clisc("verify", desk.root).code == 0
