@@ -60,7 +60,7 @@ def test_commands_and_options_are_offered(tmp_path):
 
 
 def test_setting_keys_are_offered(tmp_path):
-    assert offered("clisc amda --set amda", tmp_path) == ["amda.t="]
+    assert offered("clisc amda --set amda", tmp_path) == ["amda.t=", "amda.fill="]
 
 
 def test_case_names_of_the_project_are_offered(glioma, tmp_path):
@@ -149,7 +149,7 @@ TYPED = {
     "clisc label glioma --cases b": ["beta", "bravo"],
     "clisc run glioma --until self": ["self-train"],
     "clisc config explain s3f": ["s3f", "s3f.p", "s3f.start", "s3f.epochs", "s3f.learning_rate"],
-    "clisc amda glioma --set amda": ["amda.t="],
+    "clisc amda glioma --set amda": ["amda.t=", "amda.fill="],
     "clisc amda glioma --set prompts.kind=b": ["prompts.kind=both", "prompts.kind=box"],
     "clisc config set glioma classifier.augment=t": ["classifier.augment=true"],
 }
@@ -199,7 +199,7 @@ KNOWN = {
     "clisc schema stat": ["status"],
     "clisc config get amda": ["amda.t"],
     "clisc config explain baselines.if": ["baselines.if3d"],
-    "clisc demo --set amda": ["amda.t="],
+    "clisc demo --set amda": ["amda.t=", "amda.fill="],
     "clisc evaluate --precision b": ["bf16"],
 }
 
