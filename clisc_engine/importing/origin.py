@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from clisc_engine.imaging.source import hash_of
-from clisc_engine.products.kinds import REFERENCE
+from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.project import CaseArrays
 from clisc_engine.project.store import Seal
 from clisc_engine.settings.schema import ImageSettings
 
@@ -25,6 +27,15 @@ def source_problem(info: CaseInfo, array: str) -> str:
         return f"its source {source or '(not recorded)'} is not there"
     changed = hash_of(Path(source)) != sha256
     return f"its source {source} has changed since it was imported" if changed else ""
+
+
+def images_not_as_imported(cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """The cases whose image is no longer the file that was imported, each with the reason.
+
+    Raises:
+        BadInput: when a file cannot be read.
+    """
+    return {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
 
 
 def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:

@@ -15,10 +15,9 @@ from clisc_engine.files.words import listed
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.endings import ENDINGS
 from clisc_engine.imaging.placement import Placement, restore
-from clisc_engine.importing.origin import source_problem
+from clisc_engine.importing.origin import images_not_as_imported
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.export import (
@@ -94,8 +93,7 @@ def _check_sources(cases: Sequence[CaseArrays]) -> None:
     Raises:
         BadInput: naming them.
     """
-    bad = {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
-    if bad:
+    if bad := images_not_as_imported(cases):
         named = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:5])
         raise BadInput(
             f"{len(bad)} of {len(cases)} cases cannot be referred to ({named}). A DICOM Segmentation names "

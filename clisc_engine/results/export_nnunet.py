@@ -17,10 +17,9 @@ from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
-from clisc_engine.importing.origin import source_problem
+from clisc_engine.importing.origin import images_not_as_imported
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.export import (
     cases_to_come,
@@ -157,8 +156,7 @@ def _check_sources(cases: Sequence[CaseArrays]) -> None:
     Raises:
         BadInput: naming them.
     """
-    bad = {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
-    if bad:
+    if bad := images_not_as_imported(cases):
         named = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
         raise BadInput(
