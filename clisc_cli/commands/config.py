@@ -113,8 +113,8 @@ def set_(
         console.print(f"{key} = {_text(new)}{unchanged}", markup=False, soft_wrap=True)
     if stale:
         console.print(f"Stale now: {', '.join(stale)}; `clisc run` makes them anew.", markup=False)
-    for_new = [key for key in changes if is_used_at_import(key) and project.cases()]
-    if for_new:
+    for_new = [key for key in changes if is_used_at_import(key)]
+    if for_new and project.cases():
         console.print(
             f"{', '.join(for_new)}: for cases that are added; the others stay as they were imported.",
             markup=False,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clisc_engine.files.words import listed
+from clisc_engine.files.words import listed, shell_word
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import FLAIR, case_name
 from clisc_engine.importing.listing import BROKEN_LINK, LINK, NO_IMAGE, LeftOut
@@ -71,9 +70,8 @@ def said_of_folders(folder: Path, paths: Collection[Path], option: str) -> list[
         return []
     parts = [f"{count} in {place}" for place, count in sorted(counts.items())]
     ending = "".join(next(iter(paths)).suffixes[-2:])
-    alone = shlex.quote(
-        str(max(counts, key=lambda place: (counts[place], -len(place.parts))) / f"*{ending}")
-    )
+    fullest = max(counts, key=lambda place: (counts[place], -len(place.parts)))
+    alone = shell_word(fullest / f"*{ending}")
     return [
         f"{len(paths)} images are taken from {len(counts)} folders: {listed(parts, NAMED)}. To take one "
         f"folder's alone, name its files with a quoted glob: {option}{alone}."
