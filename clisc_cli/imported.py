@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clisc_cli.columns import add_words
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.reports import disk_in_words
@@ -191,8 +192,7 @@ def _table(planned: Sequence[Planned]) -> Table:
     }
     shown = {name: values for name, values in columns.items() if any(values)}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in shown:
-        table.add_column(name, overflow="fold")
+    add_words(table, *shown)
     for row in zip(*shown.values(), strict=True):
         table.add_row(*map(escape, row))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clisc_cli.columns import add_figures, add_words
 from clisc_cli.words import counted
 
 
@@ -18,9 +19,8 @@ def groups_table(document: dict[str, Any], heading: str, titles: dict[str, str])
     groups = [group for group in SIZE_GROUPS if group in counts]
     means = {(e["name"], e["group"]): f"{e['dsc_mean']:.2f}" for e in document["groups"]}
     table = Table(title="Mean DSC % by tumour size (fifths of the measured volumes)")
-    table.add_column(heading, overflow="fold")
-    for group in groups:
-        table.add_column(f"{group}\n{counts[group]}", justify="right", overflow="fold")
+    add_words(table, heading)
+    add_figures(table, *(f"{group}\n{counts[group]}" for group in groups))
     for row, title in titles.items():
         table.add_row(title, *(means.get((row, group), "") for group in groups))
     return table
@@ -31,10 +31,8 @@ def table_of_cases(document: dict[str, Any], titles: dict[str, str]) -> Any:
     from rich.table import Table
 
     table = Table(title="DSC % of each case")
-    for heading in ("case", "size"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("tumour ml", *titles.values()):
-        table.add_column(heading, justify="right", overflow="fold")
+    add_words(table, "case", "size")
+    add_figures(table, "tumour ml", *titles.values())
     by_case: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in document["cases"]:
         by_case.setdefault(entry["case"], {})[entry["name"]] = entry
@@ -52,9 +50,8 @@ def without_tumour_table(found: dict[str, Any]) -> Any:
 
     names = ", ".join(found["cases"][:6]) + (" ..." if len(found["cases"]) > 6 else "")
     table = Table(title=f"{counted(len(found['cases']), 'case')} without tumour: {names}")
-    table.add_column("row", overflow="fold")
-    for heading in ("n", "false positives", "their mean ml"):
-        table.add_column(heading, justify="right", overflow="fold")
+    add_words(table, "row")
+    add_figures(table, "n", "false positives", "their mean ml")
     for row in found["rows"]:
         mean = "" if row["volume_ml_mean"] is None else f"{row['volume_ml_mean']:.2f}"
         table.add_row(row["name"], str(row["n"]), str(row["false_positives"]), mean)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clisc_cli.columns import add_figures, add_words
 from clisc_cli.console import print_json, result_console
 from clisc_cli.measured import groups_table, spread, table_of_cases, without_tumour_table
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
+from clisc_engine.files.words import p_in_words
 
 
 def show_table1(document: dict[str, Any], results: Path, options: RunOptions, *, cases_table: bool) -> None:
@@ -49,12 +51,9 @@ def rows_table(document: dict[str, Any]) -> Any:
     cases = counted(count, "case")
     weights = f"({document['weights']} weights)"
     table = Table(title=f"Table 1, measured on {cases} {weights}: mean ± SD over n cases")
-    table.add_column("method", overflow="fold")
-    table.add_column("label-\nfree", overflow="fold")
-    for heading in ("DSC %", "HD95 mm", "n", "empty"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for heading in ("DSC %", "HD95 mm"):
-        table.add_column(f"{document['paper_title']}: {heading}", justify="right", overflow="fold")
+    paper_title = document["paper_title"]
+    add_words(table, "method", "label-\nfree")
+    add_figures(table, "DSC %", "HD95 mm", "n", "empty", f"{paper_title}: DSC %", f"{paper_title}: HD95 mm")
     for row in document["rows"]:
         tests, paper = row["against_full"] or {}, row["paper"] or {}
         table.add_row(
@@ -77,9 +76,8 @@ def tests_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table(title="Against CLISC: Wilcoxon signed-rank, Holm over the rows, * p < 0.05")
-    table.add_column("method", overflow="fold")
-    for heading in ("pairs", "DSC %", "p", "HD95 mm", "p"):
-        table.add_column(heading, justify="right", overflow="fold")
+    add_words(table, "method")
+    add_figures(table, "pairs", "DSC %", "p", "HD95 mm", "p")
     for row in document["rows"]:
         if row["against_full"]:
             dsc, hd95 = row["against_full"]["dsc"], row["against_full"]["hd95"]
@@ -99,5 +97,4 @@ def _difference(test: dict[str, Any]) -> str:
 def _p(test: dict[str, Any]) -> str:
     if test["p_holm"] is None:
         return ""
-    value = "< 0.001" if test["p_holm"] < 0.001 else f"{test['p_holm']:.3f}"
-    return value + _star(test)
+    return p_in_words(test["p_holm"]) + _star(test)

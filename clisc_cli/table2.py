@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clisc_cli.columns import add_figures, add_words
 from clisc_cli.console import print_json, result_console
 from clisc_cli.measured import groups_table, spread, table_of_cases, without_tumour_table
 from clisc_cli.options import RunOptions
@@ -54,10 +55,8 @@ def rows_table(document: dict[str, Any]) -> Any:
 
     cases = counted(document["rows"][0]["n"], "case")
     table = Table(title=f"Measured on {cases} ({document['weights']} weights): mean ± SD over n cases")
-    table.add_column("row", overflow="fold")
-    table.add_column("in the paper", overflow="fold")
-    for heading in ("DSC %", "HD95 mm", "n", "empty"):
-        table.add_column(heading, justify="right", overflow="fold")
+    add_words(table, "row", "in the paper")
+    add_figures(table, "DSC %", "HD95 mm", "n", "empty")
     for row in document["rows"]:
         table.add_row(
             _marked(row["name"], document),

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from clisc_cli.columns import add_figures, add_words
 from clisc_cli.completion import sides
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import counted, shortened
+from clisc_engine.files.words import p_in_words
 
 
 def command(
@@ -143,10 +145,8 @@ def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None
     table = Table(
         title=f"{of}b minus a over {counted(len(document['cases']['both']), 'case')} that both measured"
     )
-    for heading in ("", "row"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("a", "b", "b - a", "p", "n"):
-        table.add_column(heading, justify="right", overflow="fold")
+    add_words(table, "", "row")
+    add_figures(table, "a", "b", "b - a", "p", "n")
     for metric, unit in (("dsc", "DSC %"), ("hd95", "HD95 mm")):
         for place, row in enumerate(document["rows"]):
             stale = any(row[key]["state"] == "stale" for key in ("a", "b"))
@@ -163,7 +163,7 @@ def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None
 def _cells(found: dict[str, Any], same: bool) -> list[str]:
     if found["difference"] is None:
         return ["", "", "", "", "0"]
-    p = "same" if same else "< 0.001" if found["p_holm"] < 0.001 else f"{found['p_holm']:.3f}"
+    p = "same" if same else p_in_words(found["p_holm"])
     return [f"{found['a']:.2f}", f"{found['b']:.2f}", f"{found['difference']:+.2f}", p, str(found["n"])]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from clisc_cli.columns import add_figures
 from clisc_cli.completion import project_or_settings, rows, sweep_names
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory, Splits, chosen_splits
@@ -221,10 +222,8 @@ def points_table(document: dict[str, Any]) -> Any:
         f"{document['row']}, {', '.join(document['splits'])} cases, {over} ({document['weights']} weights)"
     )
     table = Table(title=title)
-    for key in document["keys"]:
-        table.add_column(key, justify="right", overflow="fold")
-    for heading in ("DSC %", "HD95 mm", "n", "empty", *(["DSC's SD of seeds"] if seeds > 1 else [])):
-        table.add_column(heading, justify="right", overflow="fold")
+    of_seeds = ["DSC's SD of seeds"] if seeds > 1 else []
+    add_figures(table, *document["keys"], "DSC %", "HD95 mm", "n", "empty", *of_seeds)
     for point in document["points"]:
         values = list(point["values"].values())
         here = "*" if values == document["here"] else ""

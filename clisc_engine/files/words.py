@@ -27,6 +27,11 @@ def counted(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
+def p_in_words(p: float) -> str:
+    """A p-value, e.g. ``0.042``, ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """The first names and how many more there are, e.g. ``a, b and 3 more``."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from clisc_engine.baselines.table1.paper import titled
-from clisc_engine.files.words import ml_in_words, seconds_in_words
+from clisc_engine.files.words import ml_in_words, p_in_words, seconds_in_words
 
 
 def environment() -> Environment:
@@ -29,6 +29,7 @@ def environment() -> Environment:
         "duration": seconds_in_words,
         "ml": ml_in_words,
         "moment": _moment,
+        "p_value": p_in_words,
         "padded": _padded,
         "titled": titled,
     }
