@@ -25,8 +25,8 @@ from clisc_engine.running.control import Control
 from clisc_engine.stages.classifier.slices import arrays_of
 
 
-def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: Control) -> Threshold:
-    """The threshold of a row, from the maps of the held-out cases; chosen anew only if they changed.
+def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: Control) -> None:
+    """Choose the threshold of a row by the maps of the held-out cases, anew only if they changed.
 
     One rank chooses, and writes it where `recipes.threshold_value` finds it.
 
@@ -36,7 +36,7 @@ def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: 
     mark = fingerprint(recipes.threshold_provenance(project, row, held_out))
     before = recipes.kept_threshold(project, row)
     if before is not None and before.fingerprint == mark:
-        return before
+        return
     rule = str(project.settings.baselines.threshold)
     chosen = _normal if rule == "normal" else _agreeing
     value, slices, cases = chosen(project, row, held_out, control)
@@ -47,7 +47,6 @@ def choose(project: Project, row: str, held_out: Sequence[CaseArrays], control: 
     write_atomically(path, json.dumps(asdict(found), indent=1).encode())
     by = f"{slices} slices of {cases} held-out cases"
     control.progress.say(f"{row}: threshold {value:.4g} by {by} (baselines.threshold = {rule})")
-    return found
 
 
 def of_volume(found: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_]) -> float:
