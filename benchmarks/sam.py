@@ -87,8 +87,10 @@ def volume() -> list[Row]:
         prompter = opened.prompter(case, stored)
         predictor = SamPredictor(prompter.sam.network)
         assert prompter.embeddings is not None
-        elsewhere = replace(prompter.embeddings, case="another")
-        other = replace(prompter, embeddings=elsewhere)  # finds none of the first one's embeddings
+        straight, mirrored = (replace(kept, case="another") for kept in prompter.embeddings)
+        other = replace(
+            prompter, embeddings=(straight, mirrored)
+        )  # finds none of the first one's embeddings
 
         def first() -> npt.NDArray[np.uint8]:
             return other.predict_mask(roi, prompts, 10)
@@ -126,12 +128,18 @@ def slice_by_slice(
 
 def upstream_mask(predictor: SamPredictor, slice_: Slice, prompt: Prompt) -> npt.NDArray[np.bool_]:
     """Upstream's (Y, X) answer to one prompt."""
+    return upstream_logits(predictor, slice_, prompt) > predictor.model.mask_threshold
+
+
+def upstream_logits(predictor: SamPredictor, slice_: Slice, prompt: Prompt) -> npt.NDArray[np.float32]:
+    """What upstream's answer (Y, X) to one prompt is thresholded from."""
     predictor.set_image(np.repeat(slice_[..., None], 3, axis=2))
     found, _, _ = predictor.predict(
         point_coords=prompt.points,
         point_labels=prompt.point_labels,
         box=np.array(prompt.box),
         multimask_output=False,
+        return_logits=True,
     )
     return np.asarray(found[0])
 

@@ -11,7 +11,7 @@ from segment_anything import SamPredictor
 
 from benchmarks.plain.networks import bundled_probability
 from benchmarks.plain.study import Array, Study
-from benchmarks.sam import upstream_mask
+from benchmarks.sam import upstream_logits
 from clisc_engine.core.border import by_brightness
 from clisc_engine.core.filtering import s3f_keep, s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
@@ -83,7 +83,11 @@ def _asker(study: Study) -> Callable[[str, Array, Mask, int], Mask]:
         for z in np.flatnonzero(region.any(axis=(1, 2))).tolist():
             shown = equalise(slices[z]) if settings.sam.equalise else slices[z]
             for prompt in slice_prompts(region[z], slices[z], settings.prompts, dilation, (seed, z)):
-                mask[z] |= upstream_mask(predictor, shown, prompt)
+                logits = upstream_logits(predictor, shown, prompt)
+                if settings.sam.mirror:
+                    other = upstream_logits(predictor, shown[:, ::-1], prompt.mirrored(shown.shape[1]))
+                    logits = (logits + other[:, ::-1]) / 2
+                mask[z] |= logits > sam.network.mask_threshold
         inside: Mask = mask & (image != 0)
         return inside
 

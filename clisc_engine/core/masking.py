@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
+
+FAR = np.float32(0.01)
+"""Weight of the wide average beside the narrow one, whose own weights are 1 amid the brain."""
+
+TINY_WEIGHT = np.float32(1e-6)
+"""Keeps a weight of nothing from dividing."""
 
 
 def discriminative_region(cam: npt.NDArray[np.floating], brain: Mask, t: float) -> Mask:
@@ -43,6 +51,46 @@ def random_region(brain: Mask, area: int, rng: np.random.Generator) -> Mask:
     return region
 
 
-def mask_out(slice_: npt.NDArray[np.uint8], region: Mask, value: int = 0) -> npt.NDArray[np.uint8]:
-    """A copy of a slice (Y, X) with the region set to a value."""
+def mask_out(
+    slice_: npt.NDArray[np.uint8], region: Mask, value: int | npt.NDArray[np.uint8] = 0
+) -> npt.NDArray[np.uint8]:
+    """A copy of a slice (Y, X) with the region set to a value, or to those of another slice (Y, X)."""
     return np.where(region, value, slice_).astype(slice_.dtype)
+
+
+def from_around(
+    slice_: npt.NDArray[np.uint8], region: Mask, brain: Mask, sigma: Sequence[float]
+) -> npt.NDArray[np.uint8]:
+    """The slice (Y, X) as the brain around a region would have it there: without a border, without detail.
+
+    Each pixel is the average of the brain's pixels outside of the region, by a Gaussian of their distance
+    (normalised convolution: Knutsson and Westin, CVPR 1993); where these are far, one four times as wide
+    takes over.
+
+    Args:
+        slice_: (Y, X).
+        region: (Y, X), what is to be covered; what it covers has no part in the averages.
+        brain: (Y, X) brain pixels.
+        sigma: standard deviations (y, x) in pixels.
+
+    Returns:
+        (Y, X); 0 where no brain is left outside of the region.
+    """
+    known = brain & ~region
+    if not known.any():
+        return np.zeros_like(slice_)
+    near, weight = _spread(slice_, known, sigma)
+    far, far_weight = _spread(slice_, known, [4 * width for width in sigma])
+    far /= np.maximum(far_weight, TINY_WEIGHT)
+    found = (near + FAR * far) / (weight + FAR)
+    return np.rint(np.clip(found, 0, 255)).astype(np.uint8)
+
+
+def _spread(
+    slice_: npt.NDArray[np.uint8], known: Mask, sigma: Sequence[float]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Gaussian sums (Y, X) of the known pixels' values, and of their weights."""
+    from scipy import ndimage
+
+    weights = known.astype(np.float32)
+    return ndimage.gaussian_filter(slice_ * weights, sigma), ndimage.gaussian_filter(weights, sigma)

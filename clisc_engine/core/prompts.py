@@ -30,6 +30,15 @@ class Prompt:
     points: npt.NDArray[np.float32]
     point_labels: npt.NDArray[np.int64]
 
+    def mirrored(self, width: int) -> Prompt:
+        """The same prompt for the slice with its ``width`` columns in reverse."""
+        last, points = width - 1, self.points.copy()
+        points[:, 0] = last - points[:, 0]
+        if self.box is None:
+            return Prompt(None, points, self.point_labels)
+        left, top, right, bottom = self.box
+        return Prompt((last - right, top, last - left, bottom), points, self.point_labels)
+
 
 def roi_prompts(
     roi: Mask,

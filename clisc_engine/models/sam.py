@@ -80,9 +80,12 @@ class SamModel:
         height, width = pixels.shape[-2:]
         return functional.pad(scaled, (0, self.image_size - width, 0, self.image_size - height))
 
-    @torch.inference_mode()
     def decode(
-        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
+        self,
+        embeddings: Embeddings,
+        prompts: Sequence[Prompt],
+        shape: tuple[int, int],
+        mirrored: Embeddings | None = None,
     ) -> npt.NDArray[np.bool_]:
         """One mask a prompt.
 
@@ -90,18 +93,29 @@ class SamModel:
             embeddings: (P, C, h, w) from `encode`, the embedding of each prompt's slice.
             prompts: P prompts, all with a box or all without.
             shape: (Y, X) of the slices.
+            mirrored: (P, C, h, w), of the slices with their columns in reverse: SAM is asked about these
+                too, and the mean of both logits decides.
 
         Returns:
             (P, Y, X) masks in the slices' own pixels.
         """
-        if not prompts:
-            return np.zeros((0, *shape), bool)
-        masks = np.zeros((len(prompts), *shape), bool)
+        found = self._logits(embeddings, prompts, shape)
+        if mirrored is not None:
+            other = self._logits(mirrored, [prompt.mirrored(shape[1]) for prompt in prompts], shape)
+            found = (found + other[:, :, ::-1]) / np.float32(2)
+        return found > self.network.mask_threshold
+
+    @torch.inference_mode()
+    def _logits(
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]
+    ) -> npt.NDArray[np.float32]:
+        """SAM's logits (P, Y, X) of one view of the slices."""
+        found = np.zeros((len(prompts), *shape), np.float32)
         counts = [len(prompt.points) for prompt in prompts]
         for count in sorted(set(counts)):
             rows = [row for row, points in enumerate(counts) if points == count]
-            masks[rows] = self._decode_alike(embeddings[rows], [prompts[row] for row in rows], shape)
-        return masks
+            found[rows] = self._logits_alike(embeddings[rows], [prompts[row] for row in rows], shape)
+        return found
 
     @torch.inference_mode()
     def candidates(
@@ -144,16 +158,17 @@ class SamModel:
         enlarged: Tensor = self.network.postprocess_masks(logits[:, None], (height, width), shape)
         return enlarged[:, 0]
 
-    def _decode_alike(
-        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, ...]
-    ) -> npt.NDArray[np.bool_]:
+    def _logits_alike(
+        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]
+    ) -> npt.NDArray[np.float32]:
         # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
         images = torch.from_numpy(embeddings).to(self.device).float()
         low, _ = low_resolution_masks(self.network, images, sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
         masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
-        return (masks[:, 0] > self.network.mask_threshold).cpu().numpy()
+        found: npt.NDArray[np.float32] = masks[:, 0].cpu().numpy()
+        return found
 
     def _encode_prompts(self, prompts: Sequence[Prompt], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         transform = ResizeLongestSide(self.image_size)

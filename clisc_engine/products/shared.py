@@ -11,7 +11,7 @@ UNET = ("unet", "seed")
 """Settings that a U-Net is trained and predicts by."""
 SAM = ("sam.model", "sam.image_size", "sam.equalise", "sam.inside_brain", "window", "seed")
 """Settings that SAM answers a prompt by."""
-PROMPTED = ("prompts.per_component", "prompts.foreground", "sam.border", *SAM)
+PROMPTED = ("prompts.per_component", "prompts.foreground", "sam.mirror", "sam.border", *SAM)
 """Settings that SAM is prompted with a region by, but for the kind of prompts and the boxes' dilation."""
 
 

@@ -18,6 +18,7 @@ SINCE_0_1_0: Mapping[str, Any] = {
     "label.smoothing": 0.0,
     "amda.fill": "black",
     "roi.smoothing": 0.0,
+    "sam.mirror": False,
     "sam.border": 0.0,
     "unet.border": 0.0,
     "cam.slices": "tumour-or-uncertain",

@@ -106,10 +106,10 @@ class AmdaSettings(Section):
     t: Annotated[float, Field(ge=0, lt=100)] = Field(
         20.0, description="percentage of the brain's pixels masked out (paper: 20)"
     )
-    fill: Literal["black", "mean"] = Field(
+    fill: Literal["black", "mean", "around"] = Field(
         "black",
-        description="what masked pixels become: black (code), or the mean of the slice's brain; the paper "
-        "normalises by the brain's mean, so that its 0 is near that",
+        description="what masked pixels become: black (code), the mean of the slice's brain, or what the "
+        "brain around them is like; the paper normalises by the brain's mean, so that its 0 is near that",
     )
 
 
@@ -166,6 +166,9 @@ class SamSettings(Section):
     )
     equalise: bool = Field(True, description="equalise the slice's histogram first (code: yes)")
     inside_brain: bool = Field(True, description="cut SAM's answer at the brain's border (code)")
+    mirror: bool = Field(
+        False, description="also ask about the mirrored slice and average both answers (paper: no)"
+    )
     border: Annotated[float, Field(ge=0, le=20)] = Field(
         0.0, description="mm by which brightness moves the border of SAM's masks; 0: not (paper)"
     )

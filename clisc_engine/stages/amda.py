@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.labelling import TUMOUR
-from clisc_engine.core.masking import discriminative_region, mask_out, random_region
+from clisc_engine.core.masking import Mask, discriminative_region, from_around, mask_out, random_region
 from clisc_engine.core.seeds import case_generator
 from clisc_engine.imaging.window import square
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, RAW_MAPS
@@ -16,7 +17,6 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
-from clisc_engine.settings.schema import AmdaSettings
 from clisc_engine.stages.cam import train_and_map
 from clisc_engine.stages.classifier.slices import (
     LabelledSlices,
@@ -25,6 +25,9 @@ from clisc_engine.stages.classifier.slices import (
     labelled_slices,
     windowed,
 )
+
+AROUND = 8.0
+"""mm of the Gaussian by which ``amda.fill`` = "around" takes the brain's brightness into the region."""
 
 
 def amda(
@@ -44,10 +47,10 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     """A masked copy of every certain slice, with its label.
 
     Tumour slices lose the pixels of the brain whose CAM exceeds the (100 - t)-th percentile; normal
-    slices lose a random region of comparable area. These pixels become black, or as bright as the slice's
-    brain is on average (``amda.fill``): a black region has an outline that nothing else in a brain has,
-    and where it holds the whole tumour, that outline is all that is left to tell the slice by. A tumour
-    slice whose map is empty is copied as it is; their number is said.
+    slices lose a random region of comparable area. These pixels become black, as bright as the slice's
+    brain is on average, or as the brain around the region is (``amda.fill``): a black region has an outline
+    that nothing else in a brain has, and where it holds the whole tumour, that outline is all that is left
+    to tell the slice by. A tumour slice whose map is empty is copied as it is; their number is said.
     """
     settings = project.settings
     size = settings.classifier.image_size
@@ -58,10 +61,15 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
         brain, slices = image != 0, windowed(image, settings.window)
         rng = case_generator(settings.seed, case.info.identity)
         certain = np.flatnonzero(certain_slices(image, label))
-        masked = [_masked(slices[z], maps[z], brain[z], int(label[z]), settings.amda, rng) for z in certain]
+        fill = partial(_filling, fill=settings.amda.fill, spacing=case.info.spacing[1:])
+        regions = [_region(maps[z], brain[z], int(label[z]), settings.amda.t, rng) for z in certain]
+        masked = [
+            mask_out(slices[z], region, fill(slices[z], region, brain[z]))
+            for z, region in zip(certain, regions, strict=True)
+        ]
         with_tumour = np.flatnonzero(label[certain] == TUMOUR)
         tumours += len(with_tumour)
-        unmasked += sum(np.array_equal(masked[i], slices[certain[i]]) for i in with_tumour)
+        unmasked += sum(not regions[i].any() for i in with_tumour)
         if masked:
             copies.append(square(np.stack(masked), size))
             labels.append(label[certain])
@@ -73,18 +81,19 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     return LabelledSlices.of(copies, labels, size)
 
 
-def _masked(
-    slice_: npt.NDArray[np.uint8],
-    cam: npt.NDArray[np.uint8],
-    brain: npt.NDArray[np.bool_],
-    label: int,
-    settings: AmdaSettings,
-    rng: np.random.Generator,
-) -> npt.NDArray[np.uint8]:
-    """The masked copy of one slice; all (Y, X)."""
+def _region(
+    cam: npt.NDArray[np.uint8], brain: Mask, label: int, t: float, rng: np.random.Generator
+) -> Mask:
+    """What one slice's masked copy loses; all (Y, X)."""
     if label == TUMOUR:
-        region = discriminative_region(cam / np.float32(255), brain, settings.t)
-    else:
-        region = random_region(brain, round(brain.sum() * settings.t / 100), rng)
-    value = round(float(slice_[brain].mean())) if settings.fill == "mean" and brain.any() else 0
-    return mask_out(slice_, region, value)
+        return discriminative_region(cam / np.float32(255), brain, t)
+    return random_region(brain, round(brain.sum() * t / 100), rng)
+
+
+def _filling(
+    slice_: npt.NDArray[np.uint8], region: Mask, brain: Mask, *, fill: str, spacing: Sequence[float]
+) -> int | npt.NDArray[np.uint8]:
+    """What takes the place of the region: a value, or another slice (Y, X); ``spacing`` is (y, x) in mm."""
+    if fill == "around":
+        return from_around(slice_, region, brain, [AROUND / step for step in spacing])
+    return round(float(slice_[brain].mean())) if fill == "mean" and brain.any() else 0

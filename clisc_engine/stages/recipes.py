@@ -65,12 +65,13 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
 
 def bundled_models() -> dict[str, str]:
     """What makes the masks of the bundled U-Net and SAM, whatever the settings of a project are."""
-    width = preset("tiny").sam.border
+    sam = preset("tiny").sam
     return {
         "bundled unet": bundled_unet_digest(),
         "bundled sam": sam_digest("tiny", ""),
         "reach": reach.RULE,
-        "border": f"{width} mm, {border.RULE}",
+        "mirror": json.dumps(sam.mirror),
+        "border": f"{sam.border} mm, {border.RULE}",
     }
 
 

@@ -21,6 +21,22 @@ def test_box_centre_and_corners_by_hand():
     assert prompt.point_labels.tolist() == [1, 0, 0, 0, 0]
 
 
+@given(st.integers(0, 100_000), st.sampled_from(["both", "box", "points"]))
+def test_a_mirrored_prompt_is_that_of_the_mirrored_region(seed, kind):
+    """Up to the order of the background corners, and half a pixel where the centre lies between two."""
+    rng = np.random.default_rng(seed)
+    top, left = rng.integers(0, 30), rng.integers(0, 40)
+    roi = region(top, top + rng.integers(1, 10), left, left + rng.integers(1, 10))
+    (prompt,), (other,) = roi_prompts(roi, SLICE, kind=kind), roi_prompts(roi[:, ::-1], SLICE, kind=kind)
+    mirrored = prompt.mirrored(50)
+    assert mirrored.box == other.box
+    assert sorted(mirrored.points[1:].tolist()) == sorted(other.points[1:].tolist())
+    assert np.abs(mirrored.points[:1] - other.points[:1]).max(initial=0) <= 1
+    again = mirrored.mirrored(50)
+    assert again.box == prompt.box and np.array_equal(again.points, prompt.points)
+    assert np.array_equal(mirrored.point_labels, prompt.point_labels)
+
+
 def test_dilation_stops_at_the_border():
     (prompt,) = roi_prompts(region(0, 5, 45, 50), SLICE, dilation=10)
     assert prompt.box == (35, 0, 49, 14)

@@ -54,6 +54,20 @@ def test_masks_are_those_of_upstreams_predictor_slice_by_slice(sam, kind, foregr
         assert (mask != expected[0]).mean() < 1e-3
 
 
+def test_asked_both_ways_the_answer_does_not_depend_on_the_slices_side(sam):
+    """A slice and its mirror image get mirrored masks; asked one way alone they do not."""
+    images = slices(3)
+    prompts = [roi_prompts(r, i, dilation=3)[0] for r, i in zip(regions(3), images, strict=True)]
+    turned = [prompt.mirrored(SHAPE[1]) for prompt in prompts]
+    straight, mirrored = sam.encode(images), sam.encode(images[:, :, ::-1])
+    both = sam.decode(straight, prompts, SHAPE, mirrored)
+    assert both.any() and np.array_equal(sam.decode(mirrored, turned, SHAPE, straight)[:, :, ::-1], both)
+    alone = sam.decode(straight, prompts, SHAPE)
+    other = sam.decode(mirrored, turned, SHAPE)[:, :, ::-1]
+    assert (alone != other).any()
+    assert both[alone & other].all() and not both[~alone & ~other].any()
+
+
 def test_prompts_with_different_numbers_of_points_share_a_batch(sam):
     images = slices(2)
     few = np.zeros(SHAPE, bool)

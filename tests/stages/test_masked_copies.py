@@ -30,17 +30,21 @@ def brightness(finished):
     finished.settings = before
 
 
-def test_black_takes_its_share_of_the_light_and_the_mean_takes_none(brightness):
+def test_black_takes_its_share_of_the_light_and_the_others_take_none(brightness):
     black, labels = brightness("black")
     mean, same = brightness("mean")
+    around, _ = brightness("around")
     normal = labels == 0
     assert np.array_equal(labels, same) and 0 < normal.sum() < len(labels)
     assert black[normal].mean() == pytest.approx(1 - T / 100, abs=0.05)
     assert mean[normal].mean() == pytest.approx(1, abs=0.05)
+    assert around[normal].mean() == pytest.approx(1, abs=0.05)
 
 
 def test_a_tumour_slice_loses_what_is_bright_in_it(brightness):
-    """The region is the tumour's, so the mean of the brain is darker than what it replaces."""
+    """The region is the tumour's: the mean and the brain around it are darker than what they replace."""
     mean, labels = brightness("mean")
+    around, _ = brightness("around")
     black, _ = brightness("black")
-    assert (mean[labels == 1].mean() < 0.98) and (black <= mean + 1e-9).all()
+    for filled in (mean, around):
+        assert filled[labels == 1].mean() < 0.98 and (black <= filled + 1e-9).all()

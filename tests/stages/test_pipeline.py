@@ -81,11 +81,28 @@ def test_pseudo_labels_are_upstreams_answers_to_the_maps_prompts(finished):
             dilation=settings.prompts.dilation,
             rng=rng,
         )
-        predictor.set_image(np.repeat(slices[z][..., None], 3, axis=2))
-        masks, _, _ = predictor.predict(
-            prompt.points, prompt.point_labels, np.array(prompt.box), multimask_output=False
-        )
-        expected[z] = masks[0] & (image[z] != 0)
+        last = slices.shape[2] - 1
+        left, top, right, bottom = prompt.box
+        asked = [
+            (slices[z], prompt.points, (left, top, right, bottom)),
+            (
+                slices[z][:, ::-1],
+                [[last - x, y] for x, y in prompt.points],
+                (last - right, top, last - left, bottom),
+            ),
+        ]
+        logits = []
+        for shown, points, box in asked:
+            predictor.set_image(np.repeat(shown[..., None], 3, axis=2))
+            found, _, _ = predictor.predict(
+                np.array(points),
+                prompt.point_labels,
+                np.array(box),
+                multimask_output=False,
+                return_logits=True,
+            )
+            logits.append(found[0])
+        expected[z] = (logits[0] + logits[1][:, ::-1] > 0) & (image[z] != 0)
     marked = by_brightness(expected, image, case.info.spacing, settings.sam.border)
     assert expected.any() and dice(marked, stored) > 0.99 > dice(expected, stored)
 

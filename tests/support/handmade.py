@@ -31,6 +31,7 @@ TINY_OF_0_1_0 = {
     "label.smoothing": 0.0,
     "roi.smoothing": 0.0,
     "amda.fill": "black",
+    "sam.mirror": False,
     "sam.border": 0.0,
     "unet.border": 0.0,
     "prompts.region": "map",

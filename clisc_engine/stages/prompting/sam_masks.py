@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from clisc_engine.core.border import by_brightness
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
-from clisc_engine.models.sam import SamModel, load_sam
+from clisc_engine.models.sam import Embeddings, SamModel, load_sam
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.embedding_cache import EmbeddingCache
 from clisc_engine.project.fingerprint import fingerprint, settings_used
@@ -24,6 +25,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
 from clisc_engine.settings.schema import PromptSettings, Settings
 from clisc_engine.stages.classifier.slices import windowed
+from clisc_engine.stages.prompting.encoded_slices import CaseEmbeddings, EncodedSlices
 from clisc_engine.stages.prompting.slice_prompts import slice_prompts
 
 Mask = npt.NDArray[np.bool_]
@@ -68,9 +70,13 @@ class ProjectSam:
     def prompter(self, case: CaseArrays, image: npt.NDArray[Any]) -> Prompter:
         """The prompter of a case with its stored image (Z, Y, X)."""
         seal = case.seal(IMAGE)
-        key = fingerprint({**self.provenance, "image": seal.fingerprint if seal else ""})
-        embeddings = CaseEmbeddings(self.cache, case.info.identity, key)
+        made_from = {**self.provenance, "image": seal.fingerprint if seal else ""}
+
+        def kept(**also: str) -> CaseEmbeddings:
+            return CaseEmbeddings(self.cache, case.info.identity, fingerprint(made_from | also))
+
         seed = case_seed(self.settings.seed, case.info.identity)
+        embeddings = kept(), kept(mirrored="left-right")
         return Prompter(
             self.sam, image, case.info.spacing, self.settings, self.control, self.sizes, embeddings, seed
         )
@@ -92,29 +98,6 @@ class SamBatchSizes:
         return cls(BatchSize(slices, "slices", control), BatchSize(prompts, "prompts", control))
 
 
-@dataclass(frozen=True)
-class CaseEmbeddings:
-    """The embeddings of one case's slices in the cache on disk.
-
-    Attributes:
-        cache: of all cases.
-        case: the case's name.
-        key: fingerprint of all that makes its embeddings; with another key nothing is found.
-    """
-
-    cache: EmbeddingCache
-    case: str
-    key: str
-
-    def load(self, slices: list[int]) -> dict[int, npt.NDArray[np.float16]]:
-        """The embeddings of those of the slices that are there, by slice."""
-        return self.cache.load(self.case, self.key, slices)
-
-    def keep(self, embeddings: dict[int, npt.NDArray[np.float16]]) -> None:
-        """Add embeddings, by slice."""
-        self.cache.keep(self.case, self.key, embeddings)
-
-
 @dataclass
 class Prompter:
     """Prompts SAM on the slices of one volume; a slice is encoded at most once.
@@ -126,7 +109,8 @@ class Prompter:
         settings: the project's settings.
         control: precision and device.
         sizes: how many slices and prompts SAM gets at once.
-        embeddings: the volume's, kept between runs; None keeps none.
+        embeddings: where the volume's are kept between runs, and those of its slices mirrored; None
+            keeps none.
         seed: of the draw of bright foreground points.
         slices: (Z, Y, X) uint8, windowed.
     """
@@ -137,13 +121,17 @@ class Prompter:
     settings: Settings
     control: Control
     sizes: SamBatchSizes
-    embeddings: CaseEmbeddings | None
+    embeddings: tuple[CaseEmbeddings, CaseEmbeddings] | None
     seed: int
 
     def __post_init__(self) -> None:
         """Window the slices; nothing is encoded yet."""
         self.slices = windowed(self.image, self.settings.window)
-        self._encoded: dict[int, npt.NDArray[np.float16]] = {}
+        kept, kept_mirrored = self.embeddings or (None, None)
+        self._encoded = EncodedSlices(self._encode, self.sizes.slices, kept)
+        self._mirrored = EncodedSlices(
+            partial(self._encode, mirrored=True), self.sizes.slices, kept_mirrored
+        )
 
     def predict_mask(self, roi: Mask, prompts: PromptSettings, dilation: int) -> npt.NDArray[np.uint8]:
         """SAM's mask (Z, Y, X), 0 or 1, for a region of interest; slices without region stay empty.
@@ -159,7 +147,8 @@ class Prompter:
             for prompt in slice_prompts(roi[z], self.slices[z], prompts, dilation, (self.seed, z))
         ]
         mask = np.zeros(roi.shape, bool)
-        self._encode(sorted({z for z, _ in asked}))
+        for view in self._views():
+            view.of([z for z, _ in asked])
 
         def decode(part: slice) -> None:
             found = self._decode(asked[part], roi.shape[1:])
@@ -177,8 +166,7 @@ class Prompter:
 
     def embed(self, wanted: list[int]) -> list[npt.NDArray[np.float16]]:
         """The embeddings (C, h, w) of these slices."""
-        self._encode(wanted)
-        return [self._encoded[z] for z in wanted]
+        return self._encoded.of(wanted)
 
     def seen(self, wanted: list[int]) -> npt.NDArray[np.uint8]:
         """These slices (N, Y, X) as SAM sees them."""
@@ -189,24 +177,18 @@ class Prompter:
         """The context in which SAM works, with the run's precision."""
         return autocast(pick_device(self.control.device), self.control.precision)
 
-    def _encode(self, wanted: list[int]) -> None:
-        """Have the embeddings of these slices at hand: from the cache, else by the encoder."""
-        lacking = [z for z in wanted if z not in self._encoded]
-        cached = self.embeddings.load(lacking) if self.embeddings else {}
-        self._encoded |= cached
-        new = [z for z in lacking if z not in cached]
-
-        def encode(part: slice) -> None:
-            with torch.inference_mode(), self.arithmetic():
-                found = self.sam.encode(self.seen(new[part]))
-            self._encoded.update(zip(new[part], found, strict=True))
-
-        self.sizes.slices.run(len(new), encode)
-        if self.embeddings:
-            self.embeddings.keep({z: self._encoded[z] for z in new})
-
-    def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, ...]) -> Mask:
-        """SAM's masks (B, Y, X) for prompts, each with its slice's number; ``shape`` is (Y, X)."""
+    def _encode(self, wanted: list[int], *, mirrored: bool = False) -> Embeddings:
+        seen = self.seen(wanted)
         with torch.inference_mode(), self.arithmetic():
-            embeddings = np.stack([self._encoded[z] for z, _ in batch])
-            return self.sam.decode(embeddings, [prompt for _, prompt in batch], shape)
+            return self.sam.encode(seen[:, :, ::-1] if mirrored else seen)
+
+    def _views(self) -> list[EncodedSlices]:
+        """The slices, and with `sam.mirror` the mirrored ones."""
+        return [self._encoded, self._mirrored] if self.settings.sam.mirror else [self._encoded]
+
+    def _decode(self, batch: list[tuple[int, Prompt]], shape: tuple[int, int]) -> Mask:
+        """SAM's masks (B, Y, X) for prompts, each with its slice's number; ``shape`` is (Y, X)."""
+        numbers, prompts = [z for z, _ in batch], [prompt for _, prompt in batch]
+        views = [np.stack(view.of(numbers)) for view in self._views()]
+        with self.arithmetic():
+            return self.sam.decode(views[0], prompts, shape, *views[1:])
