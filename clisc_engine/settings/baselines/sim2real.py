@@ -122,11 +122,11 @@ TINY: Mapping[str, Any] = {
     "channels": [16, 32, 64, 128, 256],
     "brightness": [2.0, 3.0],
     "blend": [0.4, 0.8],
-    "epochs": 24,
+    "epochs": 20,
     "samples_per_epoch": 24,
     "batch_size": 1,
     "learning_rate": 0.003,
-    "stage2_epochs": 7,
+    "stage2_epochs": 5,
     "stage2_learning_rate": 0.001,
 }
 """What the tiny preset changes. Its few steps do not suffice to tell faint tumours from normal brain, so it
