@@ -115,6 +115,8 @@ def few_tests(imported: Imported) -> str:
 
 
 def _verb(imported: Imported, options: RunOptions) -> str:
+    if imported.fresh and imported.moved:
+        return "already imported, files of " + counted(len(imported.moved), "case") + " found elsewhere"
     if imported.fresh:
         return "already imported, nothing to do"
     if not (imported.added or imported.references):
@@ -141,6 +143,7 @@ def _document(
         "left_out": left_out,
         "added": imported.added,
         "references": imported.references,
+        "moved": imported.moved,
         "fresh": [name for name in imported.splits if name not in imported.added] if second else [],
         **({"cases": [asdict(case) for case in planned]} if options.dry_run else {}),
         **({"disk": asdict(disk)} if disk else {}),

@@ -35,6 +35,7 @@ class Imported(TypedDict):
         left_out: files that are not taken.
         added: cases that were added to a project that was there.
         references: cases that got a reference mask later.
+        moved: cases whose files were found elsewhere, with the same content.
         fresh: cases that were there before; all of them when there was nothing to do.
         cases: of a dry run, what names and headers say of each case.
         disk: bytes that the project takes once all steps are done; not of a call that changes nothing.
@@ -50,6 +51,7 @@ class Imported(TypedDict):
     left_out: list[LeftOutFile]
     added: list[str]
     references: list[str]
+    moved: list[str]
     fresh: list[str]
     cases: NotRequired[list[Planned]]
     disk: NotRequired[Forecast]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,28 @@ def other_images(given: Given, stored: Mapping[str, CaseInfo]) -> list[str]:
             f"project keeps its images: give this one a name of its own and --add it, or {ELSEWHERE}."
         )
     return found
+
+
+def moved_files(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, CaseInfo]:
+    """New records of cases whose files lie elsewhere now: the same content, and nothing at the old path."""
+    found = {}
+    for case in given.cases:
+        info = stored.get(case.name)
+        if info is None:
+            continue
+        moved = info
+        if info.sha256 == given.images[case.name] and _moved(info.source, case.image):
+            moved = replace(moved, source=str(case.image.absolute()))
+        same = case.reference and info.reference_sha256 == given.references[case.name]
+        if case.reference and same and _moved(info.reference_source, case.reference):
+            moved = replace(moved, reference_source=str(case.reference.absolute()))
+        if moved != info:
+            found[case.name] = moved
+    return found
+
+
+def _moved(before: str, now: Path) -> bool:
+    return str(now.absolute()) != before and not Path(before).exists()
 
 
 def new_references(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, Path]:

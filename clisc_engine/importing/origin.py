@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from clisc_engine.files.words import shell_word
 from clisc_engine.imaging.source import hash_of
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project.case_record import CaseInfo
@@ -36,6 +37,11 @@ def images_not_as_imported(cases: Sequence[CaseArrays]) -> dict[str, str]:
         BadInput: when a file cannot be read.
     """
     return {case.info.name: why for case in cases if (why := source_problem(case.info, IMAGE))}
+
+
+def init_again(cases: Sequence[CaseArrays]) -> str:
+    """The command that tells a project where its images lie now."""
+    return f"clisc init {shell_word(cases[0].store.home.project)} --images WHERE"
 
 
 def settings_of_import(seal: Seal | None, default: ImageSettings) -> ImageSettings:

@@ -79,6 +79,7 @@ class Imported:
         left_out: files that lie there and were not taken.
         added: cases that a second call added.
         references: cases that got a reference by a second call.
+        moved: cases whose files a second call found elsewhere, with the same content.
     """
 
     project: Project
@@ -93,6 +94,7 @@ class Imported:
     left_out: list[LeftOut] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
 
 
 def split_pairs(request: Request, found: Found) -> tuple[Path | str, list[tuple[str, str, str]]]:

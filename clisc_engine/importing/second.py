@@ -18,6 +18,7 @@ from clisc_engine.importing.doubles import check_doubles, same_content
 from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
+from clisc_engine.project import manifest
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import Project, open_project
 from clisc_engine.running.control import Control
@@ -27,6 +28,8 @@ from clisc_engine.settings.schema import Settings
 
 def second_init(request: Request, found: Found, settings: Settings, control: Control) -> Imported:
     """Compare, and add references to cases that have none; with ``request.add`` new cases too.
+
+    Where files lie elsewhere now, the project notes where.
 
     Nothing is changed when anything is given that is not taken.
 
@@ -49,11 +52,14 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
     splits = {name: info.split for name, info in call.stored.items()} | call.splits_of_new()
     references = comparison.new_references(call.given, call.stored) | replaced
     additions = Additions(call.new, splits, references, request.brains(control))
+    moved = comparison.moved_files(call.given, call.stored)
     result = Imported(call.project, splits, files=list(call.new), fresh=not additions)
     result.remarks = [*remarks, *call.cases_not_given()]
     result.warnings = call.doubles(splits)
     result.added, result.references = [case.name for case in call.new], [*references]
+    result.moved = [*moved]
     if not control.dry_run:
+        _note_where(call.project, moved)
         _carry_out(call, additions, control, result)
     result.remarks += _what_it_means(result, replaced, dry_run=control.dry_run)
     return result
@@ -161,6 +167,16 @@ class _Call:
         return check_doubles(found, splits, sources)
 
 
+def _note_where(project: Project, moved: Mapping[str, CaseInfo]) -> None:
+    """Put new records in place: the manifest's copies first, so that a call cut short is made up for."""
+    if not moved:
+        return
+    project.store.check_may_write()
+    manifest.note(project.store, moved.values())
+    for record in moved.values():
+        project.change_record(record)
+
+
 def _carry_out(call: _Call, additions: Additions, control: Control, result: Imported) -> None:
     """Add, and note in the result and in the project's record what was skipped."""
     if not additions:
@@ -210,6 +226,11 @@ def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool
     """What was added, and what follows from it."""
     told = []
     would = "would be " if dry_run else ""
+    if result.moved:
+        told.append(
+            f"The files of {counted(len(result.moved), 'case')} lie elsewhere now, with the same content: "
+            f"{listed(result.moved, comparison.NAMED)}. {'It would be' if dry_run else 'It is'} noted."
+        )
     if result.added:
         told.append(
             f"{counted(len(result.added), 'case')} {would}added: "

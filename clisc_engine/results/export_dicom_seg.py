@@ -15,7 +15,7 @@ from clisc_engine.files.words import listed
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.endings import ENDINGS
 from clisc_engine.imaging.placement import Placement, restore
-from clisc_engine.importing.origin import images_not_as_imported
+from clisc_engine.importing.origin import images_not_as_imported, init_again
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.case_record import SPLITS
@@ -97,8 +97,8 @@ def _check_sources(cases: Sequence[CaseArrays]) -> None:
         named = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:5])
         raise BadInput(
             f"{len(bad)} of {len(cases)} cases cannot be referred to ({named}). A DICOM Segmentation names "
-            "the very files that were imported: put them back, export others with --cases, or write NIfTI "
-            "with `clisc export masks`."
+            f"the very files that were imported: put them back, tell where they lie now with "
+            f"`{init_again(cases)}`, export others with --cases, or write NIfTI with `clisc export masks`."
         )
 
 

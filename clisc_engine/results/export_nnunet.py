@@ -17,7 +17,7 @@ from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
-from clisc_engine.importing.origin import images_not_as_imported
+from clisc_engine.importing.origin import images_not_as_imported, init_again
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
@@ -161,8 +161,8 @@ def _check_sources(cases: Sequence[CaseArrays]) -> None:
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
         raise BadInput(
             f"{len(bad)} of {len(cases)} images are not the files that `init` read ({named}{more}). Put "
-            "them back, export other cases with --cases, or take the normalised images that the project "
-            "holds with --stored-images."
+            f"them back, tell where they lie now with `{init_again(cases)}`, export other cases with "
+            "--cases, or take the normalised images that the project holds with --stored-images."
         )
 
 

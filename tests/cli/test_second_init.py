@@ -286,6 +286,43 @@ def test_the_same_images_elsewhere_are_the_same(desk):
     assert shown.code == 0 and "nothing to do" in shown.out
 
 
+def test_a_data_set_that_was_moved_is_found_where_it_is_now(desk, clisc):
+    """Steps stay fresh, exports read the files again, and a second call has nothing to do."""
+    assert desk.init("--references", desk.masks).code == 0
+    elsewhere = desk.tmp / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (desk.images, desk.masks):
+        folder.rename(elsewhere / folder.name)
+    told = clisc("export", "nnunet", desk.root, "-o", desk.tmp / "raw", "--masks", "reference")
+    assert told.code == 3 and f"`clisc init {desk.root} --images WHERE`" in told.message
+    options = ("--references", elsewhere / "masks")
+    before = contents(desk.root)
+    planned = desk.init(*options, "--dry-run", images=elsewhere / "images")
+    assert planned.code == 0 and "would be noted" in planned.message and contents(desk.root) == before
+
+    shown = desk.init(*options, "--json", images=elsewhere / "images")
+    assert shown.code == 0 and json.loads(shown.out)["moved"] == [*NAMES], shown.err
+    project = desk.project()
+    for case in project.cases():
+        assert case.info.source == str(elsewhere / "images" / f"{case.info.name}_flair.nii.gz")
+        assert case.info.reference_source == str(elsewhere / "masks" / f"{case.info.name}_seg.nii.gz")
+    assert clisc("verify", desk.root).code == 0
+    image = project.case("a").read("image")
+    project.store.remove("cases/a/image")
+    assert clisc("verify", desk.root, "--repair").code == 0
+    assert np.array_equal(project.case("a").read("image"), image)
+    after = contents(desk.root)
+    again = desk.init(*options, images=elsewhere / "images")
+    assert again.code == 0 and "nothing to do" in again.out and contents(desk.root) == after
+
+
+def test_a_moved_file_of_other_content_is_refused(desk):
+    desk.images.rename(desk.tmp / "elsewhere")
+    write(desk.tmp / "elsewhere" / "b_flair.nii.gz", ball(seed=99))
+    told = desk.refused(images=desk.tmp / "elsewhere")
+    assert "b: " in told and "is not the image" in told
+
+
 def test_new_cases_are_added_on_request_and_no_case_changes_its_split(desk):
     scans(desk.tmp, "fg")
     split = table(desk.tmp / "more.csv", "case,split", {**SPLIT, "f": "train", "g": "valid"}.items())
