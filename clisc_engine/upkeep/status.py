@@ -86,6 +86,8 @@ class StageStatus:
         """The reason of the first item that is stale, else of the first that is missing; or what runs."""
         if self.running:
             return self.running
+        if not self.possible:
+            return self.note
         reasons = [i.why for state in ("stale", "missing") for i in self.items if i.state == state]
         return next((reason for reason in reasons if reason), self.note)
 

@@ -73,6 +73,8 @@ class _Survey:
                 elif isinstance(product, Array) and not product.along_with:
                     self._arrays(step, product, self._cases(product))
         self._evaluate()
+        if not any(case.info.split == "train" for case in self.all):
+            self._nothing_to_learn_from()
         return [*self.stages.values(), *survey_baselines(self.project, self.all, self.behind)]
 
     def _cases(self, array: Array) -> list[CaseArrays]:
@@ -99,6 +101,17 @@ class _Survey:
             needs = [(name, case.info.name) for name in array.inputs]
             late = self._behind([(array.network, ""), *needs])
             self._note(step, array.name, case.info.name, stamps, late, why_not_fresh(recipe, case))
+
+    def _nothing_to_learn_from(self) -> None:
+        """With an empty train split no step that waits for a network can go on; masks can be measured."""
+        for status in self.stages.values():
+            late = {item.product for item in status.items if item.state != "fresh"} & graph.PRODUCTS.keys()
+            waits = late.union(*map(graph.ancestors, late)) & graph.NETWORKS.keys()
+            if status.stage == EVALUATE:
+                waits = set() if recipes.present_rows(self.all) else {EVALUATE}
+            if waits and status.possible:
+                status.possible = False
+                status.note = "the train split is empty; `clisc cases move` puts cases there"
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name

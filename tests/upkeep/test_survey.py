@@ -2,6 +2,7 @@
 
 import pytest
 
+from clisc_engine.project.case_changes import Change, apply
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
@@ -21,6 +22,23 @@ def test_a_new_project_starts_with_label(data, tmp_path):
     assert {status.state for status in found} == {"missing"}
     assert found[0].cases == (0, 5) and found[0].why == "labels/probability is missing"
     assert found[1].why == "labels/tumour of 3 cases are missing"
+
+
+def test_without_a_train_case_only_labels_can_be_made(data, tmp_path):
+    project = small_project(tmp_path / "p", data)
+    apply(project, Change(move={case.info.name: "test" for case in project.cases()}))
+    assert next_stage(survey(project)) == "label"
+    run_stages(project, "label")
+    found = survey(project)
+    assert next_stage(found) == "" and {s.state for s in found if s.stage != "label"} == {"impossible"}
+    assert "train split is empty" in found[1].why
+
+
+def test_without_a_train_case_what_was_made_can_still_be_measured(copied):
+    apply(copied, Change(move={case.info.name: "test" for case in copied.cases()}))
+    found = {status.stage: status for status in survey(copied)}
+    assert found["cam"].state == "impossible" and found["label"].state == "fresh"
+    assert next_stage(survey(copied)) == "evaluate"
 
 
 def test_a_finished_project_lacks_the_evaluation_alone(finished):
