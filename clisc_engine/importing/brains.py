@@ -199,10 +199,19 @@ class Brains:
                 raise
         if process.returncode:
             lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = lines[-1][:300].rstrip(".") if lines else ""
             raise BadInput(
-                f"{info.source}: {self.extraction.program} failed with exit code {process.returncode}"
-                f"{': ' + lines[-1][:300] if lines else ''}."
+                f"{info.source}: {self.extraction.program} {_ended(process.returncode)}"
+                f"{': ' + last if last else ''}."
             )
+
+
+def _ended(code: int) -> str:
+    """How a program ended that did not do its work; a negative code is a signal's."""
+    if code > 0:
+        return f"failed with exit code {code}"
+    name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
+    return f"was ended by {name}"
 
 
 def kept_brain(root: Path, info: CaseInfo) -> Brain | None:

@@ -185,3 +185,12 @@ def test_a_stripped_scan_stays_what_it_is(tmp_path):
     one = initialise(asked(tmp_path / "p", tmp_path / "in", command), preset("tiny"), CPU).project
     other = initialise(asked(tmp_path / "q", tmp_path / "in"), preset("tiny"), CPU).project
     np.testing.assert_array_equal(one.case("a").read(IMAGE), other.case("a").read(IMAGE))
+
+
+def test_a_program_that_a_signal_ends_is_told_as_such(scans):
+    """As the kernel does when memory runs out; a sentence of the program gets no second full stop."""
+    tool = scans / "dies.py"
+    tool.write_text("import os, sys\nprint('It is over.', flush=True)\nos.kill(os.getpid(), 9)\n")
+    command = f"{sys.executable} {tool} {{input}} {{output}}"
+    with pytest.raises(BadInput, match=r"was ended by SIGKILL: It is over\.$"):
+        initialise(asked(scans / "p", scans / "heads", command), preset("tiny"), CPU)

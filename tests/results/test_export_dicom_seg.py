@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import warnings
 
 import highdicom
 import numpy as np
@@ -127,6 +128,15 @@ def test_dciodvfy_finds_no_error(tmp_path):
     )
     said = (shown.stdout + shown.stderr).splitlines()
     assert [line for line in said if line.startswith("Error")] == [] and "Segmentation" in said[0]
+
+
+def test_a_patients_plain_name_is_passed_on_and_never_told(tmp_path):
+    """highdicom warns of a name of one part, and quotes it."""
+    project = imported(tmp_path, p=stack(brain(), **{**OF_PATIENT, "PatientName": "Doe"}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    assert pydicom.dcmread(tmp_path / "out" / "p_seg.dcm").PatientName == "Doe"
 
 
 def test_an_empty_mask_is_a_segmentation_too(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,12 +62,19 @@ def segmentation_of(source: Path, mask: npt.NDArray[np.uint8], origin: Origin) -
         BadInput: when the source is no such volume any more, or its headers lack what a segmentation
             must refer to.
     """
-    import highdicom
-
     frames = stack_at(source).frames
     if mask.shape != (len(frames), *frames[0].size):
         raise BadInput(f"{source} holds other slices than when it was imported; restore its files.")
     images, planes = _images_and_planes(source, frames, mask)
+    with warnings.catch_warnings():  # one names the patient, whose name we only pass on
+        warnings.filterwarnings("ignore", ".* unlikely to represent the intended person name", UserWarning)
+        return _written(images, planes, origin)
+
+
+def _written(images: Sequence[Dataset], planes: npt.NDArray[np.uint8], origin: Origin) -> Dataset:
+    """The segmentation that refers to these images, with a plane (Y, X) for each."""
+    import highdicom
+
     entropy = [images[0].SeriesInstanceUID, origin.name, origin.fingerprint, VERSION]
     made = highdicom.seg.Segmentation(
         source_images=images,
@@ -84,7 +92,7 @@ def segmentation_of(source: Path, mask: npt.NDArray[np.uint8], origin: Origin) -
         content_label="TUMOUR",
         content_description=f"CLISC, masks/{origin.name}; research only",
         series_description=f"CLISC tumour ({origin.name})",
-        omit_empty_frames=bool(mask.any()),
+        omit_empty_frames=bool(planes.any()),
     )
     _make_repeatable(made, origin.made, generate_uid(entropy_srcs=[*entropy, "dimensions"]))
     return made
