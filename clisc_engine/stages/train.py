@@ -8,7 +8,6 @@ from clisc_engine.products.kinds import SAM_MASKS, UNET_ROUND1
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report, training_report
-from clisc_engine.settings.presets import check_unet
 from clisc_engine.stages.requirements import refuse_a_choice, require, require_validation
 from clisc_engine.stages.unet.training import train_unet
 
@@ -16,7 +15,6 @@ from clisc_engine.stages.unet.training import train_unet
 def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
     refuse_a_choice(control, "train")
-    check_unet(project.settings)
     started = time.monotonic()
     cases = require(project.cases(("train", "valid")), SAM_MASKS, split="train")
     if project.settings.unet.select == "best":

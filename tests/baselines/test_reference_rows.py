@@ -56,6 +56,16 @@ def test_the_floor_marks_the_brighter_class_of_each_brain(copied):
     assert found > 0.9 * best, "the window's clipping shifts the cut by little"
 
 
+def test_a_network_that_cannot_be_is_refused_by_every_training(clisc, copied):
+    """One that starts from the bundled network has that one's channels and grid."""
+    assert clisc("config", "set", copied.root, "unet.start=bundled", "unet.channels=[8,16]").code == 0
+    before = contents(copied)
+    for command in (("train",), ("baseline", "supervised")):
+        told = clisc(*command, copied.root)
+        assert told.code == 3 and "unet.start=scratch" in told.message, command
+    assert differing(before, contents(copied)) == []
+
+
 def test_sam_reference_is_prompt_sam_with_maps_that_are_the_reference(copied):
     run_baseline("sam-reference", copied, CPU, ("test",))
     answer = copied.case("p4").read(SAM_REFERENCE_MASKS)

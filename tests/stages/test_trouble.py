@@ -257,7 +257,7 @@ def cramped(function, measure):
     ("stage", "owner", "name", "measure"),
     [
         ("label", ClipModel, "probabilities", lambda _self, slices, _text: len(slices)),
-        ("prompt-sam", SamModel, "decode", lambda _self, _images, prompts, _shape: len(prompts)),
+        ("prompt-sam", SamModel, "decode", lambda _self, _images, prompts, *_rest: len(prompts)),
     ],
 )
 def test_a_cramped_accelerator_gets_smaller_batches(copied, monkeypatch, stage, owner, name, measure):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import check_unet
 from clisc_engine.stages import recipes
 from clisc_engine.stages.requirements import refuse_lost_cases
 from clisc_engine.training.state import why_train
@@ -24,7 +25,11 @@ def train_unet(
 
     Returns:
         Why it was trained; empty when it was fresh.
+
+    Raises:
+        BadInput: when the settings make no network that can be trained.
     """
+    check_unet(project.settings)
     provenance = recipes.network(project, name, cases)
     extensible = recipes.is_extensible(recipes.unet_settings(project, name))
     reason = why_train(project.checkpoint(name), provenance, control, extensible=extensible)
