@@ -93,6 +93,16 @@ def test_the_part_of_the_highest_cosine_gives_the_box_whatever_the_order(project
     np.testing.assert_array_equal(found, expected)
 
 
+def test_the_mirrored_slice_is_no_affair_of_salip(project):
+    """SaLIP's mask is the same with and without it: its original asks one way."""
+    eager = changed(project, predicted_iou=0.2, stability=0.2)
+    masks = []
+    for mirror in (False, True):
+        settings = with_changes(eager.settings, {"sam.mirror": mirror}, "test")
+        masks.append(run(Project(project.root, settings)))
+    assert masks[0].any() and np.array_equal(*masks)
+
+
 def test_something_is_marked_in_the_brain_and_nothing_where_clip_says_normal(project):
     _, image, labels = case_of(project)
     project = changed(project, predicted_iou=0.2, stability=0.2)

@@ -44,7 +44,7 @@ class SalipMasks:
     def load(self) -> None:
         """Load SAM and CLIP, and encode the prompts of step 1."""
         asked = self.project.settings.label
-        self.sam = open_sam(self.project, self.control)
+        self.sam = open_sam(self.project, self.control).one_way()
         prompts = {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
         self.clips = load_ensemble(asked.clips(), prompts, self.device)
         self.batch = BatchSize(self.control.batch_size or 32, "parts", self.control)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,11 @@ class ProjectSam:
     sizes: SamBatchSizes
     cache: EmbeddingCache
     provenance: dict[str, str]
+
+    def one_way(self) -> ProjectSam:
+        """The same, that is asked about no mirrored slice, whatever `sam.mirror` says."""
+        sam = self.settings.sam.model_copy(update={"mirror": False})
+        return replace(self, settings=self.settings.model_copy(update={"sam": sam}))
 
     def prompter(self, case: CaseArrays, image: npt.NDArray[Any]) -> Prompter:
         """The prompter of a case with its stored image (Z, Y, X)."""
