@@ -88,12 +88,13 @@ def forecast(root: Path, settings: Settings, grids: Iterable[Grid]) -> Forecast:
     classifier = _classifier_parameters(settings) * FLOAT
     kept = ADAM if settings.unet.optimiser == "adamw" else MOMENTUM
     embedding = TINY_EMBEDDING if settings.sam.model == "tiny" else EMBEDDING
+    views = 2 if settings.sam.mirror else 1
     slices = sum(_slices(grid) for grid in grids) * TUMOUR_SLICES
     there = [root / name for name in (STORE, "checkpoints", "cache", "logs", "results")]
     return Forecast(
         store=round(sum(_of_case(grid, settings) for grid in grids)),
         checkpoints=2 * unet + 2 * (1 + ADAM) * classifier,
-        cache=round(min(settings.sam.cache_gb * 1e9, slices * embedding)),
+        cache=round(min(settings.sam.cache_gb * 1e9, slices * views * embedding)),
         training=2 * kept * unet,
         there=sum(bytes_below(folder) for folder in there),
         free=shutil.disk_usage(_existing(root)).free,

@@ -77,6 +77,8 @@ def test_more_cases_larger_models_and_coarser_voxels_count(tmp_path):
     assert forecast(tmp_path / "p", paper, [REAL]).checkpoints > 5 * one.checkpoints
     coarse = with_changes(tiny, {"image.resample_in_plane": 2.0}, "test")
     assert forecast(tmp_path / "p", coarse, [REAL]).store < 0.3 * one.store
+    one_way = with_changes(tiny, {"sam.mirror": False}, "test")
+    assert forecast(tmp_path / "p", one_way, [REAL]).cache == pytest.approx(one.cache / 2, abs=1)
     no_cache = with_changes(tiny, {"sam.cache_gb": 0.0}, "test")
     assert forecast(tmp_path / "p", no_cache, [REAL]).cache == 0 < one.cache
     assert one.there == 0 and one.suffices and not (tmp_path / "p").exists()
