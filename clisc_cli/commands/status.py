@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clisc_cli import status_of_case
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.session import Session
+from clisc_cli.states import COLOURS, REASONS_BESIDE, show_reasons
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
 from clisc_engine.files.words import shell_word
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
     from clisc_engine.project.project import Project
     from clisc_engine.upkeep.status import StageStatus
-
-COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
-
-REASONS_BESIDE = 110
-"""Columns from which a terminal has room for the reasons in the table of steps."""
 
 LOOK_FIRST = 3
 """How many of the least trusted masks are named."""
@@ -58,13 +54,13 @@ def command(
     if watch and name is None:
         _watch(project, directory, every, verbose, context.ensure_object(Session))
         return
-    document = _project(project, directory) if name is None else _case(project, name)
+    document = _project(project, directory) if name is None else status_of_case.seen(project, name)
     if json_:
         print_json(document)
     elif name is None:
         _show_project(document, verbose)
     else:
-        _show_case(document, verbose)
+        status_of_case.show(document, verbose)
 
 
 def _watch(project: Project, directory: Path | None, every: float, verbose: bool, session: Session) -> None:
@@ -160,26 +156,6 @@ def _stage(status: StageStatus) -> dict[str, Any]:
     }
 
 
-def _case(project: Project, name: str) -> dict[str, Any]:
-    from clisc_engine.settings.keys import decoded
-    from clisc_engine.upkeep.status import items_of, seals_of
-    from clisc_engine.upkeep.survey import survey
-
-    case = project.case(name)
-    items = items_of(survey(project), name)
-    arrays = {
-        array: {
-            **asdict(seal),
-            "made_from": decoded(seal.made_from),
-            "state": items[array].state if array in items else "fresh",
-            "why": items[array].why if array in items else "",
-        }
-        for array, seal in seals_of(project, case).items()
-    }
-    missing = {array: item.why for array, item in items.items() if item.state == "missing"}
-    return {"case": asdict(case.info), "arrays": arrays, "missing": missing}
-
-
 def _show_project(document: dict[str, Any], verbose: bool) -> None:
     console, project = result_console(), shell_word(document["project"])
     variant = f", variant {document['variant']}" if document["variant"] else ""
@@ -244,65 +220,9 @@ def _show_steps(console: Console, steps: list[dict[str, Any]], verbose: bool) ->
         )
     console.print(table)
     if not beside:
-        _show_reasons(console, whys)
-
-
-def _show_reasons(console: Console, whys: dict[str, str]) -> None:
-    for name, why in whys.items():
-        if why:
-            console.print(f"{name}: {why}", markup=False, soft_wrap=True)
+        show_reasons(console, whys)
 
 
 def _done(stage: dict[str, Any]) -> str:
     """E.g. ``6/6 cases``, ``0/1 network``."""
     return f"{stage['done']}/{counted(stage['total'], stage['unit'])}"
-
-
-def _show_case(document: dict[str, Any], verbose: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    info = document["case"]
-    spacing = " x ".join(f"{value:g}" for value in info["spacing"])
-    console = result_console()
-    console.print(
-        f"{info['name']}: {info['split']}, spacing {spacing} mm (z, y, x), from {info['source']}",
-        markup=False,
-        soft_wrap=True,
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    beside = console.width >= REASONS_BESIDE
-    why_heading = "why" if not verbose else "made from, why"
-    for heading in (
-        "array",
-        "state",
-        "made by",
-        "when",
-        "took",
-        "seal",
-        *([why_heading] if beside else []),
-    ):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "took" else "left")
-    whys = {name: shortened(why, 70) for name, why in document["missing"].items()}
-    for name, seal in document["arrays"].items():
-        origin = "\n".join(f"{key} = {_text(value)}" for key, value in seal["made_from"].items())
-        whys[name] = f"{seal['why']}\n{origin}".strip() if verbose else shortened(seal["why"], 70)
-        table.add_row(
-            name,
-            Text(seal["state"], style=COLOURS[seal["state"]]),
-            f"{seal['stage']} {seal['version']}",
-            time_in_words(seal["time"]),
-            seconds_in_words(seal["seconds"]) if seal["seconds"] else "",
-            seal["fingerprint"],
-            *([Text(whys[name])] if beside else []),
-        )
-    for name in document["missing"]:
-        reason = [Text(whys[name])] if beside else []
-        table.add_row(name, Text("missing", style="red"), "", "", "", "", *reason)
-    console.print(table)
-    if not beside:
-        _show_reasons(console, whys)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
