@@ -86,7 +86,7 @@ def _asker(study: Study) -> Callable[[str, Array, Mask, int], Mask]:
                 logits = upstream_logits(predictor, shown, prompt)
                 if settings.sam.mirror:
                     other = upstream_logits(predictor, shown[:, ::-1], prompt.mirrored(shown.shape[1]))
-                    logits = (logits + other[:, ::-1]) / 2
+                    logits = (logits + other[:, ::-1]) / np.float32(2)
                 mask[z] |= logits > sam.network.mask_threshold
         inside: Mask = mask & (image != 0)
         return inside
