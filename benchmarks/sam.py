@@ -88,9 +88,8 @@ def volume() -> list[Row]:
         predictor = SamPredictor(prompter.sam.network)
         assert prompter.embeddings is not None
         straight, mirrored = (replace(kept, case="another") for kept in prompter.embeddings)
-        other = replace(
-            prompter, embeddings=(straight, mirrored)
-        )  # finds none of the first one's embeddings
+        # Finds none of the first one's embeddings.
+        other = replace(prompter, embeddings=(straight, mirrored))
 
         def first() -> npt.NDArray[np.uint8]:
             return other.predict_mask(roi, prompts, 10)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.averaging import gaussian_sums
+
 Mask = npt.NDArray[np.bool_]
 
 FAR = np.float32(0.01)
@@ -79,18 +81,8 @@ def from_around(
     known = brain & ~region
     if not known.any():
         return np.zeros_like(slice_)
-    near, weight = _spread(slice_, known, sigma)
-    far, far_weight = _spread(slice_, known, [4 * width for width in sigma])
+    near, weight = gaussian_sums(slice_, known, sigma, mode="reflect")
+    far, far_weight = gaussian_sums(slice_, known, [4 * width for width in sigma], mode="reflect")
     far /= np.maximum(far_weight, TINY_WEIGHT)
     found = (near + FAR * far) / (weight + FAR)
     return np.rint(np.clip(found, 0, 255)).astype(np.uint8)
-
-
-def _spread(
-    slice_: npt.NDArray[np.uint8], known: Mask, sigma: Sequence[float]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Gaussian sums (Y, X) of the known pixels' values, and of their weights."""
-    from scipy import ndimage
-
-    weights = known.astype(np.float32)
-    return ndimage.gaussian_filter(slice_ * weights, sigma), ndimage.gaussian_filter(weights, sigma)

@@ -80,6 +80,7 @@ class SamModel:
         height, width = pixels.shape[-2:]
         return functional.pad(scaled, (0, self.image_size - width, 0, self.image_size - height))
 
+    @torch.inference_mode()
     def decode(
         self,
         embeddings: Embeddings,
@@ -102,15 +103,12 @@ class SamModel:
         found = self._logits(embeddings, prompts, shape)
         if mirrored is not None:
             other = self._logits(mirrored, [prompt.mirrored(shape[1]) for prompt in prompts], shape)
-            found = (found + other[:, :, ::-1]) / np.float32(2)
-        return found > self.network.mask_threshold
+            found = (found + other.flip(-1)) / 2
+        return (found > self.network.mask_threshold).cpu().numpy()
 
-    @torch.inference_mode()
-    def _logits(
-        self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]
-    ) -> npt.NDArray[np.float32]:
+    def _logits(self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]) -> Tensor:
         """SAM's logits (P, Y, X) of one view of the slices."""
-        found = np.zeros((len(prompts), *shape), np.float32)
+        found = torch.zeros((len(prompts), *shape), device=self.device)
         counts = [len(prompt.points) for prompt in prompts]
         for count in sorted(set(counts)):
             rows = [row for row, points in enumerate(counts) if points == count]
@@ -160,14 +158,14 @@ class SamModel:
 
     def _logits_alike(
         self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]
-    ) -> npt.NDArray[np.float32]:
+    ) -> Tensor:
         # Points that pad a prompt would change SAM's answer, so only prompts of one length share a batch.
         sparse, dense = self._encode_prompts(prompts, shape)
         images = torch.from_numpy(embeddings).to(self.device).float()
         low, _ = low_resolution_masks(self.network, images, sparse, dense)
         height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
         masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
-        found: npt.NDArray[np.float32] = masks[:, 0].cpu().numpy()
+        found: Tensor = masks[:, 0]
         return found
 
     def _encode_prompts(self, prompts: Sequence[Prompt], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:

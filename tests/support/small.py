@@ -1,5 +1,6 @@
 """A small data set and a small project on which every stage really runs, in seconds."""
 
+import csv
 import json
 import shutil
 import tempfile
@@ -137,6 +138,12 @@ def stamps(project):
     """Size and time of each file of a project's settings, store and checkpoints, by path."""
     files = [project.root / "clisc.toml", *project.store.root.rglob("*"), *project.checkpoints.rglob("*")]
     return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()}
+
+
+def curve(project, network):
+    """A training's loss by epoch, as its log keeps it."""
+    text = (project.logs / f"{network}.csv").read_text(encoding="utf-8")
+    return [float(row["loss"]) for row in csv.DictReader(text.splitlines())]
 
 
 def differing(one, other):

@@ -26,6 +26,11 @@ class Ended:
         """What rank 0 said, on one line."""
         return " ".join(self.outputs[0].split())
 
+    @property
+    def document(self):
+        """The JSON that rank 0 printed, after what it said."""
+        return json.loads(self.outputs[0][self.outputs[0].index("{\n") :])
+
 
 class Cluster:
     """Starts commands in several processes, with srun's variables."""

@@ -1,6 +1,5 @@
 """Several processes share a command: the results of one, one voice, one end."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.evaluate import evaluate
 from tests.support import ENVIRONMENT, under_torchrun
-from tests.support.small import contents, differing
+from tests.support.small import contents, curve, differing
 
 CPU = ("--device", "cpu")
 
@@ -30,11 +29,6 @@ def forget(project, *groups):
 def untrain(project, network):
     for path in project.checkpoints.glob(f"{network}.*"):
         path.unlink()
-
-
-def curve(project, network):
-    text = (project.logs / f"{network}.csv").read_text(encoding="utf-8")
-    return [float(row["loss"]) for row in csv.DictReader(text.splitlines())]
 
 
 def flip_a_bit(project, array):
@@ -52,7 +46,7 @@ def test_inference_is_shared_and_the_same_to_the_bit(cluster, copied):
     ended = cluster.run("run", copied.root, *CPU, "--json")
     assert ended.codes == [0, 0], ended.outputs
     assert differing(everything, contents(copied)) == []
-    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    found = ended.document
     assert found["evaluation"]["cases"] == expected["cases"]
     assert ended.message.count("label: case 5/5") == 1
     assert ended.outputs[1] == "" and not (copied.root / LOCK).exists()
@@ -159,7 +153,7 @@ def test_volumes_to_predict_are_shared(cluster, copied, data, tmp_path):
     assert cluster.run("predict", copied.root, images, "-o", alone, *CPU, ranks=1).codes == [0]
     ended = cluster.run("predict", copied.root, images, "-o", shared, *CPU, "--json")
     assert ended.codes == [0, 0] and ended.outputs[1] == "", ended.outputs
-    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    found = ended.document
     assert found["done"] == sorted(found["cases"]) and len(found["done"]) == 5
     assert masks_in(shared) == masks_in(alone) and len(masks_in(shared)) == 5
     records = [folder / "predictions.json" for folder in (alone, shared)]
@@ -177,7 +171,7 @@ def test_predictions_of_ranks_that_were_killed_are_kept(cluster, copied, data, t
     (out / "predictions.rank-1.json").write_text(json.dumps(last), "utf-8")
     (out / "p0_seg.nii.gz").unlink()
     ended = cluster.run(*command, "--json", ranks=1)
-    found = json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :])
+    found = ended.document
     assert found["done"] == ["p0"] and found["fresh"] == ["p1", "p2", "p3", "p4"]
     assert json.loads((out / "predictions.json").read_text("utf-8")) == {**entries, **last}
     assert not (out / "predictions.rank-1.json").exists()

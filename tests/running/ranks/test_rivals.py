@@ -1,7 +1,5 @@
 """Ranks share the rivals of Table 1 and a sweep's values: what they make is what one rank makes."""
 
-import csv
-import json
 import shutil
 
 import numpy as np
@@ -11,7 +9,7 @@ from clisc_engine.baselines.methods import run_baseline
 from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from tests.support.rivals import LEARNED, QUICK
-from tests.support.small import contents, differing, run_stages, small_project
+from tests.support.small import contents, curve, differing, run_stages, small_project
 
 CPU = Control(device="cpu")
 
@@ -37,11 +35,6 @@ def unmade(alone, tmp_path):
     for path in [*project.checkpoints.iterdir(), *project.logs.glob("*.csv")]:
         path.unlink()
     return project
-
-
-def curve(project, network):
-    text = (project.logs / f"{network}.csv").read_text(encoding="utf-8")
-    return [float(row["loss"]) for row in csv.DictReader(text.splitlines())]
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -78,6 +71,6 @@ def test_table_1_and_a_sweep_are_shared(cluster, finished, tmp_path):
         for root, ranks in ((team, 2), (one, 1)):
             ended = cluster.run(command, root, *others, "--device", "cpu", "--json", ranks=ranks)
             assert ended.codes == [0] * ranks, ended.outputs
-            documents.append(json.loads(ended.outputs[0][ended.outputs[0].index("{\n") :]))
+            documents.append(ended.document)
         assert documents[0].pop("seconds", None) != documents[1].pop("seconds", ())
         assert documents[0] == documents[1]
