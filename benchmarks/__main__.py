@@ -17,6 +17,7 @@ NAMES = {
     "sam-encoder": "sam.encoder",
     "sam-volume": "sam.volume",
     "clip": "slices.label",
+    "classifier": "training.classifier",
     "cam": "slices.cam",
     "unet": "training.unet",
     "evaluation": "evaluation.evaluation",

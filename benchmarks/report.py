@@ -22,12 +22,14 @@ GROWTH = 1.05
 def table(rows: Sequence[Row], memories: Sequence[Memory]) -> str:
     """Markdown tables of both kinds of measurement."""
     lines = [
-        "| work | seconds a | ours | plain way | times faster (wanted) | times the floor | peak GB |",
+        "| work | seconds a | ours | plain way | times faster (wanted) | times the floor (wanted) "
+        "| peak GB |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         wanted = f" ({row.wanted:g})" if row.wanted else ""
-        over = f"{row.over_floor:.2f}" if row.over_floor else "-"
+        most = f" ({row.floor_wanted:g})" if row.floor_wanted else ""
+        over = f"{row.over_floor:.2f}{most}" if row.over_floor else "-"
         peak = f"{row.peak_gb:.2f}" if row.peak_gb else "-"
         lines.append(
             f"| {row.work} | {row.unit} | {row.seconds:.3g} | {row.plain:.3g} | {row.speedup:.2f}{wanted} "

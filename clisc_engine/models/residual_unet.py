@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from clisc_engine.models.instance_norm import InstanceNorm
+
 Stride = Sequence[int]
 """Of a halving, (z, y, x), each 1 or 2."""
 STILL: Stride = (1, 1, 1)
@@ -39,7 +41,7 @@ def convolution(
     found.add_module("conv", layer)
     if activation is not None:
         then = nn.Sequential()
-        then.add_module("N", nn.InstanceNorm3d(after))
+        then.add_module("N", InstanceNorm(after))
         then.add_module("A", activation)
         found.add_module("adn", then)
     return found
