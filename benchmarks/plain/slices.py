@@ -10,12 +10,15 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch.nn import functional
 
 from benchmarks.plain.study import Study
-from clisc_engine.core.labelling import NORMAL, TUMOUR, Vote, slice_labels
-from clisc_engine.core.masking import discriminative_region, mask_out, random_region
+from benchmarks.volumes import SPACING
+from clisc_engine.core.labelling import NORMAL, TUMOUR
+from clisc_engine.core.masking import discriminative_region, from_around, mask_out, random_region
 from clisc_engine.core.seeds import case_generator
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
+from clisc_engine.models.slice_labels import labels_of
+from clisc_engine.stages.amda import AROUND
 from clisc_engine.stages.cam import slices_to_map
 from clisc_engine.stages.classifier.training import augment_slices
 
@@ -27,16 +30,13 @@ def label(study: Study) -> None:
     asked = study.settings.label
     clip = load_clip(*asked.clips()[0], CPU)
     text = clip.text_features({"normal": asked.normal_prompts, "tumour": asked.tumour_prompts})
-    vote = Vote(asked.vote_reach, asked.vote_window, asked.vote_quorum)
     for name in study.names:
         slices = study.slices(name)
         brain = np.asarray(slices.any(axis=(1, 2)), bool)
         probability = np.zeros(len(slices), np.float32)
         for z in np.flatnonzero(brain):
             probability[z] = clip.probabilities(slices[z : z + 1], text)[0]
-        study.keep_labels(
-            name, slice_labels(probability, brain, confidence=asked.confidence, vote=vote.for_spacing(1.0))
-        )
+        study.keep_labels(name, labels_of(probability, brain, SPACING[0], asked))
 
 
 def mask_copies(study: Study) -> None:
@@ -51,7 +51,13 @@ def mask_copies(study: Study) -> None:
                 region = discriminative_region(maps[z] / np.float32(255), brain, t)
             else:
                 region = random_region(brain, round(brain.sum() * t / 100), rng)
-            copies[z] = mask_out(slices[z], region)
+            around = study.settings.amda.fill == "around"  # the others' presets make it black
+            filling = (
+                from_around(slices[z], region, brain, [AROUND / side for side in SPACING[1:]])
+                if around
+                else 0
+            )
+            copies[z] = mask_out(slices[z], region, filling)
         study.write(name, "masked", copies)
 
 

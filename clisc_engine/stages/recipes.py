@@ -166,7 +166,7 @@ def why_not_measured(
     stored: str,
     provenance: Mapping[str, str],
     table: str = EVALUATION,
-    otherwise: str = "masks, references or roi changed",
+    otherwise: str = "masks, references, names or roi changed",
 ) -> str:
     """Why a table with the fingerprint ``stored`` is not that of ``provenance``; empty when it is.
 

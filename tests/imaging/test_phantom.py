@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from clisc_engine.imaging.phantom import make_phantom
 from clisc_engine.imaging.phantom.lesion import KINDS
+from clisc_engine.imaging.phantom.noise import interpolated
 
 GRID = {"shape": (24, 72, 60), "spacing": (6.0, 2.8, 2.8)}
 
@@ -46,3 +47,13 @@ def test_by_default_the_grid_is_drawn_and_cut_to_the_brain():
     for axis in range(3):
         line = np.flatnonzero(filled.any(axis=tuple(a for a in range(3) if a != axis)))
         assert line[0] <= 2 and line[-1] >= phantom.image.shape[axis] - 3
+
+
+@pytest.mark.parametrize("nodes", [3, 40])
+def test_fields_are_interpolated_as_scipy_does_to_the_bit(nodes):
+    rng = np.random.default_rng(0)
+    lattice = rng.standard_normal((nodes,) * 3).astype(np.float32)
+    points = rng.uniform(-3 * nodes, 3 * nodes, (3, 20_000)).astype(np.float32)
+    points[:, :200] = np.rint(points[:, :200])  # nodes themselves, and where the lattice begins anew
+    wanted = ndimage.map_coordinates(lattice, points, order=1, mode="grid-wrap", output=np.float32)
+    np.testing.assert_array_equal(interpolated(lattice, points), wanted)

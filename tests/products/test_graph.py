@@ -295,5 +295,5 @@ def test_an_evaluation_by_an_earlier_revision_is_told_from_one_of_other_masks(pr
     now = recipes.evaluation_provenance(project, cases, rows)
     said = "results/evaluation.json was made by an earlier revision of evaluate that measured "
     assert recipes.why_not_measured(before, now) == f"{said}one slice only and measured two slices only"
-    assert recipes.why_not_measured("00", now) == "masks, references or roi changed"
+    assert recipes.why_not_measured("00", now) == "masks, references, names or roi changed"
     assert recipes.why_not_measured(fingerprint(now), now) == ""
