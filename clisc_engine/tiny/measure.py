@@ -70,15 +70,17 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 
 def sam_dice(phantoms: Sequence[Phantom], kind: Kind) -> list[float]:
-    """Dice of SAM's masks in each volume, prompted slice by slice from the reference mask."""
+    """Dice of SAM's masks in each volume, prompted slice by slice from the reference, both ways round."""
     sam = load_sam("tiny", "", CPU)
     scores = []
     for phantom in phantoms:
         slices, answer = windowed(phantom.image), np.zeros(phantom.mask.shape, bool)
         for z in np.flatnonzero(phantom.mask.any(axis=(1, 2))):
             prompts = roi_prompts(phantom.mask[z] != 0, slices[z], kind=kind, dilation=3)
+            seen = slices[z : z + 1]
             with torch.inference_mode():
-                answer[z] = sam.decode(sam.encode(slices[z : z + 1]), prompts, slices[z].shape)[0]
+                views = sam.encode(seen), sam.encode(seen[:, :, ::-1])
+                answer[z] = sam.decode(views[0], prompts, slices[z].shape, views[1])[0]
         scores.append(dice(answer & (phantom.image != 0), phantom.mask))
     return scores
 
