@@ -216,7 +216,7 @@ def model(
     Example: clisc export model glioma -o brain.clisc
     """
     from clisc_engine.results.model_file import ENDING
-    from clisc_engine.results.segmenter import export_model
+    from clisc_engine.results.trained import export_model
 
     file_of_kind(out, (ENDING,), "a model")
     card = export_model(open_named(directory, variant), network, out)

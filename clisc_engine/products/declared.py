@@ -35,7 +35,7 @@ from clisc_engine.products.kinds import (
     Table,
 )
 from clisc_engine.products.rivals import RIVALS
-from clisc_engine.products.shared import BINARY, INFERENCE, PROMPTED, UNET, prediction
+from clisc_engine.products.shared import ASKED, BINARY, INFERENCE, PROMPTED, UNET, prediction
 
 GOING_ON: Mapping[str, str] = {"unet.epochs": "s3f.epochs", "unet.learning_rate": "s3f.learning_rate"}
 """Settings of a U-Net that goes on from another's weights: which takes the place of which."""
@@ -170,7 +170,7 @@ ALL: tuple[Product, ...] = (
         command="self-train",
         meaning="SAM's answer to prompts from round 1's prediction",
         inputs=(IMAGE, ROUND1),
-        settings=("prompts.kind", "prompts.dilation_self_training", *PROMPTED),
+        settings=ASKED,
         values=BINARY,
         weights=("sam",),
         cases="train",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clisc_engine.products.kinds import IMAGE, Array, Cases, Command
 
 BINARY = (0, 1)
-INFERENCE = ("unet.inference", "unet.overlap", "unet.border", "unet.largest_component")
+INFERENCE = ("unet.inference", "unet.overlap", "unet.border", "unet.largest_component", "unet.ask_sam")
 """Settings of a U-Net that change its predictions alone, not its training."""
 UNET = ("unet", "seed")
 """Settings that a U-Net is trained and predicts by."""
@@ -13,6 +13,9 @@ SAM = ("sam.model", "sam.image_size", "sam.equalise", "sam.inside_brain", "windo
 """Settings that SAM answers a prompt by."""
 PROMPTED = ("prompts.per_component", "prompts.foreground", "sam.mirror", "sam.border", *SAM)
 """Settings that SAM is prompted with a region by, but for the kind of prompts and the boxes' dilation."""
+
+ASKED = ("prompts.kind", "prompts.dilation_self_training", *PROMPTED)
+"""Settings that SAM is prompted with a prediction by."""
 
 
 def prediction(name: str, command: Command, network: str, cases: Cases, meaning: str) -> Array:

@@ -29,8 +29,9 @@ from clisc_engine.project.variants import opened
 from clisc_engine.results import predict_record
 from clisc_engine.results.model_file import ENDING, ModelCard, read_card
 from clisc_engine.results.provenance import Link, Provenance, link_of_network
-from clisc_engine.results.segmenter import card_of, identity_of
+from clisc_engine.results.segmenter import identity_of
 from clisc_engine.results.sidecar import KEY, beside, digest_of_mask
+from clisc_engine.results.trained import card_of
 
 TINY = "Made with the bundled tiny models, which are for demos and tests."
 PROBABILITY = "_probability"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 from clisc_engine.errors import BadInput
 from clisc_engine.files.reading import reading
 from clisc_engine.settings.keys import validate
-from clisc_engine.settings.schema import ImageSettings, UnetSettings
+from clisc_engine.settings.schema import (
+    ImageSettings,
+    PromptSettings,
+    SamSettings,
+    UnetSettings,
+    WindowSettings,
+)
 from clisc_engine.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,6 +28,23 @@ if TYPE_CHECKING:
 ENDING = ".clisc"
 FORMAT = 1
 _ENTRY = "clisc"
+
+
+@dataclass(frozen=True)
+class AskedSam:
+    """The SAM that a network's predictions prompt (``unet.ask_sam``).
+
+    Attributes:
+        sam: which one, and how it answers.
+        prompts: how a prediction prompts it.
+        window: from intensities to the slices that it sees.
+        digest: SHA-256 of its weight file.
+    """
+
+    sam: SamSettings
+    prompts: PromptSettings
+    window: WindowSettings
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class ModelCard:
         version: of the clisc that exported it.
         format: of the file.
         note: a caution for those who use it.
+        asks: the SAM that its predictions prompt; None where they stand as they are.
     """
 
     network: str
@@ -53,13 +77,14 @@ class ModelCard:
     version: str = VERSION
     format: int = FORMAT
     note: str = "Trained on pseudo-labels. Research software, not a medical device."
+    asks: AskedSam | None = None
 
 
 def model_bytes(card: ModelCard, tensors: dict[str, torch.Tensor]) -> bytes:
     """A model as the bytes of its file."""
     import safetensors.torch
 
-    values = {**asdict(card), "image": card.image.model_dump(), "unet": card.unet.model_dump()}
+    values = _adapter().dump_python(card, mode="json")
     return safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)})
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,23 +12,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.core.reach import RULE
+from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
-from clisc_engine.importing.origin import settings_of_import
 from clisc_engine.outputs.inputs import Inputs
-from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.products.kinds import IMAGE, UNET_ROUND1
+from clisc_engine.products.shared import ASKED
 from clisc_engine.project.fingerprint import fingerprint, settings_used
-from clisc_engine.project.project import Project, open_project
+from clisc_engine.project.project import open_project
 from clisc_engine.project.variants import open_variant
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
-from clisc_engine.results.model_file import ENDING, ModelCard, model_bytes, read_card, read_tensors
-from clisc_engine.running import journal
+from clisc_engine.results.model_file import ENDING, AskedSam, ModelCard, read_card, read_tensors
+from clisc_engine.results.trained import card_of
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
-from clisc_engine.settings.schema import ImageSettings, Settings
+from clisc_engine.settings.schema import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -128,8 +126,18 @@ class FileSegmenter:
 
 def identity_of(card: ModelCard) -> str:
     """Fingerprint of a network with its preprocessing and inference: what records of predictions keep."""
-    settings = Settings(image=card.image, unet=card.unet)
-    return fingerprint({"network": card.fingerprint, **settings_used(settings, "image", "unet")})
+    settings = settings_of(card)
+    used = settings_used(settings, "image", "unet")
+    if card.asks:
+        used |= settings_used(settings, *ASKED) | {"sam": card.asks.digest, "reach": RULE}
+    return fingerprint({"network": card.fingerprint, **used})
+
+
+def settings_of(card: ModelCard) -> Settings:
+    """The settings by which a network's volumes are prepared and predicted."""
+    asks = card.asks
+    asked = {"sam": asks.sam, "prompts": asks.prompts, "window": asks.window} if asks else {}
+    return Settings(image=card.image, unet=card.unet, **asked)
 
 
 def open_segmenter(source: Path, network: str, control: Control, variant: str = "") -> FileSegmenter:
@@ -172,7 +180,7 @@ def _bundled(control: Control) -> WithSam:
 
 def _trained(
     card: ModelCard, source: Path, tensors: Callable[[], dict[str, torch.Tensor]], control: Control
-) -> Segmenter:
+) -> Segmenter | WithSam:
     """The card's network with the weights that ``tensors`` reads from a project or a model file."""
     from clisc_engine.models.segmenter import Segmenter
     from clisc_engine.models.unet import build_unet
@@ -186,7 +194,29 @@ def _trained(
             f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
         ) from error
     windows = BatchSize(unet.batch_size, "windows", control)
-    return Segmenter(module.eval().to(device), unet, device, windows)
+    segmenter = Segmenter(module.eval().to(device), unet, device, windows)
+    return _with_sam(segmenter, card, card.asks, control) if card.asks else segmenter
+
+
+def _with_sam(segmenter: Segmenter, card: ModelCard, asks: AskedSam, control: Control) -> WithSam:
+    """The network with the SAM that its predictions prompt.
+
+    Raises:
+        MissingWeights: when SAM's file is not on this machine.
+        BadInput: when it is another one.
+    """
+    from clisc_engine.models.sam import load_sam
+    from clisc_engine.stages.prompting.sam_masks import SamBatchSizes
+    from clisc_engine.stages.prompting.with_sam import WithSam
+
+    sam = load_sam(asks.sam.model, asks.sam.checkpoint, segmenter.device, asks.sam.image_size)
+    if sam.digest != asks.digest:
+        raise BadInput(
+            f"The network asks a SAM {asks.sam.model} whose file has the SHA-256 {asks.digest}; the one on "
+            f"this machine has {sam.digest}. Put that file in the place of this one."
+        )
+    settings = settings_of(card)
+    return WithSam(segmenter, sam, settings, control, SamBatchSizes.of(settings, control))
 
 
 def _is_model_file(source: Path) -> bool:
@@ -205,60 +235,3 @@ def inputs_behind(source: Path) -> Inputs:
     if _is_model_file(source):
         return Inputs([source])
     return Inputs.of_project(open_project(source))
-
-
-def _learnt_from(project: Project, made_from: Mapping[str, str]) -> ImageSettings:
-    """How most images that a network learnt from were imported, which new ones are prepared alike.
-
-    Which volumes are taken, ``image.allow_skull``, is as the project has it now.
-    """
-    now = project.settings.image
-    cases = [case for case in project.cases() if f"train/{case.info.identity}/{IMAGE}" in made_from]
-    found = Counter(settings_of_import(case.seal(IMAGE), now).model_dump_json() for case in cases)
-    if not found:
-        return now
-    most = ImageSettings.model_validate_json(found.most_common(1)[0][0])
-    return most.model_copy(update={"allow_skull": now.allow_skull})
-
-
-def card_of(project: Project, network: str) -> ModelCard:
-    """The card of a network that is still in its project.
-
-    Raises:
-        MissingStage: when it is not trained.
-    """
-    checkpoint = project.checkpoint(network)
-    made_from = checkpoint.made_from()
-    if made_from is None:
-        other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
-        raise MissingStage(
-            f"{network} is not trained yet; run {project.store.home.in_words('run')} first{other}.",
-            command="run",
-            home=project.store.home,
-        )
-    settings = project.settings
-    return ModelCard(
-        network=network,
-        image=_learnt_from(project, made_from),
-        unet=settings.unet,
-        weights=settings.weights,
-        trained=journal.trained_at(project, network),
-        training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in made_from),
-        origin={key: value for key, value in made_from.items() if "/" not in key},
-        fingerprint=fingerprint(made_from),
-    )
-
-
-def export_model(project: Project, network: str, path: Path) -> ModelCard:
-    """Write a network of the project as one file that `open_segmenter` reads.
-
-    Raises:
-        BadInput: when there is a file that clisc did not write.
-    """
-    outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
-    outputs.check([path])
-    card = card_of(project, network)
-    data = model_bytes(card, project.checkpoint(network).tensors())
-    made_from = {"project": str(project.root.absolute()), "network": card.fingerprint}
-    outputs.put_bytes(path, data, Made("model", made_from))
-    return card

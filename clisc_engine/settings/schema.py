@@ -238,6 +238,11 @@ class UnetSettings(Section):
     largest_component: bool = Field(
         True, description="keep the prediction's largest connected component (code: yes)"
     )
+    ask_sam: bool = Field(
+        False,
+        description="each prediction prompts SAM, whose answer counts, and beyond it what is marked and "
+        "bright (paper: no)",
+    )
 
     @field_validator("spacing")
     @classmethod

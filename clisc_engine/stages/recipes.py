@@ -16,6 +16,7 @@ from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
 from clisc_engine.products.kinds import EVALUATION
+from clisc_engine.products.shared import ASKED
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
@@ -41,13 +42,16 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
     used = settings_used(settings, *declared.settings)
     used |= {key: json.loads(used[key]) for key in declared.unquoted}
     used |= declared.instead
+    asks = "unet.ask_sam" in declared.settings and settings.unet.ask_sam
+    if asks:
+        used |= settings_used(settings, *ASKED) | {"reach": reach.RULE}
     if used.keys() & {"sam.border", "unet.border"}:
         used["border"] = border.RULE
     if declared.network:
         used[declared.network] = trained
     if "clip" in declared.weights:
         used |= clip_digests(settings.label.clips())
-    if "sam" in declared.weights:
+    if asks or "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     if "bundled" in declared.weights:
         used |= bundled_models()

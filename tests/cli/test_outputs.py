@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from clisc_engine.outputs.record import RECORD
-from clisc_engine.results.segmenter import export_model
+from clisc_engine.results.trained import export_model
 
 CPU = ("--device", "cpu")
 

@@ -21,7 +21,7 @@ from clisc_engine.models.clip import load_clip
 from clisc_engine.project.embedding_cache import EmbeddingCache
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
-from clisc_engine.results.segmenter import export_model
+from clisc_engine.results.trained import export_model
 from clisc_engine.running.control import StopFlag
 from tests.support.small_training import Work
 

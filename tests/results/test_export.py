@@ -20,7 +20,8 @@ from clisc_engine.results.export_nnunet import export_nnunet
 from clisc_engine.results.export_tables import export_tables
 from clisc_engine.results.predict import predict_files
 from clisc_engine.results.predict_inputs import find_images
-from clisc_engine.results.segmenter import export_model, open_segmenter
+from clisc_engine.results.segmenter import open_segmenter
+from clisc_engine.results.trained import export_model
 from clisc_engine.running.control import Control
 from tests.support.oriented import AXES, imported
 from tests.support.small import SPLITS, StopsAfter, small_project

@@ -8,13 +8,14 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from clisc_engine.errors import BadInput
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import Project
 from clisc_engine.results.bundle.carried import carried_files
 from clisc_engine.results.bundle.configs import described, inference, readme
 from clisc_engine.results.model_file import ModelCard
-from clisc_engine.results.segmenter import card_of
+from clisc_engine.results.trained import card_of
 
 METADATA = "configs/metadata.json"
 MODEL = "models/model.pt"
@@ -29,6 +30,12 @@ def export_bundle(project: Project, network: str, out: Path) -> ModelCard:
         BadInput: naming the files in the way that clisc did not write.
     """
     card = card_of(project, network)
+    if card.asks:
+        raise BadInput(
+            "unet.ask_sam is on, and a bundle runs without SAM: its masks would be others than those of "
+            "`clisc predict`. Run a variant without it (`clisc variant new NAME --set unet.ask_sam=false`) "
+            "and export its network with --variant NAME."
+        )
     texts = {
         "configs/inference.json": json.dumps(inference(card), indent=1),
         "docs/README.md": readme(card),

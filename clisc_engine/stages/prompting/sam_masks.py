@@ -72,15 +72,16 @@ class ProjectSam:
         sam = self.settings.sam.model_copy(update={"mirror": False})
         return replace(self, settings=self.settings.model_copy(update={"sam": sam}))
 
-    def prompter(self, case: CaseArrays, image: npt.NDArray[Any]) -> Prompter:
-        """The prompter of a case with its stored image (Z, Y, X)."""
+    def prompter(self, case: CaseArrays, image: npt.NDArray[Any], *, seed: int | None = None) -> Prompter:
+        """The prompter of a case with its stored image (Z, Y, X); None draws by the case's own seed."""
         seal = case.seal(IMAGE)
         made_from = {**self.provenance, "image": seal.fingerprint if seal else ""}
 
         def kept(**also: str) -> CaseEmbeddings:
             return CaseEmbeddings(self.cache, case.info.identity, fingerprint(made_from | also))
 
-        seed = case_seed(self.settings.seed, case.info.identity)
+        if seed is None:
+            seed = case_seed(self.settings.seed, case.info.identity)
         embeddings = kept(), kept(mirrored="left-right")
         return Prompter(
             self.sam, image, case.info.spacing, self.settings, self.control, self.sizes, embeddings, seed

@@ -1,4 +1,4 @@
-"""The bundled U-Net and the bundled SAM together: both know phantoms alone, and need no project."""
+"""A U-Net and SAM together: the network says where, SAM and brightness say how far."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import Settings
 from clisc_engine.stages.prompting.sam_masks import Prompter, SamBatchSizes
+
+SEED = 0
+"""Of the bright points that prompt SAM (``prompts.foreground``), whether a volume is a case or a file."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,30 @@ class WithSam:
         self, probability: npt.NDArray[np.float32], image: npt.NDArray[Any], spacing: Sequence[float]
     ) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1: SAM's answer to the U-Net's, and what that one has beyond."""
-        largest_alone = self.segmenter.settings.largest_component
-        found = tumour_mask(probability, image, spacing, border=0, largest_alone=largest_alone) != 0
-        prompts = self.settings.prompts
         prompter = Prompter(
-            self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings=None, seed=0
+            self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings=None, seed=SEED
         )
-        answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
-        return prompter.bordered(answer | reach(answer != 0, np.where(found, probability, 0), image))
+        return asked(prompter, probability, largest_alone=self.segmenter.settings.largest_component)
+
+
+def asked(
+    prompter: Prompter, probability: npt.NDArray[np.float32], *, largest_alone: bool
+) -> npt.NDArray[np.uint8]:
+    """Mask (Z, Y, X), 0 or 1: SAM's answer to a network's, and what that one has beyond.
+
+    Args:
+        prompter: of the volume.
+        probability: (Z, Y, X), the network's.
+        largest_alone: ask for the largest component of what it marks alone.
+    """
+    image, prompts = prompter.image, prompter.settings.prompts
+    found = tumour_mask(probability, image, prompter.spacing, border=0, largest_alone=largest_alone) != 0
+    answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
+    return prompter.bordered(answer | reach(answer != 0, np.where(found, probability, 0), image))
 
 
 def bundled_models(control: Control) -> WithSam:
-    """Both bundled models, loaded onto the chosen device."""
+    """Both bundled models, which know phantoms alone and need no project, loaded onto the chosen device."""
     settings = preset("tiny")
     sam = load_sam("tiny", "", pick_device(control.device), settings.sam.image_size)
     sizes = SamBatchSizes.of(settings, control)

@@ -29,22 +29,33 @@ class Predictions:
 
     def __init__(self, project: Project, network: str, array: str, step: str, control: Control) -> None:
         """Look at the checkpoint, but load nothing yet."""
-        self.settings, self.array, self.control = project.settings.unet, array, control
+        self.project, self.array, self.control = project, array, control
         self.checkpoint = project.checkpoint(network)
         trained = self.checkpoint.fingerprint()
         self.spec = recipes.array(project.settings, array, trained=trained, step=step)
 
     def load(self) -> None:
-        """Load the network."""
+        """Load the network, and SAM if it is asked."""
         from clisc_engine.models.segmenter import Segmenter
         from clisc_engine.models.unet import build_unet
 
-        device = pick_device(self.control.device)
-        module = build_unet(self.settings.channels, self.settings.spacing).to(device)
+        settings, device = self.project.settings.unet, pick_device(self.control.device)
+        module = build_unet(settings.channels, settings.spacing).to(device)
         self.checkpoint.load(module)
-        windows = BatchSize(self.settings.batch_size, "windows", self.control)
-        self.segmenter = Segmenter(module.eval(), self.settings, device, windows)
+        windows = BatchSize(settings.batch_size, "windows", self.control)
+        self.segmenter = Segmenter(module.eval(), settings, device, windows)
+        if settings.ask_sam:
+            from clisc_engine.stages.prompting.sam_masks import open_sam
+
+            self.sam = open_sam(self.project, self.control)
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask of an image."""
-        return {self.array: self.segmenter.mask(arrays[IMAGE], case.info.spacing)}
+        image, settings = arrays[IMAGE], self.segmenter.settings
+        if not settings.ask_sam:
+            return {self.array: self.segmenter.mask(image, case.info.spacing)}
+        from clisc_engine.stages.prompting.with_sam import SEED, asked
+
+        prompter = self.sam.prompter(case, image, seed=SEED)
+        probability = self.segmenter.probability(image, case.info.spacing)
+        return {self.array: asked(prompter, probability, largest_alone=settings.largest_component)}
