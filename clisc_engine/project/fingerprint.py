@@ -16,6 +16,7 @@ from clisc_engine.settings.section import Section
 
 SINCE_0_1_0: Mapping[str, Any] = {
     "label.smoothing": 0.0,
+    "classifier.passes": 0.0,
     "amda.fill": "black",
     "roi.smoothing": 0.0,
     "sam.mirror": False,

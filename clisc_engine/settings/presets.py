@@ -24,6 +24,7 @@ TINY: Mapping[str, Any] = {
         "learning_rate": 3e-4,
         "decay_every": 7,
         "slices_per_epoch": 400,
+        "passes": 1.0,
     },
     "cam": {"layers": ["layer2"]},
     "amda": {"fill": "around"},

@@ -78,6 +78,11 @@ class ClassifierSettings(Section):
         description="at most this many slices an epoch (amda: and as many masked copies), drawn anew "
         "each time; 0 takes all",
     )
+    passes: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="at most so many passes over the slices in all epochs together, so that few are not "
+        "learnt by heart; 0: any number (paper)",
+    )
     augment: bool = Field(True, description="random flips, shifts and grey-scale changes")
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on CLIP's labels of valid"

@@ -57,7 +57,8 @@ def train_and_map(
     classifier = ARRAYS[array].network
     cases = training_cases(project, classifier)
     provenance = recipes.network(project, classifier, cases)
-    reason = why_train(project.checkpoint(classifier), provenance, control, extensible=True)
+    extensible = recipes.classifier_is_extensible(project.settings.classifier)
+    reason = why_train(project.checkpoint(classifier), provenance, control, extensible=extensible)
     if reason and not control.dry_run:
         refuse_lost_cases(project, classifier)
         from clisc_engine.stages.classifier.training import train_classifier

@@ -23,7 +23,7 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.spec import CaseSpec
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
+from clisc_engine.settings.schema import ClassifierSettings, PromptSettings, Settings, UnetSettings
 
 
 def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:
@@ -113,6 +113,11 @@ def unet_settings(project: Project, network: str) -> UnetSettings:
         key.removeprefix("unet."): value_of(settings, other) for key, other in GOING_ON.items()
     }
     return settings.unet.model_copy(update=changes)
+
+
+def classifier_is_extensible(settings: ClassifierSettings) -> bool:
+    """Whether a finished classifier can go on to more epochs: no epoch's slices depend on their number."""
+    return settings.passes == 0
 
 
 def is_extensible(settings: UnetSettings) -> bool:

@@ -29,6 +29,7 @@ VARIANTS = {
 
 TINY_OF_0_1_0 = {
     "label.smoothing": 0.0,
+    "classifier.passes": 0.0,
     "roi.smoothing": 0.0,
     "amda.fill": "black",
     "sam.mirror": False,

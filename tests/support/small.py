@@ -38,6 +38,7 @@ CHANGES = {
     "label.confidence": 0.5,
     "classifier.epochs": 2,
     "classifier.slices_per_epoch": 32,
+    "classifier.passes": 0.0,
     "unet.epochs": 2,
     "s3f.epochs": 2,
     "unet.start": "scratch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import ClassifierSettings
+from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices
 from clisc_engine.training.data_parallel import DataParallel, share_batches
 from clisc_engine.training.loop import fit
@@ -76,7 +78,7 @@ def train_classifier(
         module=module,
         optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
         schedule=steps(settings.decay_every),
-        extensible=True,
+        extensible=recipes.classifier_is_extensible(settings),
         epochs=settings.epochs,
         batches=task.batches,
         loss=task.loss,
@@ -120,8 +122,7 @@ class ClassificationTask:
         settings = self.settings
         generator = np.random.default_rng([self.seed, epoch])
         order = generator.permutation(len(self.data))
-        if settings.slices_per_epoch:
-            order = order[: settings.slices_per_epoch * self.data.versions]
+        order = order[: slices_an_epoch(settings, len(order) // self.data.versions) * self.data.versions]
         for start in range(0, len(order), settings.batch_size):
             chosen = torch.from_numpy(order[start : start + settings.batch_size])
             if len(chosen) > 1 or 1 in (len(order), settings.batch_size):
@@ -142,6 +143,15 @@ class ClassificationTask:
             logits = self.module(self.module.prepare(data.slices[start : start + 64].to(self.device)))
             right += int((logits.argmax(1).cpu() == data.labels[start : start + 64]).sum())
         return right / max(len(data), 1)
+
+
+def slices_an_epoch(settings: ClassifierSettings, slices: int) -> int:
+    """How many of so many slices an epoch takes; a batch at the least, if there are as many."""
+    wanted = settings.slices_per_epoch or slices
+    if settings.passes:
+        share = math.ceil(settings.passes * slices / settings.epochs)
+        wanted = min(wanted, max(share, settings.batch_size))
+    return min(wanted, slices)
 
 
 def augment_slices(slices: Tensor, generator: np.random.Generator) -> Tensor:
