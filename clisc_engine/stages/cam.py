@@ -19,8 +19,8 @@ from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
 from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
+from clisc_engine.settings.classifier import CamSettings
 from clisc_engine.settings.presets import check_maps
-from clisc_engine.settings.schema import CamSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
 from clisc_engine.stages.requirements import refuse_lost_cases, training_cases

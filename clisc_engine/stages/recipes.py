@@ -21,9 +21,10 @@ from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.spec import CaseSpec
+from clisc_engine.settings.classifier import ClassifierSettings
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import ClassifierSettings, PromptSettings, Settings, UnetSettings
+from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 
 def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:

@@ -1,6 +1,7 @@
 """What each stage makes, and when it makes it anew."""
 
 import csv
+import math
 import shutil
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from segment_anything import SamPredictor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from clisc_engine.core.border import by_brightness
+from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.core.overlap import dice
 from clisc_engine.core.prompts import roi_prompts
 from clisc_engine.core.seeds import case_seed
@@ -148,17 +150,38 @@ def test_force_remakes_the_same_arrays(copied):
         assert np.array_equal(case.read("labels/tumour"), before[case.info.name])
 
 
+def steps_of(project, stage, changes):
+    """How many steps a stage's training takes after these settings were changed."""
+    project.change_settings(with_changes(project.settings, changes, "test"), changes)
+    taken = []
+    hook = register_optimizer_step_post_hook(lambda *_: taken.append(1))
+    run_stages(project, stage)
+    hook.remove()
+    return len(taken)
+
+
 def test_amda_s_epoch_is_twice_as_long_since_every_slice_has_its_copy(copied):
     changes = {"classifier.slices_per_epoch": 16, "classifier.batch_size": 8, "classifier.epochs": 3}
-    copied.change_settings(with_changes(copied.settings, changes, "test"), changes)
-    steps = {}
-    for stage in ("cam", "amda"):
-        taken = []
-        hook = register_optimizer_step_post_hook(lambda *_, taken=taken: taken.append(1))
-        run_stages(copied, stage)
-        hook.remove()
-        steps[stage] = len(taken)
+    steps = {stage: steps_of(copied, stage, changes) for stage in ("cam", "amda")}
     assert steps == {"cam": 3 * 16 // 8, "amda": 3 * 2 * 16 // 8}
+
+
+@pytest.mark.parametrize(("passes", "wanted"), [(0.0, 16), (1.0, 14), (0.25, 8), (5.0, 16)])
+def test_all_epochs_together_pass_over_the_slices_so_often_at_most(copied, passes, wanted):
+    """Of 40 to 42 slices in 3 epochs 14 each make a pass; never fewer than a batch, nor too many."""
+    slices = sum(int((c.read("labels/tumour") != UNCERTAIN).sum()) for c in copied.cases(("train",)))
+    assert 40 <= slices <= 42
+    changes = {"slices_per_epoch": 16, "batch_size": 8, "epochs": 3, "passes": passes}
+    changes = {f"classifier.{key}": value for key, value in changes.items()}
+    steps = {stage: steps_of(copied, stage, changes) for stage in ("cam", "amda")}
+    assert steps == {"cam": 3 * math.ceil(wanted / 8), "amda": 3 * math.ceil(2 * wanted / 8)}
+
+
+@pytest.mark.parametrize(("passes", "epochs"), [(0.0, 1), (1.0, 4)])
+def test_a_finished_classifier_goes_on_to_more_epochs_unless_each_then_takes_fewer(copied, passes, epochs):
+    settings = {"classifier.passes": passes, "classifier.batch_size": 32}
+    assert steps_of(copied, "cam", {**settings, "classifier.epochs": 3})
+    assert steps_of(copied, "cam", {**settings, "classifier.epochs": 4}) == epochs
 
 
 @pytest.mark.parametrize(("start", "epochs"), [("round1", 3), ("scratch", 2)])

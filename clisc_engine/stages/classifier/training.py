@@ -17,7 +17,7 @@ from clisc_engine.models.clip import load_clip
 from clisc_engine.project.project import Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
-from clisc_engine.settings.schema import ClassifierSettings
+from clisc_engine.settings.classifier import ClassifierSettings
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices
 from clisc_engine.training.data_parallel import DataParallel, share_batches
