@@ -23,12 +23,12 @@ from clisc_engine.running.control import Control
 from clisc_engine.stages.cam import cam
 from clisc_engine.stages.unet.training import train_unet
 
-STEPS = 3
+STEPS = 6
 CASES = 2
 PATCH = (128, 128, 128)
 PSEUDO_LABELS = "masks/sam"
 CHANNELS = (16, 32, 64, 128, 256)
-CLASSIFIER_STEPS, BATCH, SIDE = 6, 8, 224
+CLASSIFIER_STEPS, BATCH, SIDE = 12, 8, 224
 
 
 def classifier() -> list[Row]:
