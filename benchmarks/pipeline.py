@@ -107,8 +107,8 @@ def tiny(folder: Path) -> list[Row]:
         sum(row.seconds for row in rows),
         sum(row.plain for row in rows),
         3.0,
-        note=f"{agreement(run.project, study)}; trainings measured with {_told(EPOCHS | ALIKE)} and multiplied "
-        "up to the preset's",
+        note=f"{agreement(run.project, study)}; trainings measured with {_told(EPOCHS | ALIKE)} and "
+        "multiplied up to the preset's epochs",
     )
     return [total, *rows]
 
