@@ -44,7 +44,7 @@ def classifier() -> list[Row]:
         image, lesion = brain(seed=0)
         project = project_of(folder / "project", [image], changes)
         (case,) = project.cases()
-        labels = np.any(lesion[brain_box(image)], axis=(1, 2), keepdims=True)[:, 0, 0].astype(np.uint8)
+        labels = np.asarray(lesion[brain_box(image)].any(axis=(1, 2)), np.uint8)
         add(case, LABELS, labels)
         study = Study(folder / "plain", project.settings, (case.info.name,))
         study.write(case.info.name, "image", case.read("image").astype(np.float32))

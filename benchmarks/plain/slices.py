@@ -12,13 +12,13 @@ from torch.nn import functional
 from benchmarks.plain.study import Study
 from benchmarks.volumes import SPACING
 from clisc_engine.core.labelling import NORMAL, TUMOUR
-from clisc_engine.core.masking import discriminative_region, from_around, mask_out, random_region
+from clisc_engine.core.masking import discriminative_region, mask_out, random_region
 from clisc_engine.core.seeds import case_generator
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.classifier import SliceClassifier, build_classifier
 from clisc_engine.models.clip import load_clip
 from clisc_engine.models.slice_labels import labels_of
-from clisc_engine.stages.amda import AROUND
+from clisc_engine.stages.amda import filling
 from clisc_engine.stages.cam import slices_to_map
 from clisc_engine.stages.classifier.training import augment_slices
 
@@ -51,13 +51,8 @@ def mask_copies(study: Study) -> None:
                 region = discriminative_region(maps[z] / np.float32(255), brain, t)
             else:
                 region = random_region(brain, round(brain.sum() * t / 100), rng)
-            around = study.settings.amda.fill == "around"  # the others' presets make it black
-            filling = (
-                from_around(slices[z], region, brain, [AROUND / side for side in SPACING[1:]])
-                if around
-                else 0
-            )
-            copies[z] = mask_out(slices[z], region, filling)
+            put = filling(slices[z], region, brain, fill=study.settings.amda.fill, spacing=SPACING[1:])
+            copies[z] = mask_out(slices[z], region, put)
         study.write(name, "masked", copies)
 
 

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.core.reach import RULE
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
 from clisc_engine.outputs.inputs import Inputs
-from clisc_engine.products.shared import ASKED
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import open_project
 from clisc_engine.project.variants import open_variant
@@ -28,6 +26,7 @@ from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import Settings
+from clisc_engine.stages import recipes
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +128,7 @@ def identity_of(card: ModelCard) -> str:
     settings = settings_of(card)
     used = settings_used(settings, "image", "unet")
     if card.asks:
-        used |= settings_used(settings, *ASKED) | {"sam": card.asks.digest, "reach": RULE}
+        used |= recipes.asking(settings, card.asks.digest)
     return fingerprint({"network": card.fingerprint, **used})
 
 

@@ -61,7 +61,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
         brain, slices = image != 0, windowed(image, settings.window)
         rng = case_generator(settings.seed, case.info.identity)
         certain = np.flatnonzero(certain_slices(image, label))
-        fill = partial(_filling, fill=settings.amda.fill, spacing=case.info.spacing[1:])
+        fill = partial(filling, fill=settings.amda.fill, spacing=case.info.spacing[1:])
         regions = [_region(maps[z], brain[z], int(label[z]), settings.amda.t, rng) for z in certain]
         masked = [
             mask_out(slices[z], region, fill(slices[z], region, brain[z]))
@@ -90,7 +90,7 @@ def _region(
     return random_region(brain, round(brain.sum() * t / 100), rng)
 
 
-def _filling(
+def filling(
     slice_: npt.NDArray[np.uint8], region: Mask, brain: Mask, *, fill: str, spacing: Sequence[float]
 ) -> int | npt.NDArray[np.uint8]:
     """What takes the place of the region: a value, or another slice (Y, X); ``spacing`` is (y, x) in mm."""

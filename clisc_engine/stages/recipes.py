@@ -43,16 +43,15 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
     used = settings_used(settings, *declared.settings)
     used |= {key: json.loads(used[key]) for key in declared.unquoted}
     used |= declared.instead
-    asks = "unet.ask_sam" in declared.settings and settings.unet.ask_sam
-    if asks:
-        used |= settings_used(settings, *ASKED) | {"reach": reach.RULE}
+    if "unet.ask_sam" in declared.settings and settings.unet.ask_sam:
+        used |= asking(settings, sam_digest(settings.sam.model, settings.sam.checkpoint))
     if used.keys() & {"sam.border", "unet.border"}:
         used["border"] = border.RULE
     if declared.network:
         used[declared.network] = trained
     if "clip" in declared.weights:
         used |= clip_digests(settings.label.clips())
-    if asks or "sam" in declared.weights:
+    if "sam" in declared.weights:
         used["sam"] = sam_digest(settings.sam.model, settings.sam.checkpoint)
     if "bundled" in declared.weights:
         used |= bundled_models()
@@ -66,6 +65,11 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         outputs=outputs,
         made_from=used | graph.revisions(*outputs),
     )
+
+
+def asking(settings: Settings, sam: str) -> dict[str, str]:
+    """What SAM's part in a prediction is made from; ``sam`` is the digest of its weight file."""
+    return settings_used(settings, *ASKED) | {"sam": sam, "reach": reach.RULE}
 
 
 def bundled_models() -> dict[str, str]:

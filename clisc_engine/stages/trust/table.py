@@ -82,8 +82,7 @@ def calibration(settings: Settings) -> Calibration | None:
 def _way(settings: Settings) -> tuple[object, ...]:
     """What tells ways apart on which SAM and the network agree as far, or mean as much by it."""
     sam, unet = settings.sam, settings.unet
-    borders = sam.border, unet.border, unet.ask_sam
-    return settings.weights, settings.prompts.region, unet.start, *borders
+    return settings.weights, settings.prompts.region, unet.start, sam.border, unet.border, unet.ask_sam
 
 
 def made_from(case: CaseArrays) -> str:
