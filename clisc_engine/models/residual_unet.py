@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from clisc_engine.models.instance_norm import InstanceNorm
+from clisc_engine.models.prelu import PReLU
 
 Stride = Sequence[int]
 """Of a halving, (z, y, x), each 1 or 2."""
@@ -57,7 +58,7 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.conv = nn.Sequential()
         for number in range(count):
-            activation = None if bare and number == count - 1 else nn.PReLU()
+            activation = None if bare and number == count - 1 else PReLU()
             channels, own = (before, stride) if number == 0 else (after, STILL)
             self.conv.add_module(f"unit{number}", convolution(channels, after, activation, stride=own))
         still = all(step == 1 for step in stride)
@@ -119,7 +120,7 @@ def _levels(
     )
     down = ResidualUnit(into, here, stride=strides[0])
     up = nn.Sequential(
-        convolution(here + (below if deepest else here), out, nn.PReLU(), stride=strides[0], up=True),
+        convolution(here + (below if deepest else here), out, PReLU(), stride=strides[0], up=True),
         ResidualUnit(out, out, count=1, bare=top),
     )
     return nn.Sequential(down, Beside(rest), up)
