@@ -46,10 +46,8 @@ from clisc_engine.stages.unet.prediction import predict_cases
 
 NAMES = ("a", "b", "c", "d")
 CONTROL = Control(device="cpu")
-EPOCHS = {"classifier.epochs": 1, "unet.epochs": 1, "s3f.epochs": 1}
-"""Of the trainings that are measured; the time of the preset's follows from theirs."""
-ALIKE = {"classifier.passes": 0.0}
-"""With a limit of passes an epoch would have fewer slices the more epochs there are."""
+EPOCHS = {"unet.epochs": 1, "s3f.epochs": 1}
+"""Of the U-Net's trainings that are measured; the time of the preset's follows from theirs."""
 COMPARED = {"masks/sam": "sam", "masks/round1": "round1", "masks/round2": "round2"}
 
 
@@ -90,7 +88,7 @@ def draw(files: Path) -> dict[str, Any]:
 
 def tiny(folder: Path) -> list[Row]:
     """All steps with the bundled models and the settings of their preset, but for the epochs."""
-    settings = with_changes(preset("tiny"), EPOCHS | ALIKE, "benchmark")
+    settings = with_changes(preset("tiny"), EPOCHS, "benchmark")
     study = Study(folder / "plain", settings, NAMES)
     run = _Run(folder / "project", folder / "files", settings)
     units = _units(run, study, folder / "files")
@@ -107,8 +105,8 @@ def tiny(folder: Path) -> list[Row]:
         sum(row.seconds for row in rows),
         sum(row.plain for row in rows),
         3.0,
-        note=f"{agreement(run.project, study)}; trainings measured with {_told(EPOCHS | ALIKE)} and "
-        "multiplied up to the preset's epochs",
+        note=f"{agreement(run.project, study)}; the U-Net's trainings measured with {_told(EPOCHS)} "
+        "and multiplied up to the preset's epochs",
     )
     return [total, *rows]
 
@@ -159,9 +157,9 @@ def _units(run: _Run, study: Study, files: Path) -> list[Unit]:
     pace = {key.removeprefix("unet."): value_of(study.settings, other) for key, other in GOING_ON.items()}
     going_on = unet.model_copy(update=pace)
 
-    def raw_maps() -> None:
-        slices.maps(study, "raw", "cam-raw")
-        slices.mask_copies(study)  # once, so not among what is multiplied
+    def amdas_training() -> None:
+        slices.mask_copies(study)
+        slices.train_classifier(study, "amda", masked=True)
 
     def first_round() -> None:
         networks.train(study, "round1", "sam", NAMES, unet)
@@ -179,19 +177,13 @@ def _units(run: _Run, study: Study, files: Path) -> list[Unit]:
     return [
         Unit("`init`", run.initialise, lambda: study.normalise(files / "images")),
         Unit("`label`", ours(label), lambda: slices.label(study)),
-        run.training(
+        Unit(
             "`cam`, training",
             ours(cam, until=CLASSIFIER_RAW),
             lambda: slices.train_classifier(study, "raw", masked=False),
-            "classifier.epochs",
         ),
-        Unit("`cam`, maps", ours(cam), raw_maps),
-        run.training(
-            "`amda`, training",
-            ours(amda, until=CLASSIFIER_AMDA),
-            lambda: slices.train_classifier(study, "amda", masked=True),
-            "classifier.epochs",
-        ),
+        Unit("`cam`, maps", ours(cam), lambda: slices.maps(study, "raw", "cam-raw")),
+        Unit("`amda`, training", ours(amda, until=CLASSIFIER_AMDA), amdas_training),
         Unit("`amda`, maps", ours(amda), lambda: slices.maps(study, "amda", "cam-amda")),
         Unit("`prompt-sam`", ours(prompt_sam), lambda: masks.prompt_with_maps(study)),
         run.training("`train`", ours(train), first_round, "unet.epochs"),

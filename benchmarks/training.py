@@ -12,6 +12,7 @@ from monai import transforms
 
 from benchmarks.measure import Row, operations, peak_gb, plain_then_ours, product_rate
 from benchmarks.plain import slices
+from benchmarks.plain.networks import monais_unet
 from benchmarks.plain.study import Study
 from benchmarks.projects import add, brain_box, project_of
 from benchmarks.volumes import brain, write
@@ -113,7 +114,7 @@ def unet() -> list[Row]:
 def plain_loop(folder: Path, steps: int) -> None:
     """The loop one writes first: read both volumes, transform, one step; layouts as they come."""
     torch.manual_seed(0)
-    network = build_unet(CHANNELS).train()
+    network = monais_unet(CHANNELS).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     criterion = segmentation_loss("dice_ce")
     transform = monais_patches()

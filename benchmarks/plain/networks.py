@@ -1,4 +1,4 @@
-"""The U-Net: a loop that reads two files at each step, MONAI's transforms, MONAI's sliding window."""
+"""MONAI's U-Net: a loop that reads two files at each step, MONAI's transforms, MONAI's sliding window."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy.typing as npt
 import torch
 from monai import transforms
 from monai.inferers import sliding_window_inference
+from monai.networks.nets import UNet
 from torch import nn
 
 from benchmarks.plain.study import Array, Study
 from benchmarks.volumes import SPACING
 from clisc_engine.core.border import tumour_mask
-from clisc_engine.models.bundled_unet import load_bundled_unet
+from clisc_engine.core.levels import level_strides
 from clisc_engine.models.losses import segmentation_loss
-from clisc_engine.models.unet import at_spacing, build_unet, resized
+from clisc_engine.models.unet import at_spacing, resized
+from clisc_engine.models.weights import TINY_UNET, bundled, load_state
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import UnetSettings
 
@@ -67,11 +69,24 @@ def _order(names: Sequence[str], settings: UnetSettings, rng: np.random.Generato
     return [names[index] for index in order]
 
 
+def monais_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Module:
+    """The network that `clisc_engine.models.unet.build_unet` builds without MONAI, to the bit."""
+    strides = level_strides(len(channels) - 1, spacing)
+    return UNet(3, 1, 2, channels=tuple(channels), strides=strides, num_res_units=2)  # type: ignore[arg-type]
+
+
+def _bundled_unet() -> nn.Module:
+    own = preset("tiny").unet
+    module = monais_unet(own.channels, own.spacing).eval()
+    module.load_state_dict(load_state(bundled(TINY_UNET)))
+    return module
+
+
 def _new_network(study: Study, settings: UnetSettings, start: str) -> nn.Module:
     torch.manual_seed(study.settings.seed)
     if not start and settings.start == "bundled":
-        return load_bundled_unet()
-    module = build_unet(settings.channels, settings.spacing)
+        return _bundled_unet()
+    module = monais_unet(settings.channels, settings.spacing)
     if start:
         module.load_state_dict(torch.load(study.root / f"{start}.pt", weights_only=True))
     return module
@@ -131,7 +146,7 @@ def monais_patches(settings: UnetSettings) -> transforms.Compose:
 def predict(study: Study, network: str, array: str, names: Sequence[str]) -> None:
     """The masks of a trained network."""
     settings = study.settings.unet
-    module = build_unet(settings.channels, settings.spacing)
+    module = monais_unet(settings.channels, settings.spacing)
     module.load_state_dict(torch.load(study.root / f"{network}.pt", weights_only=True))
     for name in names:
         image = study.read(name, "image")
@@ -147,7 +162,7 @@ def predict(study: Study, network: str, array: str, names: Sequence[str]) -> Non
 
 def bundled_probability(image: Array) -> npt.NDArray[np.float32]:
     """What the bundled network takes for tumour, (Z, Y, X)."""
-    return probability(load_bundled_unet(), image, preset("tiny").unet)
+    return probability(_bundled_unet(), image, preset("tiny").unet)
 
 
 @torch.inference_mode()

@@ -20,7 +20,7 @@ from clisc_engine.models.clip import load_clip
 from clisc_engine.models.slice_labels import labels_of
 from clisc_engine.stages.amda import filling
 from clisc_engine.stages.cam import slices_to_map
-from clisc_engine.stages.classifier.training import augment_slices
+from clisc_engine.stages.classifier.training import augment_slices, slices_an_epoch
 
 CPU = torch.device("cpu")
 
@@ -69,8 +69,8 @@ def train_classifier(study: Study, network: str, *, masked: bool) -> None:
         optimiser.param_groups[0]["lr"] = settings.learning_rate * 0.1**decays
         generator = np.random.default_rng([seed, epoch])
         order = generator.permutation(len(labels))
-        if settings.slices_per_epoch:
-            order = order[: settings.slices_per_epoch * (2 if masked else 1)]
+        versions = 2 if masked else 1
+        order = order[: slices_an_epoch(settings, len(order) // versions) * versions]
         for start in range(0, len(order), settings.batch_size):
             chosen = order[start : start + settings.batch_size]
             if len(chosen) < 2 <= len(order):
