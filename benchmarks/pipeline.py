@@ -46,7 +46,7 @@ from clisc_engine.stages.unet.prediction import predict_cases
 
 NAMES = ("a", "b", "c", "d")
 CONTROL = Control(device="cpu")
-EPOCHS = {"unet.epochs": 1, "s3f.epochs": 1}
+EPOCHS = {"unet.epochs": 3, "s3f.epochs": 3}
 """Of the U-Net's trainings that are measured; the time of the preset's follows from theirs."""
 COMPARED = {"masks/sam": "sam", "masks/round1": "round1", "masks/round2": "round2"}
 
