@@ -24,7 +24,8 @@ from clisc_engine.running.control import Control
 from clisc_engine.stages.cam import cam
 from clisc_engine.stages.unet.training import train_unet
 
-STEPS = 6
+STEPS = 18
+"""Of the U-Net: enough that what a training does but once, such as building the network, hardly counts."""
 CASES = 2
 PATCH = (128, 128, 128)
 PSEUDO_LABELS = "masks/sam"
