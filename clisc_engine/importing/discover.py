@@ -30,6 +30,8 @@ from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
+APART = "Give them in separate calls."
+"""The way out where there are no options, and so no table either."""
 
 
 @dataclass
@@ -177,26 +179,27 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     if listed.folder is None:
         if not images:
             raise BadInput(_no_images(given, left_out, option))
-        return _with_channels(_named(named, left_out), channel)
+        return _with_channels(_named(named, left_out, option), channel)
     if flair := [path for path in images if FLAIR.search(without_ending(path))]:
         of_flair = {path: named.pop(path) for path in flair}
         left_out += of_another_name(named, {name: path for path, name in of_flair.items()})
-        found = _with_channels(_named(of_flair, left_out), channel)
+        found = _with_channels(_named(of_flair, left_out, option), channel)
         found.notes += said_of_folders(listed.folder, flair, option)
         return found
     if stems := _numbered_by_channel(images):
         folder = images[0].parent
         chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
         left_out += [LeftOut(path, OF_ANOTHER_CHANNEL) for path in images if path not in set(chosen)]
-        return _named({path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}, left_out)
+        of_channel_alone = {path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}
+        return _named(of_channel_alone, left_out, option)
     if images:
-        found = _with_channels(_named(named, left_out), channel)
+        found = _with_channels(_named(named, left_out, option), channel)
         found.notes += [*said_of_contrasts(images), *said_of_folders(listed.folder, images, option)]
         return found
     series, unclear = _dicom(listed.folder, skip_bad, follow_links)
     if not series and not unclear:
         raise BadInput(_no_images(given, left_out, option))
-    found = _named(series, beside_series(listed.left_out, series))
+    found = _named(series, beside_series(listed.left_out, series), option)
     found.bad |= unclear
     found.images += len(unclear)
     return found
@@ -209,15 +212,17 @@ def _no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
     elif BROKEN_LINK in reasons:
         hint = f"the links there lead to nothing; {FETCH}"
     elif MASK_BY_NAME in reasons:
-        hint = "by their names the files there are masks; list images in a CSV with the columns case,image"
+        way_out = "list images in a CSV with the columns case,image" if option else "name images one by one"
+        hint = f"by their names the files there are masks; {way_out}"
     else:
         hint = "clisc reads NIfTI, NRRD, MHA and DICOM folders"
     return f"{option}{given}: no images there; {hint}."
 
 
-def _named(named: Mapping[Path, str], left_out: list[LeftOut]) -> Found:
+def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> Found:
     """The files as cases of these names, where those can be."""
-    cases, bad = sift(((name, str(path), path) for path, name in named.items()), OWN_NAMES)
+    way_out = OWN_NAMES if option else APART
+    cases, bad = sift(((name, str(path), path) for path, name in named.items()), way_out)
     unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
     files = [CaseFiles(name, path) for name, path in cases.items()]
     return Found(files, bad, left_out, len(named), unnamed=unnamed)
