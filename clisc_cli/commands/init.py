@@ -77,7 +77,7 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
-    from clisc_engine.settings.presets import check_maps, check_unet
+    from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.init import Request, initialise
 
     refuse_check_alone(check, options.dry_run)
@@ -86,7 +86,7 @@ def command(
     options.hold(directory)
     settings = _settings(directory, weights, preset, options)
     check_unet(settings)
-    check_maps(settings)
+    check_classifier(settings)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(

@@ -39,14 +39,14 @@ def command(
 
     Example: clisc run glioma --until prompt-sam --device cuda
     """
-    from clisc_engine.settings.presets import check_maps, check_unet
+    from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.pipeline import between
 
     stages = between(first, last)
     options.refuse_cases(stages)
     project = options.open_project(directory)
     if "cam" in stages or "amda" in stages:
-        check_maps(project.settings)
+        check_classifier(project.settings)
     if "train" in stages:
         check_unet(project.settings)  # before the hours of the steps that come first
     if options.dry_run:

@@ -108,15 +108,24 @@ def check_unet(settings: Settings) -> None:
         )
 
 
-def check_maps(settings: Settings) -> None:
-    """Refuse maps that the classifier cannot give: CAM's are of its last layer, under a linear head.
+def check_classifier(settings: Settings) -> None:
+    """Refuse a classifier that cannot be trained, or cannot give the maps that are asked for.
+
+    Of a single slice of fewer than 64 pixels the last layer has one value a channel, too few for batch
+    normalisation. CAM's maps are of that layer, under a linear head.
 
     Raises:
         BadInput: naming the settings that do not fit each other.
     """
+    classifier = settings.classifier
+    if classifier.batch_size == 1 and classifier.image_size < 64:
+        raise BadInput(
+            f"classifier.batch_size = 1 does not go with classifier.image_size = {classifier.image_size}: "
+            "batch normalisation needs several values a channel; give larger batches, or 64 pixels."
+        )
     if settings.cam.method != "cam":
         return
-    if settings.classifier.head != "linear" or settings.cam.layers != ["layer4"]:
+    if classifier.head != "linear" or settings.cam.layers != ["layer4"]:
         raise BadInput(
             'cam.method = "cam" needs classifier.head = "linear" and cam.layers = ["layer4"]; give these, '
             "or cam.method=layercam."

@@ -20,7 +20,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
 from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.settings.classifier import CamSettings
-from clisc_engine.settings.presets import check_maps
+from clisc_engine.settings.presets import check_classifier
 from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import LabelledSlices, labelled_slices, windowed
 from clisc_engine.stages.requirements import refuse_lost_cases, training_cases
@@ -52,7 +52,7 @@ def train_and_map(
 
     The report's time is of both; with the classifier's name for ``until``, no map is made.
     """
-    check_maps(project.settings)
+    check_classifier(project.settings)
     started = time.monotonic()
     classifier = ARRAYS[array].network
     cases = training_cases(project, classifier)

@@ -118,6 +118,10 @@ def test_batches_of_one_slice_are_learned_from(copied):
     run_stages(copied, "cam")
     first, *_ = (copied.logs / "classifier-raw.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert float(first.split(",")[1]) > 0
+    change(copied, classifier__image_size=32)
+    assert "classifier.batch_size = 1" in refused(copied, "cam"), "nothing to normalise one pixel by"
+    change(copied, classifier__image_size=64)
+    run_stages(copied, "cam")
 
 
 def move(project, split, to):
