@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 
 class PReLU(nn.PReLU):
-    """PyTorch's with one slope for all channels, to its bits but for the slope's gradient, a sum."""
+    """PyTorch's with one slope for all channels, to its bits."""
 
     def __init__(self) -> None:
         """With PyTorch's first slope, 0.25."""
