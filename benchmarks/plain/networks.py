@@ -17,9 +17,9 @@ from benchmarks.plain.study import Array, Study
 from benchmarks.volumes import SPACING
 from clisc_engine.core.border import tumour_mask
 from clisc_engine.core.levels import level_strides
+from clisc_engine.models.bundled_unet import load_bundled_unet
 from clisc_engine.models.losses import segmentation_loss
 from clisc_engine.models.unet import at_spacing, resized
-from clisc_engine.models.weights import TINY_UNET, bundled, load_state
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import UnetSettings
 
@@ -78,7 +78,7 @@ def monais_unet(channels: Sequence[int], spacing: Sequence[float] = ()) -> nn.Mo
 def _bundled_unet() -> nn.Module:
     own = preset("tiny").unet
     module = monais_unet(own.channels, own.spacing).eval()
-    module.load_state_dict(load_state(bundled(TINY_UNET)))
+    module.load_state_dict(load_bundled_unet().state_dict())
     return module
 
 

@@ -30,7 +30,7 @@ from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
-APART = "Give them in separate calls."
+SEPARATELY = "Give them in separate calls."
 """The way out where there are no options, and so no table either."""
 
 
@@ -221,7 +221,7 @@ def _no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
 
 def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> Found:
     """The files as cases of these names, where those can be."""
-    way_out = OWN_NAMES if option else APART
+    way_out = OWN_NAMES if option else SEPARATELY
     cases, bad = sift(((name, str(path), path) for path, name in named.items()), way_out)
     unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
     files = [CaseFiles(name, path) for name, path in cases.items()]

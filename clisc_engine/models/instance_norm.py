@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from clisc_engine.models.own_gradients import trains_on_cpu
+
 FEWEST_CHANNELS = 8
 """With fewer, sums over channels-last voxels leave most of each vector register empty."""
 
@@ -32,9 +34,7 @@ class InstanceNorm(nn.InstanceNorm3d):
 
 def _gains(volumes: Tensor) -> bool:
     return (
-        volumes.requires_grad
-        and volumes.device.type == "cpu"
-        and volumes.dtype == torch.float32
+        trains_on_cpu(volumes)
         and volumes.shape[1] >= FEWEST_CHANNELS
         and volumes[0, 0].numel() > 1
         and volumes.is_contiguous(memory_format=torch.channels_last_3d)

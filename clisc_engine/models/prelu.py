@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from clisc_engine.models.own_gradients import trains_on_cpu
+
 
 class PReLU(nn.PReLU):
     """PyTorch's with one slope for all channels, to its bits."""
@@ -21,14 +23,10 @@ class PReLU(nn.PReLU):
 
     def forward(self, volumes: Tensor) -> Tensor:
         """Volumes of any shape, what is below 0 times the slope."""
-        if _gains(volumes):
+        if trains_on_cpu(volumes):
             found: Tensor = _Bent.apply(volumes, self.weight)
             return found
         return super().forward(volumes)
-
-
-def _gains(volumes: Tensor) -> bool:
-    return volumes.requires_grad and volumes.device.type == "cpu" and volumes.dtype == torch.float32
 
 
 class _Bent(torch.autograd.Function):
