@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def trains_on_cpu(volumes: Tensor) -> bool:
-    """Whether a gradient by the volumes is asked for in float32 on a CPU, which is what ours are made for."""
+    """Whether a gradient by the volumes is asked for in float32 on a CPU: ours are made for that."""
     return volumes.requires_grad and volumes.device.type == "cpu" and volumes.dtype == torch.float32
