@@ -155,7 +155,12 @@ def predict(study: Study, network: str, array: str, names: Sequence[str]) -> Non
             name,
             array,
             tumour_mask(
-                found, image, SPACING, border=settings.border, largest_alone=settings.largest_component
+                found,
+                image,
+                SPACING,
+                border=settings.border,
+                largest_alone=settings.largest_component,
+                rival_share=settings.rival_share,
             ),
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.averaging import averaged_within
-from clisc_engine.core.roi import largest_component
+from clisc_engine.core.roi import largest_component, surest_component
 
 Mask = npt.NDArray[np.bool_]
 
@@ -35,6 +35,7 @@ def tumour_mask(
     *,
     border: float,
     largest_alone: bool,
+    rival_share: float,
 ) -> npt.NDArray[np.uint8]:
     """Mask (Z, Y, X), 0 or 1, of a network's tumour probability: above 0.5 and in the brain.
 
@@ -43,12 +44,17 @@ def tumour_mask(
         image: (Z, Y, X) intensities, 0 outside the brain.
         spacing: (z, y, x) in mm.
         border: how far brightness moves its border, in mm; see `by_brightness`.
-        largest_alone: keep its largest component.
+        largest_alone: keep its largest component, or the surest of several.
+        rival_share: how large that one must be, as a share of the largest; see `surest_component`. At 1 the
+            largest is kept.
     """
     mask: Mask = (probability > 0.5) & (image != 0)
     mask = by_brightness(mask, image, spacing, border)
     if largest_alone and mask.any():
-        mask = largest_component(mask)
+        if rival_share < 1:
+            mask = surest_component(mask, probability, rival_share)
+        else:
+            mask = largest_component(mask)
     return mask.astype(np.uint8)
 
 

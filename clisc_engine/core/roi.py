@@ -116,6 +116,29 @@ def joined(region: Mask, marked: Mask) -> Mask:
     return region | np.isin(labels, touched[touched > 0])
 
 
+def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: float) -> Mask:
+    """Of the large components (26-neighbourhood) the one that a network is surest of.
+
+    What a network mistakes for a lesion may be larger than the lesion, but there it hesitates. Not of the
+    paper.
+
+    Args:
+        mask: (Z, Y, X).
+        probability: (Z, Y, X) in [0, 1]; a component is as sure as the mean of its voxels.
+        share: components of at least this share of the largest one's size rival with it.
+    """
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
+    if count <= 1:
+        return mask.astype(bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    sureness = np.bincount(labels.ravel(), probability.ravel()) / np.maximum(sizes, 1)
+    rivals = sizes >= share * sizes.max()
+    return np.asarray(labels == np.where(rivals, sureness, -1).argmax())
+
+
 def largest_component(mask: Mask) -> Mask:
     """The largest component (26-neighbourhood); of several equal ones the first."""
     from scipy import ndimage

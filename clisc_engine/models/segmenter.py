@@ -74,4 +74,5 @@ class Segmenter:
             spacing,
             border=self.settings.border,
             largest_alone=self.settings.largest_component,
+            rival_share=self.settings.rival_share,
         )

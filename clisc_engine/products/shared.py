@@ -5,7 +5,14 @@ from __future__ import annotations
 from clisc_engine.products.kinds import IMAGE, Array, Cases, Command
 
 BINARY = (0, 1)
-INFERENCE = ("unet.inference", "unet.overlap", "unet.border", "unet.largest_component", "unet.ask_sam")
+INFERENCE = (
+    "unet.inference",
+    "unet.overlap",
+    "unet.border",
+    "unet.largest_component",
+    "unet.rival_share",
+    "unet.ask_sam",
+)
 """Settings of a U-Net that change its predictions alone, not its training."""
 UNET = ("unet", "seed")
 """Settings that a U-Net is trained and predicts by."""

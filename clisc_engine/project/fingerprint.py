@@ -22,6 +22,7 @@ SINCE_0_1_0: Mapping[str, Any] = {
     "sam.mirror": False,
     "sam.border": 0.0,
     "unet.border": 0.0,
+    "unet.rival_share": 1.0,
     "unet.ask_sam": False,
     "cam.slices": "tumour-or-uncertain",
     "unet.start": "scratch",

@@ -171,6 +171,11 @@ class UnetSettings(Section):
     largest_component: bool = Field(
         True, description="keep the prediction's largest connected component (code: yes)"
     )
+    rival_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="where one component is kept: of those of at least this share of the largest the one "
+        "that the network is surest of; 1: the largest (code)",
+    )
     ask_sam: bool = Field(
         False,
         description="each prediction prompts SAM, whose answer counts, and beyond it what is marked and "

@@ -52,16 +52,19 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
         scaler.load_state_dict(state["scaler"])
     control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
     events = Events(curve)
+    saves = training_state.Saves(training, checkpoint, control)
     try:
         while state["epoch"] < training.epochs:
-            _check_stop(training, control)
-            record = _Epoch(training, state, checkpoint, scaler, control).run()
+            if _is_to_stop(training, control):
+                saves.catch_up(state)
+                raise control.stopped()
+            record = _Epoch(training, state, saves, scaler, control).run()
             training_state.keep_best(training, state, record)
             state["epoch"] += 1
             state["within"] = {}
             state["history"].append(record)
             if writes:
-                training_state.save(training, checkpoint, state, control)
+                saves.save_after_epoch(state)
                 _write_curve(curve, state["history"])
                 events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
@@ -81,10 +84,9 @@ def _scaler(training: Training[Any], control: Control) -> torch.amp.GradScaler:
     return torch.amp.GradScaler(device if half else "cpu", enabled=half)
 
 
-def _check_stop(training: Training[Any], control: Control) -> None:
+def _is_to_stop(training: Training[Any], control: Control) -> bool:
     """All ranks stop, or none does."""
-    if training.ranks.largest(bool(control.stop.reason)) == [True]:
-        raise control.stopped()
+    return training.ranks.largest(bool(control.stop.reason)) == [True]
 
 
 class _Epoch(Generic[Batch]):
@@ -94,11 +96,11 @@ class _Epoch(Generic[Batch]):
         self,
         training: Training[Batch],
         state: dict[str, Any],
-        checkpoint: Checkpoint,
+        saves: training_state.Saves,
         scaler: torch.amp.GradScaler,
         control: Control,
     ) -> None:
-        self.training, self.state, self.checkpoint, self.control = training, state, checkpoint, control
+        self.training, self.state, self.saves, self.control = training, state, saves, control
         self.scaler = scaler
         self.ranks = training.ranks
         self.epoch: int = state["epoch"]
@@ -106,7 +108,7 @@ class _Epoch(Generic[Batch]):
         self.total = torch.zeros((), device=self.device)
         self.step = 0
         self.before = 0.0
-        self.started = self.saved = time.monotonic()
+        self.started = time.monotonic()
 
     def run(self) -> dict[str, float]:
         """All its steps, or those that are left; its record for the curve."""
@@ -121,7 +123,7 @@ class _Epoch(Generic[Batch]):
         self._go_on(batches)
         for batch in batches:
             self._take_step(batch)
-            stop, save = self.ranks.largest(bool(self.control.stop.reason), self._due())
+            stop, save = self.ranks.largest(bool(self.control.stop.reason), self.saves.due_within_epoch())
             if stop or save:
                 self._save()
             if stop:
@@ -186,10 +188,6 @@ class _Epoch(Generic[Batch]):
             self._save()
             raise
 
-    def _due(self) -> bool:
-        every = self.training.save_every
-        return self.ranks.rank == 0 and bool(every) and time.monotonic() - self.saved >= every
-
     def _save(self) -> None:
         self._check_loss()
         self.state["within"] = {
@@ -200,9 +198,7 @@ class _Epoch(Generic[Batch]):
             "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
         self.state["scaler"] = self.scaler.state_dict()
-        if self.ranks.rank == 0:
-            training_state.save(self.training, self.checkpoint, self.state, self.control)
-        self.saved = time.monotonic()
+        self.saves.save(self.state)
 
     def _go_on(self, batches: Iterator[Batch]) -> None:
         """Skip the batches that were used before the epoch was interrupted."""
@@ -215,7 +211,8 @@ class _Epoch(Generic[Batch]):
             within["seconds"],
         )
         for _ in islice(batches, self.step):
-            _check_stop(self.training, self.control)
+            if _is_to_stop(self.training, self.control):
+                raise self.control.stopped()
         torch.set_rng_state(within["generator"])
         if within["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(within["cuda"], self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from clisc_engine.running.control import Control
 
 if TYPE_CHECKING:
     from clisc_engine.training.training import Training
+
+SHARE = 0.02
+"""Of a training's time that saves after whole epochs may take: short epochs are not saved each."""
 
 
 def why_train(
@@ -60,21 +64,57 @@ def restore(training: Training[Any], checkpoint: Checkpoint, control: Control) -
     return saved
 
 
-def save(training: Training[Any], checkpoint: Checkpoint, state: dict[str, Any], control: Control) -> None:
-    """Write ``state`` with the network and the optimiser as they are.
+class Saves:
+    """When a training's state is written, and the writing; of several ranks rank 0 alone writes."""
 
-    Raises:
-        Stopped: when this run has lost the project's lock.
-        DiskFault: when it cannot be written.
-    """
-    control.check_may_write()
-    checkpoint.save_state(
-        {
-            **state,
-            "module": training.module.state_dict(),
-            "optimiser": training.optimiser.state_dict(),
-        }
-    )
+    def __init__(self, training: Training[Any], checkpoint: Checkpoint, control: Control) -> None:
+        """Nothing is written yet; the state is as it was restored."""
+        self.training, self.checkpoint, self.control = training, checkpoint, control
+        self.writes = training.ranks.rank == 0
+        self._last = time.monotonic()
+        self._took = 0.0
+        self._behind = False
+
+    def due_within_epoch(self) -> bool:
+        """Whether ``save_every`` seconds have passed since the last save, if there are to be such saves."""
+        every = self.training.save_every
+        return self.writes and bool(every) and self._passed() >= every
+
+    def save_after_epoch(self, state: dict[str, Any]) -> None:
+        """Save the last epoch, and any other unless saves would take more than their `SHARE`."""
+        self._behind = True
+        if state["epoch"] == self.training.epochs or self._passed() >= self._took / SHARE:
+            self.save(state)
+
+    def catch_up(self, state: dict[str, Any]) -> None:
+        """Save the whole epochs that have not been saved yet, if there are any."""
+        if self._behind:
+            self.save(state)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write ``state`` with the network and the optimiser as they are.
+
+        Raises:
+            Stopped: when this run has lost the project's lock.
+            DiskFault: when it cannot be written.
+        """
+        if not self.writes:
+            return
+        self.control.check_may_write()
+        began = time.monotonic()
+        self.checkpoint.save_state(
+            {
+                **state,
+                "module": self.training.module.state_dict(),
+                "optimiser": self.training.optimiser.state_dict(),
+            }
+        )
+        self._last = time.monotonic()
+        self._took = self._last - began
+        self._behind = False
+
+    def _passed(self) -> float:
+        return time.monotonic() - self._last
 
 
 def keep_best(training: Training[Any], state: dict[str, Any], record: dict[str, float]) -> None:

@@ -110,5 +110,17 @@ def test_what_is_cut_off_by_the_border_is_no_part_of_the_largest_component():
     image = scan((lesion, LESION), (speck, LESION))
     probability = (lesion | speck).astype(np.float32)
     for alone in (True, False):
-        found = tumour_mask(probability, image, ONE, border=4.0, largest_alone=alone) != 0
+        found = tumour_mask(probability, image, ONE, border=4.0, largest_alone=alone, rival_share=1.0) != 0
         assert found[34, 34, 34] != alone and dice(found[:30, :30, :30], lesion[:30, :30, :30]) > 0.95
+
+
+def test_what_a_network_hesitates_about_gives_way_to_the_lesion():
+    lesion, shading = ball(6, at=(18, 18, 8)), ball(8, at=(18, 18, 29))
+    image = scan((lesion, LESION), (shading, LESION))
+    probability = lesion + 0.7 * shading
+    wanted = {1.0: shading, 1 / 3: lesion}
+    for share, one in wanted.items():
+        found = tumour_mask(probability, image, ONE, border=4.0, largest_alone=True, rival_share=share) != 0
+        assert dice(found, one) > 0.95
+    both = tumour_mask(probability, image, ONE, border=4.0, largest_alone=False, rival_share=1 / 3) != 0
+    assert dice(both, lesion | shading) > 0.95

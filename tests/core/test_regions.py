@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from clisc_engine.core.filtering import s3f_keep
 from clisc_engine.core.masking import discriminative_region, mask_out, random_region
@@ -12,6 +13,7 @@ from clisc_engine.core.roi import (
     largest_component,
     opening_shape,
     otsu_threshold,
+    surest_component,
 )
 from clisc_engine.settings.schema import RoiSettings
 from clisc_engine.stages.prompting.regions import region_of_interest
@@ -105,6 +107,43 @@ def test_largest_component_joins_diagonal_neighbours():
     mask[0, 0, 0] = mask[1, 1, 1] = mask[2, 2, 2] = True
     mask[0, 5, 5] = mask[0, 5, 4] = True
     assert largest_component(mask).sum() == 3
+
+
+def hesitant_and_sure():
+    """A component of 64 voxels at 0.6 on average, one of 27 at 0.9, one of 8 at 1."""
+    mask, probability = np.zeros((6, 20, 20), bool), np.zeros((6, 20, 20))
+    hesitant, sure, small = np.zeros((3, *mask.shape), bool)
+    hesitant[1:5, 1:5, 1:5], sure[1:4, 8:11, 8:11], small[1:3, 15:17, 15:17] = True, True, True
+    for part, value in ((hesitant, 0.6), (sure, 0.9), (small, 1.0)):
+        mask |= part
+        probability[part] = value
+    probability[1, 1:5, 1:5] = 0.95  # sure in a quarter of it: 0.69 on average
+    return mask, probability, hesitant, sure, small
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.43, 0), (0.42, 1), (1 / 3, 1), (0.125, 2), (1.0, 0)])
+def test_the_surest_component_is_one_of_those_large_enough(share, kept):
+    mask, probability, *parts = hesitant_and_sure()
+    assert np.array_equal(surest_component(mask, probability, share), parts[kept])
+
+
+def test_the_surest_component_of_one_or_none_is_the_mask():
+    mask, probability, hesitant, *_ = hesitant_and_sure()
+    assert np.array_equal(surest_component(hesitant, probability, 0.1), hesitant)
+    assert not surest_component(np.zeros_like(mask), probability, 0.1).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.05, 1))
+def test_the_surest_component_is_the_same_from_any_side(seed, share):
+    """Mirroring a volume, or turning its axes, changes no choice unless two are as good."""
+    rng = np.random.default_rng(seed)
+    probability = ndimage.gaussian_filter(rng.random((8, 9, 10)), 1.0)
+    mask = probability > np.quantile(probability, 0.75)
+    found = surest_component(mask, probability, share)
+    assert found[mask].any() and not found[~mask].any()
+    turned = surest_component(mask[::-1].transpose(2, 0, 1), probability[::-1].transpose(2, 0, 1), share)
+    assert np.array_equal(turned.transpose(1, 2, 0)[::-1], found)
 
 
 @settings(max_examples=40, deadline=None)

@@ -35,6 +35,7 @@ TINY_OF_0_1_0 = {
     "sam.mirror": False,
     "sam.border": 0.0,
     "unet.border": 0.0,
+    "unet.rival_share": 1.0,
     "prompts.region": "map",
     "unet.start": "scratch",
     "unet.epochs": 45,

@@ -72,6 +72,7 @@ def inference(card: ModelCard) -> dict[str, Any]:
                     "ref_image": "image",
                     "border": unet.border,
                     "largest_component": unet.largest_component,
+                    "rival_share": unet.rival_share,
                 },
                 {
                     "_target_": "SaveImaged",

@@ -110,7 +110,13 @@ class Restore(MapTransform):
     """Probabilities (2, Z, Y, X) made a mask (1, X, Y, Z) of 0 and 1 on the grid of the image's file."""
 
     def __init__(
-        self, keys: str | Sequence[str], *, ref_image: str = "image", border: float, largest_component: bool
+        self,
+        keys: str | Sequence[str],
+        *,
+        ref_image: str = "image",
+        border: float,
+        largest_component: bool,
+        rival_share: float,
     ) -> None:
         """Of these predictions.
 
@@ -118,12 +124,14 @@ class Restore(MapTransform):
             keys: of the predictions.
             ref_image: key of the image that `Prepare` prepared.
             border: mm by which brightness moves their border.
-            largest_component: keep that one alone.
+            largest_component: keep that one alone, or the surest of several.
+            rival_share: how large that one must be, as a share of the largest.
         """
         super().__init__(keys)
         self.ref_image = ref_image
         self.border = border
         self.largest_component = largest_component
+        self.rival_share = rival_share
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with each prediction made a mask."""
@@ -143,6 +151,7 @@ class Restore(MapTransform):
             placement.spacing,
             border=self.border,
             largest_alone=self.largest_component,
+            rival_share=self.rival_share,
         )
         whole = np.ascontiguousarray(restore(mask, placement).transpose(2, 1, 0))
         kept = {name: value for name, value in meta.items() if name not in (PLACEMENT, SHAPES)}

@@ -17,7 +17,7 @@ from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
-from clisc_engine.settings.schema import Settings
+from clisc_engine.settings.schema import Settings, UnetSettings
 from clisc_engine.stages.prompting.sam_masks import Prompter, SamBatchSizes
 
 SEED = 0
@@ -57,22 +57,29 @@ class WithSam:
         prompter = Prompter(
             self.sam, image, spacing, self.settings, self.control, self.sizes, embeddings=None, seed=SEED
         )
-        return asked(prompter, probability, largest_alone=self.segmenter.settings.largest_component)
+        return asked(prompter, probability, self.segmenter.settings)
 
 
 def asked(
-    prompter: Prompter, probability: npt.NDArray[np.float32], *, largest_alone: bool
+    prompter: Prompter, probability: npt.NDArray[np.float32], settings: UnetSettings
 ) -> npt.NDArray[np.uint8]:
     """Mask (Z, Y, X), 0 or 1: SAM's answer to a network's, and what that one has beyond.
 
     Args:
         prompter: of the volume.
         probability: (Z, Y, X), the network's.
-        largest_alone: ask for the largest component of what it marks alone.
+        settings: the network's, which say whether one component of what it marks is asked for, and which.
     """
     image, prompts = prompter.image, prompter.settings.prompts
-    found = tumour_mask(probability, image, prompter.spacing, border=0, largest_alone=largest_alone) != 0
-    answer = prompter.predict_mask(found, prompts, prompts.dilation_self_training)
+    found = tumour_mask(
+        probability,
+        image,
+        prompter.spacing,
+        border=0,
+        largest_alone=settings.largest_component,
+        rival_share=settings.rival_share,
+    )
+    answer = prompter.predict_mask(found != 0, prompts, prompts.dilation_self_training)
     return prompter.bordered(answer | reach(answer != 0, np.where(found, probability, 0), image))
 
 

@@ -58,4 +58,4 @@ class Predictions:
 
         prompter = self.sam.prompter(case, image, seed=SEED)
         probability = self.segmenter.probability(image, case.info.spacing)
-        return {self.array: asked(prompter, probability, largest_alone=settings.largest_component)}
+        return {self.array: asked(prompter, probability, settings)}
