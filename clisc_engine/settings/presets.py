@@ -48,7 +48,7 @@ TINY: Mapping[str, Any] = {
         "learning_rate": 0.001,
         "augment": "wide",
         "border": 4.0,
-        "rival_share": 1 / 3,
+        "rival_share": 0.2,
     },
     "s3f": {"start": "round1", "epochs": 15, "learning_rate": 0.0005},
 }

@@ -74,13 +74,15 @@ def asking(settings: Settings, sam: str) -> dict[str, str]:
 
 def bundled_models() -> dict[str, str]:
     """What makes the masks of the bundled U-Net and SAM, whatever the settings of a project are."""
-    sam = preset("tiny").sam
+    settings = preset("tiny")
+    sam = settings.sam
     return {
         "bundled unet": bundled_unet_digest(),
         "bundled sam": sam_digest("tiny", ""),
         "reach": reach.RULE,
         "mirror": json.dumps(sam.mirror),
         "border": f"{sam.border} mm, {border.RULE}",
+        "rival share": json.dumps(settings.unet.rival_share),
     }
 
 
