@@ -7,9 +7,7 @@ from torch import nn
 from clisc_engine.models.segmenter import Segmenter
 from clisc_engine.models.unet import build_unet
 from clisc_engine.models.weights import TINY_UNET, bundled, load_state
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
 from clisc_engine.settings.presets import preset
 
 
@@ -23,6 +21,4 @@ def load_bundled_unet() -> nn.Module:
 
 def bundled_segmenter(control: Control) -> Segmenter:
     """The network ready to segment volumes, with the tiny preset's inference."""
-    settings, device = preset("tiny").unet, pick_device(control.device)
-    windows = BatchSize(settings.batch_size, "windows", control)
-    return Segmenter(load_bundled_unet().to(device), settings, device, windows)
+    return Segmenter.of(load_bundled_unet(), preset("tiny").unet, control)

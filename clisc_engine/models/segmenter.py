@@ -14,6 +14,8 @@ from torch import nn
 from clisc_engine.core.border import tumour_mask
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
 from clisc_engine.running.batch_size import BatchSize
+from clisc_engine.running.control import Control
+from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import UnetSettings
 
 
@@ -32,6 +34,13 @@ class Segmenter:
     settings: UnetSettings
     device: torch.device
     windows: BatchSize
+
+    @classmethod
+    def of(cls, module: nn.Module, settings: UnetSettings, control: Control) -> Segmenter:
+        """The network on the device that was chosen, as it is: in training or in evaluation mode."""
+        device = pick_device(control.device)
+        windows = BatchSize(settings.batch_size, "windows", control)
+        return cls(module.to(device), settings, device, windows)
 
     def probability(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.float32]:
         """Tumour probability (Z, Y, X) in [0, 1] of a normalised volume of ``spacing`` (z, y, x) mm.

@@ -22,9 +22,7 @@ from clisc_engine.project.variants import open_variant
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, AskedSam, ModelCard, read_card, read_tensors
 from clisc_engine.results.trained import card_of
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import Settings
 from clisc_engine.stages import recipes
 
@@ -184,7 +182,7 @@ def _trained(
     from clisc_engine.models.segmenter import Segmenter
     from clisc_engine.models.unet import build_unet
 
-    unet, device = card.unet, pick_device(control.device)
+    unet = card.unet
     module = build_unet(unet.channels, unet.spacing)
     try:
         module.load_state_dict(tensors())
@@ -192,8 +190,7 @@ def _trained(
         raise BadInput(
             f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
         ) from error
-    windows = BatchSize(unet.batch_size, "windows", control)
-    segmenter = Segmenter(module.eval().to(device), unet, device, windows)
+    segmenter = Segmenter.of(module.eval(), unet, control)
     return _with_sam(segmenter, card, card.asks, control) if card.asks else segmenter
 
 

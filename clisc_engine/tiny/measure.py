@@ -69,19 +69,22 @@ def joined(parts: Sequence[Answers]) -> Answers:
     return Answers(*(np.concatenate(column) for column in columns))
 
 
-def sam_dice(phantoms: Sequence[Phantom], kind: Kind) -> list[float]:
-    """Dice of SAM's masks in each volume, prompted slice by slice from the reference, both ways round."""
+def sam_dice(phantoms: Sequence[Phantom]) -> dict[Kind, list[float]]:
+    """Dice of SAM's masks in each volume, by kind of prompt from the reference, asked both ways round."""
     sam = load_sam("tiny", "", CPU)
-    scores = []
+    scores: dict[Kind, list[float]] = {kind: [] for kind in PROMPTS}
     for phantom in phantoms:
-        slices, answer = windowed(phantom.image), np.zeros(phantom.mask.shape, bool)
+        slices = windowed(phantom.image)
+        answers = {kind: np.zeros(phantom.mask.shape, bool) for kind in PROMPTS}
         for z in np.flatnonzero(phantom.mask.any(axis=(1, 2))):
-            prompts = roi_prompts(phantom.mask[z] != 0, slices[z], kind=kind, dilation=3)
             seen = slices[z : z + 1]
             with torch.inference_mode():
                 views = sam.encode(seen), sam.encode(seen[:, :, ::-1])
-                answer[z] = sam.decode(views[0], prompts, slices[z].shape, views[1])[0]
-        scores.append(dice(answer & (phantom.image != 0), phantom.mask))
+                for kind, answer in answers.items():
+                    prompts = roi_prompts(phantom.mask[z] != 0, slices[z], kind=kind, dilation=3)
+                    answer[z] = sam.decode(views[0], prompts, slices[z].shape, views[1])[0]
+        for kind, answer in answers.items():
+            scores[kind].append(dice(answer & (phantom.image != 0), phantom.mask))
     return scores
 
 
@@ -99,7 +102,8 @@ def main(arguments: list[str]) -> None:
     for kind in (None, *KINDS):
         phantoms = unseen(kind, options.cases)
         everything.append(clip_answers(phantoms))
-        scores = [f"{100 * np.mean(sam_dice(phantoms, p)):.1f}" if kind else "-" for p in PROMPTS]
+        found = sam_dice(phantoms) if kind else {}
+        scores = [f"{100 * np.mean(found[prompt]):.1f}" if kind else "-" for prompt in PROMPTS]
         print(f"| {kind or 'none'} | {accuracy(everything[-1])} | {' | '.join(scores)} |", flush=True)
     print(f"| all | {accuracy(joined(everything))} | | | |")
 

@@ -20,7 +20,6 @@ from clisc_engine.models.unet import build_unet
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import UnetSettings
@@ -143,9 +142,8 @@ class SegmentationTask:
         ranks: DataParallel,
     ) -> SegmentationTask:
         """The task that the settings describe."""
-        windows = BatchSize(settings.batch_size, "windows", control)
         return cls(
-            Segmenter(module, settings, pick_device(control.device), windows),
+            Segmenter.of(module, settings, control),
             volumes,
             seed,
             Patches(settings.patch, settings.patches_per_volume, settings.augment),

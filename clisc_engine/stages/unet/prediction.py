@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
-from clisc_engine.running.device import pick_device
 from clisc_engine.running.runner import Arrays, Report, run_cases
 from clisc_engine.stages import recipes
 
@@ -39,11 +37,10 @@ class Predictions:
         from clisc_engine.models.segmenter import Segmenter
         from clisc_engine.models.unet import build_unet
 
-        settings, device = self.project.settings.unet, pick_device(self.control.device)
-        module = build_unet(settings.channels, settings.spacing).to(device)
+        settings = self.project.settings.unet
+        module = build_unet(settings.channels, settings.spacing)
         self.checkpoint.load(module)
-        windows = BatchSize(settings.batch_size, "windows", self.control)
-        self.segmenter = Segmenter(module.eval(), settings, device, windows)
+        self.segmenter = Segmenter.of(module.eval(), settings, self.control)
         if settings.ask_sam:
             from clisc_engine.stages.prompting.sam_masks import open_sam
 
