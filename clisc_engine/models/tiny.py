@@ -79,6 +79,7 @@ def export(model: nn.Module, name: str, note: dict[str, str], folder: Path = WEI
         key: (value.half() if torch.is_floating_point(value) else value).contiguous()
         for key, value in model.state_dict().items()
     }
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     partial_path = path.with_suffix(".part")
     save_file(state, str(partial_path), metadata={"data": "procedural phantoms only", **note})

@@ -218,6 +218,22 @@ def test_the_best_epoch_is_chosen_on_every_valid_case(copied, stage, setting, ar
         run_stages(copied, stage)
 
 
+def test_predictions_that_choose_the_epoch_count_for_the_network(copied):
+    """How a prediction is made chose the best epoch, so another way may have chosen another."""
+    change(copied, unet__select="best")
+    run_stages(copied, "train")
+    assert not run_stages(copied, "train", dry_run=True)["train"].planned
+    change(copied, unet__largest_component=False)
+    assert (
+        "unet.largest_component"
+        in run_stages(copied, "train", dry_run=True)["train"].planned["unet-round1"]
+    )
+    change(copied, unet__select="last")
+    run_stages(copied, "train")
+    change(copied, unet__largest_component=True)
+    assert not run_stages(copied, "train", dry_run=True)["train"].planned, "the last epoch is what it is"
+
+
 def test_answers_that_are_no_numbers_are_not_stored(copied, monkeypatch):
     found = ClipModel.probabilities
     monkeypatch.setattr(ClipModel, "probabilities", lambda *a: found(*a) * np.float32("nan"))
