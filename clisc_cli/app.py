@@ -16,6 +16,7 @@ from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError
 from clisc_engine.files.limits import Reserve, too_little_memory
 from clisc_engine.files.limits import explain as limit_in_words
+from clisc_engine.running.cores import fit_threads
 from clisc_engine.running.launch import rank_info
 from clisc_engine.running.ranks import Ending
 
@@ -63,6 +64,7 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
             return Ending(2, wrong)
         if wrong := too_little_memory():
             return Ending(BadInput.exit_code, wrong)
+        fit_threads()
         app_for(sys.argv[1:])(prog_name="clisc", obj=session)
     except SystemExit as leave:
         return Ending(leave.code if isinstance(leave.code, int) else int(leave.code is not None))

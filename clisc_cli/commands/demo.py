@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +47,7 @@ def command(
     Example: clisc demo --seed 7
     """
     from clisc_engine.importing.demo import make_data_set
+    from clisc_engine.running.cores import usable_cores
     from clisc_engine.settings.keys import parse_assignment, with_changes
     from clisc_engine.settings.presets import preset
     from clisc_engine.stages.init import Request, initialise
@@ -59,7 +59,7 @@ def command(
     if dry_run:
         _show_plan(directory, cases, steps, json_)
         return
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = min(usable_cores(), MOST_WORKERS)
     options = RunOptions(context, workers=workers, json_=json_, quiet=quiet, verbose=verbose)
     options.hold(directory / "project")
     control = options.control()

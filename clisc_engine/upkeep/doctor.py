@@ -18,6 +18,7 @@ from clisc_engine.errors import CliscError
 from clisc_engine.models.known import KNOWN
 from clisc_engine.models.weights import models_folder, present
 from clisc_engine.project.project import Project
+from clisc_engine.running.cores import seen_cores, usable_cores
 from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
 from clisc_engine.version import VERSION
 
@@ -108,8 +109,9 @@ def _package(name: str) -> Check:
 def _devices() -> Iterator[Check]:
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Check("CPU", "good", f"{cores} cores, {torch.get_num_threads()} threads for torch")
+    seen, usable = seen_cores(), usable_cores()
+    share = f" (a quota lets this process use {usable})" if usable < seen else ""
+    yield Check("CPU", "good", f"{seen} cores{share}, {torch.get_num_threads()} threads for torch")
     for index in range(torch.cuda.device_count()):
         found = torch.cuda.get_device_properties(index)
         half = "bf16 and 16" if torch.cuda.is_bf16_supported() else "16"
