@@ -162,7 +162,7 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
 def _choosing(settings: Settings, network: str) -> set[str]:
     """Settings of predictions that have a say in a network's weights, since predictions choose its epoch.
 
-    At the paper's values they are left out, as they were before 0.2.0, so that older networks stay fresh.
+    At the paper's values they are left out, as all once were, so that older networks stay fresh.
     """
     setting = NETWORKS[network].select_setting
     if setting != "unet.select" or value_of(settings, setting) != "best":
