@@ -49,8 +49,19 @@ def disk_in_words(found: Forecast) -> str:
 
 
 def point_to_first_masks(report: Report, project: Project, options: RunOptions) -> None:
-    """After `prompt-sam`, say that there are masks to look at, long before the network has learned."""
+    """After `prompt-sam`, say that there are masks to look at, long before the network has learned.
+
+    Or that none of them marks anything.
+    """
+    from clisc_engine.products.kinds import SAM_MASKS
+
     if report.stage == "prompt-sam" and report.done and not options.dry_run:
+        if not any(project.case(name).read(SAM_MASKS).any() for name in report.done):
+            options.terminal().say(
+                f"SAM's masks of {counted(len(report.done), 'case')} are all empty: no map marks a region "
+                "that prompts it."
+            )
+            return
         root = shell_word(project.base.root)
         variant = f" --variant {options.variant}" if options.variant else ""
         options.terminal().say(

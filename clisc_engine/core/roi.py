@@ -124,7 +124,8 @@ def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: f
 
     Args:
         mask: (Z, Y, X).
-        probability: (Z, Y, X) in [0, 1]; a component is as sure as the mean of its voxels.
+        probability: (Z, Y, X) in [0, 1]; a component is as sure as the mean of those of its voxels that are
+            above 0.5, so that what brightness has joined to it does not count.
         share: components of at least this share of the largest one's size rival with it.
     """
     from scipy import ndimage
@@ -134,7 +135,9 @@ def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: f
         return mask.astype(bool)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    sureness = np.bincount(labels.ravel(), probability.ravel()) / np.maximum(sizes, 1)
+    marked = labels * (probability > 0.5)
+    total = np.bincount(marked.ravel(), probability.ravel(), len(sizes))
+    sureness = total / np.maximum(np.bincount(marked.ravel(), minlength=len(sizes)), 1)
     rivals = sizes >= share * sizes.max()
     return np.asarray(labels == np.where(rivals, sureness, -1).argmax())
 

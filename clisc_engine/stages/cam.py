@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR
+from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
@@ -70,9 +71,24 @@ def train_and_map(
         train_classifier(project, classifier, provenance, slices, validation, control)
     if until == classifier:
         return training_report(ARRAYS[array].command, classifier, reason, control, started)
-    report = run_cases(Maps(project, array, control, retrain=reason), project.cases(splits), control)
+    maps = Maps(project, array, control, retrain=reason)
+    report = run_cases(maps, project.cases(splits), control)
+    if maps.blank:
+        control.progress.say(
+            _told_of_blank(maps, report, sum(case.info.split == "train" for case in cases))
+        )
     report.seconds = time.monotonic() - started
     return report
+
+
+def _told_of_blank(maps: Maps, report: Report, train: int) -> str:
+    """Which cases have tumour slices by CLIP and maps that mark nothing, and what to do."""
+    return (
+        f"{report.stage}: of {counted(len(report.done), 'case')} the maps of {len(maps.blank)} mark "
+        f"nothing, though CLIP calls slices of theirs a tumour: {listed(maps.blank, 5)}. The classifier, "
+        f"which learned from {counted(train, 'train case')}, sees none there; more cases in train help "
+        "(`clisc init --split-ratio 1:0:0` takes all)."
+    )
 
 
 class Maps:
@@ -96,6 +112,7 @@ class Maps:
         untrained = control.dry_run and retrain
         trained = f"untrained: {retrain}" if untrained else self.checkpoint.fingerprint()
         self.spec = recipes.array(project.settings, array, trained=trained)
+        self.blank: list[str] = []  # cases with tumour slices whose maps mark nothing
 
     def load(self) -> None:
         """Load the classifier."""
@@ -106,7 +123,7 @@ class Maps:
         frozen(self.module)
         self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
 
-    def run_case(self, _case: CaseArrays, arrays: Arrays) -> Arrays:
+    def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The maps of an image (Z, Y, X) with CLIP's labels (Z,)."""
         image, settings = arrays[IMAGE], self.project.settings
         brain = image != 0
@@ -122,6 +139,8 @@ class Maps:
 
         self.batch.run(len(chosen), map_slices)
         maps[~brain] = 0
+        if (arrays[LABELS][chosen] == TUMOUR).any() and not maps.any():
+            self.blank.append(case.info.name)
         return {self.array: maps}
 
 

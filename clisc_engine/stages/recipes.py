@@ -16,7 +16,7 @@ from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
 from clisc_engine.products.kinds import EVALUATION
-from clisc_engine.products.shared import ASKED, INFERENCE
+from clisc_engine.products.shared import ASKED
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
@@ -142,7 +142,7 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
     """
     declared = NETWORKS[name]
     used = settings_used(project.settings, *declared.settings)
-    left_out = set(declared.without) - _choosing(project.settings, name)
+    left_out = set(declared.without)
     start = start_of(project, name)
     if start is not None:
         used |= settings_used(project.settings, "s3f.start", *GOING_ON.values())
@@ -157,18 +157,6 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
             if stamp := case.stamp(array_name):
                 provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = stamp.fingerprint
     return provenance | graph.revisions(name)
-
-
-def _choosing(settings: Settings, network: str) -> set[str]:
-    """Settings of predictions that have a say in a network's weights, since predictions choose its epoch.
-
-    At the paper's values they are left out, as all once were, so that older networks stay fresh.
-    """
-    setting = NETWORKS[network].select_setting
-    if setting != "unet.select" or value_of(settings, setting) != "best":
-        return set()
-    keys = set(INFERENCE) - {"unet.ask_sam"}
-    return {key for key in keys if value_of(settings, key) != value_of(Settings(), key)}
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:

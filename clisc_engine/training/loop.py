@@ -54,6 +54,9 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     events = Events(curve)
     saves = training_state.Saves(training, checkpoint, control)
     try:
+        if writes and state["history"]:  # what was killed may have left one epoch more in it, or one less
+            _write_curve(curve, state["history"])
+            events.write(state["history"])
         while state["epoch"] < training.epochs:
             if _is_to_stop(training, control):
                 saves.catch_up(state)
@@ -134,8 +137,12 @@ class _Epoch(Generic[Batch]):
             "loss": float(self.total) / max(self.step, 1),
             "learning_rate": training.optimiser.param_groups[0]["lr"],
         }
-        if training.score is not None and self.ranks.rank == 0:
-            record["score"] = self._score(training.score)
+        if training.score is not None:
+            found = self._score(training.score) if self.ranks.rank == 0 else 0.0
+            if self.ranks.largest(found is None) == [True]:
+                raise self.control.stopped()
+            if found is not None and self.ranks.rank == 0:
+                record["score"] = found
         self.state["scaler"] = self.scaler.state_dict()
         record["seconds"] = round(self._seconds(), 3)
         return record
@@ -179,12 +186,16 @@ class _Epoch(Generic[Batch]):
             "values."
         )
 
-    def _score(self, score: Callable[[], float]) -> float:
+    def _score(self, score: Callable[[], float]) -> float | None:
+        """None when asked to stop meanwhile; the other ranks, which wait, are to hear of it."""
         self.training.module.eval()
         try:
             with torch.inference_mode():
                 return score()
-        except (Stopped, EndedElsewhere):
+        except Stopped:
+            self._save()
+            return None
+        except EndedElsewhere:
             self._save()
             raise
 

@@ -127,6 +127,13 @@ def test_the_surest_component_is_one_of_those_large_enough(share, kept):
     assert np.array_equal(surest_component(mask, probability, share), parts[kept])
 
 
+def test_what_brightness_has_joined_makes_no_component_less_sure():
+    """A quarter of it is the network's own, at 0.95; the other component is at 0.9."""
+    mask, probability, hesitant, *_ = hesitant_and_sure()
+    probability[hesitant] = np.where(probability[hesitant] > 0.9, 0.95, 0.2)
+    assert np.array_equal(surest_component(mask, probability, 1 / 3), hesitant)
+
+
 def test_the_surest_component_of_one_or_none_is_the_mask():
     mask, probability, hesitant, *_ = hesitant_and_sure()
     assert np.array_equal(surest_component(hesitant, probability, 0.1), hesitant)

@@ -538,6 +538,24 @@ PROJECTS = {
         ["masks/sam of the train split are empty", "roi.threshold"],
         0,
     ),
+    "empty maps": (
+        lambda d: [overwrite(name, np.zeros_like)(d) for name in ("cams/amda", "masks/sam")],
+        ["train", "{root}"],
+        3,
+        [
+            "masks/sam of the train split are empty (3 cases)",
+            "the classifier sees none",
+            "--split-ratio 1:0:0",
+        ],
+        0,
+    ),
+    "empty pseudo-labels where CLIP sees no tumour": (
+        lambda d: [overwrite(name, np.zeros_like)(d) for name in ("labels/tumour", "masks/sam")],
+        ["train", "{root}"],
+        3,
+        ["calls none of their slices a tumour", "label.tumour_prompts"],
+        0,
+    ),
     "empty train split": (move("train", "test"), ["train", "{root}"], 3, ["train split is empty"], None),
     "best epoch without a valid split": (
         move("valid", "test"),

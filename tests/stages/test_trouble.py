@@ -14,6 +14,7 @@ from clisc_engine.models.sam import SamModel
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.running.control import Control, Silent
 from clisc_engine.settings.keys import with_changes
+from clisc_engine.stages import cam
 from clisc_engine.stages.amda import masked_copies
 from tests.support.small import SPLITS, STAGES, contents, run_stages
 
@@ -218,20 +219,21 @@ def test_the_best_epoch_is_chosen_on_every_valid_case(copied, stage, setting, ar
         run_stages(copied, stage)
 
 
-def test_predictions_that_choose_the_epoch_count_for_the_network(copied):
-    """How a prediction is made chose the best epoch, so another way may have chosen another."""
-    change(copied, unet__select="best")
-    run_stages(copied, "train")
-    assert not run_stages(copied, "train", dry_run=True)["train"].planned
-    change(copied, unet__largest_component=False)
-    assert (
-        "unet.largest_component"
-        in run_stages(copied, "train", dry_run=True)["train"].planned["unet-round1"]
-    )
-    change(copied, unet__select="last")
-    run_stages(copied, "train")
-    change(copied, unet__largest_component=True)
-    assert not run_stages(copied, "train", dry_run=True)["train"].planned, "the last epoch is what it is"
+@pytest.mark.parametrize("stage", ["cam", "amda"])
+def test_maps_that_mark_nothing_are_told(copied, monkeypatch, stage):
+    """A classifier that learned from too little sees no tumour anywhere."""
+    monkeypatch.setattr(cam, "slice_maps", lambda module, slices, *_: np.zeros(slices.shape, np.float32))
+    told = RecordingProgress()
+    STAGES[stage](copied, Control(device="cpu", force=True, cases=("p0", "p4"), progress=told))
+    line = next(line for line in told.lines if "mark nothing" in line)
+    assert line.startswith(f"{stage}: of 2 cases the maps of 2 mark nothing") and "p0, p4" in line
+    assert "from 3 train cases" in line and "--split-ratio 1:0:0" in line
+
+
+def test_maps_that_mark_something_are_not_told(copied):
+    told = RecordingProgress()
+    STAGES["cam"](copied, Control(device="cpu", force=True, progress=told))
+    assert not any("mark nothing" in line for line in told.lines)
 
 
 def test_answers_that_are_no_numbers_are_not_stored(copied, monkeypatch):

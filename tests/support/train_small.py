@@ -1,4 +1,7 @@
-"""A small training, alone or as a rank: python train_small.py FOLDER BATCH_SIZE NORM [RANK_THAT_FAILS]."""
+"""A small training, alone or as a rank: python train_small.py FOLDER BATCH_SIZE NORM [RANK_THAT_FAILS].
+
+With ``score`` for the rank, rank 0 is asked to stop while it scores the first epoch's network.
+"""
 
 import sys
 from pathlib import Path
@@ -36,6 +39,12 @@ def train(folder, batch_size, norm, control, fails=None):
             raise BadInput("no memory here")
         return criterion(ranks.outputs(batch[0]).float(), batch[1])
 
+    def score():
+        if fails == "score" and not (folder / "net.csv").exists():
+            control.stop.reason = "SIGTERM"
+            control.check_stop()
+        return float(module(torch.ones(1, 1, 4, 4, 4)).mean().sigmoid())
+
     training = Training(
         name="net",
         settings="unet",
@@ -49,7 +58,7 @@ def train(folder, batch_size, norm, control, fails=None):
         epochs=2,
         batches=batches,
         loss=loss,
-        score=lambda: float(module(torch.ones(1, 1, 4, 4, 4)).mean().sigmoid()),
+        score=score,
         save_every=0.0,
         ranks=ranks,
     )
@@ -66,7 +75,8 @@ def main():
     own = Ending()
     try:
         control = Control(ranks=session.join())
-        train(Path(folder), int(batch_size), norm, control, int(fails[0]) if fails else None)
+        failing = int(fails[0]) if fails and fails[0].isdigit() else next(iter(fails), None)
+        train(Path(folder), int(batch_size), norm, control, failing)
     except Exception as error:
         own = Ending(getattr(error, "exit_code", 1), str(error))
     end = session.leave(own)

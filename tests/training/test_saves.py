@@ -5,10 +5,10 @@ import pytest
 from clisc_engine.errors import Stopped
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.running.control import Control, Silent, StopFlag
+from clisc_engine.training import loop
 from clisc_engine.training import state as training_state
 from clisc_engine.training.loop import fit
-from tests.support.small_training import STEPS, Work
-from tests.training.test_training_loop import same
+from tests.support.small_training import STEPS, Work, same
 
 
 class Clock:
@@ -100,3 +100,33 @@ def test_a_stop_before_the_first_step_leaves_no_state(tmp_path, clock):
     with pytest.raises(Stopped):
         work.run(flag)
     assert clock.saved == [] and not work.checkpoint.state.exists()
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_killed_between_state_and_curve_the_curve_is_made_good(tmp_path, undisturbed, monkeypatch, epoch):
+    """Also after the last epoch, when nothing is left to train."""
+    written, write = [], loop._write_curve
+
+    def kill(*arguments):
+        written.append(arguments)
+        if len(written) == epoch:
+            raise KeyboardInterrupt
+        write(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "_write_curve", kill)
+        Work(tmp_path, save_every=1e-9).run()
+    work = Work(tmp_path)
+    work.run()
+    assert same(work.result(), undisturbed)
+
+
+def test_a_curve_that_is_ahead_of_the_state_is_cut_to_it(tmp_path):
+    """Killed after epochs that were not saved, and then asked for no more epochs than were."""
+    work = Work(tmp_path, decay=False, epochs=2)
+    work.run()
+    lines = work.curve.read_text(encoding="utf-8").splitlines()
+    work.curve.write_text("\n".join([*lines, lines[-1]]) + "\n", encoding="utf-8")
+    work.checkpoint.weights.unlink()
+    Work(tmp_path, decay=False, epochs=2).run()
+    assert len(work.result()[1]) == 2

@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,21 +14,7 @@ from clisc_engine.project.lock import LOST_LOCK
 from clisc_engine.running.control import Control, StopFlag
 from clisc_engine.training.loop import fit
 from clisc_engine.training.state import why_train
-from tests.support.small_training import EPOCHS, STEPS, RecordingProgress, Work
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    work = Work(tmp_path_factory.mktemp("undisturbed"))
-    work.run()
-    return work.result()
-
-
-def same(one, other):
-    weights = one[0].keys() == other[0].keys() and all(
-        np.array_equal(one[0][k], other[0][k]) for k in one[0]
-    )
-    return weights and one[1] == other[1]
+from tests.support.small_training import EPOCHS, STEPS, RecordingProgress, Work, same
 
 
 @pytest.mark.parametrize("every", [1, 2, 4, 5, 7])

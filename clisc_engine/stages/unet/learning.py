@@ -24,6 +24,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.running.device import pick_device
 from clisc_engine.settings.schema import UnetSettings
 from clisc_engine.stages import recipes
+from clisc_engine.stages.unet.nothing_marked import why_nothing_marked
 from clisc_engine.stages.unet.volumes import Volumes
 from clisc_engine.training.data_parallel import DataParallel, share_batches
 from clisc_engine.training.loop import fit
@@ -56,7 +57,8 @@ def learn(
     limit = 1e9 * project.settings.training.memory_gb
     train_cases = [case for case in cases if case.info.split == "train"]
     volumes = Volumes(train_cases, labels, settings.spacing, limit, control)
-    _check_labels(volumes, labels)
+    if volumes.none_marked():
+        raise BadInput(why_nothing_marked(train_cases, labels))
     _say_if_patches_are_few(name, len(volumes), settings, control)
     ranks = share_batches(module, name, settings.batch_size, control)
     task = SegmentationTask.of(module, volumes, settings, project.settings.seed, control, ranks)
@@ -198,14 +200,6 @@ class SegmentationTask:
         labels = torch.stack([patch.label for patch in patches]).float()
         channels_last = images.to(self.segmenter.device, memory_format=torch.channels_last_3d)
         return channels_last, labels.to(self.segmenter.device)
-
-
-def _check_labels(volumes: Volumes, labels: str) -> None:
-    if not any(bool(volume["label"].any()) for volume in volumes.in_turn(range(len(volumes)))):
-        raise BadInput(
-            f"All {len(volumes)} pseudo-labels {labels} of the train split are empty, so the network "
-            "has nothing to learn; look at label.confidence and roi.threshold."
-        )
 
 
 def _optimiser(settings: UnetSettings, module: nn.Module) -> torch.optim.Optimizer:

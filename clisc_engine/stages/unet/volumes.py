@@ -69,6 +69,10 @@ class Volumes:
             for _, volume in volumes:
                 yield volume()
 
+    def none_marked(self) -> bool:
+        """Whether no label marks anything."""
+        return not any(bool(volume["label"].any()) for volume in self.in_turn(range(len(self))))
+
     def _held_or_read(self, index: int) -> Volume:
         return self._held[index] if index in self._held else self._read(index)
 

@@ -35,6 +35,21 @@ def test_several_ranks_end_where_one_does(cluster, tmp_path, ranks, batch_size, 
         assert np.allclose(values, alone[name], rtol=1e-3, atol=1e-5), name
 
 
+def test_a_stop_while_one_rank_scores_ends_all_and_the_next_call_goes_on(cluster, tmp_path):
+    """Rank 0 scores alone; the others, which wait for it, hear of the stop from it."""
+    started = time.monotonic()
+    ended = cluster.run(tmp_path / "team", 4, "instance", "score", program=PROGRAM)
+    assert ended.codes == [75, 75], ended.outputs
+    assert time.monotonic() - started < 50, (
+        "the others are waited for a minute where they do not hear of it"
+    )
+    assert not (tmp_path / "team" / "net.csv").exists()
+    ended = cluster.run(tmp_path / "team", 4, "instance", program=PROGRAM)
+    assert ended.codes == [0, 0], ended.outputs
+    assert cluster.run(tmp_path / "whole", 4, "instance", program=PROGRAM).codes == [0, 0]
+    assert result(tmp_path / "team")[0] == result(tmp_path / "whole")[0]
+
+
 @pytest.mark.parametrize("fails", [0, 1])
 def test_a_rank_that_fails_in_a_step_ends_the_others(cluster, tmp_path, fails):
     started = time.monotonic()
