@@ -70,6 +70,17 @@ def point_to_first_masks(report: Report, project: Project, options: RunOptions) 
         )
 
 
+def warn_of_stale_network(project: Project, network: str, terminal: Terminal) -> None:
+    """Say of a network that is used or exported that the settings now ask for another one."""
+    from clisc_engine.results.export import stale_steps
+
+    if steps := stale_steps(project, network):
+        terminal.warn(
+            f"{network} is as it was trained, but {', '.join(steps)} would now give another one; "
+            "`clisc status` says why, and `clisc run` trains it anew."
+        )
+
+
 def fail_if_cases_failed(
     stage: str, failed: dict[str, str], others: int, hint: str, options: RunOptions
 ) -> None:

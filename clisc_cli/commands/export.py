@@ -14,7 +14,7 @@ from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.named import Directory, Splits, chosen_splits, open_named
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.places import file_of_kind, folder
-from clisc_cli.reports import show_report
+from clisc_cli.reports import show_report, warn_of_stale_network
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
 from clisc_cli.words import counted
 from clisc_engine.files.words import shell_word
@@ -219,7 +219,9 @@ def model(
     from clisc_engine.results.trained import export_model
 
     file_of_kind(out, (ENDING,), "a model")
-    card = export_model(open_named(directory, variant), network, out)
+    project = open_named(directory, variant)
+    card = export_model(project, network, out)
+    warn_of_stale_network(project, network, Terminal(quiet=quiet))
     if json_:
         print_json({"file": str(out), "network": card.network, "fingerprint": card.fingerprint})
         return
@@ -250,7 +252,9 @@ def bundle(
     from clisc_engine.results.bundle.write import export_bundle
 
     folder(out, ENDINGS)
-    card = export_bundle(open_named(directory, variant), network, out)
+    project = open_named(directory, variant)
+    card = export_bundle(project, network, out)
+    warn_of_stale_network(project, network, Terminal(quiet=quiet))
     if json_:
         print_json({"folder": str(out), "network": card.network, "fingerprint": card.fingerprint})
         return
@@ -262,7 +266,7 @@ def bundle(
 def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:
     from clisc_engine.results.export import stale_steps
 
-    if steps := stale_steps(project, masks):
+    if steps := stale_steps(project, f"masks/{masks}"):
         options.terminal().warn(
             f"these masks are as they were made, but {', '.join(steps)} would now give others; "
             "`clisc status` says why, and `clisc run` makes them anew."

@@ -14,7 +14,7 @@ from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Channel, FollowLinks
 from clisc_cli.options import Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
-from clisc_cli.reports import summary
+from clisc_cli.reports import summary, warn_of_stale_network
 from clisc_cli.switches import Json, Quiet, Variant
 from clisc_engine.files.words import shell_word
 
@@ -170,6 +170,8 @@ class _Asked:
         from clisc_engine.results.segmenter import open_segmenter
 
         segmenter = open_segmenter(self.source, self.network, self.control, self.options.variant or "")
+        if segmenter.project is not None:
+            warn_of_stale_network(segmenter.project, self.network, self.options.terminal())
         return segmenter.with_skulls() if self.allow_skull else segmenter
 
 

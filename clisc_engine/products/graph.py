@@ -84,11 +84,14 @@ def ancestors(name: str) -> set[str]:
     return set(direct).union(*(ancestors(one) for one in direct))
 
 
-def steps_behind(array: str) -> list[str]:
-    """The steps whose results a mask rests on; predicting it is not among them, since that is done anew."""
-    makers = {MADE_BY[name] for name in ancestors(array)}
-    if not ARRAYS[array].network:
-        makers.add(MADE_BY[array])
+def steps_behind(product: str) -> list[str]:
+    """The steps whose results a mask or a network rests on, its own with them.
+
+    Predicting a mask is not among them, since that is done anew.
+    """
+    makers = {MADE_BY[name] for name in ancestors(product)}
+    if product not in ARRAYS or not ARRAYS[product].network:
+        makers.add(MADE_BY[product])
     rivals = sorted(name for name in makers if name.startswith("baseline "))
     return [*(step for step in STAGES if step in makers), *rivals]
 

@@ -23,13 +23,16 @@ from clisc_engine.outputs.record import RECORD as OUTPUTS
 from clisc_engine.outputs.record import entries_of
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import NEWEST_FIRST, UNET_ROUND1, UNET_ROUND2
+from clisc_engine.products.shared import INFERENCE
+from clisc_engine.project.fingerprint import settings_used
 from clisc_engine.project.project import SETTINGS_FILE, CaseArrays, Project
 from clisc_engine.project.variants import FILE as VARIANT
 from clisc_engine.project.variants import opened
 from clisc_engine.results import predict_record
+from clisc_engine.results.bundled import BUNDLED, bundled_card
 from clisc_engine.results.model_file import ENDING, ModelCard, read_card
 from clisc_engine.results.provenance import Link, Provenance, link_of_network
-from clisc_engine.results.segmenter import identity_of
+from clisc_engine.results.segmenter import identity_of, settings_of
 from clisc_engine.results.sidecar import KEY, beside, digest_of_mask
 from clisc_engine.results.trained import card_of
 
@@ -134,13 +137,19 @@ def _of_model(path: Path, project: Project | None) -> Explained:
         "what the file says of itself",
         product=card.network,
         chain=[link_of_network(card.network, card.origin, card.fingerprint, card.trained, card.version)],
-        notes=[card.note],
+        notes=[card.note, _how_it_predicts(card)],
     )
     if card.weights == "tiny":
         found.notes.insert(0, TINY)
     if project is not None and (chain := _chain_of_card(project, card)):
         found.chain, found.known_by = chain, f"its fingerprint in the project {project.root}"
     return found
+
+
+def _how_it_predicts(card: ModelCard) -> str:
+    """By which settings; they are no part of what made the network."""
+    settings = settings_used(settings_of(card), *INFERENCE)
+    return f"It predicts with {', '.join(f'{key}={value}' for key, value in settings.items())}."
 
 
 def _chain_of_card(project: Project, card: ModelCard) -> list[Link]:
@@ -192,7 +201,11 @@ def _by_predictions(path: Path, project: Project | None) -> Explained | None:
 
 
 def _network_by_identity(project: Project | None, identity: str) -> tuple[list[Link], list[str]]:
-    """The chain of the network that predicted, if it is the project's."""
+    """The chain of the network that predicted, if it is the project's or comes with clisc."""
+    card = bundled_card()
+    if identity_of(card) == identity:
+        link = link_of_network(card.network, card.origin, card.fingerprint, card.trained, card.version)
+        return [link], [TINY, f"By the models that come with clisc (`predict {BUNDLED}`). {card.note}"]
     if project is not None:
         trained = [n for n in (UNET_ROUND2, UNET_ROUND1) if project.checkpoint(n).made_from() is not None]
         for network in trained:
@@ -227,6 +240,9 @@ def _by_record(path: Path, project: Project | None) -> Explained | None:
         provenance = Provenance(project)
         found.chain = [link for name in graph.NETWORKS for link in provenance.of_network(name)[-1:]]
         found.notes.append("It tells of the whole project; what trained its networks is listed.")
+    if "network" in made and "project" not in made:
+        found.chain, notes = _network_by_identity(project, str(made["network"]))
+        found.notes += notes
     if not found.chain:
         facts = ", ".join(f"{key} {value}" for key, value in made.items())
         found.notes.append(f"Made from {facts or 'nothing that was noted'}.")

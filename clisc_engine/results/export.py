@@ -11,7 +11,7 @@ from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
-from clisc_engine.products.graph import ARRAYS, MADE_BY, steps_behind
+from clisc_engine.products.graph import ARRAYS, MADE_BY, PRODUCTS, steps_behind
 from clisc_engine.products.kinds import UNET_ROUND1, UNET_ROUND2
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -170,10 +170,9 @@ def _files(out: Path, case: CaseArrays, masks: str) -> tuple[Path, Path]:
     return file, beside(file)
 
 
-def stale_steps(project: Project, masks: str) -> list[str]:
-    """The steps behind ``masks/<masks>`` whose results are not what the settings now ask for."""
-    array = f"masks/{masks}"
-    behind = steps_behind(array) if array in ARRAYS else []
+def stale_steps(project: Project, product: str) -> list[str]:
+    """The steps behind masks or a network whose results are not what the settings now ask for."""
+    behind = steps_behind(product) if product in PRODUCTS else []
     return [
         status.stage for status in survey(project) if status.state == "stale" and status.stage in behind
     ]

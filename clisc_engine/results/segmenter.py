@@ -17,7 +17,7 @@ from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.project.fingerprint import fingerprint, settings_used
-from clisc_engine.project.project import open_project
+from clisc_engine.project.project import Project, open_project
 from clisc_engine.project.variants import open_variant
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, AskedSam, ModelCard, read_card, read_tensors
@@ -63,10 +63,12 @@ class FileSegmenter:
     Attributes:
         card: its preprocessing, settings and provenance.
         make: loads it, ready to run.
+        project: whose it is, or the variant; None of a model file's and the bundled one.
     """
 
     card: ModelCard
     make: Callable[[], Segmenter | WithSam]
+    project: Project | None = None
 
     def load(self) -> None:
         """Load the network now, for what is wrong with it concerns every volume.
@@ -166,7 +168,7 @@ def open_segmenter(source: Path, network: str, control: Control, variant: str = 
     project = open_variant(project, variant) if variant else project
     card = card_of(project, network)
     tensors = project.checkpoint(network).tensors
-    return FileSegmenter(card, partial(_trained, card, source, tensors, control))
+    return FileSegmenter(card, partial(_trained, card, source, tensors, control), project)
 
 
 def _bundled(control: Control) -> WithSam:

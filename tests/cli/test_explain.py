@@ -8,6 +8,7 @@ import sys
 
 import nibabel
 import numpy as np
+import pytest
 import SimpleITK as sitk
 
 CPU = ("--device", "cpu", "--quiet")
@@ -101,6 +102,31 @@ def test_models_predictions_and_pages(clisc, copied, data, tmp_path):
     )
     page = explained(clisc, tmp_path / "r.html", "--project", copied.root)
     assert page["known_by"].startswith("the record")
+
+
+def test_a_model_file_tells_how_it_predicts(clisc, copied, tmp_path):
+    """Two files of one network may give other masks: by their settings, which made no weight."""
+    notes = {}
+    for share in (1.0, 0.25):
+        assert clisc("config", "set", copied.root, f"unet.rival_share={share}").code == 0
+        model = tmp_path / f"{share}.clisc"
+        assert clisc("export", "model", copied.root, "-o", model).code == 0
+        notes[share] = " ".join(explained(clisc, model)["notes"])
+    assert "unet.rival_share=0.25" in notes[0.25] and "unet.rival_share" not in notes[1.0]
+    assert "unet.largest_component=true" in notes[1.0]
+
+
+@pytest.mark.parametrize("out", ["mask.nii.gz", "folder"])
+def test_a_prediction_is_known_by_its_network(clisc, copied, data, tmp_path, out):
+    image, out = data / "images" / "p4_flair.nii.gz", tmp_path / out
+    mask = out if out.suffix else out / "p4_seg.nii.gz"
+    assert clisc("predict", copied.root, image, "-o", out, *CPU).code == 0
+    assert products(explained(clisc, mask, "--project", copied.root)).count("unet-round2") == 1
+    assert "unet-round2" not in products(explained(clisc, mask))
+    assert clisc("predict", "bundled", image, "-o", out, "--force", *CPU).code == 0
+    told = explained(clisc, mask)
+    assert "tiny-unet" in products(told)
+    assert any("the models that come with clisc" in note for note in told["notes"])
 
 
 def test_a_sidecar_leads_to_its_project_while_that_is_there(clisc, copied, tmp_path):
