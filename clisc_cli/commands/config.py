@@ -95,6 +95,11 @@ def set_(
     directory = Path(words.pop(0)) if "=" not in words[0] else None
     if not words:
         raise typer.BadParameter("give at least one KEY=VALUE, e.g. amda.t=10", param_hint="KEY=VALUE")
+    if plain := [word for word in words if "=" not in word]:
+        raise typer.BadParameter(
+            f"{plain[0]!r} is no KEY=VALUE; a project comes first: `clisc config set DIR KEY=VALUE`",
+            param_hint="KEY=VALUE",
+        )
     changes = dict(parse_assignment(word) for word in words)
     root = project_root(directory)
     RunOptions(context).hold(root)

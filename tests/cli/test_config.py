@@ -32,6 +32,8 @@ def test_set_inside_the_project_and_its_errors(clisc, copied, monkeypatch):
     before = (copied.root / "clisc.toml").read_text(encoding="utf-8")
     assert clisc("config", "set", "amda.t=500").code == 3
     assert clisc("config", "set", "amda.tt=5").code == 3
+    turned_round = clisc("config", "set", "amda.t=5", copied.root)
+    assert turned_round.code == 2 and "a project comes first" in " ".join(turned_round.message.split())
     assert clisc("config", "set", str(copied.root)).code == 2
     assert (copied.root / "clisc.toml").read_text(encoding="utf-8") == before
     assert clisc("config", "set", "amda.t=6").code == 0
