@@ -91,13 +91,9 @@ def cam_roi(
 
 def large_components(mask: Mask, keep: float) -> Mask:
     """Components (26-neighbourhood) of at least ``keep`` times the largest one's size."""
-    from scipy import ndimage
-
-    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
-    if count <= 1:
+    labels, sizes = _components(mask)
+    if len(sizes) <= 2:
         return mask.astype(bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
     kept: Mask = (sizes >= keep * sizes.max()) & (sizes > 0)
     return kept[labels]
 
@@ -128,13 +124,9 @@ def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: f
             above 0.5, so that what brightness has joined to it does not count.
         share: components of at least this share of the largest one's size rival with it.
     """
-    from scipy import ndimage
-
-    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
-    if count <= 1:
+    labels, sizes = _components(mask)
+    if len(sizes) <= 2:
         return mask.astype(bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
     marked = labels * (probability > 0.5)
     total = np.bincount(marked.ravel(), probability.ravel(), len(sizes))
     sureness = total / np.maximum(np.bincount(marked.ravel(), minlength=len(sizes)), 1)
@@ -144,11 +136,17 @@ def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: f
 
 def largest_component(mask: Mask) -> Mask:
     """The largest component (26-neighbourhood); of several equal ones the first."""
+    labels, sizes = _components(mask)
+    if len(sizes) <= 2:
+        return mask.astype(bool)
+    return np.asarray(labels == sizes.argmax())
+
+
+def _components(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+    """The number of each voxel's component (26-neighbourhood), and their sizes; 0 is outside, of size 0."""
     from scipy import ndimage
 
     labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
-    if count <= 1:
-        return mask.astype(bool)
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
-    return np.asarray(labels == sizes.argmax())
+    return labels, sizes

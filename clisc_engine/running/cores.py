@@ -45,8 +45,7 @@ def fit_threads() -> None:
 
     It changes the whole process, so a program calls it, not a library.
     """
-    cores = usable_cores()
-    if THREADS in os.environ or cores == seen_cores():
+    if THREADS in os.environ or (cores := usable_cores()) == seen_cores():
         return
     os.environ[THREADS] = str(cores)
     if (torch := sys.modules.get("torch")) is not None:

@@ -45,7 +45,6 @@ def fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control:
 
 
 def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control: Control) -> None:
-    writes = training.ranks.rank == 0
     state = training_state.restore(training, checkpoint, control)
     scaler = _scaler(training, control)
     if state["scaler"]:
@@ -54,7 +53,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     events = Events(curve)
     saves = training_state.Saves(training, checkpoint, control)
     try:
-        if writes and state["history"]:  # what was killed may have left one epoch more in it, or one less
+        if saves.writes and state["history"]:  # a killed call may have left one epoch more or less in it
             _write_curve(curve, state["history"])
             events.write(state["history"])
         while state["epoch"] < training.epochs:
@@ -66,7 +65,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
             state["epoch"] += 1
             state["within"] = {}
             state["history"].append(record)
-            if writes:
+            if saves.writes:
                 saves.save_after_epoch(state)
                 _write_curve(curve, state["history"])
                 events.write(state["history"])
@@ -74,7 +73,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     finally:
         events.close()
         control.progress.end()
-    if writes:
+    if saves.writes:
         control.check_may_write()
         weights = state["best"] or training.module.state_dict()
         checkpoint.finish(weights, training.made_from, keep_state=training.extensible)
@@ -138,11 +137,7 @@ class _Epoch(Generic[Batch]):
             "learning_rate": training.optimiser.param_groups[0]["lr"],
         }
         if training.score is not None:
-            found = self._score(training.score) if self.ranks.rank == 0 else 0.0
-            if self.ranks.largest(found is None) == [True]:
-                raise self.control.stopped()
-            if found is not None and self.ranks.rank == 0:
-                record["score"] = found
+            record |= self._scored(training.score)
         self.state["scaler"] = self.scaler.state_dict()
         record["seconds"] = round(self._seconds(), 3)
         return record
@@ -186,18 +181,24 @@ class _Epoch(Generic[Batch]):
             "values."
         )
 
-    def _score(self, score: Callable[[], float]) -> float | None:
-        """None when asked to stop meanwhile; the other ranks, which wait, are to hear of it."""
-        self.training.module.eval()
-        try:
-            with torch.inference_mode():
-                return score()
-        except Stopped:
-            self._save()
-            return None
-        except EndedElsewhere:
-            self._save()
-            raise
+    def _scored(self, score: Callable[[], float]) -> dict[str, float]:
+        """Rank 0's score; the others wait for it, and hear of it when that one was to stop meanwhile."""
+        found: dict[str, float] = {}
+        stopped = False
+        if self.ranks.rank == 0:
+            self.training.module.eval()
+            try:
+                with torch.inference_mode():
+                    found["score"] = score()
+            except Stopped:
+                self._save()
+                stopped = True
+            except EndedElsewhere:
+                self._save()
+                raise
+        if self.ranks.largest(stopped) == [True]:
+            raise self.control.stopped()
+        return found
 
     def _save(self) -> None:
         self._check_loss()
