@@ -33,7 +33,7 @@ class Terminal:
         self.quiet = quiet
         self._bars: Progress | None = None
         self._task: TaskID | None = None
-        self._label, self._unit, self._done, self._total = "", "", 0, 0
+        self._label, self._unit, self._before, self._done, self._total = "", "", 0, 0, 0
         self._started = self._first = 0.0
 
     @cached_property
@@ -43,21 +43,22 @@ class Terminal:
 
         return Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def begin(self, label: str, total: int, unit: str) -> None:
-        """A piece of work starts."""
-        self._label, self._unit, self._done, self._total = label, unit, 0, total
+    def begin(self, label: str, total: int, unit: str, done: int = 0) -> None:
+        """A piece of work starts, or goes on."""
+        self._label, self._unit, self._before, self._done, self._total = label, unit, done, done, total
         self._started = time.monotonic()
         if not self.quiet and self.console.is_terminal:
             self._bars = self._new_bars(unit)
             self._bars.start()
-            self._task = self._bars.add_task(label, total=total, note="")
+            self._task = self._bars.add_task(label, total=total, completed=done, note="")
         elif not self.quiet and unit == "epoch":
-            self._print(f"{label}: {counted(total, unit)} to train")
+            share = f"{total - done} of {counted(total, unit)}" if done else counted(total, unit)
+            self._print(f"{label}: {share} to train")
 
     def advance(self, note: str = "") -> None:
         """One unit is done."""
         self._done += 1
-        if self._done == 1:
+        if self._done - self._before == 1:
             self._first = time.monotonic() - self._started
         _log.info("%s: %s %d/%d %s", self._label, self._unit, self._done, self._total, note)
         if self._bars is not None and self._task is not None:
@@ -119,14 +120,17 @@ class Terminal:
         """In words, by the pace since the first unit: that one holds what is loaded and read before."""
         if self._done == self._total:
             return ""
-        if self._done == 1:
-            return f", at most about {_in_words(self._first * (self._total - 1))} left"
-        pace = (elapsed - self._first) / (self._done - 1)
+        units = self._done - self._before
+        if units == 1:
+            bound = "" if self._before else "at most "  # what goes on may begin with a part of one
+            return f", {bound}about {_in_words(self._first * (self._total - self._done))} left"
+        pace = (elapsed - self._first) / (units - 1)
         return f", about {_in_words(pace * (self._total - self._done))} left"
 
     def _line_due(self) -> bool:
         """All units of short work; the first two and about twenty others of long work."""
-        return self._done in (1, 2, self._total) or self._done % max(1, self._total // 20) == 0
+        first = self._done - self._before in (1, 2)
+        return first or self._done == self._total or self._done % max(1, self._total // 20) == 0
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -43,10 +43,10 @@ class _AsBars(Silent):
         self._bars = bars
         self._bar: Bar | None = None
 
-    def begin(self, label: str, total: int, unit: str) -> None:
-        """A new bar."""
+    def begin(self, label: str, total: int, unit: str, done: int = 0) -> None:
+        """A new bar, of what is left to do."""
         self.end()
-        self._bar = self._bars(total=total, desc=label, unit=unit)
+        self._bar = self._bars(total=total - done, desc=label, unit=unit)
 
     def advance(self, note: str = "") -> None:
         """One unit more."""

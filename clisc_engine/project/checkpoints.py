@@ -211,12 +211,18 @@ class Checkpoint:
                 self.state.replace(self.previous_state)
             write_atomically(self.state, buffer.getvalue())
 
-    def load_state(self, expected: str, damaged: Callable[[Path, str], None]) -> dict[str, Any] | None:
+    def load_state(
+        self,
+        expected: str,
+        damaged: Callable[[Path, str], None],
+        another: Callable[[dict[str, Any]], None] = lambda state: None,
+    ) -> dict[str, Any] | None:
         """The newest readable state of a training of this fingerprint; None when there is none.
 
         Args:
             expected: the training's fingerprint.
             damaged: is told of each file that is damaged, and why; it is passed over.
+            another: is given each state, newest first, that is of another training and passed over.
 
         Raises:
             Unreadable: when one that is there cannot be read now: it may be the one to go on from.
@@ -232,6 +238,7 @@ class Checkpoint:
                 continue
             if state["fingerprint"] == expected:
                 return dict(state)
+            another(state)
         return None
 
     def put_aside(self, path: Path) -> Path:

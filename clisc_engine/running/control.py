@@ -16,8 +16,8 @@ Precision = Literal["32", "bf16", "16"]
 class Progress(Protocol):
     """Where progress and messages go; the engine knows no terminal."""
 
-    def begin(self, label: str, total: int, unit: str) -> None:
-        """A piece of work with ``total`` units starts."""
+    def begin(self, label: str, total: int, unit: str, done: int = 0) -> None:
+        """A piece of work with ``total`` units starts, or goes on after ``done`` of them."""
 
     def advance(self, note: str = "") -> None:
         """One unit is done."""
@@ -32,7 +32,7 @@ class Progress(Protocol):
 class Silent:
     """Progress for nobody."""
 
-    def begin(self, label: str, total: int, unit: str) -> None:
+    def begin(self, label: str, total: int, unit: str, done: int = 0) -> None:
         """Do nothing."""
 
     def advance(self, note: str = "") -> None:

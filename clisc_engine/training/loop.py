@@ -49,7 +49,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     scaler = _scaler(training, control)
     if state["scaler"]:
         scaler.load_state_dict(state["scaler"])
-    control.progress.begin(checkpoint.name, training.epochs - state["epoch"], "epoch")
+    control.progress.begin(checkpoint.name, training.epochs, "epoch", state["epoch"])
     events = Events(curve)
     saves = training_state.Saves(training, checkpoint, control)
     try:

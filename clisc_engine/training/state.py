@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.project.checkpoints import Checkpoint, why_not_trained
+from clisc_engine.project.fingerprint import difference
 from clisc_engine.running.control import Control
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Saves:
         self.checkpoint.save_state(
             {
                 **state,
+                "made_from": self.training.made_from,
                 "module": self.training.module.state_dict(),
                 "optimiser": self.training.optimiser.state_dict(),
             }
@@ -129,7 +131,8 @@ def keep_best(training: Training[Any], state: dict[str, Any], record: dict[str, 
 def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> dict[str, Any] | None:
     """The saved state, the same on every rank; damaged files are put aside once all have looked."""
     damaged: dict[Path, str] = {}
-    saved = checkpoint.load_state(training.identity, damaged.__setitem__)
+    others: list[dict[str, Any]] = []
+    saved = checkpoint.load_state(training.identity, damaged.__setitem__, others.append)
     mine = (-1, 0) if saved is None else (saved["epoch"], saved["within"].get("step", 0))
     *latest, minus_epoch, minus_step = training.ranks.largest(*mine, -mine[0], -mine[1])
     if latest != [-minus_epoch, -minus_step]:
@@ -143,12 +146,24 @@ def _load(training: Training[Any], checkpoint: Checkpoint, control: Control) -> 
         control.progress.say(f"{path} is damaged ({why}); it is kept as {aside.name}.")
     if damaged and saved is None:
         control.progress.say(f"{checkpoint.name} starts anew: no state of it is whole.")
+    if saved is None and others:
+        _say_what_was_interrupted(others[0], training, checkpoint, control.progress.say)
     return saved
 
 
 def _is_finished(training: Training[Any], saved: dict[str, Any], control: Control) -> bool:
     """With ``--force`` an interrupted training goes on, and a finished one starts anew."""
     return control.force and saved["epoch"] == training.epochs
+
+
+def _say_what_was_interrupted(
+    other: dict[str, Any], training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]
+) -> None:
+    """Say why an interrupted training does not go on: it was another one (0.1.0 did not note which)."""
+    made_from = other.get("made_from")
+    if isinstance(made_from, dict) and made_from != checkpoint.made_from():
+        since = f"since it was interrupted after epoch {other['epoch']}"
+        say(f"{checkpoint.name} starts anew: {since}, {difference(made_from, training.made_from)}")
 
 
 def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:

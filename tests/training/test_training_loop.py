@@ -300,6 +300,20 @@ def test_other_epochs_start_anew_and_say_why(tmp_path, decay, before, after, rea
     assert same(work.result(), fresh.result())
 
 
+def test_an_interrupted_training_of_other_settings_starts_anew_and_says_what_changed(tmp_path):
+    interrupted(tmp_path, 8)
+    work = Work(tmp_path, epochs=4)
+    (line,) = work.run()
+    assert line == "net starts anew: since it was interrupted after epoch 1, unet.epochs 3 -> 4"
+    assert work.taken == 4 * STEPS
+
+
+def test_the_state_of_a_finished_training_is_not_called_interrupted(tmp_path):
+    Work(tmp_path, decay=False).run()
+    made_from = {"unet.epochs": str(EPOCHS), "data": "2"}
+    assert Work(tmp_path, decay=False, changes={"made_from": made_from}).run() == []
+
+
 def test_force_trains_a_finished_network_anew_and_goes_on_with_an_unfinished_one(tmp_path):
     Work(tmp_path, decay=False).run()
     again = Work(tmp_path, decay=False)
