@@ -76,7 +76,7 @@ def train_classifier(
         made_from=provenance,
         seed=project.settings.seed,
         module=module,
-        optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate),
+        optimiser=torch.optim.Adam(module.parameters(), lr=settings.learning_rate, fused=True),
         schedule=steps(settings.decay_every),
         extensible=recipes.classifier_is_extensible(settings),
         epochs=settings.epochs,

@@ -205,7 +205,7 @@ class SegmentationTask:
 def _optimiser(settings: UnetSettings, module: nn.Module) -> torch.optim.Optimizer:
     if settings.optimiser == "adamw":
         return torch.optim.AdamW(
-            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
     return torch.optim.SGD(
         module.parameters(),
