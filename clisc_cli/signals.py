@@ -1,4 +1,4 @@
-"""SIGTERM, SIGUSR1 and Ctrl-C ask a run to stop; a second Ctrl-C stops it at once."""
+"""SIGTERM, SIGUSR1, a terminal that is gone and Ctrl-C ask a run to stop; a second Ctrl-C stops it at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from clisc_engine.running.control import StopFlag
 
 
 def stop_on_signals() -> StopFlag:
-    """A flag that the signals of a batch system, or Ctrl-C, set from now on."""
+    """A flag that the signals of a batch system, the loss of the terminal, or Ctrl-C set from now on.
+
+    SIGHUP does not stop what was started with `nohup`.
+    """
     flag = StopFlag()
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -17,7 +20,8 @@ def stop_on_signals() -> StopFlag:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         flag.reason = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
-    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), ask)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+            signal.signal(number, ask)
     return flag

@@ -1,12 +1,15 @@
 """The README's way: one command a stage."""
 
 import csv
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -144,6 +147,46 @@ def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
     assert wrong("cam", answer) == [] and answer["error"]["run"] == ["clisc", *call]
     assert "Run the same command again" in "".join(lines)
     assert clisc("cam", project, "--device", "cpu").code == 0
+
+
+def test_a_terminal_that_is_gone_stops_the_run_and_nothing_is_lost(clisc, project):
+    """As when an ssh connection drops: the kernel sends SIGHUP, and nobody reads any more."""
+    assert clisc("label", project, "--device", "cpu").code == 0
+    here, terminal = pty.openpty()
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        preexec_fn=own_terminal,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    os.close(terminal)
+    shown = b""
+    while b"classifier-raw" not in shown:
+        shown += os.read(here, 1024)
+    os.close(here)
+    assert process.wait() == 75, shown
+    again = clisc("cam", project, "--device", "cpu")
+    assert again.code == 0 and "Took over" not in again.err
+
+
+def test_under_nohup_a_run_goes_on_without_its_terminal(clisc, project):
+    assert clisc("label", project, "--device", "cpu").code == 0
+    call = [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(["nohup", *call], **streams, encoding="utf-8") as process:
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if "classifier-raw: epoch 1/" in line:
+                process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0 and any("epoch 1/" in line for line in lines), "".join(lines)
 
 
 def test_a_locale_without_the_letters_of_the_table_still_gets_it(clisc, project):

@@ -12,7 +12,7 @@ from clisc_engine.project.project import STAGING, open_project
 from tests.support.killing import ALL_STAGES
 from tests.support.small import CHANGES, SPLITS
 
-SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT")
+SIGNALS = ("SIGTERM", "SIGUSR1", "SIGINT", "SIGHUP")
 
 
 @pytest.mark.parametrize("stage", ALL_STAGES)
