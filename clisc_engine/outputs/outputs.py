@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, sync
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.imaging.endings import BARE_HEADERS, ending_of
+from clisc_engine.outputs import rooms
 from clisc_engine.outputs.inputs import Inputs, own_of_a_project
 from clisc_engine.outputs.record import RECORD, Made, Record, is_regular
 
@@ -56,6 +56,8 @@ class Outputs:
     def check(self, paths: Iterable[Path]) -> None:
         """Refuse these outputs unless each of them may be written; nothing is.
 
+        What killed calls have left in their folders half written is removed.
+
         Raises:
             BadInput: naming all that may not, and those of which two are one.
         """
@@ -71,6 +73,8 @@ class Outputs:
             taken[key] = path
         if reasons:
             raise BadInput(self._refusal(reasons))
+        for folder in {path.parent for path in taken.values()}:
+            rooms.remove_abandoned(folder)
 
     def why_not(self, path: Path) -> str:
         """Why this file may not be written, empty when it may.
@@ -152,10 +156,9 @@ class Outputs:
             BadInput: when the place may not be written, or not any more.
             DiskFault: when the disk does not take it; what was there stays.
         """
-        room = path.parent / f".clisc-{secrets.token_hex(6)}.partial"
         with disk_faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            room.mkdir()
+            room = rooms.make_one(path.parent)
         try:
             ending = ending_of(path)
             new = room / (path.name.removesuffix(ending) + ending.lower())

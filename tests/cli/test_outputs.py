@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -488,3 +491,34 @@ def test_the_demo_leaves_the_files_of_a_folder_alone(clisc, images, tmp_path):
     (data / "references" / "phantom-001_seg.nii.gz").write_bytes(b"mine")
     message = refused(clisc, data, 3, "demo", tmp_path / "demo", "--cases", 5)
     assert "phantom-001_seg.nii.gz was not written by clisc" in message
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from clisc_engine.outputs.outputs import Inputs, Made, Outputs
+
+def write(path):
+    path.write_bytes(b"half of a mask")
+    os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+
+Outputs(Inputs([]), "").put(Path(sys.argv[1]), write, Made("mask", {}))
+"""
+
+
+def test_what_a_killed_call_has_begun_is_removed_by_the_next_and_nothing_else(clisc, finished, tmp_path):
+    out = tmp_path / "out"
+    call = [sys.executable, "-c", KILLED, str(out / "p0_sam.nii.gz")]
+    assert subprocess.run([*call, "SIGKILL"], check=False).returncode == -signal.SIGKILL
+    (abandoned,) = out.iterdir()
+    (out / ".clisc-notes.partial").mkdir()
+    with subprocess.Popen([*call, "SIGSTOP"]) as at_work:
+        os.waitid(os.P_PID, at_work.pid, os.WSTOPPED)
+        (under_way,) = {path for path in out.glob(".clisc-*-*.partial")} - {abandoned}
+        shown = clisc("export", "masks", finished.root, "-o", out, "--masks", "sam")
+        assert shown.code == 0, shown.err
+        hidden = {path.name for path in out.iterdir() if path.name.startswith(".")}
+        assert hidden == {".clisc-notes.partial", under_way.name, RECORD}
+        at_work.kill()
+    assert clisc("export", "masks", finished.root, "-o", out, "--masks", "sam").code == 0
+    assert not under_way.exists()

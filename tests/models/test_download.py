@@ -282,9 +282,9 @@ def process_of_another():
 
 
 def begun_by(owner, folder, size):
-    from clisc_engine.models.partial import _mark
+    from clisc_engine.project.owner_marks import mark_of
 
-    path = folder / f"sam.pth.{_mark(owner)}-{owner.pid}-{owner.started}.partial"
+    path = folder / f"sam.pth.{mark_of(owner)}.partial"
     path.write_bytes(CONTENT[:size])
     return path
 
