@@ -1,4 +1,4 @@
-"""SIGTERM, SIGUSR1, a terminal that is gone and Ctrl-C ask a run to stop; a second Ctrl-C stops it at once."""
+"""SIGTERM, SIGUSR1, SIGHUP and Ctrl-C ask a run to stop; a second Ctrl-C stops it at once."""
 
 from __future__ import annotations
 

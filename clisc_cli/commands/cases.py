@@ -40,10 +40,12 @@ def list_(
     """
     if context.ensure_object(Session).is_left_to_rank_0("cases list"):
         return
+    from clisc_engine.project.pending_change import told
     from clisc_engine.project.project import open_project
     from clisc_engine.upkeep.case_list import list_cases
 
-    found = list_cases(open_project(directory))
+    project = open_project(directory)
+    found = list_cases(project)
     if json_:
         print_json({"cases": [asdict(one) for one in found]})
         return
@@ -51,8 +53,12 @@ def list_(
     if not console.is_terminal:
         console.width = 400  # a pipe's lines may be long; a folded path helps nobody
     console.print(_table(found))
-    counts = ", ".join(f"{sum(one.split == split for one in found)} {split}" for split in ALL_SPLITS)
-    console.print(f"{counted(len(found), 'case')}: {counts}", markup=False)
+    there = [one for one in found if not one.problem]
+    counts = ", ".join(f"{sum(one.split == split for one in there)} {split}" for split in ALL_SPLITS)
+    lost = f"; {len(found) - len(there)} left out" if len(found) > len(there) else ""
+    console.print(f"{counted(len(there), 'case')}: {counts}{lost}", markup=False)
+    if change := told(project.base.root):
+        console.print(change, style="yellow", markup=False, soft_wrap=True)
 
 
 @app.command("add")

@@ -38,6 +38,14 @@ class Given:
         """What tells a case's files from other ones."""
         return content(self.images[name], self.references.get(name, ""))
 
+    def under(self, names: Mapping[str, str]) -> Given:
+        """The same, those cases that are among ``names`` under their names there."""
+        return Given(
+            [replace(case, name=names.get(case.name, case.name)) for case in self.cases],
+            {names.get(name, name): digest for name, digest in self.images.items()},
+            {names.get(name, name): digest for name, digest in self.references.items()},
+        )
+
 
 def content(image: str, reference: str) -> str:
     """The hashes of a case's files as one text; an empty hash is that of a file that cannot be read."""
@@ -185,12 +193,28 @@ def alike_but_for_case(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> li
     ]
 
 
+def former_names(stored: Mapping[str, CaseInfo]) -> dict[str, str]:
+    """The present names of the cases that were renamed, by those that they were imported under."""
+    return {info.imported_as: name for name, info in stored.items() if info.imported_as}
+
+
+def same_but_renamed(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, str]:
+    """Present names of cases of the project whose very images are given under the former names."""
+    names = {case.name for case in given.cases}
+    return {
+        old: new
+        for old, new in former_names(stored).items()
+        if old in names and new not in names and given.images[old] == stored[new].sha256
+    }
+
+
 def renamed_since(new: Sequence[str], stored: Mapping[str, CaseInfo]) -> list[str]:
     """New names under which cases of the project were imported that have others by now."""
-    former = {info.imported_as: name for name, info in stored.items() if info.imported_as}
+    former = former_names(stored)
     return [
         f"{name} was imported before, and is the project's {former[name]} now; networks know it by its "
-        "former name, so no other case can have that."
+        "former name, so no other case can have that. Give this one a name of its own, or leave it out "
+        "(`--cases`)."
         for name in new
         if name in former
     ]

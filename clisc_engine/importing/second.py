@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class _Call:
         record: what it was made with.
         given: the cases given, with their hashes.
         new: those of them that the project lacks.
+        renamed: the present names of cases that are given under the names they were imported under.
     """
 
     request: Request
@@ -86,6 +87,7 @@ class _Call:
     record: InitRecord
     given: Given
     new: Sequence[CaseFiles]
+    renamed: Mapping[str, str]
 
     @classmethod
     def of(cls, request: Request, found: Found, control: Control) -> _Call:
@@ -93,13 +95,21 @@ class _Call:
         project = open_project(request.root)
         stored = {case.info.name: case.info for case in project.cases()}
         record = read_record(project)
-        given = _hashed(found.cases, stored, control)
+        former = comparison.former_names(stored)
+        given = _hashed(found.cases, {*stored, *former}, control)
+        renamed = comparison.same_but_renamed(given, stored)
+        given = given.under(renamed)
+        found = replace(
+            found,
+            cases=list(given.cases),
+            not_chosen=tuple(former.get(name, name) for name in found.not_chosen),
+        )
         new = [
             case
             for case in found.cases
             if case.name not in stored and record.skipped.get(case.name) != given.content(case.name)
         ]
-        return cls(request, found, project, stored, record, given, new)
+        return cls(request, found, project, stored, record, given, new, renamed)
 
     @property
     def found_names(self) -> list[str]:
@@ -127,7 +137,7 @@ class _Call:
 
     def splits_that_differ(self) -> list[str]:
         """Cases that are given another split, by name or by a draw."""
-        where, pairs = split_pairs(self.request, self.found)
+        where, pairs = self._split_pairs()
         names = dict.fromkeys([*self.stored, *self.found_names, *self.found.bad])
         asked = known_splits(where, pairs, list(names))
         ratio = self.request.split_ratio
@@ -138,7 +148,7 @@ class _Call:
 
     def splits_of_new(self) -> dict[str, str]:
         """The splits of the cases to be added: as a file says, else each drawn by itself."""
-        where, pairs = split_pairs(self.request, self.found)
+        where, pairs = self._split_pairs()
         if self.new and pairs:
             others = {name for _, name, _ in pairs} - set(self.new_names)
             return checked_split(where, pairs, self.new_names, also=sorted(others), some_train=False)
@@ -146,6 +156,10 @@ class _Call:
             return dict.fromkeys(self.new_names, self.request.into)
         ratio = self.request.split_ratio or self.record.split_ratio or SPLIT_RATIO
         return draw_each(self.new_names, ratio, self.project.settings.seed)
+
+    def _split_pairs(self) -> tuple[Path | str, list[tuple[str, str, str]]]:
+        where, pairs = split_pairs(self.request, self.found)
+        return where, [(place, self.renamed.get(name, name), split) for place, name, split in pairs]
 
     def cases_not_given(self) -> list[str]:
         """That the project has cases which this call does not name."""
@@ -191,7 +205,7 @@ def _carry_out(call: _Call, additions: Additions, control: Control, result: Impo
     result.references = [name for name in result.references if name not in skipped]
 
 
-def _hashed(cases: Sequence[CaseFiles], stored: Mapping[str, CaseInfo], control: Control) -> Given:
+def _hashed(cases: Sequence[CaseFiles], known: Collection[str], control: Control) -> Given:
     """The cases with the hashes of their files, all read anew: sizes and times do not tell.
 
     Raises:
@@ -202,7 +216,7 @@ def _hashed(cases: Sequence[CaseFiles], stored: Mapping[str, CaseInfo], control:
 
     def read(case: CaseFiles) -> None:
         for path, found in ((case.image, images), (case.reference, references)):
-            if path is not None and case.name in stored:
+            if path is not None and case.name in known:
                 check_source(path)
                 found[case.name] = hash_of(path)
             elif path is not None:

@@ -13,9 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
@@ -27,41 +24,10 @@ from clisc_engine.products.kinds import S3F_TABLE, SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.lock import VARIANTS
+from clisc_engine.project.pending_change import FILE, Change, pending
 from clisc_engine.project.project import STORE, Project
 from clisc_engine.project.store import Store
 from clisc_engine.project.variant_locks import refuse_while_variants_work
-
-FILE = "case-change.json"
-Split = Literal["train", "valid", "test"]
-
-
-class Change(BaseModel):
-    """What is to become of some cases.
-
-    Attributes:
-        remove: names to be taken out.
-        rename: new names by old ones.
-        move: splits by name.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    remove: tuple[str, ...] = ()
-    rename: dict[str, str] = {}
-    move: dict[str, Split] = {}
-
-    @property
-    def names(self) -> list[str]:
-        """All cases that it concerns, by the names that they have before it."""
-        return [*self.remove, *self.rename, *self.move]
-
-    def of(self, info: CaseInfo) -> CaseInfo | None:
-        """A case's record after the change; None when the case is gone then."""
-        if info.name in self.remove:
-            return None
-        if new := self.rename.get(info.name):
-            return replace(info, name=new, imported_as="" if new == info.identity else info.identity)
-        return replace(info, split=self.move.get(info.name, info.split))
 
 
 def check(project: Project, change: Change) -> Change:
@@ -99,21 +65,6 @@ def apply(project: Project, change: Change) -> None:
     project.store.check_may_write()
     write_atomically(project.root / FILE, change.model_dump_json().encode())
     _carry_out(project, change)
-
-
-def pending(root: Path) -> Change | None:
-    """The change that was cut short in the project at ``root``; None when there is none.
-
-    Raises:
-        Unreadable: when it is there and cannot be read now.
-    """
-    text = read_if_there(root / FILE)
-    if text is None:
-        return None
-    try:
-        return Change.model_validate_json(text)
-    except ValidationError:
-        return Change()
 
 
 def settle(project: Project) -> bool:

@@ -22,7 +22,7 @@ from clisc_engine.files.case_names import is_case_name
 from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
-from clisc_engine.project import manifest
+from clisc_engine.project import manifest, pending_change
 from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.glance import Glance
@@ -186,7 +186,7 @@ class Project:
         for name, info in listed.cases.items() if listed else ():
             if name not in found:
                 lost[name] = f"its folder or record is gone (imported from {info.source})"
-        return dict(sorted(lost.items()))
+        return pending_change.without(dict(sorted(lost.items())), self.base.root)
 
     def case(self, name: str) -> CaseArrays:
         """One case.
@@ -285,12 +285,15 @@ def project_root(path: Path | None) -> Path:
 
     Raises:
         MissingStage: when there is no project there.
+        BadInput: when there is one that has lost its settings.
     """
     root = path or _project_around()
-    if root is None or not (root / SETTINGS_FILE).is_file():
-        where = root or "this folder or those above it"
-        raise MissingStage(f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`.")
-    return root
+    if root is not None and (root / SETTINGS_FILE).is_file():
+        return root
+    if root is not None and is_there(root / STORE):
+        raise BadInput(f"{root} holds a {STORE} without a {SETTINGS_FILE}; put that file back from a copy.")
+    where = root or "this folder or those above it"
+    raise MissingStage(f"No clisc project in {where}; make one with `clisc init DIR --images IMAGES`.")
 
 
 def _project_around() -> Path | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
 from clisc_engine.files.reading import reading
+from clisc_engine.files.words import listed
 from clisc_engine.settings.help import explain
 from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import Settings
@@ -17,6 +18,10 @@ from clisc_engine.settings.section import Section
 
 if TYPE_CHECKING:
     import tomlkit
+
+
+NOT_IN_0_1_0 = {"baselines"}
+"""Tables that a project may lack, since it is older than they are."""
 
 
 def write_settings(path: Path, settings: Settings) -> None:
@@ -37,12 +42,24 @@ def write_settings(path: Path, settings: Settings) -> None:
 
 
 def read_settings(path: Path) -> Settings:
-    """Read and validate.
+    """Read and validate; a key that is newer than the file has its default.
 
     Raises:
-        BadInput: naming the file and each wrong key.
+        BadInput: naming the file and each wrong key, or what of it is gone as a whole.
     """
-    return validate(_values(path), str(path))
+    values = _values(path)
+    if gone := [name for name in Settings.model_fields if name not in {*values, *NOT_IN_0_1_0}]:
+        raise BadInput(_cut(path, gone))
+    return validate(values, str(path))
+
+
+def _cut(path: Path, gone: Sequence[str]) -> str:
+    """That the file is not whole: defaults in the place of what it said would train other networks."""
+    what = [f"[{name}]" if isinstance(getattr(Settings(), name), Section) else name for name in gone]
+    return (
+        f"{path} lacks {listed(what, 20)}, which every project has: it was emptied or cut. Put it back "
+        "from a copy; a table whose name alone stands there has the defaults."
+    )
 
 
 def write_changes(path: Path, changes: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from clisc_engine.products.graph import EVALUATE
 from clisc_engine.project.case_changes import Change
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
+from clisc_engine.stages.evaluation import document
 from clisc_engine.upkeep.status import StageStatus, seals_of
 from clisc_engine.upkeep.survey import survey
 
@@ -55,7 +56,7 @@ def effects(project: Project, change: Change) -> Effects:
     """What the change would make stale and lose; nothing is changed."""
     before = survey(project)
     found = Effects(stale=no_longer_fresh(before, survey(AsIf(project, change))))
-    if change.rename and any(status.stage == EVALUATE and status.state == "fresh" for status in before):
+    if _measured(project) & set(change.rename) and _is_fresh(EVALUATE, before):
         found.stale.setdefault(EVALUATE, ["results/rows.csv, which names the cases"])
     for case in project.cases():
         if case.info.name in change.remove:
@@ -64,6 +65,18 @@ def effects(project: Project, change: Change) -> Effects:
             found.seconds += sum(seal.seconds for seal in seals.values())
             found.bytes += size_of(project.store.root / "cases" / case.info.name)
     return found
+
+
+def _measured(project: Project) -> set[str]:
+    """The cases that the last evaluation names."""
+    stored = document.load(project.store)
+    if stored is None:
+        return set()
+    return {*(entry["case"] for entry in stored["cases"]), *stored["without_tumour"]["cases"]}
+
+
+def _is_fresh(stage: str, statuses: Sequence[StageStatus]) -> bool:
+    return any(status.stage == stage and status.state == "fresh" for status in statuses)
 
 
 def size_of(folder: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -13,6 +14,8 @@ from clisc_engine.products.graph import MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.lock import VARIANTS
+from clisc_engine.project.pending_change import FILE as CHANGE
+from clisc_engine.project.pending_change import pending, told
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.project.variants import names_in
@@ -45,6 +48,7 @@ def verify(root: Path, control: Control) -> Verified:
     result = Verified()
     store = Store(root / STORE)
     result.findings += _settings(root)
+    _take(_change_under_way(root), root, "record", result)
     seals = _cases(root, store, control, result)
     result.arrays = len(seals)
     _take(_lost_cases(store, control), root, "case", result)
@@ -78,7 +82,8 @@ def _take(found: Iterator[Finding], root: Path, what: What, result: Verified) ->
 
 def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict[str, Seal]:
     """Read the cases and note what is wrong with them; the seals of all arrays, by case and array."""
-    names = _case_names(store, control)
+    unsettled = _unsettled(root)
+    names = [name for name in _case_names(store, control) if name not in unsettled]
     control.progress.begin("verify", len(names), "case")
     evidence: dict[str, list[Evidence]] = {}
     try:
@@ -153,13 +158,29 @@ def _lost_cases(store: Store, control: Control) -> Iterator[Finding]:
         lasting = next((one.reason for one in evidence if not one.when), "")
         if lasting and not (listed and name in listed.removed):
             reasons.setdefault(name, lasting)
+    unsettled = _unsettled(store.root.parent)
     for name, why in sorted(reasons.items()):
+        if name in unsettled:
+            continue
         if not (store.root / "cases" / name).is_dir() and (not control.cases or name in control.cases):
             known = listed is not None and name in listed.cases
             remedy = (
                 "" if known else "nothing tells how it was imported; `clisc init --add` imports it anew"
             )
             yield Finding(f"{STORE}/cases/{name}", "case", "missing", f"it is gone, though {why}", remedy)
+
+
+def _change_under_way(root: Path) -> Iterator[Finding]:
+    """A change of cases that was cut short; its cases are read once it is complete."""
+    if text := told(root):
+        yield Finding(CHANGE, "record", "to be made", text)
+
+
+def _unsettled(root: Path) -> frozenset[str]:
+    with suppress(Unreadable):  # `_change_under_way` tells of that
+        if change := pending(root):
+            return change.unsettled
+    return frozenset()
 
 
 def _manifest(store: Store) -> Iterator[Finding]:

@@ -60,6 +60,15 @@ def test_dry_runs_say_what_would_become_stale_and_change_nothing(clisc, finished
     assert stamps(finished) == before
 
 
+def test_a_new_name_makes_an_evaluation_stale_that_names_the_case_and_no_other(clisc, copied):
+    root = copied.root
+    assert clisc("evaluate", root, *CPU).code == 0
+    assert as_json(clisc, "cases", "rename", root, "p0", "z0")["stale"] == {}
+    assert states(clisc, root)["evaluate"] == "fresh"
+    assert list(as_json(clisc, "cases", "rename", root, "p4", "z4")["stale"]) == ["evaluate"]
+    assert states(clisc, root)["evaluate"] == "stale"
+
+
 def test_a_new_name_leaves_all_fresh_and_every_draw_the_same(clisc, copied):
     """Trained and prompted anew under the new name, every network and mask has the same bits."""
     root, before = copied.root, contents(copied)
@@ -146,7 +155,12 @@ def test_a_change_that_is_cut_short_is_completed_by_the_next_command(
         ):
             patch.setattr(owner, name, cut(getattr(owner, name)))
         begun = clisc("cases", change[0], root, *change[1:]).code == 0 or case_changes.pending(root)
-    assert clisc("status", root).code == 0 and clisc("cases", "list", root).code == 0
+    cut_short = case_changes.pending(root) is not None
+    for looking in (("status",), ("cases", "list"), ("verify",)):
+        shown = clisc(*looking, root)
+        told = " ".join(shown.out.split())
+        assert shown.code == 0 and "left out" not in told and "missing:" not in told, told
+        assert ("A change of cases was cut short (" in told) == cut_short
     clisc("verify", root, "--repair")
     whole = {"remove": ("p4", None), "rename": ("q4", "test"), "move": ("p4", "valid")}[change[0]]
     name, split = whole if begun else ("p4", "test")

@@ -514,7 +514,7 @@ def test_what_a_killed_call_has_begun_is_removed_by_the_next_and_nothing_else(cl
     (out / ".clisc-notes.partial").mkdir()
     with subprocess.Popen([*call, "SIGSTOP"]) as at_work:
         os.waitid(os.P_PID, at_work.pid, os.WSTOPPED)
-        (under_way,) = {path for path in out.glob(".clisc-*-*.partial")} - {abandoned}
+        (under_way,) = set(out.glob(".clisc-*-*.partial")) - {abandoned}
         shown = clisc("export", "masks", finished.root, "-o", out, "--masks", "sam")
         assert shown.code == 0, shown.err
         hidden = {path.name for path in out.iterdir() if path.name.startswith(".")}

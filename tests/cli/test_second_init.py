@@ -92,6 +92,25 @@ def test_the_same_call_has_nothing_to_do(desk):
     assert contents(desk.root) == before
 
 
+def test_a_renamed_case_is_the_same_under_its_former_name(desk):
+    """A batch job repeats its own call, and new scans come into the folder of the old ones."""
+    assert desk.clisc("cases", "rename", desk.root, "a", "z").code == 0
+    before = contents(desk.root)
+    for options in (("--split", desk.split), (), ("--add",), ("--cases", "b,c")):
+        again = desk.init(*options)
+        assert again.code == 0 and "nothing to do" in again.out, again.err
+    assert contents(desk.root) == before
+    scans(desk.tmp, "f")
+    added = desk.init("--references", desk.masks, "--add")
+    assert added.code == 0 and "1 case and 5 references added" in added.out
+    assert {case.info.name for case in desk.project().cases()} == {"z", "b", "c", "d", "e", "f"}
+    check_reference(desk.project(), "z", desk.masks / "a_seg.nii.gz")
+    desk.split.write_text(desk.split.read_text(encoding="utf-8").replace("a,train", "a,test"))
+    assert "z (train, not test)" in desk.refused("--split", desk.split)
+    write(desk.images / "a_flair.nii.gz", ball(seed=ord("g")))
+    assert "a was imported before, and is the project's z now" in desk.refused("--add")
+
+
 def test_references_are_added_and_images_stay_fresh(desk):
     before = {path: data for path, data in contents(desk.root).items() if path.suffix != ".json"}
     seals = {case.info.name: case.seal("image") for case in desk.project().cases()}

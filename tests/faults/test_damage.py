@@ -344,3 +344,30 @@ def test_a_folder_that_lost_its_settings_is_not_overwritten_by_init(clisc, root,
     shown = clisc("init", root, "--images", data / "images", "--weights", "tiny")
     assert shown.code == 3 and "clisc.toml" in shown.message
     assert (root / CASES / "p0/masks/sam").is_dir()
+
+
+@pytest.mark.parametrize("command", [("status",), ("verify",), ("train", "--dry-run"), ("config", "show")])
+def test_a_project_that_lost_its_settings_is_told_by_every_command(clisc, root, command):
+    (root / "clisc.toml").unlink()
+    shown = clisc(*command, root)
+    assert shown.code == 3 and "put that file back" in shown.message
+
+
+@pytest.mark.parametrize("command", [("status",), ("verify",), ("train", "--dry-run"), ("config", "show")])
+@pytest.mark.parametrize("kept", [0, 0.2, 0.4])
+def test_settings_that_were_cut_are_not_taken_for_the_papers(clisc, root, command, kept):
+    """A disk that ran full leaves an empty file, or one that ends with some line: TOML all the same."""
+    file = root / "clisc.toml"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[: round(kept * len(lines))]), encoding="utf-8")
+    shown = clisc(*command, root)
+    told = shown.message + shown.out
+    assert shown.code == 3 and "it was emptied or cut" in told and "[baselines]" not in told
+    assert ("lacks weights, seed, [image]" in told) == (kept == 0)
+
+
+def test_a_table_of_settings_whose_name_alone_is_left_has_the_defaults(clisc, root):
+    file = root / "clisc.toml"
+    head, tail = file.read_text(encoding="utf-8").split("[training]\n")
+    file.write_text(f"{head}[training]\n[baselines]{tail.split('[baselines]')[1]}", encoding="utf-8")
+    assert clisc("config", "get", root, "training.save_every_minutes").out.strip() == "10.0"
