@@ -20,7 +20,7 @@ from clisc_cli.words import bytes_in_words, counted, seconds_in_words
 from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
-    from clisc_engine.project.case_changes import Change
+    from clisc_engine.project.pending_change import Change
     from clisc_engine.project.project import Project
     from clisc_engine.upkeep.case_list import Listed
     from clisc_engine.upkeep.foresight import Effects
@@ -135,7 +135,7 @@ def remove(
 
     Example: clisc cases remove glioma patient-007 --dry-run
     """
-    from clisc_engine.project.case_changes import Change
+    from clisc_engine.project.pending_change import Change
 
     root, names = _folder_and(words)
     if not names:
@@ -158,7 +158,7 @@ def rename(
 
     Example: clisc cases rename glioma patient-7 patient-007
     """
-    from clisc_engine.project.case_changes import Change
+    from clisc_engine.project.pending_change import Change
 
     root, names = _folder_and(words)
     if len(names) != 2:
@@ -188,7 +188,7 @@ def move(
 
     Example: clisc cases move glioma patient-007 test --dry-run
     """
-    from clisc_engine.project.case_changes import Change
+    from clisc_engine.project.pending_change import Change
 
     root, names = _folder_and(words)
     if len(names) < 2 or names[-1] not in ALL_SPLITS:

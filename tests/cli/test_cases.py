@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clisc_engine.errors import DiskFault
-from clisc_engine.project import case_changes
+from clisc_engine.project import case_changes, pending_change
 from clisc_engine.project.project import open_project
 from tests.support.small import contents, differing, stamps
 
@@ -154,8 +154,8 @@ def test_a_change_that_is_cut_short_is_completed_by_the_next_command(
             (case_changes.Project, "change_record"),
         ):
             patch.setattr(owner, name, cut(getattr(owner, name)))
-        begun = clisc("cases", change[0], root, *change[1:]).code == 0 or case_changes.pending(root)
-    cut_short = case_changes.pending(root) is not None
+        begun = clisc("cases", change[0], root, *change[1:]).code == 0 or pending_change.pending(root)
+    cut_short = pending_change.pending(root) is not None
     for looking in (("status",), ("cases", "list"), ("verify",)):
         shown = clisc(*looking, root)
         told = " ".join(shown.out.split())
@@ -164,7 +164,7 @@ def test_a_change_that_is_cut_short_is_completed_by_the_next_command(
     clisc("verify", root, "--repair")
     whole = {"remove": ("p4", None), "rename": ("q4", "test"), "move": ("p4", "valid")}[change[0]]
     name, split = whole if begun else ("p4", "test")
-    assert names(clisc, root).get(name) == split and case_changes.pending(root) is None
+    assert names(clisc, root).get(name) == split and pending_change.pending(root) is None
     assert clisc("verify", root).code == 0
     assert len(names(clisc, root)) == (4 if begun and change[0] == "remove" else 5)
 
