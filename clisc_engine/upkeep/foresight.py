@@ -8,8 +8,8 @@ from pathlib import Path
 
 from clisc_engine.files.words import counted
 from clisc_engine.products.graph import EVALUATE
-from clisc_engine.project.pending_change import Change
 from clisc_engine.project.case_record import SPLITS
+from clisc_engine.project.pending_change import Change
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document
 from clisc_engine.upkeep.status import StageStatus, seals_of
