@@ -18,9 +18,12 @@ from typing import Any
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.digest import sha256_of
+from clisc_engine.files.reading import read_if_there
 from clisc_engine.version import VERSION
 
 RECORD = ".clisc-outputs.jsonl"
+_DEPTH = 5
+"""So many folders up a record may lie: that of a BIDS data set is three above its masks."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,25 @@ class Made:
 
     what: str
     made_from: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the records tell of a file by its place.
+
+    Attributes:
+        what: it is, e.g. ``mask``.
+        made_from: by name.
+        time: when it was written, UTC.
+        version: of clisc.
+        same: whether the file still has the bytes that were written.
+    """
+
+    what: str
+    made_from: Mapping[str, Any]
+    time: str
+    version: str
+    same: bool
 
 
 class Record:
@@ -106,6 +128,40 @@ def entries_of(content: bytes) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(entry, dict):
             yield entry
+
+
+def written_at(path: Path, digest: str) -> Written | None:
+    """What clisc wrote at this place, by the record beside it or above it, as data sets have theirs.
+
+    Args:
+        path: of the file.
+        digest: its SHA-256 now; of what was written there, what has it counts, else the last.
+
+    Returns:
+        None when no record names it.
+
+    Raises:
+        Unreadable: when a record cannot be read now.
+    """
+    place = path.absolute()
+    lines = [
+        entry
+        for folder in list(place.parents)[:_DEPTH]
+        for entry in entries_of(read_if_there(folder / RECORD) or b"")
+        if entry.get("file") == place.relative_to(folder).as_posix()
+    ]
+    same = [entry for entry in lines if entry.get("sha256") == digest]
+    if not lines:
+        return None
+    last = (same or lines)[-1]
+    made_from = last.get("made_from")
+    return Written(
+        str(last.get("what", "file")),
+        made_from if isinstance(made_from, Mapping) else {},
+        str(last.get("time", "")),
+        str(last.get("version", "")),
+        bool(same),
+    )
 
 
 def _entry(name: str, digest: str, made: Made) -> dict[str, Any]:

@@ -28,10 +28,10 @@ class Link:
     """One thing of a chain, and what made it.
 
     Attributes:
-        product: an array of the case (``image``, ``masks/sam``) or a network (``unet-round1``).
-        kind: array or network; source for the file that was imported.
+        product: an array of the case (``image``, ``masks/sam``), a network (``unet-round1``) or a table.
+        kind: array, network or table; source for the file that was imported, file for a prediction.
         case: whose array it is; empty for a network.
-        command: that made it, e.g. ``prompt-sam``.
+        command: that made it, e.g. ``prompt-sam``; empty where it was not kept.
         time: when, UTC.
         version: of clisc; empty where it was not kept.
         seconds: how long it took; 0 where that was not kept.
@@ -75,8 +75,8 @@ def link_of_network(
         command,
         time,
         version,
-        settings=_settings(made_from),
-        weights=_weights(made_from),
+        settings=settings_in(made_from),
+        weights=weights_in(made_from),
         fingerprint=fingerprint,
     )
 
@@ -155,8 +155,8 @@ class Provenance:
             seal.seconds,
             ran.device if ran else "",
             ran.precision if ran else "",
-            _settings(seal.made_from),
-            _weights(seal.made_from),
+            settings_in(seal.made_from),
+            weights_in(seal.made_from),
             [key for key in seal.made_from if key in graph.PRODUCTS],
             fingerprint=seal.fingerprint,
             stale=self._stale(name, case) if known else "",
@@ -192,8 +192,8 @@ class Provenance:
             0.0,
             ran.device if ran else "",
             ran.precision if ran else "",
-            _settings(made_from),
-            _weights(made_from),
+            settings_in(made_from),
+            weights_in(made_from),
             [*arrays, *networks],
             learnt,
             fingerprint=fingerprint(made_from),
@@ -246,14 +246,16 @@ def _source(case: CaseArrays) -> Link:
     )
 
 
-def _settings(made_from: Mapping[str, str]) -> dict[str, Any]:
+def settings_in(made_from: Mapping[str, str]) -> dict[str, Any]:
+    """The settings among what something was made from, by dotted key."""
     known = {*known_keys()}
     return {key: value for key, value in decoded(made_from).items() if key in known}
 
 
-def _weights(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def weights_in(made_from: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The weight files among it: model and SHA-256 by name."""
     found: dict[str, dict[str, str]] = {}
-    settings = _settings(made_from)
+    settings = settings_in(made_from)
     for name, digest in made_from.items():
         if name in WEIGHTS:
             found[name] = {"model": str(settings.get(WEIGHTS[name], "")), "sha256": digest}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,12 +68,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
     if before is not None:
         history.keep(project, before, settings=None)
     history.keep(project, document, settings=history.settings_of(project))
-    tables = {name: document[name] for name in ("rows", "groups", "cases")}
-    tables["without_tumour"] = [
-        {key: value for key, value in row.items() if key != "volume_ml"}
-        for row in document["without_tumour"]["rows"]
-    ]
-    for name, table in tables.items():
+    for name, table in tables_of(document).items():
         path = project.results / f"{name}.csv"
         if table:
             write_table(path, list(table[0]), map(rounded, table))
@@ -82,6 +77,16 @@ def save(project: Project, document: dict[str, Any]) -> None:
     text = json.dumps(document, indent=2)
     write_atomically(project.results / "evaluation.json", text.encode())
     project.store.write_group(GROUP_IN_STORE, {"evaluation": document})
+
+
+def tables_of(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The lines of each CSV table of a document, by its name without ending."""
+    tables = {name: document[name] for name in ("rows", "groups", "cases")}
+    tables["without_tumour"] = [
+        {key: value for key, value in row.items() if key != "volume_ml"}
+        for row in document["without_tumour"]["rows"]
+    ]
+    return tables
 
 
 def load(project: Project) -> dict[str, Any] | None:
