@@ -26,7 +26,7 @@ from clisc_engine.results.export import (
     mask_made_from,
     would_be_written,
 )
-from clisc_engine.results.sidecar import beside
+from clisc_engine.results.sidecar import beside, digest_of_mask
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report
 from clisc_engine.version import VERSION
@@ -34,6 +34,8 @@ from clisc_engine.version import VERSION
 BIDS_VERSION = "1.10.0"
 README = "README.md"
 CAUTION = "Made without labels; research software, not a medical device."
+KEY = "CLISC"
+"""Holds in a mask's JSON file what BIDS has no words for."""
 _ENTITY_KEYS = {"res": "Resolution"}
 """Entities of an image's name that BIDS wants explained beside every file that bears them."""
 
@@ -110,6 +112,7 @@ def _write_case(
     path, sidecar = _files(out, case)
     outputs.put(path, partial(write_mask, mask=mask, geometry=placement.source), made)
     described = _sidecar(project, case, masks, path.name, bids_image(Path(case.info.source)), known)
+    described[KEY]["MaskSHA256"] = digest_of_mask(mask)
     outputs.put_bytes(sidecar, _json(described), made)
 
 
@@ -128,8 +131,9 @@ def _sidecar(
         "Type": "Lesion",
         **({"Sources": [uri], "SpatialReference": uri} if uri else {}),
         **{key: "as the image" for entity, key in _ENTITY_KEYS.items() if f"_{entity}-" in name},
-        "CLISC": {
+        KEY: {
             "Case": case.info.name,
+            "Array": f"masks/{masks}",
             "Image": Path(case.info.source).name,
             "ImageSHA256": case.info.sha256,
             "Weights": project.settings.weights,
