@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from clisc_cli.answer import Kind
 from clisc_cli.answers import configuring, fetching, looking, making, measuring, sweeping, varying
 from clisc_engine.report.write import Written
-from clisc_engine.results.explain import Explained
+from clisc_engine.results.explain.explained import Explained
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.schema import Settings
 

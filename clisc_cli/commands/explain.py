@@ -17,8 +17,11 @@ from clisc_cli.words import counted, seconds_in_words, time_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
-    from clisc_engine.results.explain import Explained
+    from clisc_engine.results.explain.explained import Explained
     from clisc_engine.results.provenance import Link
+
+_OTHER_ENDINGS = (".dcm", ".clisc", ".csv", ".json", ".html", ".png")
+"""Of files that are told of, besides images."""
 
 
 def command(
@@ -74,27 +77,60 @@ def command(
 def _explained(
     what: Path, case: str | None, named: Path | None, masks: str | None, variant: str | None
 ) -> tuple[Explained, Project | None]:
-    from clisc_engine.errors import MissingStage
-    from clisc_engine.project.project import open_project
-    from clisc_engine.results.explain import explain_case, explain_file, project_of
+    from clisc_engine.results.explain.case import explain_case
+    from clisc_engine.results.explain.file import explain_file, project_of
 
     if what.is_file() and case is None:
         if masks is not None:
             raise typer.BadParameter("chooses among a case's masks", param_hint="--masks")
         if variant is not None:
             raise typer.BadParameter("goes with a case; a file tells itself", param_hint="--variant")
-        try:
-            project = open_project(named)
-        except MissingStage:
-            if named is not None:
-                raise
-            project = None
+        project = _that_may_know(what, named)
         found = explain_file(what, project)
         return found, project if named is not None else project_of(found) or project
-    project, name = project_and_case(what, case, variant)
+    project, name = _named(what, case, variant)
     if name is None:
         raise typer.BadParameter("name a file, or a case after the project", param_hint="CASE")
     return explain_case(project, name, f"masks/{masks}" if masks else ""), project
+
+
+def _that_may_know(file: Path, named: Path | None) -> Project | None:
+    """The project that is named, else the one that the file lies in, else the one around."""
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.project.project import open_project
+    from clisc_engine.results.explain.own_files import project_around
+
+    if named is None and (around := project_around(file)) is not None:
+        return around
+    try:
+        return open_project(named)
+    except MissingStage:
+        if named is not None:
+            raise
+        return None
+
+
+def _named(what: Path, case: str | None, variant: str | None) -> tuple[Project, str | None]:
+    """The project and the case; a file's name that is neither is told as that of a missing file."""
+    from clisc_engine.errors import BadInput, MissingStage, Unreadable
+
+    try:
+        return project_and_case(what, case, variant)
+    except Unreadable:
+        raise
+    except (BadInput, MissingStage) as error:
+        no_project = isinstance(error, MissingStage)
+        if case is None and not what.exists() and _names_a_file(what, no_project):
+            raise BadInput(f"{what} does not exist.") from None
+        raise
+
+
+def _names_a_file(what: Path, no_project: bool) -> bool:
+    """Whether it is no case's name, which may have a dot; without a project around it cannot be one."""
+    from clisc_engine.imaging.endings import ENDINGS
+
+    known = what.name.lower().endswith((*ENDINGS, *_OTHER_ENDINGS))
+    return known or (bool(what.suffix) and (no_project or what.name != str(what)))
 
 
 def _commands(found: Explained, project: Project | None) -> list[str]:
@@ -106,6 +142,11 @@ def _commands(found: Explained, project: Project | None) -> list[str]:
         raise BadInput(
             "The commands need the project, which knows the source files of the cases that networks learnt "
             f"from: name it with --project.{where}"
+        )
+    if found.chain and found.chain[-1].kind in ("source", "table"):
+        raise BadInput(
+            f"The commands make a mask or a network again, and this is {found.what.rstrip(',')}; name a "
+            "mask, or a case after the project."
         )
     if not found.chain:
         raise BadInput(" ".join(found.notes) or "Nothing is known of what made it.")
@@ -136,9 +177,9 @@ def _lines(link: Link, case: str, verbose: bool) -> list[str]:
         return ["source", *(f"  {path}  SHA-256 {digest}" for path, digest in link.files.items())]
     when = f", {time_in_words(link.time)}" if link.time else ""
     took = f", took {seconds_in_words(link.seconds)}" if link.seconds else ""
-    version = f" {link.version}" if link.version else ""
+    by = f"clisc {link.command} {link.version}" if link.command else f"clisc {link.version}"
     of = f" of {link.case}, which a network learnt from" if link.case not in ("", case) else ""
-    lines = [f"{link.product}{of}  (clisc {link.command}{version}{when}{took})"]
+    lines = [f"{link.product}{of}  ({by.rstrip()}{when}{took})"]
     if link.made_from:
         lines.append(f"  from      {', '.join(link.made_from)}")
     for split, names in link.learnt_from.items():
