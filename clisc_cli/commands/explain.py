@@ -36,7 +36,10 @@ def command(
     case: CaseName = None,
     project: Annotated[
         Path | None,
-        typer.Option(help="Project that may know the file; else the one around.", show_default=False),
+        typer.Option(
+            help="Project that may know the file; else the one that it lies in, or the one around.",
+            show_default=False,
+        ),
     ] = None,
     masks: Annotated[
         str | None,

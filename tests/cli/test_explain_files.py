@@ -160,6 +160,8 @@ def test_a_dicom_segmentation_tells_of_itself(clisc, tmp_path):
     }
     moved = shutil.copy(file, tmp_path / "elsewhere.dcm")
     assert explained(clisc, moved, "--project", tmp_path / "p")["chain"] == whole["chain"]
+    moved.write_bytes(moved.read_bytes()[:900])
+    assert clisc("explain", moved).code == 3, "half of it tells nothing"
     slices = next((tmp_path / "in" / "p").iterdir())
     assert clisc("explain", slices).code == 3, "a scan of DICOM is no segmentation"
 
@@ -211,6 +213,17 @@ def test_what_else_a_project_keeps_is_known_by_its_place(clisc, varied):
     assert clisc("explain", root / "results" / "notes.csv").code == 3
     refused = clisc("explain", trust, "--commands")
     assert refused.code == 3 and "name a mask" in refused.message
+
+
+def test_table_1_tells_which_rows_it_has(clisc, varied):
+    done(clisc, "evaluate", varied.root, "--table1")
+    for name in ("table1.json", "table1.csv", "table1-cases.csv"):
+        told = explained(clisc, varied.root / "results" / name)
+        assert told["chain"][-1]["command"] == "evaluate --table1" and not told["chain"][-1]["stale"]
+        assert any("Rows: full" in note for note in told["notes"]) and "unet-round2" in products(told)
+    case = varied.case("p4")
+    case.write("masks/round2", case.read("masks/round2"), Seal.now("evaluate", "another", {}))
+    assert explained(clisc, varied.root / "results" / "table1.csv")["chain"][-1]["stale"]
 
 
 @pytest.mark.parametrize("name", ["nosuch.nii.gz", "nosuch.csv", "folder/nosuch.v2"])

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
 from clisc_engine.errors import BadInput
@@ -64,7 +63,7 @@ def origin_in(path: Path) -> Told | None:
             )
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (InvalidDicomError, AttributeError, KeyError, IndexError, ValueError, EOFError):
+    except Exception:  # whatever pydicom meets in a damaged file, or in one of another program's
         return None
 
 

@@ -93,11 +93,13 @@ def _tell_table(found: Explained, project: Project) -> None:
     behind = graph.TABLES.get(graph.needs(name)[0])
     found.what = meaning(name).replace("the same", behind.meaning if behind else "the same")
     found.notes = tiny_notes(project)
+    measured = table1_document.load(project.store) if TABLE1 in (name, *graph.needs(name)) else None
+    products = [row["array"] for row in measured["rows"]] if measured else [name]
     command = graph.MADE_BY[name]
     runs = [run for run in journal.entries(project) if run.stage == command and run.outcome == "done"]
     last = runs[-1] if runs else None
     found.chain = [
-        *networks_behind(project, (name,)),
+        *networks_behind(project, [one for one in products if one in graph.PRODUCTS]),
         Link(
             name,
             "table",
@@ -110,10 +112,9 @@ def _tell_table(found: Explained, project: Project) -> None:
             stale=_why_stale(project, name),
         ),
     ]
-    document = table1_document.load(project.store)
-    if document is not None and TABLE1 in (name, *graph.needs(name)):
-        rows = ", ".join(row["name"] for row in document["rows"])
-        found.notes.append(f"Rows: {rows}. Fingerprint of what was measured: {document['fingerprint']}.")
+    if measured:
+        rows = ", ".join(row["name"] for row in measured["rows"])
+        found.notes.append(f"Rows: {rows}. Fingerprint of what was measured: {measured['fingerprint']}.")
 
 
 def _why_stale(project: Project, name: str) -> str:
