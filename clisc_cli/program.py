@@ -15,6 +15,9 @@ from clisc_engine.errors import Stopped
 WORDS = {"rm": "remove", "delete": "remove", "mv": "move", "ls": "list"}
 """What other programs call a command of ours."""
 
+PYDANTICS = "Value error, "
+"""What newer Typers leave of pydantic's words before their own."""
+
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """The base of all errors of wrong usage; Typer brings Click's under different names."""
 
@@ -70,6 +73,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except WrongUsage as error:
+        error.message = error.message.removeprefix(PYDANTICS)  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "clisc"
         current().note_wrong_usage(error.format_message(), command)  # type: ignore[attr-defined]

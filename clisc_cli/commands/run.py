@@ -39,10 +39,14 @@ def command(
 
     Example: clisc run glioma --until prompt-sam --device cuda
     """
+    from clisc_engine.errors import BadInput
     from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.pipeline import between
 
-    stages = between(first, last)
+    try:
+        stages = between(first, last)
+    except BadInput as error:
+        raise typer.BadParameter(str(error), param_hint="--until") from None
     options.refuse_cases(stages)
     project = options.open_project(directory)
     if "cam" in stages or "amda" in stages:

@@ -196,7 +196,7 @@ class Project:
         """
         group = f"cases/{name}"
         if not is_case_name(name) or not self.store.has_folder(group):
-            raise BadInput(f"{self.root} has no case {name!r}; `clisc init` imports cases.")
+            raise BadInput(f"{self.root} has no case {name!r}; `clisc cases list` lists its cases.")
         case = self._case(name)
         if isinstance(case, str):
             raise BadInput(f"{self.store.root / group}: {case}; `clisc verify --repair` sees to it.")

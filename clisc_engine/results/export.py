@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.files.words import shell_word
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
@@ -93,11 +94,15 @@ def cases_with_masks(
     """
     array = f"masks/{masks}"
     everyone = project.cases(splits)
-    if masks in PREDICTED:
-        predict_cases(project, PREDICTED[masks], array, step, splits, control)
     names = {case.info.name for case in everyone}
     if unknown := [name for name in control.cases if name not in names]:
-        raise BadInput(f"The project has no case {', '.join(unknown)} in {', '.join(splits)}.")
+        command = f"clisc cases list {shell_word(project.base.root)}"
+        raise BadInput(
+            f"The project has no case {', '.join(unknown)} in {', '.join(splits)}; `{command}` tells each "
+            "case's split."
+        )
+    if masks in PREDICTED:
+        predict_cases(project, PREDICTED[masks], array, step, splits, control)
     chosen = _chosen(everyone, control)
     having = [case for case in chosen if case.seal(array) is not None]
     if not having:

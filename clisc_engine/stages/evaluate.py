@@ -150,10 +150,12 @@ def _marked(
     control: Control,
     before: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The document with each row marked by the settings of now, and kept if it is not what is kept."""
+    """The document with each row marked by the settings of now, and kept if it, or a file of it, is not kept."""
     with collection_paused():
         marked = control.ranks.share(lambda: mark_rows(glance, document, ROWS))
-    if marked != before and control.ranks.rank == 0:
+    if control.ranks.rank == 0 and (
+        marked != before or evaluation_tables.lost_files(project.results, marked)
+    ):
         control.check_may_write()
         evaluation_tables.save(project, marked)
     return marked

@@ -10,7 +10,7 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.reading import inside, is_there, reading
 from clisc_engine.outputs.inputs import HISTORY
-from clisc_engine.products.graph import MADE_BY
+from clisc_engine.products.graph import EVALUATE, MADE_BY
 from clisc_engine.products.kinds import SIMILARITIES
 from clisc_engine.project import manifest
 from clisc_engine.project.lock import VARIANTS
@@ -21,8 +21,10 @@ from clisc_engine.project.store import Seal, Store
 from clisc_engine.project.variants import names_in
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
+from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
-from clisc_engine.stages.s3f.similarity import outdated_similarities
+from clisc_engine.stages.evaluation.tables import lost_files
+from clisc_engine.stages.s3f.similarity import is_damaged, outdated_similarities
 from clisc_engine.upkeep.expected import Evidence, evidence_by_case
 from clisc_engine.upkeep.findings import Finding, Verified, What, unreadable
 from clisc_engine.upkeep.leftovers import leftovers
@@ -204,7 +206,14 @@ def _settings(root: Path) -> Iterator[Finding]:
 
 
 def _tables(root: Path) -> Iterator[Finding]:
-    """Results of an earlier revision."""
+    """Results of an earlier revision, and those that other programs would look for in vain."""
+    if (document := evaluation_document.load(Store(root / STORE))) is not None:
+        for name, why in lost_files(root / "results", document).items():
+            remedy = f"run `clisc {EVALUATE}`, which writes it again; the store has all of it"
+            yield Finding(f"results/{name}", "table", "to be made", why, remedy)
+    if is_damaged(root / SIMILARITIES):
+        remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
+        yield Finding(SIMILARITIES, "table", "to be made", "it is not whole", remedy)
     if earlier := outdated_similarities(root / SIMILARITIES):
         remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
         yield Finding(SIMILARITIES, "table", "to be made", earlier, remedy)

@@ -339,6 +339,27 @@ def test_the_table_of_verify(clisc, root):
     assert clisc("verify", root.parent / "nowhere").code == 4
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "evaluation.json", "similarities.json"])
+@pytest.mark.parametrize("text", [None, "{"])
+def test_a_table_that_is_lost_is_told_and_written_again(clisc, root, name, text):
+    """A table of other content may be somebody's own work; JSON that is not whole is nobody's."""
+    assert clisc("evaluate", root, "--device", "cpu").code == 0
+    file = root / "results" / name
+    before = file.read_text(encoding="utf-8")
+    file.unlink()
+    if text:
+        file.write_text(text, encoding="utf-8")
+    shown = clisc("verify", root)
+    told = text is None if name == "rows.csv" else text is not None or name == "evaluation.json"
+    assert shown.code == 0 and (f"to be made: results/{name}: it is" in shown.out) == told
+    command = "self-train" if name == "similarities.json" else "evaluate"
+    assert clisc(command, root, "--device", "cpu").code == 0
+    if told:
+        again = file.read_text(encoding="utf-8")
+        assert json.loads(again) == json.loads(before) if name.endswith(".json") else again == before
+        assert "to be made" not in clisc("verify", root).out
+
+
 def test_a_folder_that_lost_its_settings_is_not_overwritten_by_init(clisc, root, data):
     (root / "clisc.toml").unlink()
     shown = clisc("init", root, "--images", data / "images", "--weights", "tiny")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from clisc_engine.core.metrics import hd95, size_groups
 from clisc_engine.core.overlap import dice
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import shell_word
+from clisc_engine.files.words import listed, shell_word
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Report, run_cases
@@ -35,13 +35,22 @@ def to_measure(project: Project, control: Control, splits: tuple[str, ...]) -> l
         BadInput: when there is none.
     """
     everyone = project.cases(splits)
-    if unknown := set(control.cases) - {case.info.name for case in everyone}:
-        raise BadInput(f"No case {', '.join(sorted(unknown))} in the {' or '.join(splits)} split.")
+    if unknown := sorted(set(control.cases) - {case.info.name for case in everyone}):
+        raise BadInput(_not_among(project, unknown, splits))
     asked = [case for case in everyone if not control.cases or case.info.name in control.cases]
     cases = [case for case in asked if case.info.has_reference]
     if not cases:
         raise BadInput(_no_reference_message(project, splits, control.cases))
     return cases
+
+
+def _not_among(project: Project, names: Sequence[str], splits: Sequence[str]) -> str:
+    elsewhere = {case.info.name: case.info.split for case in project.cases() if case.info.name in names}
+    where = listed([f"{name} is in {split}" for name, split in elsewhere.items()], 5)
+    hint = (
+        f" {where}; `--splits {','.join(sorted({*elsewhere.values()}))}` measures there." if where else ""
+    )
+    return f"No case {', '.join(names)} in the {' or '.join(splits)} split.{hint}"
 
 
 def predict_lacking(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.files.atomic import write_atomically
+from clisc_engine.files.reading import is_there, read_if_there
 from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.project.project import Project
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.document import GROUP_IN_STORE
+
+JSON = "evaluation.json"
+"""The whole document, among the results."""
 
 
 def summarise_rows(measured: Sequence[dict[str, Any]], rows: Sequence[str]) -> list[dict[str, Any]]:
@@ -75,8 +80,30 @@ def save(project: Project, document: dict[str, Any]) -> None:
         else:
             path.unlink(missing_ok=True)
     text = json.dumps(document, indent=2)
-    write_atomically(project.results / "evaluation.json", text.encode())
+    write_atomically(project.results / JSON, text.encode())
     project.store.write_group(GROUP_IN_STORE, {"evaluation": document})
+
+
+def lost_files(results: Path, document: Mapping[str, Any]) -> dict[str, str]:
+    """The files of a stored document that programs would look for in vain, each with what is wrong.
+
+    A table that has other content than was written is left to whoever wrote that.
+
+    Args:
+        results: the project's folder of results.
+        document: as `save` kept it in the store.
+
+    Raises:
+        Unreadable: when a file is there and cannot be read now.
+    """
+    tables = [f"{name}.csv" for name, table in tables_of(document).items() if table]
+    lost = {name: "it is gone" for name in [*tables, JSON] if not is_there(results / name)}
+    if JSON not in lost:
+        try:
+            json.loads(read_if_there(results / JSON) or b"")
+        except (ValueError, RecursionError):
+            lost[JSON] = "it is not whole"
+    return lost
 
 
 def tables_of(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

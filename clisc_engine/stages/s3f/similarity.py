@@ -11,7 +11,7 @@ import numpy as np
 from clisc_engine.core.filtering import s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.reading import is_there, read_if_there
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project.project import CaseArrays
@@ -73,6 +73,11 @@ def outdated_similarities(kept: Path) -> str:
     entries = {name: entry for name, entry in _read(kept).items() if isinstance(entry, list)}
     trusted = [name for name, entry in entries.items() if len(entry) == 3 and entry[-1] == 1.0]
     return f"{TABLES[SIMILARITIES].of_revision(1)} ({', '.join(trusted)})" if trusted else ""
+
+
+def is_damaged(kept: Path) -> bool:
+    """Whether such a file is there and holds no scores; `similarities` compares all volumes again then."""
+    return is_there(kept) and not _read(kept)
 
 
 def _prints(case: CaseArrays) -> list[str | float]:
