@@ -150,7 +150,7 @@ def _marked(
     control: Control,
     before: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The document with each row marked by the settings of now, and kept if it, or a file of it, is not kept."""
+    """The document with each row marked by the settings of now; kept unless it is, with all its files."""
     with collection_paused():
         marked = control.ranks.share(lambda: mark_rows(glance, document, ROWS))
     if control.ranks.rank == 0 and (
