@@ -33,7 +33,8 @@ def show_imported(
         terminal.warn(f"skipped {name}: {message}")
     for warning in imported.warnings:
         terminal.warn(warning)
-    for note in (*imported.remarks, *(note for told in imported.notes.values() for note in told)):
+    of_cases = (f"{name}: {note}" for name, told in imported.notes.items() for note in told)
+    for note in (*imported.remarks, *of_cases):
         terminal.say(note)
     planned = _planned(imported, request, control if check else None, terminal) if options.dry_run else []
     disk = _disk(imported, planned)
@@ -161,7 +162,7 @@ def _planned(
         planned = checked(planned, request, imported, control)
     for case in planned:
         for note in case.notes:
-            terminal.say(note)
+            terminal.say(f"{case.case}: {note}")
         if case.problem:
             terminal.warn(f"{case.case}: {case.problem}")
     return planned

@@ -12,6 +12,7 @@ from typing import Any
 from clisc_engine.files.case_names import normal
 from clisc_engine.files.words import listed, shell_word
 from clisc_engine.importing.casefiles import CaseFiles
+from clisc_engine.importing.doubles import same_content, why_not_shared
 from clisc_engine.project.case_record import CaseInfo
 
 NAMED = 20
@@ -108,6 +109,27 @@ def other_references(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, 
         and stored[case.name].has_reference
         and stored[case.name].reference_sha256 != given.references[case.name]
     }
+
+
+def shared_references(given: Given, new: Sequence[CaseFiles], stored: Mapping[str, CaseInfo]) -> list[str]:
+    """Masks that become the reference of a case though another one, of another image, has them."""
+    added = {case.name: case for case in given.cases if case.name in stored or case in new}
+    masks = {name: info.reference_sha256 for name, info in stored.items() if info.has_reference}
+    fresh = {n: sha for n, sha in given.references.items() if n in added and masks.get(n) != sha}
+    masks |= fresh
+    images = {name: info.sha256 for name, info in stored.items()}
+    images |= {case.name: given.images[case.name] for case in new}
+    found = []
+    for group in same_content(masks):
+        names = sorted(group, key=lambda name: name not in fresh)
+        paths: dict[str, tuple[object, Path]] = {}
+        for name in names:
+            mask = added[name].reference if name in fresh else Path(stored[name].reference_source)
+            image = added[name].image if name in added else stored[name].source
+            paths[name] = (image, mask or Path())
+        why = why_not_shared([images[name] for name in names], paths) if names[0] in fresh else ""
+        found += [why] if why else []
+    return found
 
 
 def references_in_words(others: Mapping[str, Path], stored: Mapping[str, CaseInfo]) -> list[str]:

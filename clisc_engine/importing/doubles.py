@@ -1,4 +1,4 @@
-"""One image under two names: it would count twice, and could be learned from and tested on."""
+"""One image under two names, which would count twice; one reference for two images, which fits but one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.words import listed
+from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.casefiles import CaseFiles
+
+NAMED = 5
+"""Cases of one reference that are named."""
 
 _BLOCK = 1 << 16
 _LEAVE_OUT = "Leave all but one of them out"
@@ -17,17 +22,64 @@ _LEAVE_OUT = "Leave all but one of them out"
 def find_doubles(cases: Iterable[CaseFiles]) -> list[tuple[str, ...]]:
     """Names of cases whose images are the same, byte for byte, and of the same channel.
 
-    Only files that agree in size, beginning and end are read whole. A file that cannot be read is left to
-    its import.
+    A file that cannot be read is left to its import.
     """
-    alike: dict[object, list[CaseFiles]] = {}
-    for case in cases:
-        if seen := _glance(case.image):
-            alike.setdefault((seen, case.channel), []).append(case)
+    return _same_files({case.name: (case.image, case.channel) for case in cases})
+
+
+def shared_references(cases: Sequence[CaseFiles]) -> dict[tuple[str, ...], str]:
+    """Names of cases that have one reference though their images differ, and what speaks against it.
+
+    Masks that mark no tumour are alike without being one. What cannot be read is left to its import.
+    """
+    images = {case.name: case.image for case in cases}
+    masks = {case.name: case.reference for case in cases if case.reference is not None}
+    found = {}
+    for names in _same_files({name: (mask, None) for name, mask in masks.items()}):
+        contents = [hash_if_readable(images[name]) for name in names]
+        if why := why_not_shared(contents, {name: (images[name], masks[name]) for name in names}):
+            found[names] = why
+    return found
+
+
+def why_not_shared(images: Iterable[str], paths: Mapping[str, tuple[object, Path]]) -> str:
+    """Why cases cannot have the same reference; empty when they can.
+
+    Args:
+        images: the hashes of their images.
+        paths: where each one's image and reference lie, by name; the first's reference is read.
+    """
+    _, mask = next(iter(paths.values()))
+    if len(set(filter(None, images))) < 2 or not _marks_a_tumour(mask):
+        return ""
+    said = [f"{name} (image {image}, reference {path})" for name, (image, path) in paths.items()]
+    return (
+        f"The same mask is the reference of {len(paths)} cases whose images differ: {listed(said, NAMED)}. "
+        "A reference is drawn on one image, so the others would be measured against another tumour; give "
+        "each its own mask, or none."
+    )
+
+
+def _marks_a_tumour(mask: Path) -> bool:
+    try:
+        return bool(read_mask(mask).array.any())
+    except BadInput:
+        return False
+
+
+def _same_files(files: Mapping[str, tuple[Path, object]]) -> list[tuple[str, ...]]:
+    """Names whose files are the same, byte for byte, and whose second parts are.
+
+    Only files that agree in size, beginning and end are read whole.
+    """
+    alike: dict[object, list[str]] = {}
+    for name, (path, part) in files.items():
+        if seen := _glance(path):
+            alike.setdefault((seen, part), []).append(name)
     found: list[tuple[str, ...]] = []
-    for group in alike.values():
-        if len(group) > 1:
-            found += same_content({case.name: hash_if_readable(case.image) for case in group})
+    for names in alike.values():
+        if len(names) > 1:
+            found += same_content({name: hash_if_readable(files[name][0]) for name in names})
     return sorted(found)
 
 

@@ -11,6 +11,7 @@ from clisc_engine.files.case_names import sift
 from clisc_engine.files.tables import read_table
 from clisc_engine.imaging.endings import ENDINGS
 from clisc_engine.importing.casefiles import CaseFiles, case_name
+from clisc_engine.outputs.record import OwnMasks
 
 REQUIRED = ("case", "image")
 COLUMNS = "case,image[,reference][,split]"
@@ -27,10 +28,11 @@ def read_manifest(path: Path) -> tuple[list[CaseFiles], dict[str, str]]:
     """
     found: list[tuple[str, str, CaseFiles]] = []
     bad: dict[str, str] = {}
+    own = OwnMasks()
     for row in read_table(path, REQUIRED, COLUMNS):
         where, name = f"{path}, line {row.line}", row.values["case"]
         try:
-            found.append((name, where, _case(path.parent, where, row.values)))
+            found.append((name, where, _case(path.parent, where, row.values, own)))
         except BadInput as error:
             bad[name if name not in bad else where] = str(error)
     taken, unusable = sift(found)
@@ -38,7 +40,7 @@ def read_manifest(path: Path) -> tuple[list[CaseFiles], dict[str, str]]:
     return sorted(cases, key=lambda case: case.name), bad | unusable
 
 
-def _case(folder: Path, where: str, values: Mapping[str, str]) -> CaseFiles:
+def _case(folder: Path, where: str, values: Mapping[str, str], own: OwnMasks) -> CaseFiles:
     name, image, reference = values["case"], values["image"], values.get("reference", "")
     if not image or "\0" in image + reference:
         raise BadInput(f"{where}: case {name!r} has no image.")
@@ -46,10 +48,16 @@ def _case(folder: Path, where: str, values: Mapping[str, str]) -> CaseFiles:
         raise BadInput(
             f"{where}: {name!r} is a file's name; did you mean the case {case_name(Path(name))!r}?"
         )
+    mask = _file(folder, reference, where) if reference else None
+    if mask is not None and own.has(mask):
+        raise BadInput(
+            f"{where}: the reference {mask} of case {name!r} is a mask that clisc made itself; a reference "
+            "is drawn by somebody else. Name such a one, or leave the field empty."
+        )
     return CaseFiles(
         name,
         _file(folder, image, where),
-        _file(folder, reference, where) if reference else None,
+        mask,
         split=values.get("split") or None,
     )
 

@@ -12,7 +12,7 @@ from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import BRAIN_MASK, FLAIR, MASK, case_name
 from clisc_engine.importing.leftovers import quoted_glob
 from clisc_engine.importing.listing import LINK, LeftOut, listing
-from clisc_engine.outputs.record import is_own_mask
+from clisc_engine.outputs.record import OwnMasks
 
 NOT_A_MASK = "no mask by its name"
 OWN_MASK = "a mask that clisc made itself, which is no reference"
@@ -64,7 +64,8 @@ def pair(
 def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path], list[LeftOut]]:
     """The masks there, and the files that are none."""
     listed = listing(given, "--references ", "labelsTr", follow_links=follow_links)
-    own = {path for path in listed.files if is_own_mask(path)}
+    made_here = OwnMasks()
+    own = {path for path in listed.files if made_here.has(path)}
     files = [path for path in listed.files if path not in images and path not in own]
     found = files
     if listed.folder is not None:

@@ -46,6 +46,7 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
         *call.splits_that_differ(),
         *differences,
         *([] if control.force else comparison.references_in_words(replaced, call.stored)),
+        *comparison.shared_references(call.given, call.new, call.stored),
     ]
     if differences:
         raise BadInput(_refusal(request.root, differences))

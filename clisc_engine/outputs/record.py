@@ -176,13 +176,37 @@ def _entry(name: str, digest: str, made: Made) -> dict[str, Any]:
     }
 
 
-def is_own_mask(path: Path) -> bool:
-    """Whether clisc itself made the mask, or probability map, that lies there unchanged."""
-    if not (path.parent / RECORD).is_file() or not path.is_file():
+class OwnMasks:
+    """Which files are masks that clisc itself made; each record that tells of them is read once."""
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self._records: dict[Path, Record | None] = {}
+
+    def has(self, path: Path) -> bool:
+        """Whether clisc made the mask, or probability map, that lies there or where it links to.
+
+        Raises:
+            BadInput: when a record beside or above it cannot be read.
+        """
+        if not path.is_file():
+            return False
+        places = {path.absolute(), path.resolve()}
+        digest = ""
+        for place in places:
+            for folder in list(place.parents)[:DEPTH]:
+                name, record = place.relative_to(folder).as_posix(), self._record(folder)
+                if record is not None and name in record.names():
+                    digest = digest or sha256_of(path)
+                    if record.what(name, digest) in ("mask", "probability"):
+                        return True
         return False
-    record = Record(path.parent)
-    named = path.name in record.names()
-    return named and record.what(path.name, sha256_of(path)) in ("mask", "probability")
+
+    def _record(self, folder: Path) -> Record | None:
+        """The folder's record; None where it has none."""
+        if folder not in self._records:
+            self._records[folder] = Record(folder) if (folder / RECORD).is_file() else None
+        return self._records[folder]
 
 
 def _ends_a_line(descriptor: int) -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
@@ -16,7 +17,7 @@ from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import content
 from clisc_engine.importing.discover import Found, search
-from clisc_engine.importing.doubles import check_doubles, find_doubles
+from clisc_engine.importing.doubles import check_doubles, find_doubles, shared_references
 from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
@@ -61,9 +62,10 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         skip_bad=request.skip_bad,
         follow_links=request.follow_links,
     )
-    found = found.only(request.cases)
+    found = _without_shared_references(found.only(request.cases))
     if found.bad and not (request.skip_bad and found.cases):
-        raise BadInput(refusal(list(found.bad.values()), found.images, found.images - len(found.cases)))
+        reasons = list(dict.fromkeys(found.bad.values()))
+        raise BadInput(refusal(reasons, found.images, found.images - len(found.cases)))
     if (request.root / SETTINGS_FILE).exists():
         result = second_init(request, found, settings, control)
     else:
@@ -72,6 +74,12 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     _account_for_files(request, found, result)
     result.seconds = time.monotonic() - started
     return result
+
+
+def _without_shared_references(found: Found) -> Found:
+    """The same without cases of one reference, since nobody can tell whose it is."""
+    bad = {name: why for names, why in shared_references(found.cases).items() for name in names}
+    return replace(found, cases=[case for case in found.cases if case.name not in bad], bad=found.bad | bad)
 
 
 def _first(request: Request, found: Found, settings: Settings, control: Control) -> Imported:

@@ -142,7 +142,7 @@ def test_a_folder_for_each_case_is_no_surprise(clisc, data, tmp_path):
 def test_few_test_cases_are_told_where_they_are_measured(clisc, tmp_path):
     for seed in range(7):
         volume, mask = ball(seed=seed), np.zeros((12, 24, 24), np.uint8)
-        mask[5:7, 10:14, 10:14] = 1
+        mask[5:7, 10:14, 4 + seed : 8 + seed] = 1
         write(tmp_path / "images" / f"b{seed}_flair.nii.gz", volume)
         write(tmp_path / "masks" / f"b{seed}_seg.nii.gz", mask)
     given = ("--images", tmp_path / "images", *TINY, "--split-ratio", "5:0:2")

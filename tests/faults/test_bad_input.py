@@ -53,9 +53,9 @@ class Desk:
 
 def desk_with_images(tmp_path, patch):
     desk = Desk(tmp_path, tmp_path / "p", patch)
-    for name in ("a", "b", "c"):
+    for number, name in enumerate("abc"):
         write(desk.images / f"{name}_flair.nii.gz", ball())
-        write(desk.references / f"{name}_seg.nii.gz", (ball() > 110).astype(np.uint8))
+        write(desk.references / f"{name}_seg.nii.gz", (ball() > 110 + number).astype(np.uint8))
     return desk
 
 
