@@ -12,7 +12,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift, why_no_case_name
 from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file
 from clisc_engine.imaging.endings import without_ending
-from clisc_engine.importing.casefiles import FLAIR, MASK, CaseFiles, case_name
+from clisc_engine.importing.casefiles import CaseFiles, case_name, names_by_folder, says_flair, says_mask
 from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
 from clisc_engine.importing.leftovers import (
     FETCH,
@@ -24,6 +24,7 @@ from clisc_engine.importing.leftovers import (
     of_another_name,
     said_of_contrasts,
     said_of_folders,
+    said_of_names,
 )
 from clisc_engine.importing.listing import BROKEN_LINK, LINK, LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
@@ -172,19 +173,23 @@ def is_table(given: str) -> bool:
 def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool, option: str) -> Found:
     """The cases with their images."""
     listed = listing(given, option, "imagesTr", follow_links=follow_links)
-    images = [path for path in listed.files if not _is_mask(path)]
-    masks = [LeftOut(path, MASK_BY_NAME) for path in listed.files if _is_mask(path)]
+    images = [path for path in listed.files if not says_mask(path)]
+    masks = [LeftOut(path, MASK_BY_NAME) for path in listed.files if says_mask(path)]
     named = {path: case_name(path) for path in images}
     left_out = [*beside_images(listed.left_out), *masks]
     if listed.folder is None:
         if not images:
             raise BadInput(_no_images(given, left_out, option))
-        return _with_channels(_named(named, left_out, option), channel)
-    if flair := [path for path in images if FLAIR.search(without_ending(path))]:
-        of_flair = {path: named.pop(path) for path in flair}
+        by_folder = names_by_folder(images)
+        found = _with_channels(_named(named | by_folder, left_out, option), channel)
+        found.notes += said_of_names(by_folder)
+        return found
+    if flair := [path for path in images if says_flair(path)]:
+        by_folder = names_by_folder(flair)
+        of_flair = {path: named.pop(path) for path in flair} | by_folder
         left_out += of_another_name(named, {name: path for path, name in of_flair.items()})
         found = _with_channels(_named(of_flair, left_out, option), channel)
-        found.notes += said_of_folders(listed.folder, flair, option)
+        found.notes += [*said_of_names(by_folder), *said_of_folders(listed.folder, flair, option)]
         return found
     if stems := _numbered_by_channel(images):
         folder = images[0].parent
@@ -292,7 +297,3 @@ def _with_channel(cases: Iterable[CaseFiles], wanted: str | None) -> list[CaseFi
 def _is_inside(path: Path, folder: Path) -> bool:
     """Whether the path, its links followed, lies in the folder."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def _is_mask(path: Path) -> bool:
-    return MASK.search(without_ending(path)) is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clisc_engine.files.words import listed, shell_word
 from clisc_engine.imaging.endings import without_ending
-from clisc_engine.importing.casefiles import FLAIR, case_name
+from clisc_engine.importing.casefiles import case_name, says_flair, says_flair_alone
 from clisc_engine.importing.listing import BROKEN_LINK, LINK, NO_IMAGE, LeftOut
 
 MASK_BY_NAME = "a mask by its name"
@@ -37,12 +37,19 @@ _CONTRAST = re.compile(
 
 def of_another_name(paths: Iterable[Path], taken: Mapping[str, Path]) -> Iterator[LeftOut]:
     """Images beside those that are called FLAIR; ``taken`` has these by case name."""
+    folders = {path.parent for path in taken.values()}
+    by_folder = {
+        path.parent
+        for name, path in taken.items()
+        if says_flair_alone(path) and name == path.absolute().parent.name
+    }
     for path in paths:
         contrast = _CONTRAST.sub("", case_name(path))
-        if contrast != case_name(path):
-            known = contrast in taken
+        alone = _CONTRAST.fullmatch(f"_{without_ending(path)}")
+        if alone or contrast != case_name(path):
+            known = path.parent in folders if alone else contrast in taken
             yield LeftOut(path, OTHER_CONTRAST if known else NO_FLAIR_OF_CASE, missed=not known)
-        elif _belongs(without_ending(path), taken):
+        elif path.parent in by_folder or _belongs(without_ending(path), taken):
             yield LeftOut(path, OF_A_CASE)
         else:
             yield LeftOut(path, NOT_FLAIR, missed=True)
@@ -50,13 +57,23 @@ def of_another_name(paths: Iterable[Path], taken: Mapping[str, Path]) -> Iterato
 
 def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
     """A line on images that are taken although their names say another contrast than FLAIR."""
-    others = [path.name for path in paths if _CONTRAST.search(without_ending(path))]
+    others = [path.name for path in paths if _CONTRAST.search(f"_{without_ending(path)}")]
     if not others:
         return []
     return [
         f"{len(others)} images are taken whose names say another contrast than FLAIR: "
         f"{listed(others, NAMED)}. If they are not FLAIR, list the images in a CSV with the columns "
         "case,image, or name them with a quoted glob."
+    ]
+
+
+def said_of_names(by_folder: Mapping[Path, str]) -> list[str]:
+    """A line on cases that are named after their folders."""
+    if not by_folder:
+        return []
+    return [
+        f"{len(by_folder)} images are called FLAIR and no more; each case has the name of its folder: "
+        f"{listed(sorted(by_folder.values()), NAMED)}."
     ]
 
 
@@ -161,4 +178,4 @@ def _belongs(stem: str, taken: Mapping[str, Path]) -> bool:
 
 
 def _says_flair(text: str) -> bool:
-    return "flair" in text.lower() or FLAIR.search(text) is not None
+    return "flair" in text.lower() or says_flair(Path(text))

@@ -9,7 +9,14 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift
 from clisc_engine.imaging.endings import without_ending
-from clisc_engine.importing.casefiles import BRAIN_MASK, FLAIR, MASK, case_name
+from clisc_engine.importing.casefiles import (
+    case_name,
+    says_brain_mask,
+    says_flair,
+    says_flair_alone,
+    says_mask,
+    says_mask_alone,
+)
 from clisc_engine.importing.leftovers import quoted_glob
 from clisc_engine.importing.listing import LINK, LeftOut, listing
 from clisc_engine.outputs.record import OwnMasks
@@ -47,7 +54,7 @@ def pair(
         BadInput: when there is no mask.
     """
     masks, left_out = _masks(given, set(images.values()), follow_links)
-    named, bad = sift((case_name(path), str(path), path) for path in masks)
+    named, bad = sift((_case_of(path, images, not_taken), str(path), path) for path in masks)
     found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out)
     unpaired = {name: path for name, path in named.items() if name not in images}
     for name, mask in unpaired.items():
@@ -69,8 +76,8 @@ def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path
     files = [path for path in listed.files if path not in images and path not in own]
     found = files
     if listed.folder is not None:
-        masks = [path for path in files if _is_mask(path) and not BRAIN_MASK.search(without_ending(path))]
-        found = masks or [path for path in files if not FLAIR.search(without_ending(path))]
+        masks = [path for path in files if says_mask(path) and not says_brain_mask(path)]
+        found = masks or [path for path in files if not says_flair(path)]
     if not found:
         table = given.lower().endswith((".csv", ".tsv"))
         if own:
@@ -86,6 +93,16 @@ def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path
     others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]
     made = [LeftOut(path, OWN_MASK, missed=True) for path in sorted(own)]
     return found, [*listed.left_out, *others, *made]
+
+
+def _case_of(mask: Path, images: Mapping[str, Path], not_taken: Sequence[LeftOut]) -> str:
+    """The case name in a mask's name; where that says mask and no more, that of the image beside it."""
+    if not says_mask_alone(mask):
+        return case_name(mask)
+    beside = [name for name, image in images.items() if image.parent == mask.parent]
+    alone = [name for name in beside if says_flair_alone(images[name])]
+    sure = alone[0] if len(alone) == len(beside) == 1 else ""
+    return sure or _only_image_beside(mask, images, [mask], not_taken) or case_name(mask)
 
 
 def _only_image_beside(
@@ -113,7 +130,3 @@ def _way_out(given: str) -> str:
         "pair them in a CSV with the columns case,image,reference, or name the masks with a quoted glob, "
         f"e.g. --references {quoted_glob(given, '*_seg.nii.gz')}"
     )
-
-
-def _is_mask(path: Path) -> bool:
-    return MASK.search(without_ending(path)) is not None

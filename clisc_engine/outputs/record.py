@@ -194,7 +194,7 @@ class OwnMasks:
         places = {path.absolute(), path.resolve()}
         digest = ""
         for place in places:
-            for folder in list(place.parents)[:DEPTH]:
+            for folder in list(place.parents)[:_DEPTH]:
                 name, record = place.relative_to(folder).as_posix(), self._record(folder)
                 if record is not None and name in record.names():
                     digest = digest or sha256_of(path)

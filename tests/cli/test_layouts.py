@@ -9,7 +9,14 @@ import SimpleITK as sitk
 
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.project.project import open_project
-from tests.support.layouts import LAYOUTS, contrast, four_dimensional, numbered_channels, write_dicom
+from tests.support.layouts import (
+    LAYOUTS,
+    contrast,
+    four_dimensional,
+    numbered_channels,
+    tumour,
+    write_dicom,
+)
 from tests.support.volumes import ball, write
 
 
@@ -60,6 +67,33 @@ def test_the_table_of_a_dry_run(clisc, tmp_path):
     assert [[row[0], *row[2:]] for row in rows] == [
         [case, *size, "1", f"{case}.nii.gz", f"{case}.nii.gz"] for case in layout.flair
     ]
+
+
+@pytest.mark.parametrize("other", ["c/c_flair.nii.gz", "a/FLAIR.mha", "c/d/flair.nii.gz", "flair.nii.gz"])
+def test_files_called_flair_alone_are_never_dropped_for_their_names(clisc, tmp_path, other):
+    """Beside files that name their case, or where folders do not tell one case from another."""
+    for seed, name in enumerate(("a/flair.nii.gz", "b/flair.nii.gz", other)):
+        write(tmp_path / "data" / name, ball(seed=seed))
+    options = ("--images", tmp_path / "data", "--weights", "tiny")
+    refused = clisc("init", tmp_path / "p", *options)
+    assert refused.code == 3 and "have the same case name 'flair'" in refused.message
+    assert all(str(tmp_path / "data" / f"{name}/flair.nii.gz") in refused.message for name in "ab")
+    assert "CSV with the columns case,image" in refused.message and not (tmp_path / "p").exists()
+
+
+def test_contrasts_beside_a_file_called_flair_alone(clisc, tmp_path):
+    """One folder: its T1 is of the case, that of another folder is of none."""
+    for seed, name in enumerate(("a/flair.nii.gz", "a/T1.nii.gz", "b/t1.nii.gz")):
+        write(tmp_path / "data" / name, ball(seed=seed))
+    write(tmp_path / "data" / "a" / "seg.nii.gz", tumour("a")[:, :, :24])
+    given = ("--images", tmp_path / "data", "--references", tmp_path / "data", "--weights", "tiny")
+    told = json.loads(clisc("init", tmp_path / "p", *given, "--dry-run", "--json").out)
+    assert {one["path"]: one["reason"] for one in told["left_out"]} == {
+        str(tmp_path / "data" / "a/T1.nii.gz"): "another contrast of a case that was taken",
+        str(tmp_path / "data" / "b/t1.nii.gz"): "another contrast of a case without a FLAIR image",
+    }
+    assert [(case["case"], case["reference"][-10:]) for case in told["cases"]] == [("flair", "seg.nii.gz")]
+    assert "b" not in told["splits"] and "t1.nii.gz" in told["warnings"][0]
 
 
 UNCLEAR = {

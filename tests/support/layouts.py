@@ -85,6 +85,24 @@ def brats2023(folder):
     return brats(folder, cases, ("-t1n", "-t1c", "-t2w"), "-t2f", "-seg")
 
 
+def folders_of_plain_names(folder):
+    """A folder a case, in which names say the contrast alone."""
+    layout = Layout(str(folder), str(folder))
+    for case in ("patient-1", "patient-2", "patient-3"):
+        for name in ("T1", "t1ce", "t2", "flair"):
+            write(folder / case / f"{name}.nii.gz", contrast(case, name))
+        write(folder / case / "brain_mask.nii.gz", np.ones(SHAPE, np.uint8))
+        write(folder / case / "seg.nii.gz", tumour(case))
+        layout.flair[case], layout.masks[case] = contrast(case, "flair"), tumour(case)
+    return layout
+
+
+def plain_names_by_pattern(folder):
+    layout = folders_of_plain_names(folder)
+    layout.images, layout.references = f"{folder}/*/flair.nii.gz", f"{folder}/*/seg.nii.gz"
+    return layout
+
+
 def nnunet(folder):
     """Four channels, of which dataset.json calls the last FLAIR."""
     layout = numbered_channels(folder)
@@ -223,6 +241,8 @@ LAYOUTS = {
         brats2020,
         brats2021,
         brats2023,
+        folders_of_plain_names,
+        plain_names_by_pattern,
         nnunet,
         nnunet_with_a_chosen_channel,
         nnunet_of_one_channel,
