@@ -38,6 +38,14 @@ def with_a_hole(folder):
     (folder / "0006.dcm").unlink()
 
 
+def with_a_tilted_slice(folder):
+    shutil.rmtree(folder)
+    slices = stack(brain())
+    axes = (1, 0, 0, 0, np.cos(0.1), np.sin(0.1))
+    slices[5] = slice_of(brain()[5], place(5), 6, axes)
+    write(folder, slices)
+
+
 def cut(folder):
     file = folder / "0006.dcm"
     file.write_bytes(file.read_bytes()[:-500])
@@ -86,6 +94,10 @@ def echoes_in_one_file(folder):
 REFUSED = {
     "DICOM: two images under one series UID": (doubled, ["two images", "14 of 14 places hold 2 slices"]),
     "DICOM: a slice missing": (with_a_hole, ["1 slice is missing", "z = -3 mm (0005.dcm)", "3 mm apart"]),
+    "DICOM: a slice that is tilted": (
+        with_a_tilted_slice,
+        ["1 slice is missing", "0006.dcm is there but is tilted by 5.7 degrees", "all its slices parallel"],
+    ),
     "DICOM: a file cut": (cut, ["0006.dcm: it is cut", "Copy or export the series again"]),
     "DICOM: uneven spacing": (shift, ["unevenly spaced, 2.5 to 3.5 mm apart", "0006.dcm"]),
     "DICOM: a leaning stack": (lean, ["not stacked along their normal", "a lean of 7.6 degrees"]),

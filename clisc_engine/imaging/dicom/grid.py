@@ -30,6 +30,9 @@ LEAN_TOLERANCE = 1e-3
 BESIDE = 0.05
 """Millimetres that it may in any case."""
 
+TILTED = 30.0
+"""Degrees: a slice that is turned by less against a series was meant to be one of it, no localizer."""
+
 
 def axes_of(frame: Frame) -> Array:
     """Unit vectors along a row, along a column and along the normal, as the columns of a matrix.
@@ -63,12 +66,30 @@ def place_of(frame: Frame, axes: Array) -> str:
     return f"{'xyz'[axis]} = {frame.position[axis]:.4g} mm"  # type: ignore[index]
 
 
+def tilted(frames: Sequence[Frame], axes: Array) -> str:
+    """A sentence, with a space before, on those that are turned a little against the axes, if any is.
+
+    Raises:
+        BadInput: when the orientation of one is none.
+    """
+    cosines = [(np.trace(axes_of(frame).T @ axes) - 1) / 2 for frame in frames]
+    turns = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    said = [
+        f"{frame.name} is there but is tilted by {turn:.2g} degrees against the others"
+        for frame, turn in zip(frames, turns, strict=True)
+        if turn < TILTED
+    ]
+    return f" {'; '.join(said)}." if said else ""
+
+
 def tolerance_of(spacing: float) -> float:
     """Millimetres that a slice may lie off its place on an even grid."""
     return max(EVEN_TOLERANCE * spacing, ROUNDING)
 
 
-def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -> float:
+def spacing_of(
+    source: Path, frames: Sequence[Frame], axes: Array, doubt: str, aside: Sequence[Frame] = ()
+) -> float:
     """Millimetres between slices that are sorted along the normal, each at a place of its own.
 
     Args:
@@ -76,6 +97,7 @@ def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -
         frames: the slices.
         axes: of one of them.
         doubt: a sentence for the refusals, of how these may be several images; empty when they are not.
+        aside: slices of the series that were left out for their orientation.
 
     Raises:
         BadInput: when slices are missing, unevenly spaced, or not stacked along their normal.
@@ -85,7 +107,7 @@ def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -
     along = heights(frames, axes)
     gaps = np.diff(along)
     for unit in sorted({float(np.median(gaps)), float(gaps.min())}, reverse=True):
-        _refuse_missing(source, frames, axes, gaps, unit, doubt)
+        _refuse_missing(source, frames, axes, gaps, unit, doubt, aside)
     spacing = float((along[-1] - along[0]) / (len(frames) - 1))
     off = np.abs(along - (along[0] + spacing * np.arange(len(frames))))
     if off.max() > tolerance_of(spacing):
@@ -110,7 +132,13 @@ def spacing_of(source: Path, frames: Sequence[Frame], axes: Array, doubt: str) -
 
 
 def _refuse_missing(
-    source: Path, frames: Sequence[Frame], axes: Array, gaps: Array, unit: float, doubt: str
+    source: Path,
+    frames: Sequence[Frame],
+    axes: Array,
+    gaps: Array,
+    unit: float,
+    doubt: str,
+    aside: Sequence[Frame],
 ) -> None:
     """Refuse gaps of twice the unit or more, when all are a whole number of units.
 
@@ -129,10 +157,11 @@ def _refuse_missing(
         for i in holes[:4]
     )
     more = f" and in {len(holes) - 4} more places" if len(holes) > 4 else ""
+    askew = tilted(aside, axes)
     raise BadInput(
         f"{source}: {count} slice{'s are' if count > 1 else ' is'} missing in the series "
-        f"{frames[0].series}, whose slices are {unit:.4g} mm apart: {listed}{more}.{doubt} Copy or export "
-        "the series again, with all its slices."
+        f"{frames[0].series}, whose slices are {unit:.4g} mm apart: {listed}{more}.{askew}{doubt} Copy or "
+        f"export the series again, with all its slices{' parallel' if askew else ''}."
     )
 
 

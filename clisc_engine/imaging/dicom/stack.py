@@ -77,7 +77,11 @@ def stack_of(source: Path, frames: Sequence[Frame]) -> Stack:
     """
     slices, notes = _planes(source, frames)
     _refuse_mixed(source, slices)
-    slices, others = _parallel(source, slices)
+    slices, aside = _parallel(source, slices)
+    if aside:
+        notes.append(
+            f"{source}: left out {_names(aside)}, of another orientation than the other {len(slices)}."
+        )
     axes = axes_of(slices[0])
     slices, copies = one_at_each_place(source, slices, axes)
     refuse_several(source, slices)
@@ -92,10 +96,10 @@ def stack_of(source: Path, frames: Sequence[Frame]) -> Stack:
         slices[0].position or (),
         axes.ravel().tolist(),
     )
-    spacing = spacing_of(source, slices, axes, doubt_of(slices))
+    spacing = spacing_of(source, slices, axes, doubt_of(slices), aside)
     refuse_shifted(source, slices, spacing)
     refuse_repeated(source, slices)
-    notes += [*others, *copies, *told_of_acquisitions(source, slices), *_of_ends(source, slices)]
+    notes += [*copies, *told_of_acquisitions(source, slices), *_of_ends(source, slices)]
     if slices[0].inverted:
         notes.append(f"{source}: low values are white there (MONOCHROME1); they were turned.")
     size, spacings = (columns, rows, len(slices)), (across, down, spacing)
@@ -159,8 +163,8 @@ def _refuse_mixed(source: Path, frames: Sequence[Frame]) -> None:
             )
 
 
-def _parallel(source: Path, frames: Sequence[Frame]) -> tuple[list[Frame], list[str]]:
-    """The slices of the one orientation and matrix; and what to say of the few of another orientation.
+def _parallel(source: Path, frames: Sequence[Frame]) -> tuple[list[Frame], list[Frame]]:
+    """The slices of the one orientation and matrix; and the few of another orientation.
 
     Raises:
         BadInput: when it is in doubt which belong to the image.
@@ -182,8 +186,7 @@ def _parallel(source: Path, frames: Sequence[Frame]) -> tuple[list[Frame], list[
             "slices): localizers, or several images. Put those of each into a folder of its own, and give "
             "the FLAIR one."
         )
-    aside = [frame for group in rest for frame in group]
-    return main, [f"{source}: left out {_names(aside)}, of another orientation than the other {len(main)}."]
+    return main, [frame for group in rest for frame in group]
 
 
 def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
