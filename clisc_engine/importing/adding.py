@@ -80,6 +80,8 @@ def add(
         raise
     except BaseException:
         shutil.rmtree(staged.root, ignore_errors=True)
+        if additions.brains:
+            additions.brains.leave_no_empty_folder()
         raise
     forget(project)
     return bad, {name: made.notes[name] for name in sorted(made.notes)}

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.reading import read_if_there
-from clisc_engine.imaging.geometry import difference
+from clisc_engine.imaging.geometry import Volume, difference
 from clisc_engine.imaging.volume import read_volume, read_voxels, write_image, write_mask
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import BRAINS
@@ -133,6 +133,11 @@ class Brains:
             with disk_faults(left):
                 shutil.rmtree(left)
 
+    def leave_no_empty_folder(self) -> None:
+        """Remove the folder where it holds no mask, as after a call that failed at its first scan."""
+        with suppress(OSError):
+            self.folder.rmdir()
+
     def fresh(self, info: CaseInfo) -> Brain | None:
         """The case's mask if this extraction made it from this very image."""
         return _kept(self.folder, info, asdict(self.extraction))
@@ -156,7 +161,7 @@ class Brains:
             self._run(self.extraction.arguments(image, found), Path(room, "said.txt"), info)
             if not found.is_file():
                 raise BadInput(f"{info.source}: {self.extraction.program} wrote no {{output}}.")
-            read = read_voxels(found)
+            read = self._read(found, info)
         if differs := difference(volume.geometry, read.geometry):
             raise BadInput(f"{info.source}: {self.extraction.program} gave another grid: {differs}.")
         brain = read.array != 0
@@ -176,6 +181,18 @@ class Brains:
         }
         write_atomically(record, json.dumps(told, indent=1).encode())
         return Brain(mask, told["mask_sha256"])
+
+    def _read(self, found: Path, info: CaseInfo) -> Volume:
+        """What the program wrote."""
+        try:
+            return read_voxels(found)
+        except (DiskFault, Unreadable):
+            raise
+        except BadInput as error:
+            why = str(error).replace(str(found), "{output}").rstrip(".")
+            raise BadInput(
+                f"{info.source}: {self.extraction.program} wrote no readable image ({why})."
+            ) from error
 
     def _run(self, arguments: list[str], said: Path, info: CaseInfo) -> None:
         """Run the program to its end; when asked to stop it is ended, with all that it started."""

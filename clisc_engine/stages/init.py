@@ -109,6 +109,8 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         raise
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
+        if brains := request.brains(control):
+            brains.leave_no_empty_folder()
         if made_root and request.root.exists() and not (request.root / BRAINS).exists():
             request.root.rmdir()  # brains took long to extract: they wait for the next call
         raise

@@ -149,16 +149,27 @@ def test_a_program_is_ended_when_asked_to_stop(scans):
         ("found, affine = array * 0 + 1, image.affine", "nothing but brain"),
         ("found, affine = array > 50, np.diag([3.0, 3, 3, 1])", "another grid: spacing"),
         ("sys.exit(0)", "wrote no {output}"),
+        ("Path(sys.argv[2]).write_text('done'); sys.exit(0)", "wrote no readable image ({output} "),
     ],
-    ids=["empty", "all", "another grid", "nothing"],
+    ids=["empty", "all", "another grid", "nothing", "no image"],
 )
 def test_what_is_no_brain_mask_is_refused(scans, body, said):
     with pytest.raises(BadInput) as error:
         initialise(
             asked(scans / "p", scans / "heads", extractor(scans / "tool", body)), preset("tiny"), CPU
         )
-    assert said in str(error.value) and "strip.py" in str(error.value)
-    assert not (scans / "p" / "clisc.toml").exists()
+    assert said in str(error.value) and f"{scans}/heads/s0_flair.nii.gz: strip.py" in str(error.value)
+    assert ".partial-" not in str(error.value)
+    assert not (scans / "p").exists()
+
+
+def test_a_failed_call_that_adds_leaves_no_empty_folder(scans):
+    root = initialise(asked(scans / "p", scans / "brains"), preset("tiny"), CPU).project.root
+    write(scans / "more" / "s2_flair.nii.gz", head(2)[0])
+    command = extractor(scans / "tool", "sys.exit(1)")
+    with pytest.raises(BadInput, match="failed with exit code 1"):
+        initialise(asked(root, scans / "more", command, add=True), preset("tiny"), CPU)
+    assert not (root / "brains").exists()
 
 
 def test_a_command_that_cannot_be_run_is_refused_before_anything(tmp_path):
