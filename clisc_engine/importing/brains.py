@@ -6,6 +6,7 @@ somebody else made runs nothing.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -41,6 +42,8 @@ PRESETS = {
 
 _POLL = 0.2
 _PARTIAL = ".partial-"
+_NO_PROGRAM = (errno.ENOEXEC, errno.ENOENT, errno.EACCES)
+"""What the system says of a script without its first line, or whose interpreter is not there."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -197,13 +200,20 @@ class Brains:
     def _run(self, arguments: list[str], said: Path, info: CaseInfo) -> None:
         """Run the program to its end; when asked to stop it is ended, with all that it started."""
         with said.open("wb") as file:
-            process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                if error.errno not in _NO_PROGRAM:
+                    raise
+                raise BadInput(
+                    f"{info.source}: {self.extraction.program} cannot be run ({error.strerror})."
+                ) from error
             try:
                 while process.poll() is None:
                     with suppress(subprocess.TimeoutExpired):

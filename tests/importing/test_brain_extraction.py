@@ -205,3 +205,12 @@ def test_a_program_that_a_signal_ends_is_told_as_such(scans):
     command = f"{sys.executable} {tool} {{input}} {{output}}"
     with pytest.raises(BadInput, match=r"was ended by SIGKILL: It is over\.$"):
         initialise(asked(scans / "p", scans / "heads", command), preset("tiny"), CPU)
+
+
+def test_a_script_that_the_system_cannot_run_is_told_and_leaves_nothing(scans):
+    tool = scans / "strip"
+    tool.write_text("cp $1 $2\n", encoding="utf-8")
+    tool.chmod(0o755)
+    with pytest.raises(BadInput, match=r"s0_flair\.nii\.gz: strip cannot be run \(Exec format error\)"):
+        initialise(asked(scans / "p", scans / "heads", f"{tool} {{input}} {{output}}"), preset("tiny"), CPU)
+    assert not (scans / "p").exists()
