@@ -37,18 +37,25 @@ class Outputs:
     """The files that one call writes."""
 
     def __init__(
-        self, inputs: Inputs, way_out: str, *, force: bool = False, home: Path | None = None
+        self,
+        inputs: Inputs,
+        way_out: str,
+        *,
+        by_force: str = "",
+        force: bool = False,
+        home: Path | None = None,
     ) -> None:
         """Nothing is decided yet.
 
         Args:
             inputs: what is never replaced.
             way_out: what the user can do about files in the way.
+            by_force: what else, as long as it is not done: e.g. replace some with --force.
             force: replace also files that clisc did not write.
             home: keep one record here for all files below; else each folder has its own.
         """
         self.inputs = inputs
-        self.way_out = way_out
+        self.way_out = way_out if force or not by_force else f"{way_out.removesuffix('.')}, or {by_force}."
         self.force = force
         self.home = home
         self._records: dict[Path, Record] = {}

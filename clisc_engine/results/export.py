@@ -28,7 +28,8 @@ STEP = "export masks"
 PREDICTED = {"round1": UNET_ROUND1, "round2": UNET_ROUND2}
 """Masks that a network predicts: they are made where they are lacking."""
 
-WAY_OUT = "Choose another folder with -o, or replace masks that are no inputs or references with --force."
+WAY_OUT = "Choose another folder with -o."
+BY_FORCE = "replace masks that are no inputs or references with --force"
 
 
 def export_masks(
@@ -47,7 +48,7 @@ def export_masks(
     """
     started = time.monotonic()
     report = Report(STEP)
-    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, by_force=BY_FORCE, force=control.force)
     coming = cases_to_come(project, masks, control, splits)
     outputs.check(path for case in coming for path in _files(out, case, masks))
     if control.dry_run and coming:

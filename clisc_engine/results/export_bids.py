@@ -19,6 +19,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.bids_names import DESCRIPTION, BidsImage, bids_image, mask_path
 from clisc_engine.results.export import (
+    BY_FORCE,
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
@@ -58,7 +59,8 @@ def export_bids(
     _refuse_one_name(to_come)
     known = _data_sets(project.cases())
     own = Inputs(root / name for root in known for name in (DESCRIPTION, README))
-    outputs = Outputs(Inputs.of_project(project) | own, WAY_OUT, force=control.force, home=out)
+    inputs = Inputs.of_project(project) | own
+    outputs = Outputs(inputs, WAY_OUT, by_force=BY_FORCE, force=control.force, home=out)
     planned = [path for case in to_come for path in _files(out, case)]
     outputs.check([*planned, out / README, out / DESCRIPTION])
     if control.dry_run and to_come:

@@ -21,6 +21,7 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.export import (
+    BY_FORCE,
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
@@ -62,7 +63,7 @@ def export_dicom_seg(
         )
     _check_sources(chosen)
     wanted = {case.info.name for case in chosen}
-    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force)
+    outputs = Outputs(Inputs.of_project(project), WAY_OUT, by_force=BY_FORCE, force=control.force)
     outputs.check(out / f"{name}{SUFFIX}" for name in sorted(wanted))
     if control.dry_run and chosen:
         report.planned = would_be_written(project, masks, chosen)

@@ -40,7 +40,8 @@ PARTS = ("imagesTr", "labelsTr", "imagesTs")
 NIFTI1_MOST = 32767
 """Voxels along an axis that a NIfTI-1 file can have."""
 
-WAY_OUT = "Choose another --id or --name, or replace files that are no inputs or references with --force."
+WAY_OUT = "Choose another --id or --name."
+BY_FORCE = "replace files that are no inputs or references with --force"
 
 
 def export_nnunet(
@@ -83,7 +84,9 @@ def export_nnunet(
             f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
             "--force."
         )
-    outputs = Outputs(Inputs.of_project(project), WAY_OUT, force=control.force, home=folder)
+    outputs = Outputs(
+        Inputs.of_project(project), WAY_OUT, by_force=BY_FORCE, force=control.force, home=folder
+    )
     coming = _to_come(project, masks, control)
     planned = [path for case in coming for path in _files(folder, case)]
     outputs.check([*planned, folder / DESCRIPTION])

@@ -12,7 +12,7 @@ from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Outputs
 from clisc_engine.results.predict_adopt import untouched_files_of_0_1_0
-from clisc_engine.results.predict_file import WAY_OUT, made_from_file, write_prediction
+from clisc_engine.results.predict_file import BY_FORCE, WAY_OUT, made_from_file, write_prediction
 from clisc_engine.results.predict_record import (
     PART,
     RECORD,
@@ -51,7 +51,7 @@ def predict_files(
     """
     started, ranks = time.monotonic(), control.ranks
     kept = Inputs(case.image for case in images) | (inputs or Inputs(()))
-    outputs = Outputs(kept, WAY_OUT, force=control.force)
+    outputs = Outputs(kept, WAY_OUT, by_force=BY_FORCE, force=control.force)
     before = ranks.share(lambda: recorded(out))
     folder = _Folder(segmenter, out, probabilities, control, outputs, before)
     adopted, fresh = ranks.share(lambda: folder.check(images))

@@ -12,7 +12,8 @@ from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.results.segmenter import FileSegmenter, Prediction
 
-WAY_OUT = "Choose another folder or file with -o, or replace masks that are no inputs with --force."
+WAY_OUT = "Choose another folder or file with -o."
+BY_FORCE = "replace masks that are no inputs with --force"
 
 
 def predict_file(
@@ -38,7 +39,7 @@ def probability_beside(mask: Path) -> Path:
 
 def outputs_of_one(case: CaseFiles, inputs: Inputs, *, force: bool) -> Outputs:
     """What may be written beside and over when one volume becomes one mask; its image never is."""
-    return Outputs(inputs | Inputs([case.image]), WAY_OUT, force=force)
+    return Outputs(inputs | Inputs([case.image]), WAY_OUT, by_force=BY_FORCE, force=force)
 
 
 def write_prediction(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ def find_images(
     *,
     follow_links: bool = False,
 ) -> list[CaseFiles]:
-    """The volumes that were named, and those in the folders that were named, by case name.
+    """The volumes that were named, and those in the folders that were named, by case name; each once.
 
     Args:
         paths: files and folders.
@@ -35,16 +36,18 @@ def find_images(
             that cannot be a case name.
     """
     names = Names()
-    found: list[CaseFiles] = []
-    for path in paths:
+    found: dict[tuple[str, str], CaseFiles] = {}
+    for path in dict(zip(map(_itself, paths), paths, strict=True)).values():
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
         if path.is_dir():
             cases = find_cases(str(path), None, channel, unnamed, remarks, follow_links=follow_links)
         else:
             cases = _case_of(path, channel, unnamed)
-        found += [replace(case, name=names.take(case.name, str(case.image))) for case in cases]
-    return found
+        for case in cases:
+            if (same := _itself(case.image)) not in found:
+                found[same] = replace(case, name=names.take(case.name, str(case.image)))
+    return list(found.values())
 
 
 def find_the_image(
@@ -57,6 +60,11 @@ def find_the_image(
         *named,
         *(CaseFiles(path.name, path, channel=flair_channel(path.parent, channel)) for path in unnamed),
     ]
+
+
+def _itself(path: Path) -> tuple[str, str]:
+    """What a file has in common with itself under another path, e.g. where patterns overlap."""
+    return os.path.realpath(path), path.absolute().name
 
 
 def _case_of(path: Path, channel: str | None, unnamed: dict[Path, str] | None) -> list[CaseFiles]:

@@ -200,10 +200,12 @@ def test_sources_and_references_of_a_project_survive_force(clisc, copied, tmp_pa
             command = ("export", "masks", copied.root, "-o", folder, "--masks", "sam", *force)
             message = refused(clisc, tmp_path / "references", 3, *command)
             assert "5 files are in the way" in message and "is an input or a reference" in message
+            assert ("--force" in message) == (not force), "what was just given helps nobody"
     image = sources / "p0_flair.nii.gz"
     other = sources / "p1_flair.nii.gz"
     command = ("predict", copied.root, image, "-o", other, "--force", *CPU)
-    assert "is an input or a reference" in refused(clisc, sources.parent, 3, *command)
+    message = refused(clisc, sources.parent, 3, *command)
+    assert "is an input or a reference" in message and "--force" not in message
 
 
 def test_references_that_were_moved_survive_force(clisc, copied, tmp_path):
@@ -430,6 +432,17 @@ def test_two_files_of_one_case_name_are_refused(clisc, model, images, tmp_path):
     command = ("predict", model, images, tmp_path / "other", "-o", tmp_path / "out", *CPU)
     message = refused(clisc, tmp_path, 3, *command)
     assert "p0_flair.nii.gz" in message and "P0.nii.gz" in message and not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_given_twice_is_one_volume(clisc, model, images, tmp_path, monkeypatch):
+    monkeypatch.chdir(images)
+    image = images / "p0_flair.nii.gz"
+    (tmp_path / "link").symlink_to(images)
+    again = (image, image, "p0_flair.nii.gz", tmp_path / "link" / image.name)
+    for out, given in {"out": (*again, images, "../in"), "one.nii.gz": again}.items():
+        made = clisc("predict", model, *given, "-o", tmp_path / out, *CPU)
+        assert made.code == 0, made.err
+    assert {path.name for path in (tmp_path / "out").glob("*.nii.gz")} == {"p0_seg.nii.gz", "p1_seg.nii.gz"}
 
 
 def test_an_nnunet_export_that_broke_off_is_completed(clisc, copied, tmp_path):

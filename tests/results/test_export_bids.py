@@ -41,8 +41,8 @@ def validated():
 def bids(tmp_path):
     """A BIDS data set of skull-stripped volumes, and a project of it whose references are ``masks/sam``."""
     root, marks = tmp_path / "bids", np.zeros((12, 24, 26), np.uint8)
-    marks[4:8, 8:13, 9:15] = 1
     for number, scan in enumerate(SCANS):
+        marks[4:8, 8:13, 9 : 15 + number] = 1
         stem = scan.replace("/", "_")
         name = f"{stem}_space-T1w_desc-brain"
         write(root / scan / "anat" / f"{name}_FLAIR.nii.gz", ball(marks.shape, number), (1, 1.5, 2))

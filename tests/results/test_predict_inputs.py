@@ -19,7 +19,7 @@ def folder_of(tmp_path, *names):
 @pytest.mark.parametrize(
     ("names", "same"),
     [
-        (("sub-01/flair.nii.gz", "sub-02/flair.nii.gz"), "flair"),
+        (("sub-01/anat/flair.nii.gz", "sub-02/anat/flair.nii.gz"), "flair"),
         (("c.nii", "C.nii.gz"), "c"),
         (("a_0000.nii.gz", "a_0000.nrrd"), "a"),
     ],
@@ -32,6 +32,16 @@ def test_two_of_one_name_are_refused_with_a_way_that_predict_has(tmp_path, names
     for name in names:
         (case,) = find_images([folder / name])
         assert case.image == folder / name
+
+
+def test_folders_side_by_side_name_what_is_called_flair_alone(tmp_path):
+    folder = folder_of(tmp_path, "sub-01/flair.nii.gz", "sub-02/flair.nii.gz", "sub-02/t1.nii.gz")
+    said = []
+    found = find_images([folder], remarks=said)
+    assert {case.name: case.image for case in found} == {
+        name: folder / name / "flair.nii.gz" for name in ("sub-01", "sub-02")
+    }
+    assert "the name of its folder: sub-01, sub-02" in said[0]
 
 
 def test_a_folder_of_masks_is_told_as_such_and_a_file_is_taken_by_its_name(tmp_path):
