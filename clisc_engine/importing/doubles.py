@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
@@ -36,7 +36,7 @@ def shared_references(cases: Sequence[CaseFiles]) -> dict[tuple[str, ...], str]:
     masks = {case.name: case.reference for case in cases if case.reference is not None}
     found = {}
     for names in _same_files({name: (mask, None) for name, mask in masks.items()}):
-        contents = [hash_if_readable(images[name]) for name in names]
+        contents = (hash_if_readable(images[name]) for name in names)
         if why := why_not_shared(contents, {name: (images[name], masks[name]) for name in names}):
             found[names] = why
     return found
@@ -46,11 +46,11 @@ def why_not_shared(images: Iterable[str], paths: Mapping[str, tuple[object, Path
     """Why cases cannot have the same reference; empty when they can.
 
     Args:
-        images: the hashes of their images.
+        images: the hashes of their images, looked at last.
         paths: where each one's image and reference lie, by name; the first's reference is read.
     """
     _, mask = next(iter(paths.values()))
-    if len(set(filter(None, images))) < 2 or not _marks_a_tumour(mask):
+    if not _marks_a_tumour(mask) or len(set(filter(None, images))) < 2:
         return ""
     said = [f"{name} (image {image}, reference {path})" for name, (image, path) in paths.items()]
     return (
@@ -90,6 +90,12 @@ def same_content(contents: Mapping[str, str]) -> list[tuple[str, ...]]:
         if content:
             groups.setdefault(content, []).append(name)
     return [tuple(sorted(names)) for names in groups.values() if len(names) > 1]
+
+
+def among(doubles: Iterable[Sequence[str]], names: Container[str]) -> list[tuple[str, ...]]:
+    """What is left of groups of names, of which only these are there."""
+    left = [tuple(name for name in group if name in names) for group in doubles]
+    return [group for group in left if len(group) > 1]
 
 
 def check_doubles(

@@ -62,6 +62,7 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
     if not control.dry_run:
         _note_where(call.project, moved)
         _carry_out(call, additions, control, result)
+        result.warnings = call.doubles(splits, result.skipped)
     result.remarks += _what_it_means(result, replaced, dry_run=control.dry_run)
     return result
 
@@ -172,12 +173,13 @@ class _Call:
             f"stay as they are: {listed(absent, 5)}."
         ]
 
-    def doubles(self, splits: Mapping[str, str]) -> list[str]:
-        """Warnings on new images that the project has already, or that come twice."""
+    def doubles(self, splits: Mapping[str, str], skipped: Collection[str] = ()) -> list[str]:
+        """Warnings on new images, but for the skipped, that the project has already, or that come twice."""
+        new = [case for case in self.new if case.name not in skipped]
         contents = {name: f"{info.sha256} {info.channel}" for name, info in self.stored.items()}
-        contents |= {case.name: f"{self.given.images[case.name]} {case.channel}" for case in self.new}
+        contents |= {case.name: f"{self.given.images[case.name]} {case.channel}" for case in new}
         sources = {name: info.source for name, info in self.stored.items()}
-        sources |= {case.name: str(case.image) for case in self.new}
+        sources |= {case.name: str(case.image) for case in new}
         found = [group for group in same_content(contents) if not set(group) <= set(self.stored)]
         return check_doubles(found, splits, sources)
 

@@ -17,7 +17,7 @@ from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import content
 from clisc_engine.importing.discover import Found, search
-from clisc_engine.importing.doubles import check_doubles, find_doubles, shared_references
+from clisc_engine.importing.doubles import among, check_doubles, find_doubles, shared_references
 from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
@@ -92,7 +92,8 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         )
     doubles = find_doubles(files)
     splits = _splits(request, found, settings.seed, doubles)
-    warnings = check_doubles(doubles, splits, {case.name: str(case.image) for case in files})
+    sources = {case.name: str(case.image) for case in files}
+    warnings = check_doubles(doubles, splits, sources)
     if control.dry_run:
         return Imported(Project(request.root, settings), splits, files, warnings=warnings)
     made_root = not request.root.exists()
@@ -116,6 +117,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
     project = Project(request.root, settings)
+    warnings = check_doubles(among(doubles, kept), kept, sources)
     return Imported(project, kept, skipped=skipped, notes=notes, warnings=warnings)
 
 

@@ -329,6 +329,28 @@ def test_the_same_scan_under_two_names(init, tmp_path, splits):
     assert len(stored) == 8 and stored["a"] == stored["z"], "a draw keeps one scan in one split"
 
 
+def test_scans_that_were_skipped_are_no_doubles_of_one_another(clisc, init, tmp_path):
+    """Two names of a scan that cannot be used, and two of one that can but whose mask, once, cannot."""
+    folder = tmp_path / "im"
+    spoilt = ball(seed=9)
+    spoilt[6, 12, 12] = np.nan
+    for name, array in {"a": ball(seed=0), "b": ball(seed=1), "y": spoilt}.items():
+        write(folder / f"{name}_flair.nii.gz", array)
+    for name, double in {"b": "c", "y": "z"}.items():
+        shutil.copy(folder / f"{name}_flair.nii.gz", folder / f"{double}_flair.nii.gz")
+    mask(folder / "a_seg.nii.gz", 0)
+    write(folder / "c_seg.nii.gz", np.ones((3, 4, 5), np.uint8))
+    options = ("--references", folder, "--skip-bad", "--split-ratio", "1:0:0")
+    one = folder / "a_flair.nii.gz"
+    assert clisc("init", tmp_path / "q", "--images", one, "--weights", "tiny").code == 0
+    made = init(*options, images=folder)
+    added = clisc("cases", "add", tmp_path / "q", "--images", folder, "--to", "train", *options[:3])
+    for told, root in ((made, "p"), (added, "q")):
+        assert told.code == 0 and set(sources(tmp_path / root)) == {"a", "b"}, told.err
+        assert all(f"skipped {name}: " in told.message for name in "cyz")
+        assert "several names" not in told.message
+
+
 def test_scans_that_agree_but_for_a_voxel_are_two(init, tmp_path):
     """Uncompressed files of one size, alike at both ends."""
     array = ball((64, 64, 64))
