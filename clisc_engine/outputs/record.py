@@ -59,8 +59,9 @@ class Record:
     def __init__(self, folder: Path) -> None:
         """Read what is there; lines that are not whole tell nothing."""
         self.path = folder / RECORD
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, set[str]] = {}
         self._latest: dict[str, dict[str, Any]] = {}
+        self._masks: set[str] = set()
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
             raise BadInput(f"{self.path} is no file of clisc's; move it away, or choose another folder.")
         try:
@@ -78,11 +79,11 @@ class Record:
 
     def knows(self, name: str, digest: str) -> bool:
         """Whether clisc wrote a file of this name and SHA-256."""
-        return digest in self._known.get(name, {})
+        return digest in self._known.get(name, ())
 
-    def what(self, name: str, digest: str) -> str:
-        """What a file of this name and SHA-256 is, e.g. ``mask``; empty when clisc did not write it."""
-        return self._known.get(name, {}).get(digest, "")
+    def has_mask(self, digest: str) -> bool:
+        """Whether clisc wrote a mask or a probability map of this SHA-256, whatever it is called by now."""
+        return digest in self._masks
 
     def latest(self, name: str, digest: str) -> Made | None:
         """What the last file of this name is; None unless it has this SHA-256, by this version of clisc."""
@@ -94,7 +95,9 @@ class Record:
 
     def adopt(self, name: str, digest: str, what: str = "") -> None:
         """Take this for a file of clisc's, and write nothing."""
-        self._known.setdefault(name, {})[digest] = what
+        self._known.setdefault(name, set()).add(digest)
+        if what in ("mask", "probability"):
+            self._masks.add(digest)
 
     def note(self, name: str, digest: str, made: Made) -> None:
         """Add a line, and see it reach the disk.
@@ -186,21 +189,22 @@ class OwnMasks:
     def has(self, path: Path) -> bool:
         """Whether clisc made the mask, or probability map, that lies there or where it links to.
 
+        It does not matter whether it was renamed; one that was corrected is no longer clisc's.
+
         Raises:
             BadInput: when a record beside or above it cannot be read.
         """
         if not path.is_file():
             return False
-        places = {path.absolute(), path.resolve()}
-        digest = ""
-        for place in places:
-            for folder in list(place.parents)[:_DEPTH]:
-                name, record = place.relative_to(folder).as_posix(), self._record(folder)
-                if record is not None and name in record.names():
-                    digest = digest or sha256_of(path)
-                    if record.what(name, digest) in ("mask", "probability"):
-                        return True
-        return False
+        folders = {
+            folder for place in (path.absolute(), path.resolve()) for folder in list(place.parents)[:_DEPTH]
+        }
+        records = [record for folder in folders if (record := self._record(folder)) is not None]
+        try:
+            digest = sha256_of(path) if records else ""
+        except OSError:  # its import says that it cannot be read
+            return False
+        return any(record.has_mask(digest) for record in records)
 
     def _record(self, folder: Path) -> Record | None:
         """The folder's record; None where it has none."""

@@ -35,7 +35,8 @@ def test_exported_masks_are_no_references_wherever_their_record_lies(clisc, expo
     linked = tmp_path / "links" / "p0_seg.nii.gz"
     linked.parent.mkdir()
     linked.symlink_to(mask)
-    for references in (folder, f"{mask.parent}/*.nii.gz", linked):
+    renamed = shutil.copy(mask, mask.parent / "p0_reference.nii.gz")
+    for references in (folder, f"{mask.parent}/*.nii.gz", linked, renamed):
         refused = clisc("init", tmp_path / "q", *given, "--references", references)
         assert refused.code == 3 and "clisc's own" in refused.message and not (tmp_path / "q").exists()
 
