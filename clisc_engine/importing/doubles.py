@@ -8,7 +8,6 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.words import listed
-from clisc_engine.imaging.references import read_mask
 from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.casefiles import CaseFiles
 
@@ -61,6 +60,8 @@ def why_not_shared(images: Iterable[str], paths: Mapping[str, tuple[object, Path
 
 
 def _marks_a_tumour(mask: Path) -> bool:
+    from clisc_engine.imaging.references import read_mask
+
     try:
         return bool(read_mask(mask).array.any())
     except BadInput:
