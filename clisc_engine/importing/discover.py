@@ -31,7 +31,7 @@ from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
-SEPARATELY = "Give them in separate calls."
+SEPARATELY = "Give them in separate calls, each with a folder of its own (-o)."
 """The way out where there are no options, and so no table either."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def predict_files(
 
     Raises:
         BadInput: when the only volume cannot be used; or, before anything is done, naming the files in the
-            way that clisc did not write.
+            way that clisc did not write, or that are masks of other images of the same name.
     """
     started, ranks = time.monotonic(), control.ranks
     kept = Inputs(case.image for case in images) | (inputs or Inputs(()))
@@ -72,6 +74,10 @@ def predict_files(
     for name, entry in made.items():
         (report.done if entry else report.fresh).append(name)
     return report, {name: entries[name] for name in by_name if name in entries}
+
+
+NAMED = 5
+"""Masks of other images that are named."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +124,29 @@ class _Folder:
             else:
                 planned += files
         self.outputs.check(planned)
+        if others := [why for case in images if case.name not in fresh and (why := self._of_another(case))]:
+            raise BadInput(f"{'; '.join(others[:NAMED])}. {self.outputs.way_out}")
         return adopted, fresh
+
+    def _of_another(self, case: CaseFiles) -> str:
+        """That the mask in the place of a case's is of another image that has the same name, if it is."""
+        before, mask = self.before.get(case.name), self._files(case)[0]
+        if before is None or self.control.force or not mask.is_file():
+            return ""
+        if os.path.realpath(before["image"]) == os.path.realpath(case.image):  # that has changed meanwhile
+            return ""
+        made_from = before["made_from"] if isinstance(before["made_from"], dict) else {}
+        with suppress(BadInput):  # a volume that cannot be read is told when its turn comes
+            if made_from.get("image") and made_from["image"] == self._made_from(case)["image"]:
+                return ""
+        return f"{mask} is the mask of {before['image']}, and not of {case.image}"
 
     def predict(self, case: CaseFiles) -> Entry | None:
         """Segment one volume and note it; None when its result is there already."""
         if case.name in self.fresh:
             return None
         mask, *others = self._files(case)
-        made_from = made_from_file(self.segmenter, case)
+        made_from = self._made_from(case)
         prediction = self.segmenter.predict(case.image, case.channel)
         write_prediction(self.outputs, prediction, mask, others[0] if others else None, made_from)
         for note in prediction.notes:
@@ -148,11 +169,14 @@ class _Folder:
         kinds = ("seg", "probability") if self.probabilities else ("seg",)
         return [self.out / f"{case.name}_{kind}.nii.gz" for kind in kinds]
 
+    def _made_from(self, case: CaseFiles) -> dict[str, str]:
+        return made_from_file(self.segmenter, case)
+
     def _is_fresh(self, case: CaseFiles) -> bool:
         if self.control.force or not all(file.is_file() for file in self._files(case)):
             return False
         try:
-            made_from = made_from_file(self.segmenter, case)
+            made_from = self._made_from(case)
         except BadInput:  # its volume cannot be read, which is said when its turn comes
             return False
         same = self.before.get(case.name, {}).get("made_from") == made_from

@@ -506,6 +506,27 @@ def test_the_demo_leaves_the_files_of_a_folder_alone(clisc, images, tmp_path):
     assert "phantom-001_seg.nii.gz was not written by clisc" in message
 
 
+def test_the_mask_of_another_image_of_the_same_name_stays(clisc, model, images, tmp_path):
+    """As where each patient's folder has a flair.nii.gz and all masks go to one folder."""
+    out, patients = tmp_path / "out", [tmp_path / name for name in ("A", "B")]
+    for patient, image in zip(patients, sorted(images.iterdir()), strict=True):
+        patient.mkdir()
+        shutil.copy(image, patient / "flair.nii.gz")
+    first, second = (patient / "flair.nii.gz" for patient in patients)
+    assert clisc("predict", model, first, "-o", out, *CPU).code == 0
+    told = refused(clisc, out, 3, "predict", model, second, "-o", out, *CPU)
+    assert f"flair_seg.nii.gz is the mask of {first}, and not of {second}" in told and "--force" in told
+    moved = tmp_path / "moved.d"
+    moved.mkdir()
+    again = clisc("predict", model, shutil.copy(first, moved), "-o", out, *CPU)
+    assert "nothing to do" in again.out
+    shutil.copy(second, first)  # the scan itself was exchanged
+    assert clisc("predict", model, first, "-o", out, *CPU).code == 0
+    assert clisc("predict", model, second, "-o", out, *CPU).code == 0
+    shutil.copy(sorted(images.iterdir())[0], second)
+    assert clisc("predict", model, second, "-o", out, "--force", *CPU).code == 0
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -21,7 +21,7 @@ def test_one_image_and_one_file(clisc, model, data, tmp_path):
     shown = clisc("predict", model, image, "-o", out, "--probabilities", "--device", "cpu")
     assert shown.code == 0 and out.is_file() and "mine.nii.gz" in shown.out
     assert (out.parent / "mine_probability.nii.gz").is_file()
-    assert clisc("predict", model, image, data / "images", "-o", out).code == 3
+    assert clisc("predict", model, image, data / "images", "-o", out).code == 2
     assert clisc("predict", model, data / "images", "-o", out).code == 2
 
 
