@@ -56,12 +56,13 @@ def write_volumes(folder: Path, count: int) -> tuple[Path, Path]:
     masks.mkdir()
     inside, lesion = _brain(), _lesion()
     grid = Geometry(SHAPE[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel()))
-    rng = np.random.default_rng(0)
+    rng, hands = np.random.default_rng(0), np.random.default_rng(1)
     for index in range(count):
         noise = rng.uniform(250, 350, SHAPE)
         image = np.where(inside, noise + 250 * lesion, 0).astype(np.int16)
         write_image(images / f"case-{index:04d}_flair.nii.gz", image, grid)
-        write_image(masks / f"case-{index:04d}_seg.nii.gz", lesion.astype(np.uint8), grid)
+        drawn = lesion & (hands.uniform(size=SHAPE) > 0.1)  # no two masks of two scans are the same
+        write_image(masks / f"case-{index:04d}_seg.nii.gz", drawn.astype(np.uint8), grid)
     return images, masks
 
 
