@@ -6,10 +6,12 @@ no: only the system's word that there is no such file is one.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from clisc_engine.errors import Unreadable
 
@@ -62,6 +64,19 @@ def read_if_there(path: Path | str) -> bytes | None:
         return None
     except (OSError, MemoryError) as error:
         raise Unreadable(Path(path), error) from error
+
+
+def object_at(path: Path | str) -> dict[str, Any] | None:
+    """The JSON object that a file holds; None when there is no file, or one that holds no whole object.
+
+    Raises:
+        Unreadable: when it is there and cannot be read.
+    """
+    try:
+        found = json.loads(read_if_there(path) or b"")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def names_in(folder: str) -> list[str]:

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from clisc_engine.errors import BadInput, DiskFault, Unreadable
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.digest import sha256_of
-from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.reading import object_at
 from clisc_engine.imaging.geometry import Volume, difference
 from clisc_engine.imaging.volume import read_volume, read_voxels, write_image, write_mask
 from clisc_engine.project.case_record import CaseInfo
@@ -248,12 +248,9 @@ def kept_brain(root: Path, info: CaseInfo) -> Brain | None:
 
 def _kept(folder: Path, info: CaseInfo, wanted: dict[str, str]) -> Brain | None:
     mask, record = _files(folder, info.name)
-    try:
-        told = json.loads(read_if_there(record) or b"")
-    except (ValueError, RecursionError):
-        return None
+    told = object_at(record)
     expected = {**wanted, "image_sha256": info.sha256}
-    if not isinstance(told, dict) or {key: told.get(key) for key in expected} != expected:
+    if told is None or {key: told.get(key) for key in expected} != expected:
         return None
     if not mask.is_file() or sha256_of(mask) != told.get("mask_sha256"):
         return None

@@ -20,6 +20,7 @@ from clisc_engine.results.predict_record import (
     RECORD,
     Entry,
     check_record,
+    made_from_of,
     put_together,
     recorded,
     write_record,
@@ -135,9 +136,9 @@ class _Folder:
             return ""
         if os.path.realpath(before["image"]) == os.path.realpath(case.image):  # that has changed meanwhile
             return ""
-        made_from = before["made_from"] if isinstance(before["made_from"], dict) else {}
+        earlier = made_from_of(before).get("image")
         with suppress(BadInput):  # a volume that cannot be read is told when its turn comes
-            if made_from.get("image") and made_from["image"] == self._made_from(case)["image"]:
+            if earlier and earlier == self._made_from(case)["image"]:
                 return ""
         return f"{mask} is the mask of {before['image']}, and not of {case.image}"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.reading import object_at
 
 Entry: TypeAlias = dict[str, Any]
 """What the record tells of one volume: its file, its mask's, their volume, and what made it."""
@@ -28,6 +28,12 @@ def recorded(out: Path) -> dict[str, Entry]:
     return entries
 
 
+def made_from_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an entry says that its mask was made from; nothing where it says it in no way of ours."""
+    made_from = entry["made_from"]
+    return made_from if isinstance(made_from, Mapping) else {}
+
+
 def check_record(path: Path) -> None:
     """Refuse to write where another program keeps a file of the record's name.
 
@@ -39,11 +45,7 @@ def check_record(path: Path) -> None:
 
 
 def _is_record(path: Path) -> bool:
-    try:
-        found = json.loads(read_if_there(path) or b"")
-    except (ValueError, RecursionError):
-        return False
-    return found == {} or bool(_whole(path))
+    return object_at(path) == {} or bool(_whole(path))
 
 
 def put_together(out: Path, entries: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -69,16 +71,10 @@ def write_record(path: Path, entries: Mapping[str, Entry]) -> None:
 
 
 def _whole(path: Path) -> dict[str, Entry]:
-    text = read_if_there(path)
-    try:
-        found = json.loads(text or b"")
-    except (ValueError, RecursionError):
-        return {}
     keys = {"image", "mask", "volume_ml", "made_from"}
-    entries = found.items() if isinstance(found, dict) else ()
     return {
         name: entry
-        for name, entry in entries
+        for name, entry in (object_at(path) or {}).items()
         if isinstance(entry, dict)
         and entry.keys() == keys
         and isinstance(entry["mask"], str)

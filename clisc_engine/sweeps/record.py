@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
-from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.files.reading import inside, is_there, object_at, read_if_there
 from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.files.words import shell_word
 from clisc_engine.project import variants
@@ -87,7 +87,7 @@ def note_asked(project: Project, sweep: Sweep, used: Iterable[str]) -> None:
 
 def measured(project: Project, sweep: Sweep, point: str) -> dict[str, Any] | None:
     """What was measured at a point; None when nothing was."""
-    return _read(_measured_file(project, sweep, point))
+    return object_at(_measured_file(project, sweep, point))
 
 
 def note_measured(project: Project, sweep: Sweep, point: str, found: Mapping[str, Any]) -> None:
@@ -97,13 +97,13 @@ def note_measured(project: Project, sweep: Sweep, point: str, found: Mapping[str
 
 def result(project: Project, name: str) -> dict[str, Any] | None:
     """The result of a sweep as it was last shown whole; None before that."""
-    return _read(folder_of(project, name) / RESULT)
+    return object_at(folder_of(project, name) / RESULT)
 
 
 def note_result(project: Project, sweep: Sweep, document: Mapping[str, Any]) -> None:
     """Keep a result: JSON, and two tables for other programs; nothing is written if it is there already."""
     folder = folder_of(project, sweep.name)
-    if _read(folder / RESULT) == json.loads(json.dumps(document)):
+    if object_at(folder / RESULT) == json.loads(json.dumps(document)):
         return
     keys = list(sweep.keys)
     summary = ["n", "empty", "dsc_mean", "dsc_std", "hd95_mean", "hd95_std", "seeds", "dsc_std_of_seeds"]
@@ -187,15 +187,6 @@ def _below(records: Mapping[str, variants.Record], name: str) -> set[str]:
 
 def _measured_file(project: Project, sweep: Sweep, point: str) -> Path:
     return folder_of(project, sweep.name) / MEASURED / f"{point}.json"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    text = read_if_there(path)
-    try:
-        found = json.loads(text or b"")
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:

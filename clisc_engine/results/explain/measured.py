@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clisc_engine.files.reading import read_if_there
-from clisc_engine.files.tables import rounded, table_bytes
+from clisc_engine.files.reading import object_at, read_if_there
 from clisc_engine.files.words import counted, shell_word
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
@@ -15,12 +14,11 @@ from clisc_engine.products.graph import EVALUATE
 from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.project.project import Project
 from clisc_engine.results.explain.explained import TINY, Explained, changed_since, meaning
-from clisc_engine.results.explain.sidecars import json_at
 from clisc_engine.results.provenance import Link, Provenance
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.staleness import mark_rows
-from clisc_engine.stages.evaluation.tables import tables_of
+from clisc_engine.stages.evaluation.tables import csv_of, tables_of
 from clisc_engine.upkeep.survey import survey
 
 WITHOUT_TUMOUR = "results/without_tumour.csv"
@@ -122,6 +120,6 @@ def _how_stale(stale: Mapping[str, Any], why: str) -> str:
 def _is_as_written(path: Path, name: str, document: Mapping[str, Any]) -> bool:
     """Whether a table, or the document, is as the evaluation in the store has it."""
     if name == EVALUATION:
-        return evaluation_document.whole(json_at(path)) == document
+        return evaluation_document.whole(object_at(path)) == document
     rows = tables_of(document)[Path(name).stem]
-    return bool(rows) and read_if_there(path) == table_bytes(list(rows[0]), map(rounded, rows))
+    return bool(rows) and read_if_there(path) == csv_of(rows)

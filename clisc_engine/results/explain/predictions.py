@@ -39,7 +39,7 @@ def by_predictions(path: Path, written: Written | None, project: Project | None)
             return _prediction(what, case, entry, written, project)
     digest = hash_of(path) if entries else ""
     for case, entry in entries.items():
-        if digest == _made_from(entry).get("image"):
+        if digest == predict_record.made_from_of(entry).get("image"):
             return Explained(
                 f"the scan that {PREDICT} made {entry['mask']} of {case} from,",
                 f"its SHA-256 in {predict_record.RECORD} beside it",
@@ -72,11 +72,12 @@ def _prediction(
     what: str, case: str, entry: Mapping[str, Any], written: Written | None, project: Project | None
 ) -> Explained:
     """The record of outputs has a line for each file that was ever written, so it knows the very one."""
-    made_from, time, version = _made_from(entry), "", ""
+    recorded = predict_record.made_from_of(entry)
+    made_from, time, version = recorded, "", ""
     same = written is not None and written.same
     if written is not None and same:
         made_from, time, version = written.made_from, written.time, written.version
-    image = str(entry["image"]) if made_from.get("image") == _made_from(entry).get("image") else ""
+    image = str(entry["image"]) if made_from.get("image") == recorded.get("image") else ""
     chain, notes = chain_of_prediction(image, made_from, project, time=time, version=version)
     if not same:
         notes.insert(0, _NOT_KNOWN if written is None else changed_since(PREDICT))
@@ -87,11 +88,6 @@ def _prediction(
 def _probability_beside(mask: Path) -> str:
     """Name of the probability that `predict` writes beside a mask in a folder."""
     return f"{without_ending(mask).removesuffix('_seg')}_probability{ending_of(mask)}"
-
-
-def _made_from(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    made_from = entry["made_from"]
-    return made_from if isinstance(made_from, Mapping) else {}
 
 
 def _source(path: str, digest: str) -> Link:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clisc_engine.files.reading import object_at
 from clisc_engine.imaging.endings import ENDINGS, without_ending
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume
@@ -14,7 +15,6 @@ from clisc_engine.results.explain.explained import Explained, changed_since, mea
 from clisc_engine.results.explain.exported import Exported, tell, tell_by_project
 from clisc_engine.results.explain.networks import by_identity
 from clisc_engine.results.explain.predictions import chain_of_prediction
-from clisc_engine.results.explain.sidecars import json_at
 from clisc_engine.results.export_nnunet import DESCRIPTION, PARTS
 from clisc_engine.results.provenance import Provenance
 from clisc_engine.results.sidecar import digest_of_mask
@@ -82,5 +82,5 @@ def _exported(path: Path, written: Written) -> Exported:
     case, weights = stem.removesuffix(suffix) if stem.endswith(suffix) else "", ""
     folder = path.absolute().parent
     if folder.name == PARTS[1]:  # nnU-Net's labels have their cases' bare names
-        case, weights = stem, str(json_at(folder.parent / DESCRIPTION).get("weights", ""))
+        case, weights = stem, str((object_at(folder.parent / DESCRIPTION) or {}).get("weights", ""))
     return Exported(array, fingerprint, image, case=case, weights=weights)

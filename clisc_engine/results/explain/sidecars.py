@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.reading import object_at
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.outputs.record import Written
@@ -27,7 +26,7 @@ def by_sidecar(path: Path, written: Written | None, project: Project | None) -> 
         written: what the record of outputs says of it; None when that has no file of its name.
         project: that may know what a BIDS sidecar does not tell.
     """
-    told = json_at(beside(path))
+    told = object_at(beside(path)) or {}
     own, of_bids = told.get(KEY), told.get(BIDS_KEY)
     if isinstance(own, Mapping) and isinstance(own.get("Chain"), list):
         return _by_chain(path, str(told.get("Description", own.get("Array", ""))), own)
@@ -61,15 +60,6 @@ def by_dicom(path: Path, written: Written | None, project: Project | None) -> Ex
     if written and not written.same:
         found.notes.append(changed_since("`clisc export dicom-seg`"))
     return tell(found, mask, project)
-
-
-def json_at(path: Path) -> dict[str, Any]:
-    """A JSON object as it lies there; an empty one when there is none."""
-    try:
-        found = json.loads(read_if_there(path) or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _by_chain(path: Path, what: str, own: Mapping[str, Any]) -> Explained:

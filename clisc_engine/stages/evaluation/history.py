@@ -14,7 +14,7 @@ from typing import Any
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.atomic import disk_faults, write_atomically
-from clisc_engine.files.reading import inside, is_there, read_if_there
+from clisc_engine.files.reading import inside, is_there, object_at
 from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.project.project import Project
 from clisc_engine.settings.keys import known_keys, value_of
@@ -144,11 +144,8 @@ def read(path: Path, current: str = "") -> Past | None:
     Raises:
         Unreadable: when it cannot be read now.
     """
-    try:
-        kept = json.loads(read_if_there(path) or b"")
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(kept, dict):
+    kept = object_at(path)
+    if kept is None:
         return None
     document = evaluation_document.whole(kept.get("document"))
     settings, known_as = kept.get("settings"), kept.get("known_as")

@@ -11,14 +11,15 @@ import numpy as np
 
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.reading import is_there, read_if_there
-from clisc_engine.files.tables import rounded, write_table
+from clisc_engine.files.reading import is_there, object_at
+from clisc_engine.files.tables import rounded, table_bytes
+from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.project.project import Project
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.document import GROUP_IN_STORE
 
-JSON = "evaluation.json"
+JSON = Path(EVALUATION).name
 """The whole document, among the results."""
 
 
@@ -76,7 +77,7 @@ def save(project: Project, document: dict[str, Any]) -> None:
     for name, table in tables_of(document).items():
         path = project.results / f"{name}.csv"
         if table:
-            write_table(path, list(table[0]), map(rounded, table))
+            write_atomically(path, csv_of(table))
         else:
             path.unlink(missing_ok=True)
     text = json.dumps(document, indent=2)
@@ -98,12 +99,14 @@ def lost_files(results: Path, document: Mapping[str, Any]) -> dict[str, str]:
     """
     tables = [f"{name}.csv" for name, table in tables_of(document).items() if table]
     lost = {name: "it is gone" for name in [*tables, JSON] if not is_there(results / name)}
-    if JSON not in lost:
-        try:
-            json.loads(read_if_there(results / JSON) or b"")
-        except (ValueError, RecursionError):
-            lost[JSON] = "it is not whole"
+    if JSON not in lost and object_at(results / JSON) is None:
+        lost[JSON] = "it is not whole"
     return lost
+
+
+def csv_of(table: Sequence[Mapping[str, Any]]) -> bytes:
+    """A table with lines as the bytes of its file."""
+    return table_bytes(list(table[0]), map(rounded, table))
 
 
 def tables_of(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ import numpy as np
 from clisc_engine.core.filtering import s3f_similarity
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.reading import is_there, read_if_there
+from clisc_engine.files.reading import is_there, object_at
 from clisc_engine.products.graph import TABLES
 from clisc_engine.products.kinds import LABELS, ROUND1, SAM_ROUND1, SIMILARITIES
 from clisc_engine.project.project import CaseArrays
@@ -93,9 +93,4 @@ def _compare(case: CaseArrays) -> float:
 
 
 def _read(path: Path) -> dict[str, list[str | float]]:
-    text = read_if_there(path)
-    try:
-        found = json.loads(text or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return object_at(path) or {}
