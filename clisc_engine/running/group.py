@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -38,6 +38,13 @@ LOST = Ending(
 )
 
 
+class Told(NamedTuple):
+    """How another rank ended, and how many times all had met before that (`ProcessGroup.gather`)."""
+
+    ending: Ending = Ending()
+    meetings: int = 0
+
+
 class ProcessGroup(Ranks):
     """This process among those that a launcher started for its command.
 
@@ -54,7 +61,7 @@ class ProcessGroup(Ranks):
             BadInput: when they cannot be met.
         """
         self.rank, self.count, self._stop, self._turn = info.rank, info.world_size, stop, 0
-        self._heard = Ending()
+        self._met, self._heard = 0, Told()
         url = f"tcp://{info.host}:{info.port}?rank={self.rank}&world_size={self.count}"
         try:
             self._store, rank, size = next(iter(rendezvous(url, timeout=MEETING)))
@@ -74,17 +81,20 @@ class ProcessGroup(Ranks):
         work = _barrier(dist.group.WORLD)
 
         def all_have_come() -> bool:
-            self.check()
+            if self._heard.meetings < self._turn:  # else it came here and ended later: the values are there
+                self.check()
             meanwhile()
             return bool(work.is_completed())
 
         _until(all_have_come)
         try:
             work.wait()
-            return [json.loads(self._store.get(f"{self._turn}/{rank}")) for rank in range(self.count)]
+            found = [json.loads(self._store.get(f"{self._turn}/{rank}")) for rank in range(self.count)]
         except RuntimeError:
             self.check()
             raise RankLost(LOST.message) from None
+        self._met = self._turn
+        return found
 
     def add(self, counter: str, more: int) -> int:
         """Add to a counter of all ranks; what it is then."""
@@ -92,8 +102,8 @@ class ProcessGroup(Ranks):
 
     def check(self) -> None:
         """Raise how another rank ended, if it was stopped or had an error."""
-        if self._heard.code:
-            raise EndedElsewhere(self._heard.message, self._heard.code)
+        if (ended := self._heard.ending).code:
+            raise EndedElsewhere(ended.message, ended.code)
 
     def leave(self, own: Ending) -> Ending:
         """Tell the others how this rank ended, and agree with them on how the command did."""
@@ -109,9 +119,10 @@ class ProcessGroup(Ranks):
                 self.all_left = True
             self._heard = self._told()
         except RuntimeError:
-            if self._heard in (Ending(), LOST) and (stopped or own.code <= 1):
-                own = self._heard = LOST
-        return own if self._heard.code in (0, own.code) else self._heard
+            if self._heard.ending in (Ending(), LOST) and (stopped or own.code <= 1):
+                own, self._heard = LOST, Told(LOST)
+        heard = self._heard.ending
+        return own if heard.code in (0, own.code) else heard
 
     def part(self) -> None:
         """Wait until rank 0 has said how the command ended, so that no launcher kills it before."""
@@ -121,16 +132,19 @@ class ProcessGroup(Ranks):
     def _tell(self, own: Ending) -> None:
         key = "stopped" if own.code == Stopped.exit_code else "error"
         by = f"Rank {self.rank} on {socket.gethostname()}: " if self.rank and key == "error" else ""
-        self._store.compare_set(key, "", json.dumps([own.code, by + own.message]))
+        self._store.compare_set(key, "", json.dumps([own.code, by + own.message, self._met]))
 
-    def _told(self) -> Ending:
+    def _told(self) -> Told:
         """The first error that a rank told, else the first stop."""
         key = next((key for key in ("error", "stopped") if self._store.check([key])), "")
-        return Ending(*json.loads(self._store.get(key))) if key else Ending()
+        if not key:
+            return Told()
+        code, message, meetings = json.loads(self._store.get(key))
+        return Told(Ending(code, message), meetings)
 
     def _listen(self) -> None:
         """Watch for stops and ends of the other ranks, also while this rank waits inside torch."""
-        while self._heard.code in (0, Stopped.exit_code):
+        while self._heard.ending.code in (0, Stopped.exit_code):
             time.sleep(0.2)
             try:
                 if self._stop.reason:
@@ -139,7 +153,7 @@ class ProcessGroup(Ranks):
                     self._stop.reason = self._store.get("stop").decode()
                 self._heard = self._told()
             except RuntimeError:
-                self._heard = self._heard if self._heard.code else LOST
+                self._heard = self._heard if self._heard.ending.code else Told(LOST)
                 return
 
 

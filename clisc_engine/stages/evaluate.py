@@ -151,14 +151,16 @@ def _marked(
     before: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The document with each row marked by the settings of now; kept unless it is, with all its files."""
-    with collection_paused():
-        marked = control.ranks.share(lambda: mark_rows(glance, document, ROWS))
-    if control.ranks.rank == 0 and (
-        marked != before or evaluation_tables.lost_files(project.results, marked)
-    ):
-        control.check_may_write()
-        evaluation_tables.save(project, marked)
-    return marked
+
+    def mark_and_keep() -> dict[str, Any]:
+        with collection_paused():
+            marked = mark_rows(glance, document, ROWS)
+        if marked != before or evaluation_tables.lost_files(project.results, marked):
+            control.check_may_write()
+            evaluation_tables.save(project, marked)
+        return marked
+
+    return control.ranks.share(mark_and_keep)
 
 
 def _measure(

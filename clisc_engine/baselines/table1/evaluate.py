@@ -107,6 +107,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     if control.ranks.rank == 0:
         control.check_may_write()
         tables.save(project, document)
+    control.ranks.gather(None)  # no rank ends, with the cases that failed, before the tables are written
     return document
 
 

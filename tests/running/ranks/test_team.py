@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from clisc_engine.running.control import Control
-from tests.support import train_small
+from tests.support import meet, train_small
 
 PROGRAM = Path(train_small.__file__)
 
@@ -56,3 +56,13 @@ def test_a_rank_that_fails_in_a_step_ends_the_others(cluster, tmp_path, fails):
     ended = cluster.run(tmp_path / "team", 4, "instance", fails, program=PROGRAM)
     assert ended.codes == [3, 3] and "no memory here" in ended.outputs[fails], ended.outputs
     assert time.monotonic() - started < 100
+
+
+@pytest.mark.parametrize("when", ["after", "before"])
+def test_an_error_after_all_have_met_does_not_undo_the_meeting(cluster, when):
+    """Rank 0 gets what all brought however late it sees that they came; it ends early if one did not."""
+    ended = cluster.run(when, program=Path(meet.__file__))
+    assert ended.codes == [5, 5] and "1 of 5 cases failed" in ended.message, ended.outputs
+    met = "met: ['of rank 0', 'of rank 1']"
+    assert (met in ended.message) == (when == "after")
+    assert ("ended elsewhere:" in ended.message) == (when == "before")
