@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.averaging import averaged_within
-from clisc_engine.core.roi import largest_component, surest_component
+from clisc_engine.core.boxes import Box, filled, moved
+from clisc_engine.core.roi import Components, largest_component, surest_component
 
 Mask = npt.NDArray[np.bool_]
 
@@ -80,17 +81,20 @@ def by_brightness(
     """
     from scipy import ndimage
 
-    image = image.astype(np.float32)
     brain = image != 0
     rest = brain & ~mask
     if width == 0 or not mask.any() or not rest.any():
         return mask
-    dark = float(np.median(image[rest]))
-    lesions, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    dark = float(np.median(image[rest].astype(np.float32)))
+    lesions = Components.of(mask)
     found = mask & brain
-    for number, span in enumerate(ndimage.find_objects(lesions), start=1):
-        box = _grown(span, mask.shape, spacing, width + 4 * BLUR)
-        leaves, joins = _moves(lesions[box] == number, image[box], dark, spacing, width)
+    for number, span in enumerate(ndimage.find_objects(lesions.labels), start=1):
+        place = moved(span, (side.start for side in lesions.box))
+        box = _grown(place, mask.shape, spacing, width + 4 * BLUR)
+        near = image[box].astype(np.float32)
+        own = moved(place, (-side.start for side in box))
+        lesion = filled(near.shape, own, lesions.labels[span] == number)
+        leaves, joins = _moves(lesion, own, near, dark, spacing, width)
         found[box] &= ~leaves
         found[box] |= joins & rest[box]
     return found
@@ -98,15 +102,18 @@ def by_brightness(
 
 def _moves(
     lesion: Mask,
+    own: Box,
     image: npt.NDArray[np.floating],
     dark: float,
     spacing: Sequence[float],
     width: float,
 ) -> tuple[Mask, Mask]:
-    """Which voxels of a lesion leave it, and which around it join it, in a box around it."""
+    """Which voxels of a lesion, which fills the box ``own``, leave it, and which around it join it."""
     from scipy import ndimage
 
-    depth = ndimage.distance_transform_edt(np.pad(lesion, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    depth = np.zeros(lesion.shape)
+    padded = np.pad(lesion[own], 1)
+    depth[own] = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1, 1:-1]
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
     core = depth >= min(width, depth.max() / 2)
     quiet = averaged_within(image, image != 0, [BLUR / step for step in spacing])
@@ -117,9 +124,7 @@ def _moves(
     return lesion & (depth <= width) & (share < LEAVES), ~lesion & (away <= width) & (share > JOINS)
 
 
-def _grown(
-    span: tuple[slice, ...], shape: tuple[int, ...], spacing: Sequence[float], margin: float
-) -> tuple[slice, ...]:
+def _grown(span: Box, shape: tuple[int, ...], spacing: Sequence[float], margin: float) -> Box:
     """A box with ``margin`` mm more on each side, as far as the volume goes."""
     extra = [int(np.ceil(margin / step)) for step in spacing]
     return tuple(

@@ -40,17 +40,33 @@ def random_region(brain: Mask, area: int, rng: np.random.Generator) -> Mask:
     The pixels where smoothed white noise is highest; its smoothness grows with the area, so that
     regions look like lesions rather than like grains.
     """
-    from scipy import ndimage
-
     region = np.zeros(brain.shape, bool)
     area = min(area, int(brain.sum()))
     if area <= 0:
         return region
-    noise = ndimage.gaussian_filter(rng.standard_normal(brain.shape), max(1.0, area**0.5 / 2))
+    noise = _smoothed(rng.standard_normal(brain.shape), max(1.0, area**0.5 / 2))
     inside = np.flatnonzero(brain)
     highest = np.argpartition(noise.ravel()[inside], -area)[-area:]
     region.ravel()[inside[highest]] = True
     return region
+
+
+def _smoothed(values: npt.NDArray[np.float64], sigma: float) -> npt.NDArray[np.float64]:
+    """SciPy's ``gaussian_filter`` of (Y, X), to rounding: a product of cosine transforms.
+
+    Over a mirror image at half a pixel's distance, what a symmetric kernel does to a cosine is to scale it
+    (Martucci, IEEE Trans. Signal Processing 1994), so that a wide kernel takes no longer.
+    """
+    from scipy import fft
+
+    reach = np.arange(1, int(4 * sigma + 0.5) + 1)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    scales = [
+        1 + 2 * np.cos(np.pi / side * np.outer(np.arange(side), reach)) @ kernel for side in values.shape
+    ]
+    scaled = fft.dctn(values) * np.outer(*scales) / (1 + 2 * kernel.sum()) ** 2
+    smooth: npt.NDArray[np.float64] = fft.idctn(scaled)
+    return smooth
 
 
 def mask_out(

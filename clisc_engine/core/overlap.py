@@ -11,5 +11,5 @@ import numpy.typing as npt
 def dice(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     """Dice similarity ``2 |A and B| / (|A| + |B|)`` in [0, 1]; 1 when both are empty, 0 when one is."""
     first, second = np.asarray(a) != 0, np.asarray(b) != 0
-    total = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / total if total else 1.0
+    total = np.count_nonzero(first) + np.count_nonzero(second)
+    return 2 * np.count_nonzero(first & second) / total if total else 1.0

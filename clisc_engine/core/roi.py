@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.averaging import averaged_within
+from clisc_engine.core.boxes import Box, bounding_box, filled
 
 Mask = npt.NDArray[np.bool_]
 Shape3 = tuple[int, int, int]
@@ -84,18 +87,16 @@ def cam_roi(
 
     region = cam > threshold
     if opening is not None and region.any():
-        opened: Mask = ndimage.binary_opening(region, np.ones(opening, bool))
-        region = opened
+        box = bounding_box(region)
+        region = filled(region.shape, box, ndimage.binary_opening(region[box], np.ones(opening, bool)))
     return large_components(region, keep)
 
 
 def large_components(mask: Mask, keep: float) -> Mask:
     """Components (26-neighbourhood) of at least ``keep`` times the largest one's size."""
-    labels, sizes = _components(mask)
-    if len(sizes) <= 2:
-        return mask.astype(bool)
-    kept: Mask = (sizes >= keep * sizes.max()) & (sizes > 0)
-    return kept[labels]
+    if (found := Components.of(mask)).are_many:
+        return found.those((found.sizes >= keep * found.sizes.max()) & (found.sizes > 0))
+    return mask.astype(bool)
 
 
 def joined(region: Mask, marked: Mask) -> Mask:
@@ -105,11 +106,9 @@ def joined(region: Mask, marked: Mask) -> Mask:
         region: (Z, Y, X), says where.
         marked: (Z, Y, X), says how far: what of it lies apart from the region is left out.
     """
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(marked, np.ones((3,) * marked.ndim, bool))
-    touched = np.unique(labels[region & marked])
-    return region | np.isin(labels, touched[touched > 0])
+    found = Components.of(marked)
+    touched = np.bincount(found.labels[region[found.box]], minlength=len(found.sizes)) > 0
+    return region | found.those(touched & (found.sizes > 0))
 
 
 def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: float) -> Mask:
@@ -124,29 +123,58 @@ def surest_component(mask: Mask, probability: npt.NDArray[np.floating], share: f
             above 0.5, so that what brightness has joined to it does not count.
         share: components of at least this share of the largest one's size rival with it.
     """
-    labels, sizes = _components(mask)
-    if len(sizes) <= 2:
+    if not (found := Components.of(mask)).are_many:
         return mask.astype(bool)
-    marked = labels * (probability > 0.5)
-    total = np.bincount(marked.ravel(), probability.ravel(), len(sizes))
-    sureness = total / np.maximum(np.bincount(marked.ravel(), minlength=len(sizes)), 1)
-    rivals = sizes >= share * sizes.max()
-    return np.asarray(labels == np.where(rivals, sureness, -1).argmax())
+    probability = probability[found.box]
+    marked = found.labels * (probability > 0.5)
+    total = np.bincount(marked.ravel(), probability.ravel(), len(found.sizes))
+    sureness = total / np.maximum(np.bincount(marked.ravel(), minlength=len(found.sizes)), 1)
+    rivals = found.sizes >= share * found.sizes.max()
+    return found.number(int(np.where(rivals, sureness, -1).argmax()))
 
 
 def largest_component(mask: Mask) -> Mask:
     """The largest component (26-neighbourhood); of several equal ones the first."""
-    labels, sizes = _components(mask)
-    if len(sizes) <= 2:
-        return mask.astype(bool)
-    return np.asarray(labels == sizes.argmax())
+    if (found := Components.of(mask)).are_many:
+        return found.number(int(found.sizes.argmax()))
+    return mask.astype(bool)
 
 
-def _components(mask: Mask) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
-    """The number of each voxel's component (26-neighbourhood), and their sizes; 0 is outside, of size 0."""
-    from scipy import ndimage
+class Components(NamedTuple):
+    """The components (26-neighbourhood) of a mask, in the order in which their first voxels come.
 
-    labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim, bool))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    return labels, sizes
+    Attributes:
+        shape: of the mask.
+        box: around all of them, since they fill but a small part of a volume.
+        labels: the number of each voxel's component in the box; 0 is outside.
+        sizes: of each, in voxels; that of number 0 counts as 0.
+    """
+
+    shape: tuple[int, ...]
+    box: Box
+    labels: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, mask: Mask) -> Components:
+        """Those of a mask of any number of axes."""
+        from scipy import ndimage
+
+        box = bounding_box(mask) if mask.any() else (slice(0, 0),) * mask.ndim
+        labels, count = ndimage.label(mask[box], np.ones((3,) * mask.ndim, bool))
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        return cls(mask.shape, box, labels, sizes)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether there is more than one."""
+        return len(self.sizes) > 2
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> Mask:
+        """The mask of the chosen ones, by number."""
+        return filled(self.shape, self.box, chosen[self.labels])
+
+    def number(self, number: int) -> Mask:
+        """The mask of one."""
+        return filled(self.shape, self.box, self.labels == number)

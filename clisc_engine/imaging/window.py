@@ -21,9 +21,12 @@ def window_to_uint8(image: npt.NDArray[Any], low_percentile: float, high_percent
     brain = image != 0
     if not brain.any():
         return np.zeros(image.shape, np.uint8)
-    low, high = np.percentile(image[brain], [low_percentile, high_percentile])
-    scaled = (image - low) / max(float(high - low), 1e-6)
-    return np.where(brain, np.rint(1 + 254 * np.clip(scaled, 0, 1)), 0).astype(np.uint8)
+    values = image[brain].astype(np.float32, copy=False)
+    low, high = np.percentile(values, [low_percentile, high_percentile])
+    scaled = (values - low) / max(float(high - low), 1e-6)
+    slices = np.zeros(image.shape, np.uint8)
+    slices[brain] = np.rint(1 + 254 * np.clip(scaled, 0, 1))
+    return slices
 
 
 def equalise(slice_: Slices) -> Slices:

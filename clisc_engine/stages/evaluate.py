@@ -5,6 +5,7 @@ Masks and references are compared on the whole grid of each case's own file.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -203,22 +204,22 @@ def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> li
     """What a table's entries hold of one case, a row each; ``rows`` names the array of each row."""
     placement = Placement.from_dict(case.info.placement)
     reference = project.references.read(case.info) != 0
+    roi = without_sam(project.settings.roi)
+
+    @functools.cache
+    def brain() -> Mask:
+        return np.asarray(case.read("image") != 0)
+
+    def measured(array: str) -> Mask:
+        data = case.read(array)
+        if array.startswith("cams/"):
+            data = region_of_interest(data, brain(), case.info.spacing, roi)
+        return np.asarray(restore((data != 0).astype(np.uint8), placement) != 0)
+
     return [
-        compare(
-            case.info.name, row, _mask(project, case, array, placement), reference, placement.source.spacing
-        )
+        compare(case.info.name, row, measured(array), reference, placement.source.spacing)
         for row, array in rows.items()
     ]
-
-
-def _mask(project: Project, case: CaseArrays, array: str, placement: Placement) -> Mask:
-    """What a row measures, on the grid of the case's file."""
-    data = case.read(array)
-    if array.startswith("cams/"):
-        brain, roi = case.read("image") != 0, without_sam(project.settings.roi)
-        data = region_of_interest(data, brain, case.info.spacing, roi)
-    mask: Mask = restore((data != 0).astype(np.uint8), placement) != 0
-    return mask
 
 
 def _notes(project: Project, rows: dict[str, str]) -> list[str]:

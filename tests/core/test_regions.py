@@ -10,6 +10,8 @@ from clisc_engine.core.overlap import dice
 from clisc_engine.core.roi import (
     averaged_through,
     cam_roi,
+    joined,
+    large_components,
     largest_component,
     opening_shape,
     otsu_threshold,
@@ -208,3 +210,55 @@ def test_s3f_keeps_the_best_and_nothing_worse_than_what_it_drops(scores, p):
     assert kept and all(scores[k] >= scores[d] for k in kept for d in dropped)
     of_nothing = sum(score == 0 for score in scores.values())  # these go however many they are
     assert len(dropped) <= max(np.ceil(len(scores) * p / 100), of_nothing)
+
+
+@given(
+    seed=st.integers(0, 9999),
+    shape=st.tuples(st.integers(3, 40), st.integers(3, 40)),
+    share=st.floats(0, 1),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_random_region_is_where_scipys_smoothed_noise_is_highest(seed, shape, share):
+    brain = np.random.default_rng(seed).random(shape) > 0.2
+    area = round(share * brain.sum())
+    noise = np.random.default_rng(seed + 1).standard_normal(shape)
+    smooth = ndimage.gaussian_filter(noise, max(1.0, area**0.5 / 2))
+    region = random_region(brain, area, np.random.default_rng(seed + 1))
+    assert region.sum() == area
+    if 0 < area < brain.sum():
+        assert smooth[region].min() >= smooth[brain & ~region].max() - 1e-9
+
+
+OPERATIONS = {
+    "opened": lambda a, b: cam_roi(a, 0.5, keep=0.0),
+    "opened in plane": lambda a, b: cam_roi(a, 0.5, opening=(1, 3, 3), keep=0.5),
+    "joined": lambda a, b: joined(a > 0.6, b > 0.4),
+    "large": lambda a, b: large_components(a > 0.5, 0.5),
+    "largest": lambda a, b: largest_component(a > 0.5),
+    "surest": lambda a, b: surest_component(a > 0.5, b, 0.3),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+@given(seed=st.integers(0, 9999), fill=st.sampled_from([0.2, 0.5, 0.8]))
+@settings(max_examples=25, deadline=None)
+def test_a_region_is_the_same_however_much_empty_space_is_around_it(operation, seed, fill):
+    """What touches the border of the volume too: nothing lies beyond it."""
+    rng = np.random.default_rng(seed)
+    values = [ndimage.gaussian_filter(rng.random((9, 12, 14)), 1) for _ in "ab"]
+    a, b = (v > np.quantile(v, 1 - fill) for v in values)
+    a, b = a * rng.uniform(0.7, 1, a.shape), b * rng.uniform(0.7, 1, b.shape)
+    within = np.pad(np.ones(a.shape, bool), [(2, 5), (3, 0), (1, 4)])
+    padded = [np.pad(v, [(2, 5), (3, 0), (1, 4)]) for v in (a, b)]
+    found = operation(*padded)
+    assert np.array_equal(found[within].reshape(a.shape), operation(a, b)) and not found[~within].any()
+
+
+def test_a_region_joins_what_scipy_labels_as_touched():
+    rng = np.random.default_rng(4)
+    region, marked = rng.random((2, 8, 15, 15)) > 0.97
+    marked = ndimage.binary_dilation(marked)
+    labels, count = ndimage.label(marked, np.ones((3, 3, 3)))
+    touched = [n for n in range(1, count + 1) if (region & (labels == n)).any()]
+    assert 0 < len(touched) < count
+    assert np.array_equal(joined(region, marked), region | np.isin(labels, touched))

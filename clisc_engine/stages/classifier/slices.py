@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def windowed(image: npt.NDArray[Any], window: WindowSettings) -> npt.NDArray[np.uint8]:
     """The (Z, Y, X) uint8 slices of a stored image; background 0, brain 1 to 255."""
-    return window_to_uint8(image.astype(np.float32), window.low, window.high)
+    return window_to_uint8(image, window.low, window.high)
 
 
 @dataclass(frozen=True)

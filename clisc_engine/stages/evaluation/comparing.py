@@ -88,8 +88,8 @@ def compare(case: str, row: str, mask: Mask, reference: Mask, spacing: Sequence[
         "dsc": 100 * dice(mask, reference) if tumour else None,
         "hd95": hd95(mask, reference, spacing[::-1]) if tumour else None,
         "empty": not mask.any(),
-        "volume_ml": float(reference.sum() * ml),
-        "predicted_ml": float(mask.sum() * ml),
+        "volume_ml": float(np.count_nonzero(reference) * ml),
+        "predicted_ml": float(np.count_nonzero(mask) * ml),
     }
 
 
