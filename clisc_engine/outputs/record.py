@@ -196,15 +196,27 @@ class OwnMasks:
         """
         if not path.is_file():
             return False
-        folders = {
-            folder for place in (path.absolute(), path.resolve()) for folder in list(place.parents)[:_DEPTH]
-        }
-        records = [record for folder in folders if (record := self._record(folder)) is not None]
+        records = self._records_of(path)
         try:
             digest = sha256_of(path) if records else ""
         except OSError:  # its import says that it cannot be read
             return False
         return any(record.has_mask(digest) for record in records)
+
+    def had(self, path: Path, digest: str) -> bool:
+        """The same of a file of this SHA-256 that lay there once, whatever lies there now.
+
+        Raises:
+            BadInput: when a record beside or above it cannot be read.
+        """
+        return any(record.has_mask(digest) for record in self._records_of(path))
+
+    def _records_of(self, path: Path) -> list[Record]:
+        """The records beside and above a file, and the one that it links to."""
+        folders = {
+            folder for place in (path.absolute(), path.resolve()) for folder in list(place.parents)[:_DEPTH]
+        }
+        return [record for folder in folders if (record := self._record(folder)) is not None]
 
     def _record(self, folder: Path) -> Record | None:
         """The folder's record; None where it has none."""

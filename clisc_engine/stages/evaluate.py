@@ -44,6 +44,7 @@ from clisc_engine.stages.evaluation.comparing import (
     to_measure,
 )
 from clisc_engine.stages.evaluation.leaks import leaks, told
+from clisc_engine.stages.evaluation.own_masks import own_masks_in_words, with_notes
 from clisc_engine.stages.evaluation.plan import nothing_to_evaluate, plan
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.staleness import mark_rows
@@ -107,10 +108,11 @@ def evaluate(
     cases = _without_leaks(cases, leaking, control, seen=seen)
     provenance = evaluation_provenance(project, cases, present)
     stored = control.ranks.share(lambda: evaluation_tables.load(project))
+    doubts = control.ranks.share(lambda: own_masks_in_words(project, [case.info for case in cases]))
     same = stored is not None and stored["fingerprint"] == fingerprint(provenance)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
-        return _marked(project, glance, stored, control, before=stored)
+        return _marked(project, glance, with_notes(stored, doubts), control, before=stored)
     if stored and not same:
         control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
     for case in cases:
@@ -120,7 +122,7 @@ def evaluate(
     whole = [case for case in cases if case.info.name not in failed]
     document = _measure(project, whole, present, failed, control)
     document["lacking"] = lacking_rows(document["rows"])
-    document["notes"] = [*_notes(project, present), *renewed["notes"].values()]
+    document["notes"] = [*_notes(project, present), *renewed["notes"].values(), *doubts]
     document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     document["fingerprint"] = fingerprint(provenance)
     return _marked(project, project.glance(), document, control, before=None)

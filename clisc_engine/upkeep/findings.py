@@ -9,7 +9,7 @@ from typing import Literal
 from clisc_engine.errors import Unreadable
 from clisc_engine.products.graph import ARRAYS, IMPORTED, MADE_BY, NETWORKS, command_for
 
-State = Literal["damaged", "missing", "unreadable", "left over", "to be made"]
+State = Literal["damaged", "missing", "unreadable", "left over", "to be made", "doubtful"]
 What = Literal[
     "settings",
     "group",
@@ -35,7 +35,7 @@ class Finding:
         path: where, relative to the project.
         what: what it is, which decides how it is repaired.
         state: damaged, missing and unreadable are faults; an unreadable file may be whole. Left over and
-            to be made are harmless.
+            to be made are harmless; of what is doubtful, the file is whole and its meaning is not.
         problem: what is wrong with it.
         remedy: what to do, or what was done.
         repaired: whether ``--repair`` mended it.

@@ -39,7 +39,7 @@ def repair(root: Path, found: Verified, control: Control) -> None:
     order = {"manifest": 0, "group": 0, "case": 1}
     for finding in sorted(found.findings, key=lambda finding: order.get(finding.what, 2)):
         control.check_may_write()
-        if finding.state not in ("to be made", "unreadable"):
+        if finding.state not in ("to be made", "unreadable", "doubtful"):
             try:
                 _repair(root, finding)
             except Unreadable as error:

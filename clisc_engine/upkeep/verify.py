@@ -11,8 +11,9 @@ from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.reading import inside, is_there, reading
 from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.products.graph import EVALUATE, MADE_BY
-from clisc_engine.products.kinds import SIMILARITIES
+from clisc_engine.products.kinds import REFERENCE, SIMILARITIES
 from clisc_engine.project import manifest
+from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.pending_change import FILE as CHANGE
 from clisc_engine.project.pending_change import pending, told
@@ -23,6 +24,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.settings.file import read_settings
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
+from clisc_engine.stages.evaluation.own_masks import own_masks, remedy
 from clisc_engine.stages.evaluation.tables import lost_files
 from clisc_engine.stages.s3f.similarity import is_damaged, outdated_similarities
 from clisc_engine.upkeep.expected import Evidence, evidence_by_case
@@ -54,6 +56,7 @@ def verify(root: Path, control: Control) -> Verified:
     seals = _cases(root, store, control, result)
     result.arrays = len(seals)
     _take(_lost_cases(store, control), root, "case", result)
+    _take(_own_references(root, store, control), root, "imported array", result)
     _variants(root, control, result)
     if not control.cases:
         _take(_manifest(store), root, "manifest", result)
@@ -170,6 +173,15 @@ def _lost_cases(store: Store, control: Control) -> Iterator[Finding]:
                 "" if known else "nothing tells how it was imported; `clisc init --add` imports it anew"
             )
             yield Finding(f"{STORE}/cases/{name}", "case", "missing", f"it is gone, though {why}", remedy)
+
+
+def _own_references(root: Path, store: Store, control: Control) -> Iterator[Finding]:
+    """References that clisc itself made, which earlier versions took."""
+    records = (store.attributes(f"cases/{name}").get(RECORD) for name in _case_names(store, control))
+    infos = filter(None, map(CaseInfo.parse, records))
+    for name, path in own_masks(infos).items():
+        why = f"clisc itself made it ({path}), so that what is measured against it says nothing"
+        yield Finding(f"{STORE}/cases/{name}/{REFERENCE}", "imported array", "doubtful", why, remedy(root))
 
 
 def _change_under_way(root: Path) -> Iterator[Finding]:

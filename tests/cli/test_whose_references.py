@@ -1,5 +1,6 @@
 """Whose mask a reference is: never clisc's own, and never another case's."""
 
+import json
 import shutil
 
 import numpy as np
@@ -16,6 +17,10 @@ EXPORTS = {"nnunet": "labelsTr/p0.nii.gz", "bids": "sub-p0/anat", "masks": "p0_s
 def table(path, *rows):
     path.write_text("\n".join(["case,image,reference", *map(",".join, rows)]), encoding="utf-8")
     return path
+
+
+def answer(outcome):
+    return json.loads(outcome.out)
 
 
 @pytest.fixture(params=EXPORTS)
@@ -148,3 +153,38 @@ def test_what_is_said_of_a_mask_names_its_case(clisc, scans, tmp_path):
     for options in (("--dry-run", "--check"), ()):
         made = project(clisc, tmp_path, scans(a="odd"), *options)
         assert made.code == 0 and "a: 1 of the 61 voxels that" in made.message
+
+
+def test_own_masks_that_an_earlier_version_took_for_references_are_told(clisc, copied, data, tmp_path):
+    root, given = copied.root, ("--images", data / "images")
+    assert clisc("baseline", "otsu", root).code == 0
+    everyone = ("evaluate", root, "--splits", "train,valid,test")
+    assert clisc(*everyone).code == clisc(*everyone, "--table1").code == 0
+    assert clisc("export", "masks", root, "--masks", "sam", "-o", tmp_path / "out").code == 0
+    mask = tmp_path / "taken" / "p0_seg.nii.gz"
+    mask.parent.mkdir()
+    shutil.copy(tmp_path / "out" / "p0_sam.nii.gz", mask)
+    assert clisc("init", root, *given, "--references", mask, "--force").code == 0
+    said = f"1 case are masks that clisc itself made: p0 ({mask})"
+    for options in ((), ("--table1",)):  # measured without the record, and then with it
+        made = clisc(*everyone, *options)
+        assert made.code == 0 and "clisc itself made" not in made.out + made.err
+    shutil.copy(tmp_path / "out" / ".clisc-outputs.jsonl", mask.parent)
+    for options in ((), ("--force",), ("--table1",), ("--table1", "--force")):
+        notes = answer(clisc(*everyone, "--json", *options))["notes"]
+        assert any(said in note and "--references MASKS --force" in note for note in notes), options
+    found = clisc("verify", root, "--json")
+    (finding,) = (one for one in answer(found)["findings"] if one["state"] == "doubtful")
+    assert (
+        found.code == 0
+        and finding["path"].endswith("cases/p0/reference")
+        and str(mask) in finding["problem"]
+    )
+    clisc("verify", root, "--repair")
+    assert open_project(root).references.fingerprint(open_project(root).case("p0").info)
+    mask.unlink()
+    assert any(one["state"] == "doubtful" for one in answer(clisc("verify", root, "--json"))["findings"])
+    drawn = ("--references", data / "references", "--force")
+    assert clisc("init", root, *given, *drawn).code == 0
+    assert answer(clisc("verify", root, "--json"))["findings"] == []
+    assert not any("clisc itself made" in note for note in answer(clisc(*everyone, "--json"))["notes"])

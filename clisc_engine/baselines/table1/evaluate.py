@@ -38,6 +38,7 @@ from clisc_engine.stages.evaluation.comparing import (
     to_measure,
 )
 from clisc_engine.stages.evaluation.leaks import leaks, told
+from clisc_engine.stages.evaluation.own_masks import own_masks_in_words, with_notes
 from clisc_engine.stages.evaluation.renewal import renew_references
 from clisc_engine.stages.evaluation.tables import (
     summarise_groups,
@@ -87,10 +88,12 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
         raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
     made_from = provenance(project, cases, rows)
     stored = control.ranks.share(lambda: stored_document.load(project.store))
+    doubts = control.ranks.share(lambda: own_masks_in_words(project, [case.info for case in cases]))
     same = stored is not None and stored["fingerprint"] == fingerprint(made_from)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("Table 1 is up to date; nothing measured anew")
-        return stored
+        document = with_notes(stored, doubts)
+        return stored if document == stored else _kept(project, document, control)
     if stored and not same:
         control.progress.say(f"measured anew: {why_not_measured(stored, made_from)}")
     document = _measure(project, cases, rows, failed, control)
@@ -101,13 +104,19 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
             *notes(rows, document["thresholds"], *seen_in_training(project, cases)),
             *renewed["notes"].values(),
             *told(leaking),
+            *doubts,
         ],
         "fingerprint": fingerprint(made_from),
     }
+    return _kept(project, document, control)
+
+
+def _kept(project: Project, document: dict[str, Any], control: Control) -> dict[str, Any]:
+    """The document, once its tables are written: no rank ends, with the cases that failed, before."""
     if control.ranks.rank == 0:
         control.check_may_write()
         tables.save(project, document)
-    control.ranks.gather(None)  # no rank ends, with the cases that failed, before the tables are written
+    control.ranks.gather(None)
     return document
 
 
