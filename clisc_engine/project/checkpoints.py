@@ -80,6 +80,27 @@ class Checkpoint:
         return self.folder / f"{self.name}.training-before.pt"
 
     @property
+    def curve(self) -> Path:
+        """The curve of the finished weights: a training that begins anew writes its own over it.
+
+        It lies here while such a training is under way, and among the logs else.
+        """
+        return self._kept_curve if is_there(self._kept_curve) else self._logged_curve
+
+    @property
+    def is_trained_anew(self) -> bool:
+        """Whether a training that has come past its first epoch is to replace finished weights."""
+        return is_there(self._kept_curve)
+
+    @property
+    def _logged_curve(self) -> Path:
+        return self.folder.parent / "logs" / f"{self.name}.csv"
+
+    @property
+    def _kept_curve(self) -> Path:
+        return self.folder / f"{self.name}.curve.csv"
+
+    @property
     def removed(self) -> Path:
         """Stands in the place of weights that `verify --repair` took away, and says why."""
         return self.folder / f"{self.name}.removed.txt"
@@ -172,9 +193,25 @@ class Checkpoint:
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "version": VERSION,
         }
+        self._kept_curve.unlink(missing_ok=True)  # a kill before the weights is made up for by their state
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
         self.removed.unlink(missing_ok=True)
         self.drop_states(keep_newest=keep_state)
+
+    def keep_curve(self) -> None:
+        """Keep the finished weights' curve, which a training is about to write over.
+
+        Raises:
+            DiskFault: when the disk does not take it.
+        """
+        if is_there(self.weights) and is_there(self._logged_curve) and not self.is_trained_anew:
+            write_atomically(self._kept_curve, self._logged_curve.read_bytes())
+
+    def put_curve_back(self) -> None:
+        """Let the finished weights have their curve: the training that wrote over it is given up."""
+        if self.is_trained_anew:
+            with disk_faults(self._logged_curve):
+                self._kept_curve.replace(self._logged_curve)
 
     def take_away(self, why: str) -> None:
         """Remove the finished weights, so that the stage that makes them does so again."""

@@ -222,7 +222,7 @@ def _with_them(paths: Iterable[str]) -> list[str]:
     if named.intersection((SIMILARITIES, S3F_TABLE)):
         found += [SIMILARITIES, S3F_TABLE]
     names = {Path(path).name.partition(".")[0] for path in named if path.startswith("checkpoints/")}
-    endings = ("safetensors", "training.pt", "training-before.pt", "removed.txt")
+    endings = ("safetensors", "training.pt", "training-before.pt", "curve.csv", "removed.txt")
     return [*found, *(f"checkpoints/{name}.{ending}" for name in names for ending in endings)]
 
 

@@ -54,7 +54,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     saves = training_state.Saves(training, checkpoint, control)
     try:
         if saves.writes and state["history"]:  # a killed call may have left one epoch more or less in it
-            _write_curve(curve, state["history"])
+            _write_curve(checkpoint, curve, state["history"])
             events.write(state["history"])
         while state["epoch"] < training.epochs:
             if _is_to_stop(training, control):
@@ -67,7 +67,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
             state["history"].append(record)
             if saves.writes:
                 saves.save_after_epoch(state)
-                _write_curve(curve, state["history"])
+                _write_curve(checkpoint, curve, state["history"])
                 events.write(state["history"])
             control.progress.advance(f"loss {record['loss']:.4f}")
     finally:
@@ -237,7 +237,8 @@ class _Epoch(Generic[Batch]):
         return self.before + time.monotonic() - self.started
 
 
-def _write_curve(path: Path, history: list[dict[str, float]]) -> None:
+def _write_curve(checkpoint: Checkpoint, path: Path, history: list[dict[str, float]]) -> None:
+    checkpoint.keep_curve()
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_table(path, list(history[0]), history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from clisc_engine.errors import BadInput, MissingStage
@@ -128,17 +129,27 @@ class _Survey:
         behind = late.why
         if SIMILARITIES in network.chosen_by:
             behind = behind or outdated_similarities(self.project.file(SIMILARITIES))
-        epochs = _epochs(self.project, name)
-        if reason and checkpoint.state.exists():  # a finished one may keep its state, for more epochs
-            total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
-            self.stages[step].note = f"{name}: stopped after epoch {len(epochs)} of {total}"
+        if note := self._interrupted(name, reason):
+            self.stages[step].note = note
         if checkpoint.made_from() is None:
             item = Item(name, "", "missing", behind or reason)
         else:
             state: State = "stale" if reason or behind else "fresh"
             when = journal.trained_at(self.project, name)
-            item = Item(name, "", state, behind or reason, when, sum(epochs))
+            item = Item(name, "", state, behind or reason, when, sum(_epochs(checkpoint.curve)))
         self._add(step, item, late.cause)
+
+    def _interrupted(self, name: str, reason: str) -> str:
+        """How far a training has come that was stopped; ``reason`` is why the weights are not fresh."""
+        checkpoint = self.project.checkpoint(name)
+        anew = checkpoint.is_trained_anew
+        if not anew and not (reason and checkpoint.state.exists()):  # a finished one may keep its state
+            return ""
+        done = len(_epochs(self.project.logs / f"{name}.csv"))
+        total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
+        told = f"{name}: stopped after epoch {done} of {total}"
+        kept = "the finished weights count until it ends; `--force` goes on, without it they stay"
+        return f"{told}; {kept}" if anew and not reason else told
 
     def _evaluate(self) -> None:
         status = self.stages[EVALUATE]
@@ -269,9 +280,8 @@ def _failed(cases: dict[str, str]) -> str:
     return f"{len(cases)} of the cases failed, first {name}: {message}"
 
 
-def _epochs(project: Project, name: str) -> list[float]:
+def _epochs(path: Path) -> list[float]:
     """Seconds of each epoch in a training's curve."""
-    path = project.logs / f"{name}.csv"
     try:
         return [float(row.values["seconds"]) for row in read_table(path, ("seconds",), "seconds")]
     except (BadInput, ValueError):  # there is none yet, or somebody wrote into it

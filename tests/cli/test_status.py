@@ -4,7 +4,13 @@ import json
 import subprocess
 import sys
 
-from tests.support.small import small_project
+import pytest
+
+from clisc_engine.errors import Stopped
+from clisc_engine.report.gather import gather
+from clisc_engine.running.control import Control
+from clisc_engine.stages.pipeline import run_stage
+from tests.support.small import StopsAfter, curve, small_project
 
 QUIET = ("--quiet", "--device", "cpu")
 
@@ -130,3 +136,40 @@ def test_run_without_references_skips_the_evaluation(clisc, data, tmp_path):
     root = small_project(tmp_path / "p", data, references=False).root
     shown = clisc("run", root, "--from", "evaluate", "--device", "cpu")
     assert shown.code == 0 and shown.out == "" and "skipped" in shown.err
+
+
+def train_a_step(project, **options):
+    """Train for one epoch, of the two that there are, and stop."""
+    progress = StopsAfter(1)
+    with pytest.raises(Stopped):
+        run_stage("train", project, Control(device="cpu", progress=progress, stop=progress.flag, **options))
+
+
+def test_a_training_anew_that_was_given_up_takes_no_curve_from_the_weights_that_stay(clisc, copied):
+    root, logged = copied.root, copied.logs / "unet-round1.csv"
+    former, kept = logged.read_bytes(), copied.checkpoints / "unet-round1.curve.csv"
+    before = {stage["stage"]: stage for stage in json.loads(clisc("status", root, "--json").out)["stages"]}
+    train_a_step(copied, force=True)
+    assert len(curve(copied, "unet-round1")) == 1 and kept.read_bytes() == former
+    found = {stage["stage"]: stage for stage in json.loads(clisc("status", root, "--json").out)["stages"]}
+    assert found["train"]["state"] == "fresh" and found["train"]["seconds"] == before["train"]["seconds"]
+    assert "unet-round1: stopped after epoch 1 of 2; the finished weights count" in found["train"]["note"]
+    assert "stopped after epoch 1 of 2" in clisc("status", root).out
+    assert "training anew" in clisc("explain", logged).out and str(kept) in clisc("explain", logged).out
+    assert "training anew" not in clisc("explain", kept).out
+    assert len(gather(copied).curves["unet-round1"]["loss"]) == 2
+    assert clisc("clean", root, "--states").code == 0
+    assert (copied.checkpoints / "unet-round1.training.pt").is_file(), "it is under way"
+    assert clisc("train", root, *QUIET).code == 0
+    assert logged.read_bytes() == former and not kept.exists()
+    found = {stage["stage"]: stage for stage in json.loads(clisc("status", root, "--json").out)["stages"]}
+    assert {**found["train"], "device": ""} == {**before["train"], "device": ""}
+
+
+def test_a_training_anew_that_ends_has_its_own_curve_alone(clisc, copied):
+    logged = copied.logs / "unet-round1.csv"
+    former = logged.read_bytes()
+    train_a_step(copied, force=True)
+    assert clisc("train", copied.root, "--force", *QUIET).code == 0
+    assert logged.read_bytes() != former and len(curve(copied, "unet-round1")) == 2
+    assert not (copied.checkpoints / "unet-round1.curve.csv").exists()

@@ -27,7 +27,7 @@ from clisc_engine.running import journal
 from clisc_engine.stages.trust import table as trust_table
 
 _PAST = re.compile(r"results/history/[0-9a-f]+\.json")
-_CURVE = re.compile(r"logs/(?P<network>[^/]+)\.csv")
+_CURVE = re.compile(r"(?:logs/(?P<network>[^/]+)\.csv|checkpoints/(?P<kept>[^/]+)\.curve\.csv)")
 _HEIGHT = 3
 """So many folders up lies the project of the deepest of its files that is told of."""
 
@@ -52,14 +52,15 @@ def by_place(path: Path) -> Explained | None:
         return None
     name = path.absolute().relative_to(root).as_posix()
     curve = _CURVE.fullmatch(name)
-    network = curve["network"] if curve and curve["network"] in graph.NETWORKS else ""
+    network = (curve["network"] or curve["kept"]) if curve else ""
+    network = network if network in graph.NETWORKS else ""
     if not (name in graph.TABLES or name == WITHOUT_TUMOUR or network or _PAST.fullmatch(name)):
         return None
     project = opened(root)
     known_by = f"its place in {'the variant' if project.parent else 'the project'} {project.root}"
     found = Explained(name, known_by, product=name, project=str(project.root.absolute()))
     if network:
-        _tell_curve(found, project, network)
+        _tell_curve(found, project, network, path)
     elif _PAST.fullmatch(name):
         tell_past(found, project, path)
     elif name in (EVALUATION, WITHOUT_TUMOUR) or EVALUATION in graph.needs(name):
@@ -78,11 +79,17 @@ def _root_of(path: Path) -> Path | None:
     return None
 
 
-def _tell_curve(found: Explained, project: Project, network: str) -> None:
+def _tell_curve(found: Explained, project: Project, network: str, path: Path) -> None:
     found.what = f"the training curve of {meaning(network)}"
     found.product = network
     found.chain = Provenance(project).of_network(network)
     found.notes = tiny_notes(project)
+    checkpoint = project.checkpoint(network)
+    if checkpoint.is_trained_anew and path.absolute() != checkpoint.curve.absolute():
+        found.notes.append(
+            "It is that of a training anew that has not come to its end; the finished weights below have "
+            f"{checkpoint.curve}."
+        )
     if not found.chain:
         found.notes.append(f"{network} is not trained to its end.")
 
