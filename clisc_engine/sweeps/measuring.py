@@ -59,7 +59,10 @@ def measure(
     """
     cases = cases_to_measure(variant, wanted.splits)
     before = control.ranks.share(lambda: record.measured(variant, sweep, point))
-    if not why_measure(variant, wanted, cases, before):
+    settings = settings_behind(variant, sweep)
+    if before is not None and not why_measure(variant, wanted, cases, before):
+        if before.get("settings") != settings:  # none of which it rests on, or it would not hold
+            _keep(variant, sweep, point, {**before, "settings": settings}, control)
         return False
     lacking = {c.info.name: missing_message(c, wanted.array) for c in cases if c.seal(wanted.array) is None}
     failed = {c.info.name: failed[c.info.name] for c in cases if c.info.name in failed} | {
@@ -83,12 +86,18 @@ def measure(
         "fingerprint": fingerprint(evaluation_provenance(variant, cases, rows)),
         "cases": list(by_case.values()),
         "failed": failed | errors,
+        "settings": settings,
     }
+    _keep(variant, sweep, point, found, control)
+    return True
+
+
+def _keep(variant: Project, sweep: Sweep, point: str, found: Mapping[str, Any], control: Control) -> None:
+    """Let rank 0 write what was measured at a point, and the others wait for it."""
     if control.ranks.rank == 0:
         control.check_may_write()
         record.note_measured(variant, sweep, point, found)
     control.ranks.gather(None)
-    return True
 
 
 def together(
@@ -112,7 +121,8 @@ def together(
         point = points.setdefault(tuple(map(repr, own.values())), {"values": own, "seeds": []})
         seed = values.get(SEED, project.settings.seed)
         summary = summarise_rows(measured["cases"], [sweep.row])[0]
-        point["seeds"].append({"seed": seed, **summary, **measured})
+        own = {name: measured[name] for name in ("fingerprint", "cases", "failed")}
+        point["seeds"].append({"seed": seed, **summary, **own})
     for point in points.values():
         cases = [case for one in point["seeds"] for case in one["cases"]]
         means = [one["dsc_mean"] for one in point["seeds"] if one["dsc_mean"] is not None]

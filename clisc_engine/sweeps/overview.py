@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from clisc_engine.project.fingerprint import difference
 from clisc_engine.project.project import Project
 from clisc_engine.sweeps import record
 from clisc_engine.sweeps.measuring import settings_behind
-from clisc_engine.sweeps.sweep import folder_name, plain
+from clisc_engine.sweeps.sweep import Sweep, folder_name, plain
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Line:
         values: of each setting, in words.
         points: how many there are, seeds counted.
         measured: how many of them are measured.
-        why: what no longer holds of its result; empty when all does, or there is none yet.
+        why: what no longer holds of its result, or of the values measured; empty when all does.
     """
 
     name: str
@@ -47,11 +47,19 @@ def overview(project: Project) -> list[Line]:
         points = [
             folder_name({axis.key: point[axis.key] for axis in sweep.levels}) for point in sweep.points()
         ]
-        measured = sum(record.measured(project, sweep, point) is not None for point in points)
+        measured = [one for point in points if (one := record.measured(project, sweep, point)) is not None]
         result = record.result(project, name)
-        why = outdated(project, result) if result else ""
-        found.append(Line(name, sweep.row, values, len(points), measured, why))
+        why = (outdated(project, result) if result else "") or _measured_otherwise(project, sweep, measured)
+        found.append(Line(name, sweep.row, values, len(points), len(measured), why))
     return found
+
+
+def _measured_otherwise(project: Project, sweep: Sweep, measured: Sequence[Mapping[str, Any]]) -> str:
+    """Of how many values the settings were others, and which; earlier versions did not note them."""
+    now = settings_behind(project, sweep)
+    changes = [difference(one["settings"], now) for one in measured if "settings" in one]
+    others = [changed for changed in changes if changed]
+    return f"{len(others)} of them with other settings: {others[0]}" if others else ""
 
 
 def outdated(project: Project, result: Mapping[str, Any]) -> str:

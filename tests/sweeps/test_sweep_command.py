@@ -113,6 +113,23 @@ def test_remove_takes_its_own_and_nothing_else(clisc, done):
     assert clisc("sweep", "list", done.root).out.strip() == "No sweeps."
 
 
+def test_list_marks_values_that_were_measured_with_other_settings_before_there_is_a_result(clisc, done):
+    words = ("amda.t=0,20", "--row", "sam")
+
+    def told():
+        lines = json.loads(clisc("sweep", "list", done.root, "--json").out)["sweeps"]
+        return next(line for line in lines if line["row"] == "sam")
+
+    assert clisc("sweep", done.root, *words, "--prepare", "--quiet").code == 0
+    assert clisc("sweep", done.root, *words, "--only", "0", "--quiet").code == 0
+    assert (told()["measured"], told()["points"], told()["why"]) == (1, 2, "")
+    clisc("config", "set", done.root, "prompts.dilation=7")
+    assert told()["why"] == "1 of them with other settings: prompts.dilation 3 -> 7"
+    assert "measured; 1 of them with other settings" in clisc("sweep", "list", done.root).out
+    assert clisc("sweep", done.root, *words, "--quiet").code == 0
+    assert (told()["measured"], told()["why"]) == (2, "")
+
+
 def test_verify_and_status_take_a_sweep_for_what_it_is(clisc, done):
     assert verify(done.root, Control()).findings == []
     document = json.loads(clisc("status", done.root, "--json").out)
