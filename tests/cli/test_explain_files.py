@@ -226,6 +226,36 @@ def test_table_1_tells_which_rows_it_has(clisc, varied):
     assert explained(clisc, varied.root / "results" / "table1.csv")["chain"][-1]["stale"]
 
 
+def changed(clisc, path, old, new):
+    """The notes on a file before, and those after a change by hand; the file is as it was then."""
+    content = path.read_bytes()
+    before = explained(clisc, path)["notes"]
+    assert content.count(old) >= 1
+    path.write_bytes(content.replace(old, new, 1))
+    after = explained(clisc, path)["notes"]
+    path.write_bytes(content)
+    assert explained(clisc, path)["notes"] == before
+    return before, [note for note in after if note not in before]
+
+
+def test_what_was_changed_by_hand_in_any_table_is_told(clisc, varied):
+    root = varied.root
+    done(clisc, "evaluate", root, "--table1")
+    done(clisc, "trust", root)
+    for name in ("table1.json", "table1.csv", "table1-cases.csv"):
+        before, (note,) = changed(clisc, root / "results" / name, b"full", b"best")
+        assert "bytes are not those" in note and not any("changed" in note for note in before)
+    figures = {"s3f.csv": b"0.", "similarities.json": b" 0.", "trust.csv": b"0.", "trust.json": b": 0."}
+    for name, start in figures.items():
+        before, (note,) = changed(clisc, root / "results" / name, start, start[:-2] + b"7.")
+        assert "one of the two was changed" in note and not any("changed" in note for note in before)
+    (note,) = changed(clisc, root / "results" / "s3f.csv", b"case,", b"kase,")[1]
+    assert "bytes are not those" in note
+    assert clisc("cases", "rename", root, "p0", "patient").code == 0
+    for name in figures:
+        assert not any("changed" in note for note in explained(clisc, root / "results" / name)["notes"])
+
+
 @pytest.mark.parametrize("name", ["nosuch.nii.gz", "nosuch.csv", "folder/nosuch.v2"])
 def test_a_file_that_is_not_there_is_told_as_one(clisc, finished, tmp_path, monkeypatch, name):
     for place in (tmp_path, finished.root):

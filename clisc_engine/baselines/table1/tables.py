@@ -11,7 +11,7 @@ from clisc_engine.baselines.table1.rows import FULL
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.core.significance import paired_tests
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.tables import rounded, write_table
+from clisc_engine.files.tables import rounded, table_bytes
 from clisc_engine.project.project import Project
 
 METRICS = ("dsc", "hd95")
@@ -46,10 +46,19 @@ def against_full(
 def save(project: Project, document: dict[str, Any]) -> None:
     """Store the document in the project: JSON, CSV tables, and the store's own copy."""
     project.results.mkdir(parents=True, exist_ok=True)
-    for name, table in zip(FILES, (flat(document), document["cases"]), strict=True):
-        write_table(project.results / name, list(table[0]), (rounded(line, ".6g") for line in table))
+    for name, content in files_of(document).items():
+        write_atomically(project.results / name, content)
     write_atomically(project.results / "table1.json", json.dumps(document, indent=2).encode())
     project.store.write_group(GROUP_IN_STORE, {"table1": document})
+
+
+def files_of(document: Mapping[str, Any]) -> dict[str, bytes]:
+    """The CSV tables of a document as the bytes of their files, by name."""
+    tables = dict(zip(FILES, (flat(document), document["cases"]), strict=True))
+    return {
+        name: table_bytes(list(table[0]), (rounded(line, ".6g") for line in table))
+        for name, table in tables.items()
+    }
 
 
 def flat(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from clisc_engine.products.rivals import TABLE1
 from clisc_engine.project.project import SETTINGS_FILE, Project
 from clisc_engine.project.variants import FILE as VARIANT
 from clisc_engine.project.variants import opened
+from clisc_engine.results.explain.as_written import notes_on_pair, notes_on_table1
 from clisc_engine.results.explain.explained import Explained, meaning, tiny_notes
 from clisc_engine.results.explain.measured import (
     WITHOUT_TUMOUR,
@@ -66,7 +67,7 @@ def by_place(path: Path) -> Explained | None:
     elif name in (EVALUATION, WITHOUT_TUMOUR) or EVALUATION in graph.needs(name):
         tell_evaluation(found, project, path)
     else:
-        _tell_table(found, project)
+        _tell_table(found, project, path)
     return found
 
 
@@ -94,12 +95,12 @@ def _tell_curve(found: Explained, project: Project, network: str, path: Path) ->
         found.notes.append(f"{network} is not trained to its end.")
 
 
-def _tell_table(found: Explained, project: Project) -> None:
+def _tell_table(found: Explained, project: Project, path: Path) -> None:
     """A table of which no more is kept than what its rows say: by its step, and the networks behind it."""
     name = found.product
     behind = graph.TABLES.get(graph.needs(name)[0])
     found.what = meaning(name).replace("the same", behind.meaning if behind else "the same")
-    found.notes = tiny_notes(project)
+    found.notes = [*tiny_notes(project), *notes_on_pair(project, name)]
     measured = table1_document.load(project.store) if TABLE1 in (name, *graph.needs(name)) else None
     products = [row["array"] for row in measured["rows"]] if measured else [name]
     command = graph.MADE_BY[name]
@@ -122,6 +123,7 @@ def _tell_table(found: Explained, project: Project) -> None:
     if measured:
         rows = ", ".join(row["name"] for row in measured["rows"])
         found.notes.append(f"Rows: {rows}. Fingerprint of what was measured: {measured['fingerprint']}.")
+        found.notes += notes_on_table1(path, measured)
 
 
 def _why_stale(project: Project, name: str) -> str:
