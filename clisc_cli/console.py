@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOG = "clisc_cli.said"
 _log = logging.getLogger(LOG)
 _log.propagate = False  # what is said reaches stderr already; only a run's log takes it from here
+PATHS = 400
+"""Columns of a pipe's lines where a table holds paths: a folded one helps nobody."""
 
 
 class Terminal:
@@ -138,11 +140,14 @@ def print_json(document: Mapping[str, Any]) -> None:
     current().give(document)
 
 
-def result_console() -> Console:
-    """The console for results, on stdout; a pipe gets wide lines, so that tables stay whole."""
+def result_console(piped: int = 120) -> Console:
+    """The console for results, on stdout.
+
+    A pipe gets lines of so many columns, so that tables stay whole, unless ``COLUMNS`` says how many.
+    """
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else piped
     return Console(highlight=False, width=width)
 
 

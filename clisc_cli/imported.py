@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_words
-from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.console import PATHS, Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.reports import disk_in_words
 from clisc_cli.words import counted
@@ -43,12 +43,10 @@ def show_imported(
         return
     counts = Counter(imported.splits.values())
     shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
-    console = result_console()
+    console = result_console(PATHS)
     cases = counted(len(imported.splits), "case")
     console.print(f"init: {cases} ({shares}) {_verb(imported, options)}", markup=False)
     if planned:
-        if not console.is_terminal:
-            console.width = 400  # a pipe's lines may be long; a folded file name helps nobody
         console.print(_table(planned))
         terminal.say(_looked_at(planned, check))
         if disk:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clisc_cli.completion import case_words
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import PATHS, print_json, result_console
 from clisc_cli.imported import show_imported
 from clisc_cli.named import ALL_SPLITS, Channel, Check, Directory, FollowLinks, refuse_check_alone
 from clisc_cli.options import RunOptions
@@ -49,9 +49,7 @@ def list_(
     if json_:
         print_json({"cases": [asdict(one) for one in found]})
         return
-    console = result_console()
-    if not console.is_terminal:
-        console.width = 400  # a pipe's lines may be long; a folded path helps nobody
+    console = result_console(PATHS)
     console.print(_table(found))
     there = [one for one in found if not one.problem]
     counts = ", ".join(f"{sum(one.split == split for one in there)} {split}" for split in ALL_SPLITS)

@@ -5,6 +5,9 @@ import json
 
 import pytest
 
+from tests.support.small import small_project
+from tests.support.volumes import ball, write
+
 CPU = ("--device", "cpu")
 HEADS_OF_0_1_0 = {
     "rows.csv": ["name", "dsc_mean", "dsc_std", "hd95_mean", "hd95_std", "n", "empty"],
@@ -94,3 +97,20 @@ def test_a_comparison_fits_a_terminal_of_80_columns(clisc, monkeypatch, varied):
         for metric in ("dsc", "hd95"):
             a, b, d = (row[metric][key] for key in ("a", "b", "difference"))
             assert any(f"{row['name']} {a:.2f} {b:.2f} {d:+.2f} " in line for line in lines), row["name"]
+
+
+@pytest.mark.parametrize("words", [("init", "new", "--dry-run"), ("cases", "add", "old", "--dry-run")])
+def test_what_an_import_would_do_fits_a_pipe_of_80_columns(clisc, monkeypatch, data, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    small_project(tmp_path / "old", data)
+    monkeypatch.setenv("COLUMNS", "80")
+    for seed in (0, 1):
+        write(tmp_path / "more" / f"{'long-' * 9}p{seed}.nii.gz", ball(seed=seed))
+    options = ("--images", tmp_path / "more", *(("--weights", "tiny") if words[0] == "init" else ()))
+    shown = clisc(*words, *options)
+    assert shown.code == 0, shown.err
+    assert max(map(len, shown.out.splitlines())) <= 80
+    monkeypatch.delenv("COLUMNS")
+    piped = clisc(*words, *options).out
+    assert f"{'long-' * 9}p0.nii.gz" in piped, "a pipe's lines may be long"
+    assert sorted(filter(str.isalnum, piped)) == sorted(filter(str.isalnum, shown.out)), "folded, not cut"
