@@ -146,7 +146,8 @@ def _commands(found: Explained, project: Project | None) -> list[str]:
             "The commands need the project, which knows the source files of the cases that networks learnt "
             f"from: name it with --project.{where}"
         )
-    if found.chain and found.chain[-1].kind in ("source", "table"):
+    last = found.chain[-1].kind if found.chain else ""
+    if last in ("source", "table") or (last == "network" and not found.product):  # of a whole project
         raise BadInput(
             f"The commands make a mask or a network again, and this is {found.what.rstrip(',')}; name a "
             "mask, or a case after the project."

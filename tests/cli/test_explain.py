@@ -142,6 +142,19 @@ def test_a_sidecar_leads_to_its_project_while_that_is_there(clisc, copied, tmp_p
     assert clisc("explain", mask, "--commands", "--project", moved).out == named.out
 
 
+def test_what_tells_of_a_whole_project_has_no_commands_that_would_lack_steps(clisc, copied, tmp_path):
+    page = tmp_path / "r.html"
+    assert clisc("report", copied.root, "-o", page, "--pictures", "0", "--viewers", "0").code == 0
+    assert clisc("export", "csv", copied.root, "-o", tmp_path / "tables").code == 0
+    for file in (page, *(tmp_path / "tables").glob("*.csv")):
+        refused = clisc("explain", file, "--project", copied.root, "--commands")
+        assert refused.code == 3 and not refused.out and "name a mask" in refused.message
+    model = tmp_path / "m.clisc"
+    assert clisc("export", "model", copied.root, "-o", model).code == 0
+    told = clisc("explain", model, "--project", copied.root, "--commands").out
+    assert all(f"clisc {step} again" in told for step in ("label", "prompt-sam", "self-train"))
+
+
 def test_another_project_in_its_place_is_not_taken_for_it(clisc, copied, tmp_path):
     mask = exported(clisc, copied.root, tmp_path / "out", "sam")
     assert clisc("cases", "remove", copied.root, "p4").code == 0
