@@ -82,7 +82,12 @@ def told(root: Path) -> str:
         Unreadable: when it is there and cannot be read now.
     """
     change = pending(root)
-    if change is None or not change.names:
+    return "" if change is None else told_of(change)
+
+
+def told_of(change: Change) -> str:
+    """The same of the change itself; empty for one whose record is not whole."""
+    if not change.names:
         return ""
     return f"A change of cases was cut short ({change}); the next command that writes here completes it."
 

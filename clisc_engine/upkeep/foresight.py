@@ -56,7 +56,7 @@ def effects(project: Project, change: Change) -> Effects:
     """What the change would make stale and lose; nothing is changed."""
     before = survey(project)
     found = Effects(stale=no_longer_fresh(before, survey(AsIf(project, change))))
-    if _measured(project) & set(change.rename) and _is_fresh(EVALUATE, before):
+    if change.rename and _is_fresh(EVALUATE, before) and _measured(project) & set(change.rename):
         found.stale.setdefault(EVALUATE, ["results/rows.csv, which names the cases"])
     for case in project.cases():
         if case.info.name in change.remove:

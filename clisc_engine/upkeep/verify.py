@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -16,7 +15,7 @@ from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.pending_change import FILE as CHANGE
-from clisc_engine.project.pending_change import pending, told
+from clisc_engine.project.pending_change import pending, told_of
 from clisc_engine.project.project import SETTINGS_FILE, STORE
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.project.variants import names_in
@@ -52,10 +51,10 @@ def verify(root: Path, control: Control) -> Verified:
     result = Verified()
     store = Store(root / STORE)
     result.findings += _settings(root)
-    _take(_change_under_way(root), root, "record", result)
-    seals = _cases(root, store, control, result)
+    unsettled = _change_under_way(root, result)
+    seals = _cases(root, store, unsettled, control, result)
     result.arrays = len(seals)
-    _take(_lost_cases(store, control), root, "case", result)
+    _take(_lost_cases(store, unsettled, control), root, "case", result)
     _take(_own_references(root, store, control), root, "imported array", result)
     _variants(root, control, result)
     if not control.cases:
@@ -85,9 +84,10 @@ def _take(found: Iterator[Finding], root: Path, what: What, result: Verified) ->
         add(unreadable(root, error, what))
 
 
-def _cases(root: Path, store: Store, control: Control, result: Verified) -> dict[str, Seal]:
+def _cases(
+    root: Path, store: Store, unsettled: frozenset[str], control: Control, result: Verified
+) -> dict[str, Seal]:
     """Read the cases and note what is wrong with them; the seals of all arrays, by case and array."""
-    unsettled = _unsettled(root)
     names = [name for name in _case_names(store, control) if name not in unsettled]
     control.progress.begin("verify", len(names), "case")
     evidence: dict[str, list[Evidence]] = {}
@@ -155,7 +155,7 @@ def _case_names(store: Store, control: Control) -> list[str]:
     return [name for name in names if not control.cases or name in control.cases]
 
 
-def _lost_cases(store: Store, control: Control) -> Iterator[Finding]:
+def _lost_cases(store: Store, unsettled: frozenset[str], control: Control) -> Iterator[Finding]:
     """Cases without a folder, though the manifest lists them or a network was trained on them."""
     listed = manifest.read(store)
     reasons = dict.fromkeys(listed.cases if listed else (), "the manifest of cases lists it")
@@ -163,7 +163,6 @@ def _lost_cases(store: Store, control: Control) -> Iterator[Finding]:
         lasting = next((one.reason for one in evidence if not one.when), "")
         if lasting and not (listed and name in listed.removed):
             reasons.setdefault(name, lasting)
-    unsettled = _unsettled(store.root.parent)
     for name, why in sorted(reasons.items()):
         if name in unsettled:
             continue
@@ -184,17 +183,18 @@ def _own_references(root: Path, store: Store, control: Control) -> Iterator[Find
         yield Finding(f"{STORE}/cases/{name}/{REFERENCE}", "imported array", "doubtful", why, remedy(root))
 
 
-def _change_under_way(root: Path) -> Iterator[Finding]:
-    """A change of cases that was cut short; its cases are read once it is complete."""
-    if text := told(root):
-        yield Finding(CHANGE, "record", "to be made", text)
-
-
-def _unsettled(root: Path) -> frozenset[str]:
-    with suppress(Unreadable):  # `_change_under_way` tells of that
-        if change := pending(root):
-            return change.unsettled
-    return frozenset()
+def _change_under_way(root: Path, result: Verified) -> frozenset[str]:
+    """Note a change of cases that was cut short; the names of its cases, which are read when it is done."""
+    try:
+        change = pending(root)
+    except Unreadable as error:
+        result.findings.append(unreadable(root, error, "record"))
+        return frozenset()
+    if change is None:
+        return frozenset()
+    if text := told_of(change):
+        result.findings.append(Finding(CHANGE, "record", "to be made", text))
+    return change.unsettled
 
 
 def _manifest(store: Store) -> Iterator[Finding]:
