@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from clisc_engine.core.averaging import averaged_within
 from clisc_engine.core.boxes import Box, filled, moved
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.roi import Components, largest_component, surest_component
 
 Mask = npt.NDArray[np.bool_]
@@ -49,7 +50,7 @@ def tumour_mask(
         rival_share: how large that one must be, as a share of the largest; see `surest_component`. At 1 the
             largest is kept.
     """
-    mask: Mask = (probability > 0.5) & (image != 0)
+    mask: Mask = (probability > 0.5) & brain_of(image)
     mask = by_brightness(mask, image, spacing, border)
     if largest_alone and mask.any():
         if rival_share < 1:
@@ -81,7 +82,7 @@ def by_brightness(
     """
     from scipy import ndimage
 
-    brain = image != 0
+    brain = brain_of(image)
     rest = brain & ~mask
     if width == 0 or not mask.any() or not rest.any():
         return mask

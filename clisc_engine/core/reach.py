@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
+
 Mask = npt.NDArray[np.bool_]
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -41,8 +43,9 @@ def reach(answer: Mask, probability: npt.NDArray[np.floating], image: npt.NDArra
         (Z, Y, X) part of what is above ``LEVELS[0]`` and in the brain; all of it where nothing tells the
         core from the brain, none of it where no shell is bright enough.
     """
-    marked: Mask = (probability > LEVELS[0]) & (image != 0)
-    core, rest = _core(answer, marked, probability), (image != 0) & ~marked & ~answer
+    brain = brain_of(image)
+    marked: Mask = (probability > LEVELS[0]) & brain
+    core, rest = _core(answer, marked, probability), brain & ~marked & ~answer
     if not core.any() or not rest.any():
         return marked
     dark, bright = float(np.median(image[rest])), float(np.median(image[core]))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
+
 Slices = npt.NDArray[np.uint8]
 
 
@@ -18,7 +20,7 @@ def window_to_uint8(image: npt.NDArray[Any], low_percentile: float, high_percent
         low_percentile: in [0, 100), shown as 1.
         high_percentile: in (0, 100], shown as 255.
     """
-    brain = image != 0
+    brain = brain_of(image)
     if not brain.any():
         return np.zeros(image.shape, np.uint8)
     values = image[brain].astype(np.float32, copy=False)

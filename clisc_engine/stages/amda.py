@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.labelling import TUMOUR
 from clisc_engine.core.masking import Mask, discriminative_region, from_around, mask_out, random_region
 from clisc_engine.core.seeds import case_generator
@@ -58,7 +59,7 @@ def masked_copies(project: Project, cases: Sequence[CaseArrays], control: Contro
     labels: list[npt.NDArray[np.uint8]] = []
     unmasked = tumours = 0
     for case, (image, maps, label) in arrays_of(cases, (IMAGE, RAW_MAPS, LABELS), control):
-        brain, slices = image != 0, windowed(image, settings.window)
+        brain, slices = brain_of(image), windowed(image, settings.window)
         rng = case_generator(settings.seed, case.info.identity)
         certain = np.flatnonzero(certain_slices(image, label))
         fill = partial(filling, fill=settings.amda.fill, spacing=case.info.spacing[1:])

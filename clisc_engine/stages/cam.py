@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.window import square, unsquare
@@ -126,7 +127,7 @@ class Maps:
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The maps of an image (Z, Y, X) with CLIP's labels (Z,)."""
         image, settings = arrays[IMAGE], self.project.settings
-        brain = image != 0
+        brain = brain_of(image)
         candidates = slices_to_map(arrays[LABELS], settings.cam)
         chosen = np.flatnonzero(candidates & brain.any(axis=(1, 2)))
         slices = windowed(image, settings.window)

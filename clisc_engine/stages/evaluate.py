@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.errors import BadInput
 from clisc_engine.files.collecting import collection_paused
 from clisc_engine.imaging.placement import Placement, restore
@@ -210,7 +211,7 @@ def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> li
 
     @functools.cache
     def brain() -> Mask:
-        return np.asarray(case.read("image") != 0)
+        return brain_of(case.read("image"))
 
     def measured(array: str) -> Mask:
         data = case.read(array)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.models.slice_labels import labels_of
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.case_record import SPLITS
@@ -45,7 +46,7 @@ class SliceLabels:
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """Both arrays of labels, (Z,), of an image (Z, Y, X); slices without brain get 0."""
         image = arrays[IMAGE].astype(np.float32)
-        has_brain = (image != 0).any(axis=(1, 2))
+        has_brain = np.any(brain_of(image), axis=(1, 2))
         probability = np.zeros(len(image), np.float32)
         slices = windowed(image, self.settings.window)
         shown = np.flatnonzero(has_brain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.reach import reach
 from clisc_engine.core.roi import joined
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, SAM_MASKS
@@ -48,17 +49,17 @@ class MapMasks:
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask of an image (Z, Y, X) with its maps (Z, Y, X)."""
         image, cam, prompts = arrays[IMAGE], arrays[AMDA_MAPS], self.prompts
-        prompter = self.sam.prompter(case, image)
+        prompter, brain = self.sam.prompter(case, image), brain_of(image)
 
         def predict_mask(roi: Mask) -> npt.NDArray[np.uint8]:
             return prompter.predict_mask(roi, prompts, prompts.dilation)
 
         settings = self.project.settings.roi
-        roi = region_of_interest(cam, image != 0, case.info.spacing, settings, predict_mask)
+        roi = region_of_interest(cam, brain, case.info.spacing, settings, predict_mask)
         if self.prompts.region == "map":
             return {self.array: prompter.bordered(predict_mask(roi))}
         probability = self.network.probability(image, case.info.spacing)
-        roi = joined(roi, (probability > 0.5) & (image != 0))
+        roi = joined(roi, (probability > 0.5) & brain)
         answer = predict_mask(roi)
         beyond = reach(answer != 0, np.where(roi, probability, 0), image)
         return {self.array: prompter.bordered(answer | beyond)}

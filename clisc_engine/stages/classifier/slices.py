@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.labelling import UNCERTAIN
 from clisc_engine.imaging.window import square, window_to_uint8
 from clisc_engine.products.kinds import IMAGE, LABELS
@@ -84,7 +85,7 @@ def arrays_of(
 
 def certain_slices(image: npt.NDArray[Any], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Which slices (Z,) of an image (Z, Y, X) hold brain and have a certain label of CLIP's (Z,)."""
-    return (labels != UNCERTAIN) & (image != 0).any(axis=(1, 2))
+    return (labels != UNCERTAIN) & brain_of(image).any(axis=(1, 2))
 
 
 def labelled_slices(project: Project, cases: Sequence[CaseArrays], control: Control) -> LabelledSlices:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from clisc_engine.core.border import by_brightness
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.imaging.window import equalise
@@ -163,7 +164,7 @@ class Prompter:
 
         self.sizes.prompts.run(len(asked), decode)
         if self.settings.sam.inside_brain:
-            mask &= self.image != 0
+            mask &= brain_of(self.image)
         return mask.astype(np.uint8)
 
     def bordered(self, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
