@@ -59,9 +59,9 @@ class Locks:
 
     def settle_what_is_begun(self, root: Path) -> None:
         """Complete what was cut short in a project, holding its lock no longer than that takes."""
-        from clisc_engine.project import pending_change, promotion
+        from clisc_engine.project import pending_change, pending_promotion
 
-        if pending_change.pending(root) or promotion.pending(root):
+        if pending_change.pending(root) or pending_promotion.pending(root):
             with self._held(root):
                 self._settle(root)
 

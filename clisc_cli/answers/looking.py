@@ -60,6 +60,7 @@ class ProjectStatus(TypedDict):
         cases: how many there are.
         lost_cases: why cases are left out, by name.
         change_of_cases: what is to be said of one that was cut short; empty without.
+        promotion: likewise, of a variant.
         stages: each step, in order.
         look_first: the masks that may be trusted least, as `clisc trust` told; empty before it.
         running: the command at work on it; null when none is.
@@ -74,6 +75,7 @@ class ProjectStatus(TypedDict):
     cases: int
     lost_cases: dict[str, str]
     change_of_cases: str
+    promotion: str
     stages: list[Stage]
     look_first: list[LookedAtFirst]
     running: Work | None

@@ -102,7 +102,7 @@ def _project(project: Project, directory: Path | None) -> dict[str, Any]:
 def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     """The document, from a project that is looked at once."""
     from clisc_engine.products.graph import EVALUATE
-    from clisc_engine.project.pending_change import told
+    from clisc_engine.project import pending_change, pending_promotion
     from clisc_engine.project.variants import name_of
     from clisc_engine.running import journal
     from clisc_engine.stages.evaluation.asked import asked_before
@@ -127,7 +127,8 @@ def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
         "weights": project.settings.weights,
         "cases": len(project.cases()),
         "lost_cases": project.lost_cases(),
-        "change_of_cases": told(project.base.root),
+        "change_of_cases": pending_change.told(project.base.root),
+        "promotion": pending_promotion.told(project.base.root),
         "stages": [
             {**_stage(status), "device": done[status.stage].device if status.stage in done else ""}
             for status in stages
@@ -164,8 +165,8 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     cases = counted(document["cases"], "case")
     head = f"{document['project']}{variant}: {cases}, {document['weights']} weights"
     console.print(head, markup=False, soft_wrap=True)
-    if document["change_of_cases"]:
-        console.print(document["change_of_cases"], style="yellow", markup=False, soft_wrap=True)
+    for cut_short in filter(None, (document["change_of_cases"], document["promotion"])):
+        console.print(cut_short, style="yellow", markup=False, soft_wrap=True)
     for name, why in document["lost_cases"].items():
         console.print(f"Case {name} is left out: {why}", style="yellow", markup=False, soft_wrap=True)
     if document["lost_cases"]:

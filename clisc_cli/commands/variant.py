@@ -19,7 +19,7 @@ from clisc_cli.words import bytes_in_words
 from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
-    from clisc_engine.project.promotion import Promotion
+    from clisc_engine.project.pending_promotion import Promotion
     from clisc_engine.upkeep.variant_list import Foreseen, Listed
 
 app = typer.Typer(
@@ -137,15 +137,20 @@ def remove(
 
     directory, name = _project_and_name(words)
     project = open_project(project_root(directory))
-    variants.record_of(project, name)
-    options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet, variant=name)
-    size = size_of(variants.folder_of(project, name))
-    options.hold(project.root)
-    variants.refuse_while_others_lie_over(project, name)
-    refuse_if_needed(project, name)
-    check_may_go(project, name)
-    if not dry_run:
-        variants.remove(project, name)
+    if left := variants.half_removed(project, name):
+        size = sum(map(size_of, left))
+        if not dry_run:
+            variants.remove_the_rest(left)
+    else:
+        variants.record_of(project, name)
+        options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet, variant=name)
+        size = size_of(variants.folder_of(project, name))
+        options.hold(project.root)
+        variants.refuse_while_others_lie_over(project, name)
+        refuse_if_needed(project, name)
+        check_may_go(project, name)
+        if not dry_run:
+            variants.remove(project, name)
     if json_:
         print_json({"variant": name, "bytes": size, "dry_run": dry_run})
         return
@@ -176,24 +181,30 @@ def promote(
     if context.ensure_object(Session).is_left_to_rank_0("variant promote"):
         return
     from clisc_engine.project import promotion, variants
+    from clisc_engine.project.pending_promotion import pending
     from clisc_engine.project.project import project_root
-    from clisc_engine.upkeep.foresight import size_of
-    from clisc_engine.upkeep.variant_list import check_may_go
+    from clisc_engine.upkeep.variant_list import check_may_go, replaced_bytes
 
     directory, name = _project_and_name(words)
+    root = project_root(directory)
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
-    project = options.open_to_change(project_root(directory))
-    todo = promotion.plan(project, name, discard=discard)
-    check_may_go(project, name)
-    size = sum(size_of(project.root / path) for path in todo.out)
+    begun = pending(root)
+    size = replaced_bytes(root, begun) if begun else 0
+    project = options.open_to_change(root)  # which completes what was begun
+    if begun and begun.name == name:
+        todo = begun
+    else:
+        todo = promotion.plan(project, name, discard=discard)
+        check_may_go(project, name)
+        size = replaced_bytes(root, todo)
     followers = [
         other
         for other in variants.variant_names(project)
-        if other != name and not variants.record_of(project, other).over
+        if other not in (name, todo.former) and not variants.record_of(project, other).over
     ]
-    if not dry_run:
+    if not dry_run and todo is not begun:
         promotion.promote(project, todo)
-    kept = "" if discard else todo.former
+    kept = "" if todo.discard else todo.former
     if json_:
         print_json(
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -89,6 +90,11 @@ def take_away(folder: Path) -> None:
             shutil.rmtree(aside)
         if folder.parent.is_dir() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
+
+
+def left_of(folder: Path) -> list[Path]:
+    """What is left of a folder that `take_away` was killed over."""
+    return sorted(folder.parent.glob(f".{glob.escape(folder.name)}.*.old.partial"))
 
 
 def sync(path: Path) -> None:

@@ -13,9 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, sync, write_atomically
@@ -26,41 +23,17 @@ from clisc_engine.products.kinds import EVALUATION, S3F_TABLE, SIMILARITIES
 from clisc_engine.products.rivals import TABLE1
 from clisc_engine.project import variants
 from clisc_engine.project.lock import VARIANTS
+from clisc_engine.project.pending_promotion import FILE, Promotion, pending
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
 from clisc_engine.project.store import SEAL, Store
 from clisc_engine.settings.file import read_settings, write_changes
 from clisc_engine.settings.keys import value_of
 
-FILE = "variant-promotion.json"
 JOURNAL = Path("logs") / "runs.jsonl"
 HISTORY = Path("results") / "history"
 WITHOUT_TUMOUR = "results/without_tumour.csv"
 METRICS = {"metrics/evaluation": EVALUATION, "metrics/table1": TABLE1}
 """The groups in the store that hold what was measured, and the tables of it."""
-
-
-class Promotion(BaseModel):
-    """What is to be done.
-
-    Attributes:
-        name: the variant that is promoted.
-        former: the variant that gets what the project had.
-        discard: remove it in the end.
-        changes: settings that become the project's, by dotted key.
-        before: what they were.
-        out: what moves out of the project first, as paths within it.
-        into: what moves from the variant into the project then.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    former: str
-    discard: bool = False
-    changes: dict[str, Any]
-    before: dict[str, Any]
-    out: list[str]
-    into: list[str]
 
 
 def plan(project: Project, name: str, *, discard: bool = False) -> Promotion:
@@ -104,25 +77,6 @@ def promote(project: Project, todo: Promotion) -> None:
     project.store.check_may_write()
     write_atomically(project.root / FILE, todo.model_dump_json().encode())
     _carry_out(project, todo)
-
-
-def pending(root: Path) -> Promotion | None:
-    """The promotion that was cut short in the project at ``root``; None when there is none.
-
-    Raises:
-        Unreadable: when it is there and cannot be read now.
-        BadInput: when it is not whole.
-    """
-    text = read_if_there(root / FILE)
-    if text is None:
-        return None
-    try:
-        return Promotion.model_validate_json(text)
-    except ValidationError:
-        raise BadInput(
-            f"{root / FILE} does not say what was to be done; remove it, then look at `clisc status` and "
-            "`clisc variant list`."
-        ) from None
 
 
 def settle(project: Project) -> bool:

@@ -9,6 +9,7 @@ nor copied. Only the settings changed are kept (``variant.json``): all others ar
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
+from clisc_engine.files.atomic import disk_faults, left_of, take_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.words import shell_word
 from clisc_engine.products.dependence import changed_by, is_used_at_import
-from clisc_engine.project.lock import VARIANTS
+from clisc_engine.project.lock import LOCK, VARIANTS
 from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
 from clisc_engine.settings.keys import value_of, with_changes
 from clisc_engine.settings.schema import Settings
@@ -228,8 +229,8 @@ def check_new(project: Project, name: str, changes: Mapping[str, Any], over: str
         over: name of the variant that it is to lie over; empty for the project.
 
     Raises:
-        BadInput: when the name is none, or taken; or the changes are not valid, are used when images are
-            imported, or change nothing that is made.
+        BadInput: when the name is none, or taken by a variant that changes something else; or the changes
+            are not valid, are used when images are imported, or change nothing that is made.
     """
     if why := why_no_case_name(name, "the variant's name").replace("a case name", "a variant's name"):
         raise BadInput(why)
@@ -238,10 +239,12 @@ def check_new(project: Project, name: str, changes: Mapping[str, Any], over: str
             f"A variant cannot be called {name!r}, which stands for the project; choose another."
         )
     there = {other.casefold(): other for other in variant_names(project)}
-    if taken := there.get(name.casefold()):
+    taken = there.get(name.casefold())
+    if taken and taken != name:
         raise BadInput(f"{project.base.root} has a variant {taken!r} already; choose another name.")
-    if is_there(folder_of(project, name)):
-        raise BadInput(f"{folder_of(project, name)} is there and is no variant; choose another name.")
+    folder = folder_of(project, name)
+    if not taken and is_there(folder) and not _holds_locks_alone(folder):
+        raise BadInput(f"{folder} is there and is no variant; choose another name.")
     if not changes:
         raise BadInput(
             "A variant changes settings: give at least one --set KEY=VALUE, e.g. --set amda.t=10."
@@ -249,6 +252,8 @@ def check_new(project: Project, name: str, changes: Mapping[str, Any], over: str
     below = open_variant(project, over) if over else project.base
     variant = lay_over(below, name, changes)
     refuse_imported(changes)
+    if taken and record_of(project, name) != Record(changes=values_of(variant, changes), over=over):
+        raise BadInput(f"{project.base.root} has a variant {name!r} already; choose another name.")
     if not any(changed_by(key) for key in changes):
         raise BadInput(f"Nothing that is made depends on {', '.join(changes)}; it would be the same again.")
     return variant
@@ -261,3 +266,24 @@ def remove(project: Project, name: str) -> None:
         DiskFault: when the disk does not do so.
     """
     take_away(folder_of(project, name))
+
+
+def half_removed(project: Project, name: str) -> list[Path]:
+    """What is left of a variant whose removal was cut short; nothing while there is one of that name."""
+    return [] if name in variant_names(project) else left_of(folder_of(project, name))
+
+
+def remove_the_rest(left: Iterable[Path]) -> None:
+    """Complete a removal that was cut short.
+
+    Raises:
+        DiskFault: when the disk does not do so.
+    """
+    for folder in left:
+        with disk_faults(folder):
+            shutil.rmtree(folder)
+
+
+def _holds_locks_alone(folder: Path) -> bool:
+    """Whether a folder is what a command leaves that was killed before it had made the variant there."""
+    return folder.is_dir() and all(path.name.startswith(LOCK) for path in inside(folder))

@@ -12,7 +12,7 @@ from clisc_engine.project.checkpoints import ASIDE
 from clisc_engine.project.project import ADDING, STAGING
 from clisc_engine.upkeep.findings import Finding, unreadable
 
-OUR_PARTIAL = re.compile(r"\..+\.\d+(\.old)?\.partial(\..+)?")
+OUR_PARTIAL = re.compile(r"\..+\.(\d+(\.old)?|[0-9a-f]{12})\.partial(\..+)?")
 """Unfinished files and folders of `project.store` and `files.atomic`."""
 ZARR_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 """Unfinished files of zarr."""

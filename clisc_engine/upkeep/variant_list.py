@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.files.reading import inside
+from clisc_engine.files.reading import inside, is_there
 from clisc_engine.outputs.inputs import HISTORY, OWN_RESULTS
 from clisc_engine.outputs.outputs import Inputs, Outputs
 from clisc_engine.outputs.record import RECORD
 from clisc_engine.products.graph import TABLES
-from clisc_engine.project.lock import LOCK
+from clisc_engine.project.lock import LOCK, VARIANTS
 from clisc_engine.project.lock_owner import owner_of
+from clisc_engine.project.pending_promotion import Promotion
 from clisc_engine.project.project import STORE, Project
 from clisc_engine.project.variants import FILE, folder_of, open_variant, record_of, variant_names
 from clisc_engine.upkeep.foresight import no_longer_fresh, size_of
@@ -105,6 +106,13 @@ def foresee(variant: Project) -> Foreseen:
 
 def _fresh(status: StageStatus) -> int:
     return sum(item.state == "fresh" for item in status.items)
+
+
+def replaced_bytes(root: Path, todo: Promotion) -> int:
+    """What a promotion replaces in the project at ``root``, wherever it lies by now."""
+    former = root / VARIANTS / todo.former
+    places = (former / path if is_there(former / path) else root / path for path in todo.out)
+    return sum(size_of(place) for place in places)
 
 
 def foreign_files(project: Project, name: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -11,7 +12,7 @@ from clisc_engine.files.reading import inside, is_there, reading
 from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.products.graph import EVALUATE, MADE_BY
 from clisc_engine.products.kinds import REFERENCE, SIMILARITIES
-from clisc_engine.project import manifest
+from clisc_engine.project import manifest, pending_promotion
 from clisc_engine.project.case_record import RECORD, CaseInfo
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.pending_change import FILE as CHANGE
@@ -52,6 +53,7 @@ def verify(root: Path, control: Control) -> Verified:
     store = Store(root / STORE)
     result.findings += _settings(root)
     unsettled = _change_under_way(root, result)
+    _take(_promotion_under_way(root), root, "record", result)
     seals = _cases(root, store, unsettled, control, result)
     result.arrays = len(seals)
     _take(_lost_cases(store, unsettled, control), root, "case", result)
@@ -65,6 +67,7 @@ def verify(root: Path, control: Control) -> Verified:
         _take(_tables(root), root, "table", result)
         _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
+    result.findings = _without_what_moves(root, result.findings)
     result.seconds = round(time.monotonic() - started, 3)
     return result
 
@@ -195,6 +198,33 @@ def _change_under_way(root: Path, result: Verified) -> frozenset[str]:
     if text := told_of(change):
         result.findings.append(Finding(CHANGE, "record", "to be made", text))
     return change.unsettled
+
+
+def _promotion_under_way(root: Path) -> Iterator[Finding]:
+    """A promotion of a variant that was cut short; what it moves is looked for once it is complete."""
+    try:
+        promotion = pending_promotion.pending(root)
+    except Unreadable:
+        raise
+    except BadInput as error:
+        yield Finding(pending_promotion.FILE, "record", "damaged", str(error))
+        return
+    if promotion:
+        yield Finding(pending_promotion.FILE, "record", "to be made", str(promotion))
+
+
+def _without_what_moves(root: Path, findings: list[Finding]) -> list[Finding]:
+    """The findings but for those that miss what a promotion under way has between two places."""
+    promotion = None
+    with suppress(BadInput):  # `_promotion_under_way` tells of that
+        promotion = pending_promotion.pending(root)
+    if promotion is None:
+        return findings
+    return [
+        one
+        for one in findings
+        if one.state not in ("missing", "to be made") or one.path not in promotion.unsettled
+    ]
 
 
 def _manifest(store: Store) -> Iterator[Finding]:
