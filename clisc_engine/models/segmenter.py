@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from clisc_engine.core.border import tumour_mask
+from clisc_engine.errors import BadInput
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -46,6 +47,7 @@ class Segmenter:
         """Tumour probability (Z, Y, X) in [0, 1] of a normalised volume of ``spacing`` (z, y, x) mm.
 
         Raises:
+            BadInput: when the network's output is not finite, which would else pass for no tumour.
             Stopped: when asked to stop; looked at before each batch of windows.
         """
         settings = self.settings
@@ -64,7 +66,13 @@ class Segmenter:
             )
 
         with self.module.register_forward_pre_hook(lambda *_: self.windows.control.check_stop()):
-            return resized(self.windows.attempt(predict_with), image.shape)
+            found = self.windows.attempt(predict_with)
+        if not np.isfinite(found).all():
+            raise BadInput(
+                "The U-Net's output is NaN or infinite: its weights hold such values, or the arithmetic of "
+                "--precision 16 does not reach far enough (bf16 and 32 do)."
+            )
+        return resized(found, image.shape)
 
     def mask(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.uint8]:
         """Mask (Z, Y, X), 0 or 1, of a normalised volume of ``spacing`` (z, y, x) mm."""

@@ -174,7 +174,7 @@ class Checkpoint:
                 if is_want_of_memory(error):
                     raise Unreadable(self.weights, MemoryError(str(error))) from error
                 raise
-        if metadata is None or _digest(found) != metadata.sha256:
+        if metadata is None or digest_of_tensors(found) != metadata.sha256:
             raise self._damaged("its tensors have changed since they were written")
         return found
 
@@ -189,7 +189,7 @@ class Checkpoint:
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         metadata = {
             "made_from": json.dumps(made_from),
-            "sha256": _digest(tensors),
+            "sha256": digest_of_tensors(tensors),
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "version": VERSION,
         }
@@ -322,7 +322,7 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     return difference(before, made_from)
 
 
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+def digest_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of names, types, shapes and values, since safetensors carries no checksum of its own."""
     import torch
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.reading import reading
+from clisc_engine.project.checkpoints import digest_of_tensors
 from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import (
     ImageSettings,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 ENDING = ".clisc"
 FORMAT = 1
-_ENTRY = "clisc"
+_ENTRY, _DIGEST = "clisc", "sha256"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def model_bytes(card: ModelCard, tensors: dict[str, torch.Tensor]) -> bytes:
     import safetensors.torch
 
     values = _adapter().dump_python(card, mode="json")
-    return safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)})
+    said = {_ENTRY: json.dumps(values), _DIGEST: digest_of_tensors(tensors)}
+    return safetensors.torch.save(tensors, said)
 
 
 def read_card(path: Path) -> ModelCard:
@@ -126,7 +128,7 @@ def _adapter() -> TypeAdapter[ModelCard]:
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The network's weights.
+    """The network's weights, checked against their digest; files of 0.1.0 have none.
 
     Raises:
         Unreadable: when it cannot be read now.
@@ -135,7 +137,13 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     import safetensors.torch
 
     try:
-        with reading(path):
-            return dict(safetensors.torch.load(path.read_bytes()))
+        with reading(path), safetensors.safe_open(str(path), framework="numpy") as file:
+            digest = (file.metadata() or {}).get(_DIGEST)
+            found = dict(safetensors.torch.load(path.read_bytes()))
     except safetensors.SafetensorError as error:
         raise BadInput(f"{path} is damaged ({error}); export it again.") from error
+    if digest is not None and digest != digest_of_tensors(found):
+        raise BadInput(
+            f"{path} is damaged (its weights have changed since they were written); export it again."
+        )
+    return found

@@ -189,8 +189,9 @@ def _trained(
     try:
         module.load_state_dict(tensors())
     except RuntimeError as error:
+        why = " ".join(str(error).split())[:200]
         raise BadInput(
-            f"{source}: its weights do not fit its network: {str(error).splitlines()[0]}"
+            f"{source}: its weights do not fit its network ({why}); export or train it again."
         ) from error
     segmenter = Segmenter.of(module.eval(), unet, control)
     return _with_sam(segmenter, card, card.asks, control) if card.asks else segmenter

@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from scipy import ndimage
 
 from clisc_engine.errors import BadInput, MissingStage, Stopped
@@ -18,10 +19,11 @@ from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.results.export import export_masks
 from clisc_engine.results.export_nnunet import export_nnunet
 from clisc_engine.results.export_tables import export_tables
+from clisc_engine.results.model_file import model_bytes
 from clisc_engine.results.predict import predict_files
 from clisc_engine.results.predict_inputs import find_images
 from clisc_engine.results.segmenter import open_segmenter
-from clisc_engine.results.trained import export_model
+from clisc_engine.results.trained import card_of, export_model
 from clisc_engine.running.control import Control
 from tests.support.oriented import AXES, imported
 from tests.support.small import SPLITS, StopsAfter, small_project
@@ -150,6 +152,35 @@ def test_a_damaged_model_file_is_refused(finished, tmp_path, spoil):
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(BadInput, match=r"brain\.clisc is damaged"):
         open_segmenter(file, "unet-round2", CPU)
+
+
+def test_a_model_file_whose_weights_have_changed_is_refused(finished, data, tmp_path):
+    file = tmp_path / "brain.clisc"
+    export_model(finished, "unet-round1", file)
+    bytes_of = bytearray(file.read_bytes())
+    bytes_of[-1000] ^= 1
+    file.write_bytes(bytes_of)
+    with pytest.raises(BadInput, match=r"brain\.clisc is damaged.*weights have changed"):
+        open_segmenter(file, "unet-round1", CPU).predict(data / "images" / "p0_flair.nii.gz")
+
+
+def test_weights_of_another_network_are_named(finished, tmp_path):
+    file = tmp_path / "brain.clisc"
+    card, tensors = card_of(finished, "unet-round1"), finished.checkpoint("unet-round1").tensors()
+    first, *rest = sorted(tensors)
+    file.write_bytes(model_bytes(card, {name: tensors[name] for name in rest}))
+    with pytest.raises(BadInput, match=rf"do not fit.*{first}.*export or train it again"):
+        open_segmenter(file, "unet-round1", CPU).load()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_output_that_is_not_finite_is_no_empty_mask(finished, data, tmp_path, value):
+    file = tmp_path / "brain.clisc"
+    card, tensors = card_of(finished, "unet-round1"), finished.checkpoint("unet-round1").tensors()
+    name = next(name for name in tensors if name.endswith("weight"))
+    file.write_bytes(model_bytes(card, {**tensors, name: torch.full_like(tensors[name], value)}))
+    with pytest.raises(BadInput, match="output is NaN or infinite"):
+        open_segmenter(file, "unet-round1", CPU).predict(data / "images" / "p0_flair.nii.gz")
 
 
 def test_files_that_are_no_models_are_refused(finished, tmp_path):
