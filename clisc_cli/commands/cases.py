@@ -218,11 +218,14 @@ def _change(
     if context.ensure_object(Session).is_left_to_rank_0("cases"):
         return
     from clisc_engine.project import case_changes
+    from clisc_engine.project.pending_change import pending
+    from clisc_engine.project.project import project_root
     from clisc_engine.upkeep.foresight import effects
 
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
-    project = options.open_to_change(root)
-    todo = case_changes.check(project, change)
+    begun = pending(project_root(root))
+    project = options.open_to_change(root)  # which completes what was begun
+    todo = case_changes.check(project, change, begun)
     means = effects(project, todo)
     if not dry_run:
         case_changes.apply(project, todo)

@@ -45,13 +45,19 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DiskFault(f"Cannot write {path}: {error.strerror or error}. {_advice(error)}") from error
+        raise DiskFault(f"Cannot write {path}: {error.strerror or error}. {advice_on(error)}") from error
 
 
-def _advice(error: OSError) -> str:
+def is_full(error: OSError) -> bool:
+    """Whether the disk, or what the user may have of it, is used up."""
+    return error.errno in _FULL
+
+
+def advice_on(error: OSError) -> str:
+    """What to do about a disk that does not take something."""
     if error.errno in {errno.EFBIG, errno.EMFILE} and (limit := explain(error)):
         return f"{limit} What was finished is kept."
-    if error.errno in _FULL:
+    if is_full(error):
         return "Free some space, then run the same command again; what was finished is kept."
     if error.errno in _FORBIDDEN:
         return "Make that folder writable, or work on a copy that is; what was finished is kept."

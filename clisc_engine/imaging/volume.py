@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from pathlib import Path
@@ -73,6 +74,10 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
 
     The file appears whole or not at all; but a bare header names the file of its voxels, so both are
     written where they belong.
+
+    Raises:
+        BadInput: for a pair of files.
+        OSError: when the disk does not take it.
     """
     if is_half(path):
         raise BadInput(f"Cannot write {path}: clisc writes NIfTI as one file; name it .nii.gz or .nii.")
@@ -84,19 +89,30 @@ def write_image(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None
         if is_nifti(path):
             write_nifti(beside, array, geometry)
         else:
-            sitk.WriteImage(to_sitk(array, geometry), str(beside), useCompression=True)
+            _write_other(beside, array, geometry)
         beside.replace(path)
-    except OSError as error:
-        raise BadInput(f"Cannot write {path}: {error.strerror or error}.") from error
-    except RuntimeError as error:
-        raise BadInput(f"Cannot write {path}: {reason(error)}.") from error
     finally:
         if beside != path:
             beside.unlink(missing_ok=True)
 
 
+def _write_other(path: Path, array: npt.NDArray[Any], geometry: Geometry) -> None:
+    """NRRD, MetaImage and the like; read back, since on a full disk ITK may say nothing of what it lost.
+
+    Raises:
+        OSError: when the file is not what was to be written. ITK takes our voxels: the disk did not.
+    """
+    try:
+        sitk.WriteImage(to_sitk(array, geometry), str(path), useCompression=True)
+        whole = np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), array)
+    except RuntimeError as error:
+        raise OSError(errno.EIO, reason(error), str(path)) from error
+    if not whole:
+        raise OSError(errno.EIO, "it was not written whole", str(path))
+
+
 def write_mask(path: Path, mask: npt.NDArray[Any], geometry: Geometry) -> None:
-    """Write a (Z, Y, X) mask as uint8 on a grid."""
+    """Write a (Z, Y, X) mask as uint8 on a grid; raises as `write_image` does."""
     write_image(path, (mask != 0).astype(np.uint8), geometry)
 
 

@@ -160,7 +160,8 @@ class Brains:
             self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=self.folder) as room:
             image, found = Path(room, "image.nii.gz"), Path(room, "brain.nii.gz")
-            write_image(image, volume.array, volume.geometry)
+            with disk_faults(image):
+                write_image(image, volume.array, volume.geometry)
             self._run(self.extraction.arguments(image, found), Path(room, "said.txt"), info)
             if not found.is_file():
                 raise BadInput(f"{info.source}: {self.extraction.program} wrote no {{output}}.")
@@ -174,7 +175,8 @@ class Brains:
                 f"{info.source}: {self.extraction.program} found {what}; its output must be 0 outside it."
             )
         mask, record = _files(self.folder, info.name)
-        write_mask(mask, brain, volume.geometry)
+        with disk_faults(mask):
+            write_mask(mask, brain, volume.geometry)
         told = {
             "image_sha256": info.sha256,
             **asdict(self.extraction),

@@ -169,7 +169,8 @@ class Outputs:
         try:
             ending = ending_of(path)
             new = room / (path.name.removesuffix(ending) + ending.lower())
-            write(new)
+            with disk_faults(path):
+                write(new)
             beside = sorted(file for file in room.iterdir() if file != new)
             for file in (*beside, new):  # a header comes after its voxels
                 self._put_in_place(file, path if file == new else path.with_name(file.name), made)
@@ -180,8 +181,7 @@ class Outputs:
         """Put a file of these bytes; see `put`."""
 
         def write(new: Path) -> None:
-            with disk_faults(path):
-                new.write_bytes(data)
+            new.write_bytes(data)
 
         self.put(path, write, made)
 

@@ -30,8 +30,8 @@ from clisc_engine.project.store import Store
 from clisc_engine.project.variant_locks import refuse_while_variants_work
 
 
-def check(project: Project, change: Change) -> Change:
-    """The change without what is so already.
+def check(project: Project, change: Change, begun: Change | None = None) -> Change:
+    """The change without what is so already; ``begun`` was cut short, and has been completed by now.
 
     Raises:
         BadInput: when a case is not there, or a new name is taken or is none.
@@ -41,15 +41,21 @@ def check(project: Project, change: Change) -> Change:
     gone = {*project.lost_cases(), *(listed.removed if listed else ())}
     there = {*infos, *project.lost_cases()}
     done = [name for name in change.remove if name not in there and name in gone]
+    done += [
+        old
+        for old, new in change.rename.items()
+        if old not in there and new in infos and (begun is not None and begun.rename.get(old) == new)
+    ]
     known = there if change.remove else {*infos}
     if unknown := [name for name in change.names if name not in known and name not in done]:
         names = ", ".join(unknown)
         command = f"clisc cases list {shell_word(project.root)}"
         raise BadInput(f"{project.root} has no case {names}; `{command}` lists them.")
-    for old, new in change.rename.items():
+    rename = {old: new for old, new in change.rename.items() if old not in done}
+    for old, new in rename.items():
         _check_name(old, new, infos)
     move = {name: split for name, split in change.move.items() if infos[name].split != split}
-    return Change(remove=tuple(n for n in change.remove if n not in done), rename=change.rename, move=move)
+    return Change(remove=tuple(n for n in change.remove if n not in done), rename=rename, move=move)
 
 
 def apply(project: Project, change: Change) -> None:

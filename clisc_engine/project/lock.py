@@ -27,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.atomic import advice_on, is_full
 from clisc_engine.project.lock_owner import DEAD_AFTER_SECONDS, Owner, owner_of
 
 LOCK = ".clisc-lock"
@@ -62,9 +63,10 @@ class Lock:
         except OSError as error:
             with suppress(OSError):
                 self._candidate.unlink(missing_ok=True)
+            remedy = advice_on(error) if is_full(error) else "See what is up to date with --dry-run."
             raise BadInput(
                 f"Cannot write into {self.path.parent}: {error.strerror}; a command that changes a "
-                "project keeps its lock there. See what is up to date with --dry-run."
+                f"project keeps its lock there. {remedy}"
             ) from None
         try:
             return self._acquire()

@@ -5,7 +5,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -137,3 +137,51 @@ def test_an_image_that_may_not_be_read(data, tmp_path):
         shown.returncode == 3 and "p1_flair.nii.gz" in shown.stderr and "Permission denied" in shown.stderr
     )
     assert not (tmp_path / "p").exists()
+
+
+def fill(folder):
+    """Leave no room on the small file system over a folder."""
+    with suppress(OSError), (folder / "fill").open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.fixture
+def full(tmp_path, mounted):
+    """A folder on a file system without room."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mounted(folder, 4096, full_copy=False)
+    fill(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["mask.nii.gz", "mask.nrrd", "mask.mha"])
+def test_a_mask_that_does_not_fit(clisc, root, data, full, name):
+    command = ("predict", root, data / "images/p4_flair.nii.gz", "-o", full / name, "--device", "cpu")
+    shown = clisc(*command)
+    assert shown.code == 3 and f"Cannot write {full / name}" in shown.message
+    assert "run the same command again" in shown.message
+    assert [path.name for path in full.iterdir()] == ["fill"]
+    remount(full, "size=1m")
+    assert clisc(*command).code == 0
+
+
+def test_masks_that_do_not_fit_fail_no_volume(clisc, root, data, full):
+    """The disk is at fault, and the next volume would fare no better."""
+    command = ("predict", root, data / "images", "-o", full, "--device", "cpu")
+    shown = clisc(*command)
+    assert shown.code == 3 and f"Cannot write {full}/p0_seg.nii.gz" in shown.message
+    assert "Free some space" in shown.message
+    remount(full, "size=1m")
+    assert clisc(*command).code == 0
+
+
+def test_a_project_without_room_for_its_lock(clisc, finished, full):
+    remount(full, "size=1g")
+    shutil.copytree(finished.root, full / "project")
+    remount(full, f"size={sum(-(-p.stat().st_size // 4096) * 4096 for p in full.rglob('*'))}")
+    fill(full)
+    shown = clisc("label", full / "project", "--force", "--device", "cpu")
+    assert shown.code == 3 and "Free some space" in shown.message
+    assert f"Cannot write into {full}/project" in shown.message

@@ -80,6 +80,27 @@ def test_an_import_goes_on_with_what_it_had_and_forgets_cases_no_longer_wanted(u
     assert [case.info.name for case in open_project(root).cases()] == ["p0", "p1", "p2", "p3", "q4"]
 
 
+def test_a_case_is_renamed_by_the_same_command(undisturbed, tmp_path):
+    root = tmp_path / "project"
+
+    def rename(**moment):
+        return undisturbed.launcher.run("cases", "rename", root, "p1", "q1", folder=root, **moment)
+
+    undisturbed.start("label", root)
+    operations = rename().operations
+    begun = 0
+    for at in range(operations // 4, operations, operations // 10):
+        undisturbed.start("label", root)
+        assert rename(at=at, signal="SIGKILL").code == -9
+        if (root / "case-change.json").exists():
+            begun += 1
+            again = rename()
+            assert again.code == 0 and "p1: renamed to q1" in again.output, (at, again.output)
+        names = [case.info.name for case in open_project(root).cases()]
+        assert sorted(names) in (["p0", "p1", "p2", "p3", "p4"], ["p0", "p2", "p3", "p4", "q1"])
+    assert begun > 1
+
+
 def test_trainings_are_killed_within_their_epochs_too(undisturbed):
     """The moments above are disk operations; trainings have some for every step, as they should here."""
     assert undisturbed.operations["train"] > 5 * CHANGES["unet.epochs"]
