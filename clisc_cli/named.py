@@ -106,6 +106,15 @@ FollowLinks = Annotated[
 ]
 
 
+ShareReferences = Annotated[
+    bool,
+    typer.Option(
+        "--share-references",
+        help="Let cases whose images differ have the same mask, as two reconstructions of one scan do.",
+    ),
+]
+
+
 def open_named(directory: Path | None, variant: str | None) -> Project:
     """The project, or the variant of it that is named.
 

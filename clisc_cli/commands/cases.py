@@ -12,7 +12,15 @@ import typer
 from clisc_cli.completion import case_words
 from clisc_cli.console import PATHS, print_json, result_console
 from clisc_cli.imported import show_imported
-from clisc_cli.named import ALL_SPLITS, Channel, Check, Directory, FollowLinks, refuse_check_alone
+from clisc_cli.named import (
+    ALL_SPLITS,
+    Channel,
+    Check,
+    Directory,
+    FollowLinks,
+    ShareReferences,
+    refuse_check_alone,
+)
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
@@ -76,6 +84,7 @@ def add(
     ] = None,
     channel: Channel = None,
     follow_links: FollowLinks = False,
+    share_references: ShareReferences = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -113,6 +122,7 @@ def add(
         cases=control.cases,
         into=to or "",
         follow_links=follow_links,
+        share_references=share_references,
     )
     imported = initialise(request, project.settings, control)
     show_imported(imported, request, control, options, check=check)

@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.completion import brain_extractors
 from clisc_cli.imported import show_imported
-from clisc_cli.named import Channel, Check, FollowLinks, refuse_check_alone
+from clisc_cli.named import Channel, Check, FollowLinks, ShareReferences, refuse_check_alone
 from clisc_cli.options import RunOptions, with_run_options
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def command(
     ] = None,
     channel: Channel = None,
     follow_links: FollowLinks = False,
+    share_references: ShareReferences = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the rest when files are bad; list them.")
     ] = False,
@@ -101,6 +102,7 @@ def command(
         asked,
         cases=control.cases,
         follow_links=follow_links,
+        share_references=share_references,
         brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)

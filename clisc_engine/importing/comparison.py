@@ -12,7 +12,7 @@ from typing import Any
 from clisc_engine.files.case_names import normal
 from clisc_engine.files.words import listed, shell_word
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.doubles import same_content, why_not_shared
+from clisc_engine.importing.doubles import same_content, shared_in_words
 from clisc_engine.project.case_record import CaseInfo
 
 NAMED = 20
@@ -127,8 +127,8 @@ def shared_references(given: Given, new: Sequence[CaseFiles], stored: Mapping[st
             mask = added[name].reference if name in fresh else Path(stored[name].reference_source)
             image = added[name].image if name in added else stored[name].source
             paths[name] = (image, mask or Path())
-        why = why_not_shared([images[name] for name in names], paths) if names[0] in fresh else ""
-        found += [why] if why else []
+        told = shared_in_words([images[name] for name in names], paths) if names[0] in fresh else ""
+        found += [told] if told else []
     return found
 
 

@@ -14,6 +14,14 @@ from clisc_engine.importing.casefiles import CaseFiles
 NAMED = 5
 """Cases of one reference that are named."""
 
+REFUSED = (
+    "A reference is drawn on one image, so the others would be measured against another tumour; give "
+    "each its own mask, or none. --share-references takes it for all, e.g. for two reconstructions of one "
+    "scan."
+)
+TAKEN = "--share-references takes it for each: one tumour counts as often, and they belong in one split."
+"""What follows from one reference of several cases, in words: without that option, and with it."""
+
 _BLOCK = 1 << 16
 _LEAVE_OUT = "Leave all but one of them out"
 
@@ -27,7 +35,7 @@ def find_doubles(cases: Iterable[CaseFiles]) -> list[tuple[str, ...]]:
 
 
 def shared_references(cases: Sequence[CaseFiles]) -> dict[tuple[str, ...], str]:
-    """Names of cases that have one reference though their images differ, and what speaks against it.
+    """Names of cases that have one reference though their images differ, and that in words.
 
     Masks that mark no tumour are alike without being one. What cannot be read is left to its import.
     """
@@ -36,13 +44,13 @@ def shared_references(cases: Sequence[CaseFiles]) -> dict[tuple[str, ...], str]:
     found = {}
     for names in _same_files({name: (mask, None) for name, mask in masks.items()}):
         contents = (hash_if_readable(images[name]) for name in names)
-        if why := why_not_shared(contents, {name: (images[name], masks[name]) for name in names}):
-            found[names] = why
+        if told := shared_in_words(contents, {name: (images[name], masks[name]) for name in names}):
+            found[names] = told
     return found
 
 
-def why_not_shared(images: Iterable[str], paths: Mapping[str, tuple[object, Path]]) -> str:
-    """Why cases cannot have the same reference; empty when they can.
+def shared_in_words(images: Iterable[str], paths: Mapping[str, tuple[object, Path]]) -> str:
+    """That cases have the same reference though their images differ; empty when they may be alike.
 
     Args:
         images: the hashes of their images, looked at last.
@@ -53,9 +61,7 @@ def why_not_shared(images: Iterable[str], paths: Mapping[str, tuple[object, Path
         return ""
     said = [f"{name} (image {image}, reference {path})" for name, (image, path) in paths.items()]
     return (
-        f"The same mask is the reference of {len(paths)} cases whose images differ: {listed(said, NAMED)}. "
-        "A reference is drawn on one image, so the others would be measured against another tumour; give "
-        "each its own mask, or none."
+        f"The same mask is the reference of {len(paths)} cases whose images differ: {listed(said, NAMED)}."
     )
 
 

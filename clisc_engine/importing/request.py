@@ -35,6 +35,7 @@ class Request:
         cases: names of the cases to take; empty takes all that are found.
         into: the split of all cases that are added; empty draws it, or takes it from a table.
         follow_links: take what links out of a folder lead to, too.
+        share_references: let cases whose images differ have the same reference mask.
         brain_extraction: extracts the brains of volumes with their skulls; None when they have none.
         asked: keys of the settings that were asked for by themselves; the others are defaults.
     """
@@ -51,6 +52,7 @@ class Request:
     cases: tuple[str, ...] = ()
     into: str = ""
     follow_links: bool = False
+    share_references: bool = False
     brain_extraction: Extraction | None = None
 
     def brains(self, control: Control) -> Brains | None:

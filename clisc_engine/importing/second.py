@@ -14,7 +14,7 @@ from clisc_engine.importing.adding import Additions, add, forget
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import Given
 from clisc_engine.importing.discover import Found
-from clisc_engine.importing.doubles import check_doubles, same_content
+from clisc_engine.importing.doubles import REFUSED, TAKEN, check_doubles, same_content
 from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
@@ -40,13 +40,14 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
     call = _Call.of(request, found, control)
     differences, remarks = call.settings_that_differ(settings)
     replaced = comparison.other_references(call.given, call.stored)
+    shared = comparison.shared_references(call.given, call.new, call.stored)
     differences = [
         *comparison.other_images(call.given, call.stored),
         *call.new_cases_refused(),
         *call.splits_that_differ(),
         *differences,
         *([] if control.force else comparison.references_in_words(replaced, call.stored)),
-        *comparison.shared_references(call.given, call.new, call.stored),
+        *([] if request.share_references else (f"{told} {REFUSED}" for told in shared)),
     ]
     if differences:
         raise BadInput(_refusal(request.root, differences))
@@ -63,6 +64,7 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
         _note_where(call.project, moved)
         _carry_out(call, additions, control, result)
         result.warnings = call.doubles(splits, result.skipped)
+    result.warnings += [f"{told} {TAKEN}" for told in shared]
     result.remarks += _what_it_means(result, replaced, dry_run=control.dry_run)
     return result
 

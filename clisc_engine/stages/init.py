@@ -17,7 +17,14 @@ from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import content
 from clisc_engine.importing.discover import Found, search
-from clisc_engine.importing.doubles import among, check_doubles, find_doubles, shared_references
+from clisc_engine.importing.doubles import (
+    REFUSED,
+    TAKEN,
+    among,
+    check_doubles,
+    find_doubles,
+    shared_references,
+)
 from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
@@ -62,7 +69,9 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         skip_bad=request.skip_bad,
         follow_links=request.follow_links,
     )
-    found = _without_shared_references(found.only(request.cases))
+    found = found.only(request.cases)
+    shared = shared_references(found.cases)
+    found = found if request.share_references else _without(found, shared)
     if found.bad and not (request.skip_bad and found.cases):
         reasons = list(dict.fromkeys(found.bad.values()))
         raise BadInput(refusal(reasons, found.images, found.images - len(found.cases)))
@@ -70,15 +79,17 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
         result = second_init(request, found, settings, control)
     else:
         result = _first(request, found, settings, control)
+        kept = {*result.splits} if request.share_references else set()
+        result.warnings += [f"{told} {TAKEN}" for names, told in shared.items() if kept.issuperset(names)]
     result.skipped = found.bad | result.skipped
     _account_for_files(request, found, result)
     result.seconds = time.monotonic() - started
     return result
 
 
-def _without_shared_references(found: Found) -> Found:
+def _without(found: Found, shared: Mapping[tuple[str, ...], str]) -> Found:
     """The same without cases of one reference, since nobody can tell whose it is."""
-    bad = {name: why for names, why in shared_references(found.cases).items() for name in names}
+    bad = {name: f"{told} {REFUSED}" for names, told in shared.items() for name in names}
     return replace(found, cases=[case for case in found.cases if case.name not in bad], bad=found.bad | bad)
 
 

@@ -119,6 +119,24 @@ def test_one_mask_for_two_images_is_refused_with_both(clisc, scans, tmp_path, co
     assert [case.info.name for case in open_project(tmp_path / "p").cases()] == ["c"]
 
 
+def test_one_mask_is_taken_for_several_scans_where_that_is_asked_for(clisc, scans, tmp_path):
+    given = scans(a="a_seg", b="a_seg")
+    assert "--share-references takes it" in project(clisc, tmp_path, given).message
+    for options in (("--dry-run",), ()):
+        made = project(clisc, tmp_path, given, "--share-references", *options)
+        assert made.code == 0 and "2 cases whose images differ: a (image" in made.message
+        assert "one tumour counts as often" in made.message
+    root = tmp_path / "p"
+    assert clisc("cases", "add", root, "--images", scans(c="a_seg")).code == 3
+    added = clisc("cases", "add", root, "--images", scans(c="a_seg"), "--share-references")
+    assert added.code == 0 and "3 cases whose images differ: c (image" in added.message
+    assert all(case.info.has_reference for case in open_project(root).cases())
+    again = clisc("init", root, "--images", scans(a="a_seg", b="a_seg", c="a_seg"))
+    assert again.code == 3, "the call is told as what it is, as the first one was"
+    again = clisc("init", root, "--images", scans(a="a_seg", b="a_seg", c="a_seg"), "--share-references")
+    assert again.code == 0 and "nothing to do" in again.out
+
+
 def test_a_mask_that_a_case_of_the_project_has_is_no_other_s(clisc, scans, tmp_path):
     assert project(clisc, tmp_path, scans(a="a_seg", c="")).code == 0
     before = open_project(tmp_path / "p").case("c").info
