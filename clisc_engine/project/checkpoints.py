@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,9 +14,11 @@ import safetensors
 
 from clisc_engine.errors import BadInput, Home, MissingStage, Unreadable
 from clisc_engine.files.atomic import disk_faults, write_atomically
+from clisc_engine.files.digest import digest_of_tensors
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.files.reading import is_there, reading
 from clisc_engine.products.graph import MADE_BY
+from clisc_engine.project.curve import Curve
 from clisc_engine.project.fingerprint import difference, fingerprint
 from clisc_engine.project.state_file import DamagedState, check_state, read_state
 from clisc_engine.version import VERSION
@@ -80,25 +81,9 @@ class Checkpoint:
         return self.folder / f"{self.name}.training-before.pt"
 
     @property
-    def curve(self) -> Path:
-        """The curve of the finished weights: a training that begins anew writes its own over it.
-
-        It lies here while such a training is under way, and among the logs else.
-        """
-        return self._kept_curve if is_there(self._kept_curve) else self._logged_curve
-
-    @property
-    def is_trained_anew(self) -> bool:
-        """Whether a training that has come past its first epoch is to replace finished weights."""
-        return is_there(self._kept_curve)
-
-    @property
-    def _logged_curve(self) -> Path:
-        return self.folder.parent / "logs" / f"{self.name}.csv"
-
-    @property
-    def _kept_curve(self) -> Path:
-        return self.folder / f"{self.name}.curve.csv"
+    def curve(self) -> Curve:
+        """Its epochs."""
+        return Curve(self.folder, self.name)
 
     @property
     def removed(self) -> Path:
@@ -193,25 +178,10 @@ class Checkpoint:
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "version": VERSION,
         }
-        self._kept_curve.unlink(missing_ok=True)  # a kill before the weights is made up for by their state
+        self.curve.kept.unlink(missing_ok=True)  # a kill before the weights is made up for by their state
         write_atomically(self.weights, safetensors.torch.save(tensors, metadata))
         self.removed.unlink(missing_ok=True)
         self.drop_states(keep_newest=keep_state)
-
-    def keep_curve(self) -> None:
-        """Keep the finished weights' curve, which a training is about to write over.
-
-        Raises:
-            DiskFault: when the disk does not take it.
-        """
-        if is_there(self.weights) and is_there(self._logged_curve) and not self.is_trained_anew:
-            write_atomically(self._kept_curve, self._logged_curve.read_bytes())
-
-    def put_curve_back(self) -> None:
-        """Let the finished weights have their curve: the training that wrote over it is given up."""
-        if self.is_trained_anew:
-            with disk_faults(self._logged_curve):
-                self._kept_curve.replace(self._logged_curve)
 
     def take_away(self, why: str) -> None:
         """Remove the finished weights, so that the stage that makes them does so again."""
@@ -320,14 +290,3 @@ def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:
     if before is None:
         return f"{checkpoint.name} is not trained yet"
     return difference(before, made_from)
-
-
-def digest_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of names, types, shapes and values, since safetensors carries no checksum of its own."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -216,7 +216,7 @@ def _labels(cases: Sequence[CaseArrays]) -> dict[str, int]:
 
 def _curve(project: Project, name: str) -> dict[str, list[float]]:
     """The columns of a network's curve; empty when there is none, or one that is not whole."""
-    path = project.checkpoint(name).curve
+    path = project.checkpoint(name).curve.of_weights
     if not path.is_file():
         return {}
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))

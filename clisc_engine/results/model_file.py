@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.digest import digest_of_tensors
 from clisc_engine.files.reading import reading
-from clisc_engine.project.checkpoints import digest_of_tensors
 from clisc_engine.settings.keys import validate
 from clisc_engine.settings.schema import (
     ImageSettings,

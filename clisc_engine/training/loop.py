@@ -20,6 +20,7 @@ import torch
 from clisc_engine.errors import BadInput, EndedElsewhere, Stopped
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.limits import is_want_of_memory
+from clisc_engine.files.reading import is_there
 from clisc_engine.files.tables import write_table
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.running.control import Control
@@ -238,7 +239,8 @@ class _Epoch(Generic[Batch]):
 
 
 def _write_curve(checkpoint: Checkpoint, path: Path, history: list[dict[str, float]]) -> None:
-    checkpoint.keep_curve()
+    if is_there(checkpoint.weights):
+        checkpoint.curve.keep()
     with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_table(path, list(history[0]), history)

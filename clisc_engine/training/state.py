@@ -33,7 +33,7 @@ def _why_train(
     reason = why_not_trained(checkpoint, made_from) or ("forced" if control.force else "")
     if not reason and not control.dry_run:
         checkpoint.drop_states(keep_newest=extensible)  # a kill right after the last save leaves them
-        checkpoint.put_curve_back()
+        checkpoint.curve.put_back()
     return reason
 
 

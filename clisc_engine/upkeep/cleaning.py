@@ -75,6 +75,6 @@ def _states(project: Project, stages: Sequence[StageStatus] | None) -> list[Path
     found = [path for path in there if path.name.endswith(ASIDE)]
     for name in sorted(fresh & NETWORKS.keys()):
         checkpoint = project.checkpoint(name)
-        states = () if checkpoint.is_trained_anew else (checkpoint.state, checkpoint.previous_state)
+        states = () if checkpoint.curve.is_kept else (checkpoint.state, checkpoint.previous_state)
         found += [path for path in states if path in there]
     return found

@@ -136,16 +136,16 @@ class _Survey:
         else:
             state: State = "stale" if reason or behind else "fresh"
             when = journal.trained_at(self.project, name)
-            item = Item(name, "", state, behind or reason, when, sum(_epochs(checkpoint.curve)))
+            item = Item(name, "", state, behind or reason, when, sum(_epochs(checkpoint.curve.of_weights)))
         self._add(step, item, late.cause)
 
     def _interrupted(self, name: str, reason: str) -> str:
         """How far a training has come that was stopped; ``reason`` is why the weights are not fresh."""
         checkpoint = self.project.checkpoint(name)
-        anew = checkpoint.is_trained_anew
+        anew = checkpoint.curve.is_kept
         if not anew and not (reason and checkpoint.state.exists()):  # a finished one may keep its state
             return ""
-        done = len(_epochs(self.project.logs / f"{name}.csv"))
+        done = len(_epochs(checkpoint.curve.logged))
         total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
         told = f"{name}: stopped after epoch {done} of {total}"
         kept = "the finished weights count until it ends; `--force` goes on, without it they stay"

@@ -85,11 +85,11 @@ def _tell_curve(found: Explained, project: Project, network: str, path: Path) ->
     found.product = network
     found.chain = Provenance(project).of_network(network)
     found.notes = tiny_notes(project)
-    checkpoint = project.checkpoint(network)
-    if checkpoint.is_trained_anew and path.absolute() != checkpoint.curve.absolute():
+    curve = project.checkpoint(network).curve
+    if curve.is_kept and path.absolute() != curve.kept.absolute():
         found.notes.append(
             "It is that of a training anew that has not come to its end; the finished weights below have "
-            f"{checkpoint.curve}."
+            f"{curve.kept}."
         )
     if not found.chain:
         found.notes.append(f"{network} is not trained to its end.")
