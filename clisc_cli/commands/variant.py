@@ -138,6 +138,7 @@ def remove(
     directory, name = _project_and_name(words)
     project = open_project(project_root(directory))
     if left := variants.half_removed(project, name):
+        RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet).hold(project.root)
         size = sum(map(size_of, left))
         if not dry_run:
             variants.remove_the_rest(left)

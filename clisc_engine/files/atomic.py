@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -100,7 +100,8 @@ def take_away(folder: Path) -> None:
 
 def left_of(folder: Path) -> list[Path]:
     """What is left of a folder that `take_away` was killed over."""
-    return sorted(folder.parent.glob(f".{glob.escape(folder.name)}.*.old.partial"))
+    aside = re.compile(rf"\.{re.escape(folder.name)}\.[0-9]+\.old\.partial")
+    return sorted(path for path in folder.parent.glob(".*.old.partial") if aside.fullmatch(path.name))
 
 
 def sync(path: Path) -> None:

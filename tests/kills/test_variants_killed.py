@@ -109,3 +109,19 @@ def test_a_removal_is_ended_by_the_same_command(struck):
             assert again.code == 0, (number, again.output)
         assert files(root) == wanted[1], number
     assert moved
+
+
+def test_what_is_left_of_another_variant_is_not_taken_for_the_rest_of_this_one(
+    undisturbed, varied, tmp_path
+):
+    root = tmp_path / "project"
+    shutil.copytree(varied, root)
+    other = root / "variants/.cut.high.123.old.partial"
+    other.mkdir()
+    ended = undisturbed.launcher.run("variant", "remove", root, "cut", folder=root)
+    assert ended.code == 3 and "no variant" in " ".join(ended.output.split()) and other.is_dir(), (
+        ended.output
+    )
+    other = other.rename(root / "variants/.cut.123.old.partial")
+    assert undisturbed.launcher.run("variant", "remove", root, "cut", folder=root).code == 0
+    assert not other.exists()
