@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of
-from clisc_engine.imaging.headers import channel_of, check_grid
+from clisc_engine.imaging.headers import SPACINGS, channel_of, check_grid
 from clisc_engine.imaging.intensities import check_intensities
 
 if TYPE_CHECKING:
@@ -37,12 +37,30 @@ def volume_of_array(array: npt.NDArray[Any], spacing: Sequence[float]) -> Volume
     """
     if array.ndim != 3:
         raise BadInput(f"{ARRAY} has {array.ndim} dimensions; give one volume, (Z, Y, X).")
-    if len(spacing) != 3:
-        raise BadInput(f"spacing has {len(spacing)} numbers; give three, (z, y, x) in mm.")
-    z, y, x = (float(value) for value in spacing)
+    if np.ma.is_masked(array):
+        raise BadInput(f"{ARRAY} is masked; give array.filled(0), so that what is masked is background.")
+    z, y, x = _three(spacing)
     depth, height, width = array.shape
     axes = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    return _checked(array, Geometry((width, height, depth), (x, y, z), (0.0, 0.0, 0.0), axes), ARRAY)
+    return _checked(
+        np.asarray(array), Geometry((width, height, depth), (x, y, z), (0.0, 0.0, 0.0), axes), ARRAY
+    )
+
+
+def _three(spacing: Any) -> tuple[float, float, float]:
+    """The numbers of an array's spacing.
+
+    Raises:
+        BadInput: when they are not three, or none of a voxel in mm.
+    """
+    try:
+        z, y, x = (float(value) for value in spacing)
+    except (TypeError, ValueError):
+        raise BadInput(f"spacing is {spacing!r}; give three numbers, (z, y, x) in mm.") from None
+    if not all(SPACINGS[0] <= value <= SPACINGS[1] for value in (z, y, x)):
+        least, most = SPACINGS
+        raise BadInput(f"spacing is {spacing!r}; a voxel has {least:g} to {most:g} mm along z, y and x.")
+    return z, y, x
 
 
 def volume_of_image(image: sitk.Image) -> Volume:

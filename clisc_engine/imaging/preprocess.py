@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from clisc_engine.core.boxes import bounding_box
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
-from clisc_engine.imaging.geometry import Geometry, Volume, to_sitk
+from clisc_engine.imaging.geometry import Geometry, Volume, to_sitk, words
 from clisc_engine.imaging.intensities import check_brain, check_patches
 from clisc_engine.imaging.placement import Placement, canonical_grid, onto, turned
 
@@ -17,6 +17,9 @@ NEARLY_ZERO = 1e-3
 """Stands for a brain voxel whose normalised intensity is 0, which only background may be."""
 
 MIN_BRAIN_VOXELS = 1000
+
+LONGEST = 300.0
+"""mm that a brain may be long, wide or high: an adult's is less than 200, a scanned head less than 300."""
 
 
 def preprocess(
@@ -39,7 +42,7 @@ def preprocess(
         mm; and its placement.
 
     Raises:
-        BadInput: when there is too little brain to normalise.
+        BadInput: when there is too little brain to normalise, or its spacing makes it larger than any.
     """
     whole = volume.array.astype(np.float32, copy=False)
     background = find_background(whole, volume.source)
@@ -53,6 +56,7 @@ def preprocess(
             f"{volume.source} has {int(brain.sum())} voxels that are not background, too few for a brain."
         )
     placement = Placement(volume.geometry, grid, _crop_to(brain))
+    _check_size(placement, volume.source)
     array, brain = (np.ascontiguousarray(values[placement.box]) for values in (array, brain))
     return _normalised(array, brain, clip_percentile, volume.source), placement.spacing, placement
 
@@ -68,6 +72,16 @@ def _normalised(
     scaled = (clipped - mean) / deviation
     scaled[np.abs(scaled) < NEARLY_ZERO] = NEARLY_ZERO
     return np.where(brain, scaled, 0).astype(np.float32)
+
+
+def _check_size(placement: Placement, source: str) -> None:
+    """Refuse a brain that no head holds: its spacing is wrong, or in another order than its axes."""
+    sizes = [(end - start) * mm for (start, end), mm in zip(placement.crop, placement.spacing, strict=True)]
+    if max(sizes) > LONGEST:
+        raise BadInput(
+            f"{source} has a brain of {words(np.rint(sizes))} mm (z, y, x), larger than any, by voxels of "
+            f"{words(np.round(placement.spacing, 3))} mm; its spacing is wrong, or in another order."
+        )
 
 
 def _crop_to(

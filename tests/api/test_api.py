@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 import clisc_engine as clisc
+from tests.support.volumes import ball
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
@@ -177,6 +178,10 @@ def test_arrays_and_images_in_memory_are_segmented_as_their_file_is(finished, da
         (np.ones((4, 5)), {"spacing": (1, 1, 1)}, "2 dimensions"),
         (np.ones((4, 5, 6)), {"spacing": (1, 1)}, "three"),
         (np.ones((4, 5, 6)), {"spacing": (1, 1, 0)}, "spacing"),
+        (np.ones((4, 5, 6)), {"spacing": (1, -1, 1)}, r"spacing is \(1, -1, 1\); a voxel"),
+        (np.ones((4, 5, 6)), {"spacing": 1.0}, "spacing is 1.0; give three"),
+        (np.ones((4, 5, 6)), {"spacing": ("a", 1, 1)}, "give three"),
+        (np.ma.masked_less(np.arange(120.0).reshape(4, 5, 6), 9), {"spacing": (1, 1, 1)}, "filled"),
         (np.ones((4, 5, 6)), {"spacing": (1, 1, 1)}, "same value"),
         (np.full((4, 5, 6), np.nan), {"spacing": (1, 1, 1)}, "NaN"),
         (np.ones((4, 5, 6), complex), {"spacing": (1, 1, 1)}, "real"),
@@ -190,6 +195,13 @@ def test_arrays_and_images_in_memory_are_segmented_as_their_file_is(finished, da
 def test_what_is_no_volume_is_refused(finished, image, options, said):
     with pytest.raises(clisc.BadInput, match=said):
         clisc.predict(finished.root, image, **options)
+
+
+def test_a_spacing_in_another_order_is_refused(finished):
+    volume = ball((14, 56, 48))
+    with pytest.raises(clisc.BadInput, match=r"brain of 41 x 163 x 36\d mm .*another order"):
+        clisc.predict(finished.root, volume, spacing=(3.4, 3.4, 9))
+    clisc.predict(finished.root, volume, spacing=(9, 3.4, 3.4), device="cpu")
 
 
 def test_a_skull_is_refused_unless_it_is_allowed(finished):

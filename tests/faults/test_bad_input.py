@@ -162,6 +162,11 @@ IMPORTS = {
     "constant": (image(np.full_like(ball(), 7)), (), [BAD, "same value 7 everywhere"]),
     "a mask for an image": (image((ball() > 0).astype(np.float32)), (), [BAD, "may be a mask"]),
     "too little brain": (image(small_brain()), (), [BAD, "too few for a brain"]),
+    "a brain larger than any": (
+        lambda d: write(d.bad, ball(), (1.0, 16.0, 5.0)),
+        (),
+        [BAD, "brain of 50 x 320 x 20 mm"],
+    ),
     "not skull-stripped": (image(in_air()), (), [BAD, "not skull-stripped", "image.allow_skull"]),
     "absurd size": (header(42, "<3h", 30000, 30000, 30000), (), [BAD, "cannot hold"]),
     "spacing of zero": (header(80, "<f", 0.0), (), [BAD, "spacing"]),
@@ -180,7 +185,7 @@ IMPORTS = {
     "unsafe name": (
         lambda d: d.bad.rename(d.images / "-rf_flair.nii.gz"),
         (),
-        ["'-rf' cannot be a case name"],
+        ["'-rf' cannot be a case name", "CSV with the columns case,image"],
     ),
     "links out of the folder": (only_links_out, (), ["lead out of the folder"]),
     "two DICOM series": (two_series, (), ["2 DICOM series"]),
