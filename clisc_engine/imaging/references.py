@@ -29,6 +29,10 @@ KNOWN_LABELS = 4
 MOST_LABELS = 16
 """Different labels that a mask may hold; atlases and scans hold more."""
 
+OEDEMA, ENHANCING = 2, {3, 4}
+"""BraTS' labels of a part that nearly every glioma has in FLAIR, and of the part that takes up contrast (4
+until 2021, 3 since). A mask with the second and without the first marks a part of the tumour."""
+
 NOT_COUNTED = 255
 """As the label of a single region it is a tumour; beside others it often means "leave this out"."""
 
@@ -175,6 +179,11 @@ def _of_labels(source: str, labels: list[int]) -> tuple[str, ...]:
         )
     if len(labels) > KNOWN_LABELS:
         return (f"{source} holds the labels {_listed(labels)}; each of them counts as tumour.",)
+    if OEDEMA not in labels and ENHANCING & set(labels):
+        return (
+            f"{source} holds {_listed(labels)} and no {OEDEMA}, the oedema in BraTS' masks; what it marks "
+            "is measured as the whole tumour, which it should be.",
+        )
     return ()
 
 

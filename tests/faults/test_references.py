@@ -50,6 +50,8 @@ TAKEN = {
     "rounding": (TUMOUR * np.float32(0.99999), TUMOUR, ""),
     "interpolated": (SOFT, SOFT > 0.5, r"holds values between 0 and 1; those above 0.5 count"),
     "seven labels": (labelled(1, 2, 3, 4, 5, 6, 9), TUMOUR, r"labels 1, 2, 3, 4, 5, 6, 9; each of them"),
+    "a part of the tumour": (labelled(1, 4), TUMOUR, "holds 1, 4 and no 2, the oedema"),
+    "the part that takes up contrast": (labelled(3), TUMOUR, "holds 3 and no 2, the oedema"),
     "partly outside the brain": (
         (TUMOUR | CORNER).astype(np.uint8),
         TUMOUR | CORNER,
