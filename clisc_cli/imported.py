@@ -93,10 +93,10 @@ def few_volumes(imported: Imported) -> str:
         told = "No train case: there is nothing that a network could learn from."
     if train == len(imported.splits):
         return told
-    if imported.added:
-        project = shell_word(imported.project.root)
-        return f"{told} `clisc cases move {project} CASE train` lets it learn from more."
-    return f"{told} --split-ratio 1:0:0 puts every case into train."
+    project = shell_word(imported.project.root)
+    others = [name for name, split in imported.splits.items() if split != "train"]
+    which = "CASE" if imported.added or len(others) > FEW else " ".join(map(shell_word, others))
+    return f"{told} `clisc cases move {project} {which} train` lets it learn from more."
 
 
 def few_tests(imported: Imported) -> str:

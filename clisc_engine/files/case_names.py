@@ -77,7 +77,7 @@ class Names:
 
 
 def sift(
-    found: Iterable[tuple[str, str, Thing]], way_out: str = ""
+    found: Iterable[tuple[str, str, Thing]], way_out: str = "", renaming: str = ""
 ) -> tuple[dict[str, Thing], dict[str, str]]:
     """The things by case name, and by name the reasons why others cannot have theirs.
 
@@ -86,12 +86,13 @@ def sift(
     Args:
         found: the name as it was found, where (for messages), and what has it.
         way_out: a sentence for those of one name.
+        renaming: one for those whose name no case can have.
     """
     taken: dict[str, list[tuple[str, str, Thing]]] = {}
     bad: dict[str, str] = {}
     for name, where, thing in found:
         if why := why_no_case_name(name, where):
-            bad[name if name not in bad else where] = why
+            bad[name if name not in bad else where] = f"{why} {renaming}".strip()
         else:
             safe = normal(name)
             taken.setdefault(normal(safe.casefold()), []).append((safe, where, thing))

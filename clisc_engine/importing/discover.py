@@ -227,7 +227,8 @@ def _no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
 def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> Found:
     """The files as cases of these names, where those can be."""
     way_out = OWN_NAMES if option else SEPARATELY
-    cases, bad = sift(((name, str(path), path) for path, name in named.items()), way_out)
+    found = ((name, str(path), path) for path, name in named.items())
+    cases, bad = sift(found, way_out, OWN_NAMES if option else "")
     unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
     files = [CaseFiles(name, path) for name, path in cases.items()]
     return Found(files, bad, left_out, len(named), unnamed=unnamed)

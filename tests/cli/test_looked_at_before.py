@@ -1,6 +1,7 @@
 """What `init` says of a folder before and after it takes it: folders, voxels, how few test cases."""
 
 import json
+import shlex
 import shutil
 import sys
 
@@ -154,7 +155,11 @@ def test_few_test_cases_are_told_where_they_are_measured(clisc, tmp_path):
 def test_how_to_learn_from_more_cases_fits_the_command(clisc, data, root, tmp_path):
     given = ("--images", data / "images", *TINY)
     told = clisc("init", tmp_path / "p", *given, "--split-ratio", "3:1:1").message
-    assert "3 train cases" in told and "--split-ratio 1:0:0 puts every case into train" in told
+    moving = told.partition("` lets it learn from more")[0].rpartition("`clisc ")[2]
+    assert "3 train cases" in told and moving.startswith("cases move ") and "--split-ratio" not in told
+    assert clisc(*shlex.split(moving)).code == 0
+    listed = json.loads(clisc("cases", "list", tmp_path / "p", "--json").out)
+    assert {case["split"] for case in listed["cases"]} == {"train"}
     shutil.copytree(data / "images", tmp_path / "more")
     (tmp_path / "more/p1_flair.nii.gz").rename(tmp_path / "more/new_flair.nii.gz")
     added = clisc("cases", "add", root, "--images", tmp_path / "more", "--cases", "new", "--to", "train")
