@@ -11,7 +11,7 @@ from clisc_cli.answer import answering
 from clisc_cli.console import Terminal
 from clisc_cli.registry import app_for
 from clisc_cli.session import Session, fall_silent
-from clisc_cli.signals import stop_on_signals
+from clisc_cli.signals import no_more_interrupts, stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError
 from clisc_engine.files.limits import Reserve, too_little_memory
@@ -74,6 +74,7 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
             terminal.console.print_exception()
         return _what_it_means(error, used_up)
     finally:
+        no_more_interrupts()
         reserve.release()
     return Ending()
 

@@ -25,3 +25,8 @@ def stop_on_signals() -> StopFlag:
         if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
             signal.signal(number, ask)
     return flag
+
+
+def no_more_interrupts() -> None:
+    """Let Ctrl-C break off nothing from now on: what is left to do is short, and gives the lock back."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which programs started later would inherit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -74,14 +74,16 @@ def run_row(
     if calibrating:
         _add(report, run_cases(maps, train.held_out, everyone), masks=False)
     cases = project.cases(splits)
-    _add(report, run_cases(maps, cases, control), masks=False)
+    mapped = run_cases(maps, cases, control)
+    _add(report, mapped, masks=False)
     if control.dry_run and not report.planned:
         why = recipes.why_not_chosen(project, row, train.held_out)
         report.planned |= {threshold_of(row): why} if why else {}
     if not (control.dry_run and report.planned):
         if calibrating:
-            _choose_threshold(row, project, train.held_out, everyone)
-        _add(report, run_cases(Masks(row, project), cases, control), masks=True)
+            _choose_threshold(row, project, train.held_out, report.failed, everyone)
+        having = [case for case in cases if case.info.name in (*mapped.done, *mapped.fresh)]
+        _add(report, run_cases(Masks(row, project), having, everyone), masks=True)
     report.seconds = time.monotonic() - started
     return report
 
@@ -100,10 +102,22 @@ def _train(
     return reason
 
 
-def _choose_threshold(row: str, project: Project, held_out: Sequence[CaseArrays], control: Control) -> None:
+def _choose_threshold(
+    row: str,
+    project: Project,
+    held_out: Sequence[CaseArrays],
+    failed: Mapping[str, str],
+    control: Control,
+) -> None:
+    """``failed`` says why cases could not be mapped."""
     having = [case for case in held_out if case.seal(map_of(row)) is not None]
     if not having:
-        raise BadInput(f"{row}: no held-out case could be mapped, so its maps have no threshold.")
+        whys = [
+            f" {name}: {failed[name]}" for name in (case.info.name for case in held_out) if name in failed
+        ]
+        raise BadInput(
+            f"{row}: no held-out case could be mapped, so its maps have no threshold.{next(iter(whys), '')}"
+        )
     control.ranks.share(lambda: thresholds.choose(project, row, having, control))
 
 

@@ -21,6 +21,7 @@ from clisc_engine.core.prompts import Prompt
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models import sam_attention
+from clisc_engine.models.finite import check_finite
 from clisc_engine.models.packages import ResizeLongestSide, Sam, sam_model_registry
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
@@ -61,6 +62,9 @@ class SamModel:
         They are rounded whether they will be kept or not, so that masks do not depend on a cache. On a
         CPU slices go through one by one: batches gain nothing at full size, and sums in another order
         would make an embedding depend on its neighbours in the batch.
+
+        Raises:
+            BadInput: when they are not finite.
         """
         resize = ResizeLongestSide(self.image_size)
         resized = np.stack([resize.apply_image(np.repeat(s[..., None], 3, axis=2)) for s in slices])
@@ -68,7 +72,10 @@ class SamModel:
         prepared = self._prepare(pixels.float())
         parts = prepared.split(1 if self.device.type == "cpu" else len(prepared))
         encoder = self.network.image_encoder
-        return np.concatenate([sam_attention.encode(encoder, part).half().cpu().numpy() for part in parts])
+        embeddings = [sam_attention.encode(encoder, part).half() for part in parts]
+        for part in embeddings:
+            check_finite(part, "SAM")
+        return np.concatenate([part.cpu().numpy() for part in embeddings])
 
     def _prepare(self, pixels: Tensor) -> Tensor:
         """The encoder's input (N, 3, S, S) of resized slices (N, 3, h, w) in 0 to 255; 0 pads them."""
@@ -99,11 +106,15 @@ class SamModel:
 
         Returns:
             (P, Y, X) masks in the slices' own pixels.
+
+        Raises:
+            BadInput: when the logits are not finite, of which none would be in a mask.
         """
         found = self._logits(embeddings, prompts, shape)
         if mirrored is not None:
             other = self._logits(mirrored, [prompt.mirrored(shape[1]) for prompt in prompts], shape)
             found = (found + other.flip(-1)) / 2
+        check_finite(found, "SAM")
         return (found > self.network.mask_threshold).cpu().numpy()
 
     def _logits(self, embeddings: Embeddings, prompts: Sequence[Prompt], shape: tuple[int, int]) -> Tensor:
@@ -135,6 +146,9 @@ class SamModel:
         Returns:
             Logits (P * M, 4h, 4w) for `enlarge`, M masks of a point side by side, and the IoU (P * M,)
             that SAM expects of each.
+
+        Raises:
+            BadInput: when one of them is not finite.
         """
         mark = np.ones(1, np.int64)
         prompts = [Prompt(None, point[None].astype(np.float32), mark) for point in points]
@@ -145,6 +159,8 @@ class SamModel:
         chosen = every[1:] if multimask else every[:1]
         logits = torch.cat([_mask(self.network, attended, upscaled, n) for n in chosen], dim=1)
         quality = self.network.mask_decoder.iou_prediction_head(attended[:, 0])
+        check_finite(logits, "SAM")
+        check_finite(quality, "SAM")
         return logits.float().flatten(0, 1), quality[:, chosen.start : chosen.stop].float().flatten()
 
     @torch.inference_mode()

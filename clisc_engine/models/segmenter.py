@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from clisc_engine.core.border import tumour_mask
-from clisc_engine.errors import BadInput
+from clisc_engine.models.finite import check_finite
 from clisc_engine.models.unet import at_spacing, predict_volume, resized
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -67,11 +67,7 @@ class Segmenter:
 
         with self.module.register_forward_pre_hook(lambda *_: self.windows.control.check_stop()):
             found = self.windows.attempt(predict_with)
-        if not np.isfinite(found).all():
-            raise BadInput(
-                "The U-Net's output is NaN or infinite: its weights hold such values, or the arithmetic of "
-                "--precision 16 does not reach far enough (bf16 and 32 do)."
-            )
+        check_finite(found, "The U-Net")
         return resized(found, image.shape)
 
     def mask(self, image: npt.NDArray[Any], spacing: Sequence[float]) -> npt.NDArray[np.uint8]:

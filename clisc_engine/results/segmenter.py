@@ -17,8 +17,9 @@ from clisc_engine.imaging.geometry import Geometry, Volume
 from clisc_engine.imaging.placement import restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.project.fingerprint import fingerprint, settings_used
-from clisc_engine.project.project import Project, open_project
+from clisc_engine.project.project import SETTINGS_FILE, Project, open_project
 from clisc_engine.project.variants import open_variant
+from clisc_engine.results.bundle.write import METADATA
 from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, AskedSam, ModelCard, read_card, read_tensors
 from clisc_engine.results.trained import card_of
@@ -153,7 +154,7 @@ def open_segmenter(source: Path, network: str, control: Control, variant: str = 
     Raises:
         MissingStage: when there is no project, or it has not trained the network.
         BadInput: when the file is no model, or ``bundled`` is the name of a path too; when there is no such
-            variant.
+            variant; or the folder is a MONAI Bundle.
     """
     if variant and (names_the_bundled_network(source) or _is_model_file(source)):
         raise BadInput(f"{source} is no project, so it has no variant {variant!r}; leave --variant out.")
@@ -164,6 +165,7 @@ def open_segmenter(source: Path, network: str, control: Control, variant: str = 
             raise BadInput(f"The model file {source} does not exist.")
         card = read_card(source)
         return FileSegmenter(card, partial(_trained, card, source, partial(read_tensors, source), control))
+    _refuse_a_bundle(source)
     project = open_project(source)
     project = open_variant(project, variant) if variant else project
     card = card_of(project, network)
@@ -221,6 +223,16 @@ def _with_sam(segmenter: Segmenter, card: ModelCard, asks: AskedSam, control: Co
 def _is_model_file(source: Path) -> bool:
     """Whether this names a model file, there or not, rather than a project."""
     return source.suffix == ENDING or source.is_file()
+
+
+def _refuse_a_bundle(source: Path) -> None:
+    """Say what a folder is that `clisc export bundle` or another wrote; a project may hold one."""
+    if (source / METADATA).is_file() and not (source / SETTINGS_FILE).is_file():
+        raise BadInput(
+            f"{source} is a MONAI Bundle, which clisc writes and does not read; run it as its "
+            "docs/README.md says (`python -m monai.bundle run`), or name its project here, or a model file "
+            "that `clisc export model` wrote."
+        )
 
 
 def inputs_behind(source: Path) -> Inputs:

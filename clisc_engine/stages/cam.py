@@ -13,6 +13,7 @@ from clisc_engine.core.brain import brain_of
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.window import square, unsquare
+from clisc_engine.models.finite import check_finite
 from clisc_engine.products.graph import ARRAYS
 from clisc_engine.products.kinds import IMAGE, LABELS, RAW_MAPS
 from clisc_engine.project.case_record import SPLITS
@@ -156,6 +157,9 @@ def slice_maps(
     """Class activation maps (N, S, S) in [0, 1] of (N, S, S) slices; zero where no tumour is seen.
 
     One forward pass for the batch, and one backward pass down to the mapped layers only.
+
+    Raises:
+        BadInput: when what the classifier says is not finite.
     """
     import torch
 
@@ -173,6 +177,8 @@ def slice_maps(
         gradients = torch.autograd.grad(logits[:, TUMOUR].float().sum(), found)
         weigh = layercam.layer_cam if settings.method == "layercam" else layercam.grad_cam
         maps = [weigh(a.float(), g.float()) for a, g in zip(found, gradients, strict=True)]
+    seen = logits[:, TUMOUR] > logits[:, NORMAL]
+    for values in (logits, *(m[seen] for m in maps)):
+        check_finite(values.detach(), "The classifier")  # a map that is not finite is scaled to 0
     fused = layercam.fuse([m.detach() for m in maps], (slices.shape[1], slices.shape[2]))
-    seen = (logits[:, TUMOUR] > logits[:, NORMAL]).float()[:, None, None]
-    return (fused * seen).cpu().numpy().astype(np.float32)
+    return (fused * seen[:, None, None]).cpu().numpy().astype(np.float32)

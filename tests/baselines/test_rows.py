@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from clisc_engine.baselines import recipes
 from clisc_engine.baselines.methods import run_baseline
@@ -90,6 +91,21 @@ def test_stopped_and_called_again_it_ends_with_the_same_bits(project, compared, 
     found, whole = contents(project), contents(compared)
     mine = [key for key in whole if {name, f"baseline-{name}"} & set(key.split("/"))]
     assert mine and [key for key in mine if not np.array_equal(found[key], whole[key])] == []
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_network_whose_output_is_not_finite_makes_no_empty_mask(compared, tmp_path, name):
+    shutil.copytree(compared.root, tmp_path / "p")
+    project = open_project(tmp_path / "p")
+    for path in project.checkpoints.glob(f"*{name}*.safetensors"):
+        checkpoint = project.checkpoint(path.stem)
+        spoilt = {
+            key: value * torch.nan if value.is_floating_point() and key != "histogram" else value
+            for key, value in checkpoint.tensors().items()
+        }
+        checkpoint.finish(spoilt, checkpoint.made_from(), keep_state=True)
+    report = run_baseline(name, project, CPU, ("valid",))
+    assert "output is NaN or infinite" in report.failed["p3"]
 
 
 @pytest.mark.parametrize("name", ["amcons", "if3d"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from clisc_engine.project.lock import LOCK
 from clisc_engine.project.project import STAGING, open_project
 from tests.support.killing import ALL_STAGES
 from tests.support.small import CHANGES, SPLITS
@@ -36,6 +37,19 @@ def test_a_stage_asked_to_stop_ends_with_75_and_goes_on(undisturbed, tmp_path, s
     again = undisturbed.run(stage, root)
     assert again.code == 0 and "Took over" not in again.output
     assert undisturbed.differing(stage, root) == []
+
+
+@pytest.mark.parametrize("before_its_end", range(0, 12, 3))
+def test_ctrl_c_twice_at_the_end_of_a_stage_gives_its_lock_back(undisturbed, tmp_path, before_its_end):
+    root = tmp_path / "project"
+    undisturbed.start("label", root)
+    at = undisturbed.operations["label"] - before_its_end
+    stopped = undisturbed.run("label", root, at=at, signal="SIGINT", times=2)
+    assert stopped.code in (0, 75) and "Traceback" not in stopped.output
+    assert not list(root.glob(f"{LOCK}*"))
+    again = undisturbed.run("label", root)
+    assert again.code == 0 and "Took over" not in again.output
+    assert undisturbed.differing("label", root) == []
 
 
 @pytest.mark.parametrize(("stage", "array"), [("label", "labels/tumour"), ("prompt-sam", "masks/sam")])

@@ -89,6 +89,19 @@ def test_half_precision_keeps_the_masks(sam):
     assert (exact & rough).sum() / (exact | rough).sum() > 0.95
 
 
+@pytest.mark.parametrize("part", ["image_encoder", "mask_decoder"])
+def test_numbers_beyond_half_precision_are_no_empty_mask(part):
+    """As `--precision 16` meets them: what overflows is neither in a mask nor outside it."""
+    sam = load_sam("tiny", "", CPU)
+    images = slices(1)
+    prompts = roi_prompts(regions(1)[0], images[0], dilation=3)
+    with torch.no_grad():
+        for weights in getattr(sam.network, part).parameters():
+            weights.mul_(1e4)
+    with torch.autocast("cpu", torch.float16), pytest.raises(BadInput, match=r"SAM's output.*precision 16"):
+        sam.decode(sam.encode(images), prompts, SHAPE)
+
+
 def test_no_prompts_give_no_masks(sam):
     assert sam.decode(np.zeros(0, np.float16), [], SHAPE).shape == (0, *SHAPE)
 

@@ -17,6 +17,7 @@ from clisc_engine.results.predict_inputs import find_images
 from clisc_engine.results.segmenter import open_segmenter
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
+from tests.support.command import caller
 from tests.support.oriented import OBLIQUE
 from tests.support.small import small_project
 from tests.support.volumes import write
@@ -112,3 +113,16 @@ def test_a_bundle_is_made_anew_and_replaces_nothing_else(finished, data, tmp_pat
     with pytest.raises(MissingStage, match="not trained yet"):
         export_bundle(small_project(tmp_path / "p", data), "unet-round2", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_bundle_in_the_place_of_a_project_is_told_as_such(finished, data, tmp_path, monkeypatch, capsys):
+    export_bundle(finished, "unet-round2", tmp_path / "bundle")
+    clisc = caller(monkeypatch, capsys)
+    refused = clisc("predict", tmp_path / "bundle", data / "images", "-o", tmp_path / "masks")
+    assert refused.code == 3 and not (tmp_path / "masks").exists()
+    assert "is a MONAI Bundle" in refused.err and "clisc export model" in refused.err
+
+
+def test_a_project_that_holds_a_bundle_is_one(copied, tmp_path):
+    export_bundle(copied, "unet-round2", copied.root)
+    assert open_segmenter(copied.root, "unet-round2", CPU).project.root == copied.root

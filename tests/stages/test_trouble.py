@@ -67,6 +67,19 @@ def test_slices_of_one_class_cannot_be_told_apart(copied, stage, value, lacking)
     assert lacking in message and "label.tumour_prompts" in message and "label.confidence" in message
 
 
+@pytest.mark.parametrize(
+    ("stage", "network", "array"),
+    [("cam", "classifier-raw", "cams/raw"), ("amda", "classifier-amda", "cams/amda")],
+)
+def test_a_network_whose_output_is_not_finite_marks_nothing_empty(copied, stage, network, array):
+    checkpoint = copied.checkpoint(network)
+    spoilt = {key: value * torch.nan for key, value in checkpoint.tensors().items()}
+    checkpoint.finish(spoilt, checkpoint.made_from(), keep_state=True)
+    shutil.rmtree(copied.store.root / "cases" / "p0" / array)
+    report = run_stages(copied, stage)[stage]
+    assert "output is NaN or infinite" in report.failed["p0"] and copied.case("p0").seal(array) is None
+
+
 @pytest.mark.parametrize(("stage", "array"), [("train", "masks/sam"), ("self-train", "masks/round1")])
 def test_empty_pseudo_labels_are_nothing_to_learn(copied, stage, array):
     overwrite(copied, array, np.zeros_like, as_new=stage == "train")

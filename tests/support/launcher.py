@@ -8,6 +8,7 @@ a JSON line on stdin:
     at         signal itself right before this operation, counted from 1
     after      or else end at once, as by SIGKILL, after so many seconds
     signal     e.g. SIGKILL; after SIGSTOP the answer is that it stands still
+    times      how often it sends itself that signal; once if left out
     output     file that gets stdout and stderr
     learn      file that gets the names of the modules which the command imported
     faults     {"seed": N, "points": [...]}: commands to libfiu, given right before the command begins and
@@ -51,8 +52,8 @@ EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "
 class Countdown:
     """Counts disk operations below a folder, and signals this process right before the chosen one."""
 
-    def __init__(self, folder, at, name):
-        self.folder, self.at, self.name, self.count = folder, at, name, 0
+    def __init__(self, folder, at, name, times):
+        self.folder, self.at, self.name, self.times, self.count = folder, at, name, times, 0
         sys.addaudithook(self.hear)
         self.sync, os.fsync = os.fsync, self.fsync
 
@@ -72,7 +73,8 @@ class Countdown:
     def tick(self):
         self.count += 1
         if self.count == self.at:
-            os.kill(os.getpid(), getattr(signal, self.name))
+            for _ in range(self.times):
+                os.kill(os.getpid(), getattr(signal, self.name))
 
 
 @contextmanager
@@ -104,7 +106,8 @@ def run(order, answer):
     output = os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
-    countdown = Countdown(order["folder"], order.get("at"), order.get("signal", "SIGKILL"))
+    name, times = order.get("signal", "SIGKILL"), order.get("times", 1)
+    countdown = Countdown(order["folder"], order.get("at"), name, times)
     if order.get("after"):
         signal.setitimer(signal.ITIMER_REAL, order["after"])
     sys.argv = ["clisc", *order["arguments"]]

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from clisc_engine.baselines.if3d.network import ImplicitField
 from clisc_engine.baselines.if3d.positions import positions
+from clisc_engine.models.finite import check_finite
 from clisc_engine.settings.baselines.if3d import If3dSettings
 
 STEPS_WITH_ALL = 100
@@ -88,10 +89,16 @@ def fit_code(
 
 @torch.inference_mode()
 def improbability(field: ImplicitField, code: Tensor, points: Points) -> npt.NDArray[np.float32]:
-    """How improbable the field finds each point, ``-ln p(class | code, position)`` (N,) in nats."""
+    """How improbable the field finds each point, ``-ln p(class | code, position)`` (N,) in nats.
+
+    Raises:
+        BadInput: when that is not finite.
+    """
     found = []
     for at, classes in zip(
         points.positions.split(POINTS_AT_ONCE), points.classes.split(POINTS_AT_ONCE), strict=True
     ):
         found.append(functional.cross_entropy(field(code, at[None])[0].float(), classes, reduction="none"))
-    return torch.cat(found).cpu().numpy().astype(np.float32)
+    improbable = torch.cat(found)
+    check_finite(improbable, "IF3D's field")  # a minimum over a box need not show it
+    return improbable.cpu().numpy().astype(np.float32)

@@ -19,6 +19,7 @@ from clisc_engine.core.labelling import NORMAL
 from clisc_engine.imaging.window import Slices
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.clip_ensemble import load_ensemble
+from clisc_engine.models.finite import check_finite
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -112,5 +113,6 @@ class SalipMasks:
         def ask_clip(part: slice) -> None:
             with autocast(self.device, self.control.precision):
                 cosines[part] = clip.cosines(shown[part], text)
+            check_finite(cosines[part], "CLIP")
 
         return ask_clip

@@ -13,6 +13,7 @@ from torch import nn
 
 from clisc_engine.baselines.sim2real.brains import Array, Brain, Mask, Scale, on_grid
 from clisc_engine.baselines.sim2real.network import MASK, NORMAL
+from clisc_engine.models.finite import check_finite
 from clisc_engine.models.unet import resized
 from clisc_engine.running.control import Control
 from clisc_engine.running.device import autocast, pick_device
@@ -52,7 +53,11 @@ class Decomposer:
 
     @torch.inference_mode()
     def parts(self, brain: Brain) -> Parts:
-        """The layers of a brain on the network's grid."""
+        """The layers of a brain on the network's grid.
+
+        Raises:
+            BadInput: when they are not finite.
+        """
         device = pick_device(self.control.device)
         inside = brain.image != 0
         scale = Scale.of(brain.image)
@@ -60,6 +65,7 @@ class Decomposer:
         with autocast(device, self.control.precision):
             layers = self.module(volume.to(device, memory_format=torch.channels_last_3d))
         found = layers[0].float().cpu()
+        check_finite(found, "Sim2Real's network")
         probability = np.where(inside, found[MASK].sigmoid().numpy(), 0)
         normal = np.where(inside, scale.undo(found[NORMAL].numpy()), 0)
         return Parts(probability.astype(np.float32), normal.astype(np.float32))

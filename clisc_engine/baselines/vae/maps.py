@@ -15,6 +15,7 @@ from clisc_engine.baselines.vae.maths import eroded
 from clisc_engine.baselines.vae.network import Vae
 from clisc_engine.baselines.vae.slices import as_input
 from clisc_engine.imaging.window import square, unsquare
+from clisc_engine.models.finite import check_finite
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.running.batch_size import BatchSize
 from clisc_engine.running.control import Control
@@ -78,11 +79,16 @@ class AttentionMapper:
         return maps
 
     def _maps(self, slices: Tensor, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """The maps (B, Y, X) of squared slices (B, S, S)."""
+        """The maps (B, Y, X) of squared slices (B, S, S).
+
+        Raises:
+            BadInput: when the attention is not finite.
+        """
         device = self.module.histogram.device
         inner = eroded(slices > 0, self.settings.erosion)
         with autocast(device, self.control.precision):
             attention = self.module.attention(as_input(slices, device))
+        check_finite(attention, "The autoencoder")  # its map may be scaled to 0 where it is not
         found = self.finish(attention.float().cpu(), inner)
         inside = unsquare(inner.numpy().astype(np.float32), shape) >= 0.5
         return np.where(inside, unsquare(found.numpy(), shape), np.float32(0))
