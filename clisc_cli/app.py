@@ -12,7 +12,7 @@ from clisc_cli.console import Terminal
 from clisc_cli.registry import app_for
 from clisc_cli.session import Session, fall_silent
 from clisc_cli.signals import no_more_interrupts, stop_on_signals
-from clisc_cli.streams import be_patient, fault_of_stdout, open_what_is_closed
+from clisc_cli.streams import be_patient, fault_of_stdout, forget_no_width, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError
 from clisc_engine.files.limits import Reserve, too_little_memory
 from clisc_engine.files.limits import explain as limit_in_words
@@ -25,6 +25,7 @@ def main() -> None:
     """Run the command; turn errors into one message and the documented exit code."""
     open_what_is_closed()
     be_patient()
+    forget_no_width()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)

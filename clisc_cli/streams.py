@@ -60,6 +60,16 @@ class Patient(io.RawIOBase):
         return length
 
 
+def forget_no_width() -> None:
+    """Take ``COLUMNS`` out of the environment if it is no width.
+
+    0, as jobs without a terminal may have it, would leave no column for a table, the help or an error.
+    """
+    asked = os.environ.get("COLUMNS", "")
+    if not (asked.isdecimal() and int(asked)):
+        os.environ.pop("COLUMNS", None)
+
+
 def open_what_is_closed() -> None:
     """Give stdin, stdout and stderr their numbers, before a file of ours gets one of these.
 

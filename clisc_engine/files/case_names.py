@@ -52,8 +52,9 @@ def why_no_case_name(name: str, where: str) -> str:
 class Names:
     """The case names met so far; no two differ by case alone, which some file systems do not see."""
 
-    def __init__(self) -> None:
-        """Nothing is taken yet."""
+    def __init__(self, way_out: str = "") -> None:
+        """Nothing is taken yet; ``way_out`` is a sentence for those of one name."""
+        self._way_out = way_out
         self._taken: dict[str, str] = {}
 
     def take(self, name: str, where: str) -> str:
@@ -71,7 +72,8 @@ class Names:
             raise BadInput(why)
         key = normal(name.casefold())
         if key in self._taken:
-            raise BadInput(f"{self._taken[key]} and {where} have the same case name {name!r}; {_APART}.")
+            places = f"{self._taken[key]} and {where}"
+            raise BadInput(f"{places} have the same case name {name!r}; {_APART}. {self._way_out}".strip())
         self._taken[key] = where
         return name
 

@@ -9,9 +9,14 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import Names, why_no_case_name
-from clisc_engine.importing.casefiles import CaseFiles, case_name
+from clisc_engine.importing.casefiles import CaseFiles, case_name, says_flair_alone
 from clisc_engine.importing.channels import flair_channel
-from clisc_engine.importing.discover import find_cases
+from clisc_engine.importing.discover import SEPARATELY, find_cases
+
+BY_FOLDERS = (
+    "Of the folder above them, files that say FLAIR and no more have the names of their own folders."
+)
+"""The way out for volumes called as ``flair.nii.gz``, each in the folder of its patient."""
 
 
 def find_images(
@@ -35,7 +40,7 @@ def find_images(
         BadInput: when there is none, or two have the same case name; without ``unnamed``, also for a name
             that cannot be a case name.
     """
-    names = Names()
+    names = Names(f"{SEPARATELY} {BY_FOLDERS}" if any(map(says_flair_alone, paths)) else SEPARATELY)
     found: dict[tuple[str, str], CaseFiles] = {}
     for path in dict(zip(map(_itself, paths), paths, strict=True)).values():
         if not path.exists():

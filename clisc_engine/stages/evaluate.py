@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -115,7 +115,7 @@ def evaluate(
         control.progress.say("evaluation is up to date; nothing measured anew")
         return _marked(project, glance, with_notes(stored, doubts), control, before=stored)
     if stored and not same:
-        control.progress.say(f"measured anew: {why_not_measured(stored['fingerprint'], provenance)}")
+        control.progress.say(f"measured anew: {_why_anew(stored, cases, provenance)}")
     for case in cases:
         for array in present.values():
             if case.stamp(array) is None:
@@ -127,6 +127,14 @@ def evaluate(
     document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     document["fingerprint"] = fingerprint(provenance)
     return _marked(project, project.glance(), document, control, before=None)
+
+
+def _why_anew(stored: Mapping[str, Any], cases: Sequence[CaseArrays], provenance: Mapping[str, str]) -> str:
+    """Why the ``stored`` evaluation is not the one that is asked for."""
+    before = {entry["case"] for entry in stored["cases"]} | set(stored["failed"])
+    if before != {case.info.name for case in cases}:
+        return why_not_measured(stored["fingerprint"], provenance, otherwise="other cases than before")
+    return why_not_measured(stored["fingerprint"], provenance)
 
 
 def _without_leaks(

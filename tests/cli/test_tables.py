@@ -99,6 +99,17 @@ def test_a_comparison_fits_a_terminal_of_80_columns(clisc, monkeypatch, varied):
             assert any(f"{row['name']} {a:.2f} {b:.2f} {d:+.2f} " in line for line in lines), row["name"]
 
 
+@pytest.mark.parametrize("columns", ["0", "-1", "wide", ""])
+@pytest.mark.parametrize("words", [("cases", "list"), ("trust", "--help"), ("status", "--nonsense")])
+def test_columns_that_are_none_are_as_if_they_were_not_set(clisc, monkeypatch, varied, words, columns):
+    monkeypatch.chdir(varied.root)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    expected = clisc(*words)
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = clisc(*words)
+    assert (shown.out, shown.err) == (expected.out, expected.err) and (shown.out + shown.err).strip()
+
+
 @pytest.mark.parametrize("words", [("init", "new", "--dry-run"), ("cases", "add", "old", "--dry-run")])
 def test_what_an_import_would_do_fits_a_pipe_of_80_columns(clisc, monkeypatch, data, tmp_path, words):
     monkeypatch.chdir(tmp_path)

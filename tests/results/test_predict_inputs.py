@@ -34,6 +34,13 @@ def test_two_of_one_name_are_refused_with_a_way_that_predict_has(tmp_path, names
         assert case.image == folder / name
 
 
+def test_files_called_flair_alone_are_told_of_the_folder_above_them(tmp_path):
+    folder = folder_of(tmp_path, "p1/flair.nii.gz", "p2/flair.nii.gz")
+    with pytest.raises(BadInput, match=r"same case name 'flair'.*separate calls.*folder above them"):
+        find_images(sorted(folder.glob("*/flair.nii.gz")))
+    assert {case.name for case in find_images([folder])} == {"p1", "p2"}
+
+
 def test_folders_side_by_side_name_what_is_called_flair_alone(tmp_path):
     folder = folder_of(tmp_path, "sub-01/flair.nii.gz", "sub-02/flair.nii.gz", "sub-02/t1.nii.gz")
     said = []

@@ -39,6 +39,14 @@ def test_rows_of_earlier_settings_are_marked_in_table_csv_and_json(call, copied)
     assert {name for name in states if before[name] != after[name]} == {"sam"}
 
 
+def test_other_cases_are_the_reason_where_nothing_else_changed(call, copied):
+    assert call("evaluate", copied.root, "--device", "cpu").code == 0
+    shown = call("evaluate", copied.root, "--splits", "train,valid,test", "--device", "cpu")
+    assert shown.code == 0 and "measured anew: other cases than before" in shown.message
+    back = call("evaluate", copied.root, "--device", "cpu")
+    assert back.code == 0 and "measured anew: other cases than before" in back.message
+
+
 def test_a_table_that_still_holds_is_marked_anew_when_settings_change(call, copied):
     root = copied.root
     assert call("evaluate", root, "--device", "cpu").code == 0
