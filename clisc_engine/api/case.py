@@ -104,12 +104,23 @@ class Case:
         return float(self.mask(which).sum() * np.prod(self.spacing) / 1000)
 
     def on_source_grid(self, array: npt.NDArray[Any]) -> sitk.Image:
-        """A stored (Z, Y, X) array as an image on the source's own grid; 0 outside the stored box."""
+        """A stored (Z, Y, X) array as an image on the source's own grid; 0 outside the stored box.
+
+        Raises:
+            BadInput: when it has another shape than the case's arrays, or holds no real numbers.
+        """
         from clisc_engine.imaging.geometry import to_sitk
         from clisc_engine.imaging.placement import Placement, restore
 
         placement = Placement.from_dict(self._arrays.info.placement)
-        return to_sitk(restore(array, placement), placement.source)
+        array, shape = np.asarray(array), tuple(stop - start for start, stop in placement.crop)
+        if array.shape != shape or array.dtype.kind not in "biuf":
+            raise BadInput(
+                f"The array has the shape {array.shape} and holds {array.dtype}; those of case {self.name} "
+                f"have the shape {shape}, (z, y, x), and real numbers."
+            )
+        native = np.uint8 if array.dtype == bool else array.dtype.newbyteorder("=")
+        return to_sitk(restore(array.astype(native), placement), placement.source)
 
     def __repr__(self) -> str:
         """Name, split, spacing and masks."""

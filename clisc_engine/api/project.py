@@ -165,10 +165,11 @@ class Project:
             raise BadInput("Name the steps, or the last one with until, not both.")
         last = STAGES.index(until) if until else len(STAGES) - 1
         chosen = [step for step in STAGES[: last + 1] if not steps or step in steps]
+        named = _several(cases)
         for training in ("train", "self-train"):
             if training in chosen:
-                refuse_a_choice(Control(cases=tuple(cases)), training)
-        with self._held(Control(device, cases=tuple(cases), force=force), progress) as control:
+                refuse_a_choice(Control(cases=named), training)
+        with self._held(Control(device, cases=named, force=force), progress) as control:
             return Reports(run_stage(step, self._stored, control) for step in chosen)
 
     def segment(
@@ -182,12 +183,14 @@ class Project:
 
         Raises:
             MissingStage: when ``self-train`` has not run.
+            BadInput: when there is no such split.
         """
         from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
         from clisc_engine.stages.unet.prediction import predict_cases
 
+        chosen = _splits(splits)
         with self._held(Control(device), progress) as control:
-            return predict_cases(self._stored, UNET_ROUND2, ROUND2, "segment", tuple(splits), control)
+            return predict_cases(self._stored, UNET_ROUND2, ROUND2, "segment", chosen, control)
 
     def evaluate(
         self,
@@ -200,12 +203,13 @@ class Project:
         """Measure every row against the reference masks; the document of ``clisc evaluate --json``.
 
         Raises:
-            BadInput: when no case of the splits has a reference.
+            BadInput: when there is no such split, or no case of them has a reference.
         """
         from clisc_engine.stages.pipeline import run_evaluation
 
+        chosen = _splits(splits)
         with self._held(Control(device), progress) as control:
-            return run_evaluation(self._stored, control, ablation=ablation, splits=tuple(splits))
+            return run_evaluation(self._stored, control, ablation=ablation, splits=chosen)
 
     @contextmanager
     def _held(self, control: Control, progress: Listener | None) -> Iterator[Control]:
@@ -219,6 +223,24 @@ class Project:
             self._stored.store.check_may_write = control.check_may_write
             settle(self._stored)
             yield control
+
+
+def _several(names: Sequence[str]) -> tuple[str, ...]:
+    """The names; a string is one of them, not its letters."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _splits(names: Sequence[str]) -> tuple[str, ...]:
+    """The splits of these names.
+
+    Raises:
+        BadInput: when there is no such split.
+    """
+    chosen = _several(names)
+    for name in chosen:
+        if name not in SPLITS:
+            raise BadInput(f"There is no split {name!r}; there are {', '.join(SPLITS)}.")
+    return chosen
 
 
 def open_project(path: Path | str | None = None) -> Project:

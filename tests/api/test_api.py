@@ -75,6 +75,27 @@ def test_what_is_fresh_is_skipped_and_what_is_forced_is_made_again(copied):
     np.testing.assert_array_equal(project.case("p0").probabilities, before)
 
 
+def test_a_name_alone_is_one_name_and_not_its_letters(copied):
+    project = clisc.open_project(copied.root)
+    (report,) = project.run("label", device="cpu", cases="p0", force=True)
+    assert report.done == ["p0"]
+    assert project.evaluate(splits="test", device="cpu")["splits"] == ["test"]
+    for step in (project.evaluate, project.segment):
+        with pytest.raises(clisc.BadInput, match="no split 'tests'; there are train, valid, test"):
+            step(splits="tests")
+
+
+def test_an_array_is_laid_on_the_scan_whole_or_not_at_all(finished):
+    case = clisc.open_project(finished.root).case("p4")
+    mask = case.mask("sam")
+    expected = sitk.GetArrayFromImage(case.on_source_grid(mask))
+    for same in (mask > 0, mask.astype(">i2"), mask.astype(">f8"), np.asfortranarray(mask), mask.tolist()):
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(case.on_source_grid(same)), expected)
+    for other in (mask[:1], mask[len(mask) // 2], mask[1:], mask.T, mask.astype(complex)):
+        with pytest.raises(clisc.BadInput, match="those of case p4 have the shape"):
+            case.on_source_grid(other)
+
+
 def test_a_project_that_somebody_else_holds_is_left_alone(copied):
     from clisc_engine.project.lock import hold
 
