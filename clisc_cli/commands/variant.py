@@ -192,8 +192,11 @@ def promote(
     begun = pending(root)
     size = replaced_bytes(root, begun) if begun else 0
     project = options.open_to_change(root)  # which completes what was begun
+    done = None if discard else promotion.done_before(project, name)
     if begun and begun.name == name:
         todo = begun
+    elif done:
+        todo = done
     else:
         todo = promotion.plan(project, name, discard=discard)
         check_may_go(project, name)
@@ -203,7 +206,7 @@ def promote(
         for other in variants.variant_names(project)
         if other not in (name, todo.former) and not variants.record_of(project, other).over
     ]
-    if not dry_run and todo is not begun:
+    if not dry_run and todo not in (begun, done):
         promotion.promote(project, todo)
     kept = "" if todo.discard else todo.former
     if json_:
@@ -220,6 +223,10 @@ def promote(
                 "dry_run": dry_run,
             }
         )
+        return
+    if todo is done:
+        told = f"{name}: promoted already; what the project had is the variant {todo.former}"
+        result_console().print(told, markup=False, soft_wrap=True)
         return
     _show_promotion(todo, size, kept, followers, dry_run)
 

@@ -107,6 +107,16 @@ def inside(folder: Path) -> list[Path]:
             return []
 
 
+def shown_folders(folder: Path) -> list[Path]:
+    """The folders right in ``folder`` that are not hidden, sorted; none when there is no such folder.
+
+    Raises:
+        Unreadable: when it cannot be listed.
+    """
+    with reading(folder):
+        return [path for path in inside(folder) if not path.name.startswith(".") and path.is_dir()]
+
+
 def walk(folder: Path, away: Callable[[Unreadable], None]) -> Iterator[Path]:
     """All below ``folder``, no link followed; ``away`` hears of each folder that cannot be listed."""
     try:

@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,12 +23,18 @@ def make_one(folder: Path) -> Path:
     return room
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Remove those that killed calls have left in a folder: what is in them was never finished."""
+def abandoned(folder: Path) -> Iterator[Path]:
+    """Those that killed calls have left in a folder: what is in them was never finished."""
     with suppress(OSError):
         for room in folder.glob(".clisc-*.partial"):
             name = _NAME.fullmatch(room.name)
             if name is None or room.is_symlink() or not room.is_dir():
                 continue
             if is_abandoned(name["mark"], time.time() - room.stat().st_mtime):
-                shutil.rmtree(room, ignore_errors=True)
+                yield room
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed calls have left in a folder."""
+    for room in list(abandoned(folder)):
+        shutil.rmtree(room, ignore_errors=True)

@@ -44,7 +44,9 @@ def check(project: Project, change: Change, begun: Change | None = None) -> Chan
     done += [
         old
         for old, new in change.rename.items()
-        if old not in there and new in infos and (begun is not None and begun.rename.get(old) == new)
+        if old not in there
+        and new in infos
+        and (infos[new].identity == old or (begun is not None and begun.rename.get(old) == new))
     ]
     known = there if change.remove else {*infos}
     if unknown := [name for name in change.names if name not in known and name not in done]:

@@ -68,6 +68,18 @@ def plan(project: Project, name: str, *, discard: bool = False) -> Promotion:
     )
 
 
+def done_before(project: Project, name: str) -> Promotion | None:
+    """The promotion of that variant, done and kept; None without it, and while there is such a variant."""
+    there = variants.variant_names(project)
+    records = {} if name in there else {one: variants.record_of(project, one) for one in there}
+    former = next((one for one in sorted(records, reverse=True) if records[one].promoted == name), None)
+    if former is None:
+        return None
+    before = records[former].changes
+    changes = {key: value_of(project.settings, key) for key in before}
+    return Promotion(name=name, former=former, changes=changes, before=before, out=[], into=[])
+
+
 def promote(project: Project, todo: Promotion) -> None:
     """Carry a plan out; the project's lock is held, and no command is at work on a variant.
 
@@ -95,6 +107,8 @@ def _carry_out(project: Project, todo: Promotion) -> None:
         variants.remove(project, todo.name)
     if todo.discard:
         variants.remove(project, todo.former)
+    for name in (todo.name, todo.former):
+        variants.remove_the_rest(variants.half_removed(project, name))
     with disk_faults(root / FILE):
         (root / FILE).unlink(missing_ok=True)
 
@@ -122,7 +136,7 @@ def _adopt_settings(project: Project, todo: Promotion) -> None:
     """Write the settings of the project and of the former one; what lay over the variant follows."""
     write_changes(project.root / SETTINGS_FILE, todo.changes)
     project.settings = read_settings(project.root / SETTINGS_FILE)
-    former = variants.Record(changes=todo.before)
+    former = variants.Record(changes=todo.before, promoted=todo.name)
     variants.keep(variants.lay_over(project, todo.former, todo.before), former)
     for other in variants.over_it(project, todo.name):
         above = variants.record_of(project, other).model_copy(update={"over": ""})

@@ -41,6 +41,8 @@ class Record(BaseModel):
         changes: the settings changed, by dotted key.
         over: name of the variant that it lies over; empty for the project.
         by_sweep: whether a sweep made it, and may remove it when no sweep needs it any more.
+        promoted: name of the variant that took the project's place when this one got what the project had;
+            empty of any other.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +50,7 @@ class Record(BaseModel):
     changes: dict[str, Any]
     over: str = ""
     by_sweep: bool = False
+    promoted: str = ""
 
 
 def folder_of(project: Project, name: str) -> Path:
@@ -97,7 +100,10 @@ def keep(variant: Project, record: Record) -> None:
         DiskFault: when the disk does not take it.
     """
     path = variant.root / FILE
-    data = json.dumps(record.model_dump(), indent=1).encode()
+    known = record.model_dump(
+        exclude=None if record.promoted else {"promoted"}
+    )  # as earlier versions read it
+    data = json.dumps(known, indent=1).encode()
     if read_if_there(path) != data:
         variant.store.check_may_write()
         with disk_faults(path):

@@ -18,6 +18,7 @@ from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
 from clisc_engine.importing.origin import images_not_as_imported, init_again
+from clisc_engine.outputs import rooms
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
@@ -79,7 +80,8 @@ def export_nnunet(
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
     folder = out / f"Dataset{number:03d}_{name}"
-    if (folder / DESCRIPTION).exists() and not control.force:
+    # A call that was killed as it ended has left its last room, and the same one is to complete it.
+    if (folder / DESCRIPTION).exists() and not control.force and not any(rooms.abandoned(folder)):
         raise BadInput(
             f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
             "--force."

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
-from clisc_engine.files.reading import inside, is_there, reading
+from clisc_engine.files.reading import inside, shown_folders
 from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.products.graph import EVALUATE, MADE_BY
 from clisc_engine.products.kinds import REFERENCE, SIMILARITIES
@@ -148,9 +148,8 @@ def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Fin
 
 
 def _case_names(store: Store, control: Control) -> list[str]:
-    folder = store.root / "cases"
-    with reading(folder):
-        names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if is_there(folder) else []
+    """The names of the folders of cases; a hidden one is what a killed removal left (`leftovers`)."""
+    names = [path.name for path in shown_folders(store.root / "cases")]
     listed = manifest.read(store) if control.cases else None
     known = {*names, *(listed.cases if listed else ())}
     if unknown := [name for name in control.cases if name not in known]:

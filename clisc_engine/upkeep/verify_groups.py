@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clisc_engine.errors import Unreadable
-from clisc_engine.files.reading import inside, is_there, walk
+from clisc_engine.files.reading import inside, is_there, shown_folders, walk
 from clisc_engine.products.graph import GROUPS
 from clisc_engine.project.integrity import metadata_problem
 from clisc_engine.project.project import STORE
@@ -22,7 +22,7 @@ def group_findings(store: Path, *, of_variant: bool) -> Iterator[Finding]:
             are looked at with the cases.
     """
     away: list[Unreadable] = []
-    cases = [path for path in inside(store / "cases") if path.is_dir()]
+    cases = shown_folders(store / "cases")
     folders = [store, store / "cases", *walk(store / "metrics", away.append)]
     folders += cases if of_variant else []
     folders += [case / group for case in cases for group in GROUPS]

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clisc_engine.errors import Unreadable
-from clisc_engine.files.reading import inside, is_there
+from clisc_engine.files.reading import is_there, shown_folders
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project.case_record import RECORD as CASE_RECORD
 from clisc_engine.project.case_record import CaseInfo
@@ -63,7 +63,7 @@ class VariantReader:
         Raises:
             Unreadable: when they cannot be listed now.
         """
-        return sorted(path.name for path in inside(self.folder / STORE / "cases") if path.is_dir())
+        return [path.name for path in shown_folders(self.folder / STORE / "cases")]
 
     def findings_of_case(self, case: str) -> Iterator[Finding]:
         """What is wrong with what it has of one case; raises Unreadable as `CaseReader.findings` does."""

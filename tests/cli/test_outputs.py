@@ -460,6 +460,16 @@ def test_an_nnunet_export_that_broke_off_is_completed(clisc, copied, tmp_path):
     assert "masks/round1" in description["description"] and description["numTraining"] == len(cases)
 
 
+def test_an_nnunet_export_that_was_killed_as_it_ended_is_completed(clisc, copied, tmp_path):
+    command = ("export", "nnunet", copied.root, "-o", tmp_path, "--masks", "sam")
+    assert clisc(*command).code == 0
+    description = tmp_path / "Dataset501_CLISC" / "dataset.json"
+    killed = [sys.executable, "-c", KILLED, str(description), "SIGKILL"]
+    assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+    assert clisc(*command).code == 0 and not list(description.parent.glob("*.partial"))
+    assert "already holds a data set" in refused(clisc, tmp_path, 3, *command)
+
+
 def test_a_whole_nnunet_data_set_is_made_anew_by_force_alone(clisc, copied, tmp_path):
     command = ("export", "nnunet", copied.root, "-o", tmp_path, "--masks", "sam")
     assert clisc(*command).code == 0

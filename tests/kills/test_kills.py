@@ -110,9 +110,33 @@ def test_a_case_is_renamed_by_the_same_command(undisturbed, tmp_path):
             begun += 1
             again = rename()
             assert again.code == 0 and "p1: renamed to q1" in again.output, (at, again.output)
+            done = rename()  # as after a kill once all was done
+            assert done.code == 0 and "p1: renamed to q1 already" in done.output, (at, done.output)
         names = [case.info.name for case in open_project(root).cases()]
         assert sorted(names) in (["p0", "p1", "p2", "p3", "p4"], ["p0", "p2", "p3", "p4", "q1"])
     assert begun > 1
+
+
+def test_a_case_half_removed_is_neither_lost_nor_damaged(undisturbed, tmp_path):
+    root = tmp_path / "project"
+
+    def call(*words, **moment):
+        return undisturbed.launcher.run(*words, folder=root, **moment)
+
+    undisturbed.start("label", root)
+    operations = call("cases", "remove", root, "p1").operations
+    half = 0
+    for at in range(operations - 16, operations - 4):
+        undisturbed.start("label", root)
+        assert call("cases", "remove", root, "p1", at=at, signal="SIGKILL").code == -9
+        if any((root / "store.zarr/cases").glob(".p1.*")):
+            half += 1
+            verified, listed = call("verify", root), call("cases", "list", root)
+            assert verified.code == 0 and "left over: store.zarr/cases/.p1." in verified.output
+            assert "4 cases: 2 train, 1 valid, 1 test\n" in listed.output
+            again = call("cases", "remove", root, "p1")
+            assert again.code == 0 and not list(root.rglob("*.partial")), again.output
+    assert half > 1
 
 
 def test_trainings_are_killed_within_their_epochs_too(undisturbed):

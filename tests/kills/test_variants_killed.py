@@ -72,6 +72,19 @@ def test_a_promotion_is_told_by_those_who_look_and_ended_by_the_same_command(und
     assert begun > 3
 
 
+def test_a_promotion_killed_as_it_ends_is_done_and_leaves_nothing(struck):
+    def at_its_end(operations):
+        return range(operations - 11, operations + 1)
+
+    for number, root, call, _, wanted in struck("variant", "promote", "box", at=at_its_end):
+        begun = (root / "variant-promotion.json").exists()
+        again = call()
+        assert again.code == 0, (number, again.output)
+        assert begun or "box: promoted already" in again.output
+        assert not list((root / "variants").glob(".*")), number
+        assert differing(wanted[0], everything(root)) == [], number
+
+
 def test_what_a_killed_writer_left_in_a_variant_is_named_and_removed(undisturbed, varied, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(varied, root)
