@@ -128,24 +128,36 @@ def test_demo_prints_one_json_document(clisc, tmp_path):
     assert len(list((tmp_path / "demo" / "data" / "images").glob("*.nii.gz"))) == 5
 
 
+STANDS_STILL = """
+import os, signal, sys
+from clisc_cli.app import main
+
+def hear(event, details):
+    if event == "open" and "classifier-raw.csv" in str(details[0]) and not stood:
+        stood.append(True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+stood = []
+sys.addaudithook(hear)
+main()
+"""
+"""`clisc` that stops, until it is told to go on, as it notes the first epoch of its training."""
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_with_75_and_the_next_call_goes_on(clisc, project, name):
+    assert clisc("label", project, "--device", "cpu").code == 0
     call = ["cam", str(project), "--force", "--device", "cpu", "--json"]
-    command = [sys.executable, "-m", "clisc_cli", *call]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, encoding="utf-8", env=environment) as process:
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if "classifier-raw: epoch 1/" in line:
-                process.send_signal(getattr(signal, name))
-        shown = process.stdout.read()
-        process.wait()
-    assert process.returncode == 75, "".join(lines)
+    with subprocess.Popen([sys.executable, "-c", STANDS_STILL, *call], **pipes, text=True) as process:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        process.send_signal(getattr(signal, name))
+        process.send_signal(signal.SIGCONT)
+        shown, told = process.communicate()
+    assert process.returncode == 75, told
     answer = json.loads(shown)
     assert wrong("cam", answer) == [] and answer["error"]["run"] == ["clisc", *call]
-    assert "Run the same command again" in "".join(lines)
+    assert "Run the same command again" in told
     assert clisc("cam", project, "--device", "cpu").code == 0
 
 
@@ -159,7 +171,7 @@ def test_a_terminal_that_is_gone_stops_the_run_and_nothing_is_lost(clisc, projec
         fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "clisc_cli", "cam", str(project), "--force", "--device", "cpu"],
+        [sys.executable, "-c", STANDS_STILL, "cam", str(project), "--force", "--device", "cpu"],
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -167,11 +179,10 @@ def test_a_terminal_that_is_gone_stops_the_run_and_nothing_is_lost(clisc, projec
         env={**os.environ, "TERM": "dumb"},
     )
     os.close(terminal)
-    shown = b""
-    while b"classifier-raw" not in shown:
-        shown += os.read(here, 1024)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     os.close(here)
-    assert process.wait() == 75, shown
+    process.send_signal(signal.SIGCONT)
+    assert process.wait() == 75
     again = clisc("cam", project, "--device", "cpu")
     assert again.code == 0 and "Took over" not in again.err
 

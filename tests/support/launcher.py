@@ -4,7 +4,8 @@ Importing torch takes seconds; this program does it once and forks a process for
 a JSON line on stdin:
 
     arguments  of clisc
-    folder     disk operations below it are counted: opening, renaming, removing, making, syncing
+    folder     disk operations below it are counted: opening, renaming, removing, making, syncing; not those
+               of the lock's heartbeat, of which a slow machine sees more
     at         signal itself right before this operation, counted from 1
     after      or else end at once, as by SIGKILL, after so many seconds
     signal     e.g. SIGKILL; after SIGSTOP the answer is that it stands still
@@ -25,9 +26,11 @@ import json
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from clisc_engine.project.lock import _renew_until
 from clisc_engine.running.partly import import_partly
 
 HEAVY = (
@@ -46,6 +49,8 @@ HEAVY = (
     "zarr.codecs",
 )
 """What the steps import when they have something to do, and the part of torch that optimisers import."""
+HEARTBEAT = _renew_until.__name__
+"""Python names a thread by its function."""
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "shutil.rmtree"}
 
 
@@ -58,7 +63,9 @@ class Countdown:
         self.sync, os.fsync = os.fsync, self.fsync
 
     def hear(self, event, details):
-        if event in EVENTS and any(self.below(detail) for detail in details[:2]):
+        if not (event in EVENTS and any(self.below(detail) for detail in details[:2])):
+            return
+        if HEARTBEAT not in threading.current_thread().name:
             self.tick()
 
     def below(self, detail):

@@ -81,6 +81,7 @@ def main():
         own = Ending(getattr(error, "exit_code", 1), str(error))
     end = session.leave(own)
     print(end.message)
+    print("all have left" if session.ranks.all_left else "some were left behind")
     session.close(end.code)
 
 

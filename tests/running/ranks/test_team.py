@@ -1,6 +1,5 @@
 """A step of several ranks is that of the whole batch, however the batch is shared."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +36,9 @@ def test_several_ranks_end_where_one_does(cluster, tmp_path, ranks, batch_size, 
 
 def test_a_stop_while_one_rank_scores_ends_all_and_the_next_call_goes_on(cluster, tmp_path):
     """Rank 0 scores alone; the others, which wait for it, hear of the stop from it."""
-    started = time.monotonic()
     ended = cluster.run(tmp_path / "team", 4, "instance", "score", program=PROGRAM)
     assert ended.codes == [75, 75], ended.outputs
-    assert time.monotonic() - started < 50, (
-        "the others are waited for a minute where they do not hear of it"
-    )
+    assert "all have left" in ended.message, "those that do not hear of it are left behind after a minute"
     assert not (tmp_path / "team" / "net.csv").exists()
     ended = cluster.run(tmp_path / "team", 4, "instance", program=PROGRAM)
     assert ended.codes == [0, 0], ended.outputs
@@ -52,10 +48,10 @@ def test_a_stop_while_one_rank_scores_ends_all_and_the_next_call_goes_on(cluster
 
 @pytest.mark.parametrize("fails", [0, 1])
 def test_a_rank_that_fails_in_a_step_ends_the_others(cluster, tmp_path, fails):
-    started = time.monotonic()
+    """They are told, and do not only find the connection broken when that rank has gone."""
     ended = cluster.run(tmp_path / "team", 4, "instance", fails, program=PROGRAM)
-    assert ended.codes == [3, 3] and "no memory here" in ended.outputs[fails], ended.outputs
-    assert time.monotonic() - started < 100
+    assert ended.codes == [3, 3], ended.outputs
+    assert all("no memory here" in output for output in ended.outputs), ended.outputs
 
 
 @pytest.mark.parametrize("when", ["after", "before"])
