@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from clisc_cli.case_table import case_table
 from clisc_cli.completion import case_words
 from clisc_cli.console import PATHS, print_json, result_console
 from clisc_cli.imported import show_imported
@@ -30,7 +31,6 @@ from clisc_engine.files.words import shell_word
 if TYPE_CHECKING:
     from clisc_engine.project.pending_change import Change
     from clisc_engine.project.project import Project
-    from clisc_engine.upkeep.case_list import Listed
     from clisc_engine.upkeep.foresight import Effects
 
 app = typer.Typer(help="List, add, remove, rename and move the cases of a project.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def list_(
         print_json({"cases": [asdict(one) for one in found]})
         return
     console = result_console(PATHS)
-    console.print(_table(found))
+    console.print(case_table(found))
     there = [one for one in found if not one.problem]
     counts = ", ".join(f"{sum(one.split == split for one in there)} {split}" for split in ALL_SPLITS)
     lost = f"; {len(found) - len(there)} left out" if len(found) > len(there) else ""
@@ -271,47 +271,3 @@ def _show(project: Project, asked: Change, todo: Change, means: Effects, verb: s
         say("  nothing becomes stale" if dry_run else "  nothing became stale")
     if means.stale and not dry_run:
         say(f"Next: clisc run {shell_word(project.root)}")
-
-
-def _table(found: Sequence[Listed]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = [row for row in ("full", "without-self-training", "sam") if any(row in one.dsc for one in found)]
-    expected = ["expected DSC %"] if any(one.expected is not None for one in found) else []
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (
-        "case",
-        "split",
-        "voxels",
-        "mm",
-        "ml",
-        "of",
-        *expected,
-        *(f"DSC % {row}" for row in rows),
-        "source",
-    ):
-        numbers = heading == "ml" or "DSC" in heading
-        table.add_column(heading, overflow="fold", justify="right" if numbers else "left")
-    for one in found:
-        if one.problem:
-            table.add_row(
-                one.name,
-                Text("left out", style="yellow"),
-                *[""] * (4 + len(expected) + len(rows)),
-                one.problem,
-            )
-            continue
-        was = f" (imported as {one.imported_as})" if one.imported_as else ""
-        table.add_row(
-            Text(one.name),
-            one.split,
-            " x ".join(map(str, one.voxels)),
-            " x ".join(f"{mm:.3g}" for mm in one.spacing),
-            "" if one.ml is None else f"{one.ml:.1f}",
-            one.mask.removeprefix("masks/"),
-            *(["" if one.expected is None else f"{one.expected:.0f}"] if expected else []),
-            *(f"{one.dsc[row]:.1f}" if row in one.dsc else "" for row in rows),
-            Text(one.source + was),
-        )
-    return table
