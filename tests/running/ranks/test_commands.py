@@ -186,19 +186,20 @@ def test_a_single_volume_that_cannot_be_used_ends_all_ranks(cluster, copied, dat
     assert ended.message.count("error:") == 1 and ended.outputs[1] == ""
 
 
-def torchrun(*program):
+def torchrun(temporary, *program):
+    """What torchrun leaves of its own, as when it is killed, goes with the test's ``temporary`` folder."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
         [*launcher, *program],
         capture_output=True,
         encoding="utf-8",
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "TMPDIR": str(temporary)},
     )
 
 
-def test_torchrun(copied):
+def test_torchrun(copied, tmp_path):
     forget(copied, "labels")
-    ended = torchrun("-m", "clisc_cli", "label", copied.root, *CPU, "--json")
+    ended = torchrun(tmp_path, "-m", "clisc_cli", "label", copied.root, *CPU, "--json")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["done"] == [case.info.name for case in copied.cases()]
     assert open_project(copied.root).logs.joinpath("runs.jsonl").read_text("utf-8").count("2 ranks") == 1
@@ -208,13 +209,13 @@ def test_torchrun(copied):
     ("signal", "whom", "said"),
     [("SIGTERM", "torchrun", "Stopped by SIGTERM"), ("SIGKILL", "itself", "Signal 9 (SIGKILL)")],
 )
-def test_torchrun_that_is_stopped_or_loses_a_rank_ends_all(cluster, copied, signal, whom, said):
+def test_torchrun_that_is_stopped_or_loses_a_rank_ends_all(cluster, copied, tmp_path, signal, whom, said):
     """In a training: its state is kept, and one rank goes on from there."""
     before = curve(copied, "unet-round1")
     untrain(copied, "unet-round1")
     write_changes(copied.root / "clisc.toml", {"training.save_every_minutes": 1e-9})
     program = Path(under_torchrun.__file__)
-    ended = torchrun(program, signal, whom, "train", copied.root, *CPU)
+    ended = torchrun(tmp_path, program, signal, whom, "train", copied.root, *CPU)
     assert ended.returncode != 0 and said in ended.stderr, ended.stderr
     assert (copied.checkpoints / "unet-round1.training.pt").exists()
     again = cluster.run("train", copied.root, *CPU, ranks=1)
