@@ -141,7 +141,7 @@ def remove(
         RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet).hold(project.root)
         size = sum(map(size_of, left))
         if not dry_run:
-            variants.remove_the_rest(left)
+            variants.remove_the_rest(project, name)
     else:
         variants.record_of(project, name)
         options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet, variant=name)

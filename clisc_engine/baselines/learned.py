@@ -112,12 +112,9 @@ def _choose_threshold(
     """``failed`` says why cases could not be mapped."""
     having = [case for case in held_out if case.seal(map_of(row)) is not None]
     if not having:
-        whys = [
-            f" {name}: {failed[name]}" for name in (case.info.name for case in held_out) if name in failed
-        ]
-        raise BadInput(
-            f"{row}: no held-out case could be mapped, so its maps have no threshold.{next(iter(whys), '')}"
-        )
+        names = (case.info.name for case in held_out)
+        why = next((f" {name}: {failed[name]}" for name in names if name in failed), "")
+        raise BadInput(f"{row}: no held-out case could be mapped, so its maps have no threshold.{why}")
     control.ranks.share(lambda: thresholds.choose(project, row, having, control))
 
 

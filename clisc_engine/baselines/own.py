@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.products.kinds import IMAGE
@@ -73,7 +74,7 @@ class OwnMasks:
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """The mask (Z, Y, X) of an image (Z, Y, X)."""
         image = arrays[IMAGE].astype(np.float32)
-        brain = image != 0
+        brain = brain_of(image)
         try:
             found = np.asarray(self.segment(image.copy(), case.info.spacing))
         except Exception as error:

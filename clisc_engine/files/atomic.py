@@ -89,11 +89,21 @@ def take_away(folder: Path) -> None:
     Raises:
         DiskFault: when the disk does not do so.
     """
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old.partial")
     with disk_faults(folder):
         if folder.exists():
-            folder.rename(aside)
-            shutil.rmtree(aside)
+            folder.rename(folder.with_name(f".{folder.name}.{os.getpid()}.old.partial"))
+    take_the_rest_away(folder)
+
+
+def take_the_rest_away(folder: Path) -> None:
+    """Complete a removal by `take_away` from where the folder is no more in its place.
+
+    Raises:
+        DiskFault: when the disk does not do so.
+    """
+    with disk_faults(folder):
+        for left in left_of(folder):
+            shutil.rmtree(left)
         if folder.parent.is_dir() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 

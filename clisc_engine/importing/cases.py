@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from clisc_engine.core.brain import brain_of
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume
@@ -111,7 +112,7 @@ def check_case(files: CaseFiles, settings: ImageSettings, *, extracted: bool = F
     else:
         found = read_normalised(files.image, files.channel, settings)
         notes, grid = found.notes, found.placement.source
-        brain = restore((found.image != 0).astype(np.uint8), found.placement) != 0
+        brain = restore(brain_of(found.image).astype(np.uint8), found.placement) != 0
     if (mask := files.reference) is None:
         return notes
     return (*notes, *_reference_of(mask, grid, brain, same=hash_of(mask) == hash_of(files.image)).notes)
@@ -175,7 +176,7 @@ def store_reference(
     """
     same = info.reference_sha256 == info.sha256
     placement = Placement.from_dict(info.placement)
-    brain = restore((image != 0).astype(np.uint8), placement) != 0
+    brain = restore(brain_of(image).astype(np.uint8), placement) != 0
     read = _reference_of(Path(info.reference_source), placement.source, brain, same=same)
     provenance = _reference_provenance(info, settings)
     project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))

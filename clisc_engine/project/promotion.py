@@ -108,7 +108,8 @@ def _carry_out(project: Project, todo: Promotion) -> None:
     if todo.discard:
         variants.remove(project, todo.former)
     for name in (todo.name, todo.former):
-        variants.remove_the_rest(variants.half_removed(project, name))
+        if variants.half_removed(project, name):
+            variants.remove_the_rest(project, name)
     with disk_faults(root / FILE):
         (root / FILE).unlink(missing_ok=True)
 

@@ -9,7 +9,6 @@ nor copied. Only the settings changed are kept (``variant.json``): all others ar
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.atomic import disk_faults, left_of, take_away, write_atomically
+from clisc_engine.files.atomic import disk_faults, left_of, take_away, take_the_rest_away, write_atomically
 from clisc_engine.files.case_names import why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.words import shell_word
@@ -100,10 +99,8 @@ def keep(variant: Project, record: Record) -> None:
         DiskFault: when the disk does not take it.
     """
     path = variant.root / FILE
-    known = record.model_dump(
-        exclude=None if record.promoted else {"promoted"}
-    )  # as earlier versions read it
-    data = json.dumps(known, indent=1).encode()
+    unknown = set() if record.promoted else {"promoted"}  # to earlier versions, which refuse such a record
+    data = json.dumps(record.model_dump(exclude=unknown), indent=1).encode()
     if read_if_there(path) != data:
         variant.store.check_may_write()
         with disk_faults(path):
@@ -279,15 +276,13 @@ def half_removed(project: Project, name: str) -> list[Path]:
     return [] if name in variant_names(project) else left_of(folder_of(project, name))
 
 
-def remove_the_rest(left: Iterable[Path]) -> None:
+def remove_the_rest(project: Project, name: str) -> None:
     """Complete a removal that was cut short.
 
     Raises:
         DiskFault: when the disk does not do so.
     """
-    for folder in left:
-        with disk_faults(folder):
-            shutil.rmtree(folder)
+    take_the_rest_away(folder_of(project, name))
 
 
 def _holds_locks_alone(folder: Path) -> bool:

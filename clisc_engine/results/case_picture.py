@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.baselines.table1.measured import measured_in_table1
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.prompts import Prompt
 from clisc_engine.core.seeds import case_seed
 from clisc_engine.files.words import ml_in_words
@@ -115,7 +116,7 @@ def case_picture(project: Project, name: str, rows: int, layers: tuple[Layer, ..
     slices = windowed(image, project.settings.window)
     labelled = case.seal(PROBABILITY) is not None
     regions = [*masks.values(), *(heat > 127 for heat in maps.values())]
-    chosen = chosen_slices(image != 0, regions, rows)
+    chosen = chosen_slices(brain_of(image), regions, rows)
     return CasePicture(
         name=name,
         split=case.info.split,
@@ -168,7 +169,7 @@ def _prompts(
     if AMDA_MAPS not in maps or settings.prompts.region != "map":
         return {}
     chosen = without_sam(settings.roi)
-    roi = region_of_interest(maps[AMDA_MAPS], image != 0, case.info.spacing, chosen)
+    roi = region_of_interest(maps[AMDA_MAPS], brain_of(image), case.info.spacing, chosen)
     seed = case_seed(settings.seed, case.info.identity)
     return {
         z: slice_prompts(roi[z], slices[z], settings.prompts, settings.prompts.dilation, (seed, z))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -108,6 +109,18 @@ class Control:
         """Raise `Stopped` if this run has lost the project's lock, so that it may not write any more."""
         if not self.stop.may_write:
             raise self.stopped()
+
+    def by_rank_0(self, write: Callable[[], object]) -> None:
+        """Let rank 0 write for all, unless the lock is lost; the others wait until it has.
+
+        So none ends, with the cases that failed, before what all have found is kept.
+        """
+
+        def once() -> None:
+            self.check_may_write()
+            write()
+
+        self.ranks.share(once)
 
     def stopped(self) -> Stopped:
         """The error that says that the run was asked to stop."""

@@ -45,7 +45,7 @@ class SliceLabels:
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """Both arrays of labels, (Z,), of an image (Z, Y, X); slices without brain get 0."""
-        image = arrays[IMAGE].astype(np.float32)
+        image = arrays[IMAGE]
         has_brain = np.any(brain_of(image), axis=(1, 2))
         probability = np.zeros(len(image), np.float32)
         slices = windowed(image, self.settings.window)

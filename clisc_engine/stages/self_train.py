@@ -57,9 +57,8 @@ def self_train(project: Project, control: Control, until: str = UNET_ROUND2) -> 
     kept = s3f_keep(scores, project.settings.s3f.p)
     if not kept:
         raise BadInput(_none_left_message(failed))
-    if not control.dry_run and control.ranks.rank == 0:
-        control.check_may_write()
-        s3f_table.record(project, scores, kept)
+    if not control.dry_run:
+        control.by_rank_0(lambda: s3f_table.record(project, scores, kept))
     reason = train_round2(project, UNET_ROUND2, [c for c in cases if c.info.name in kept], control)
     reason = f"{outdated}; {reason}" if outdated and reason else reason
     result = training_report("self-train", UNET_ROUND2, reason, control, started)

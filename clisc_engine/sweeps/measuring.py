@@ -62,7 +62,8 @@ def measure(
     settings = settings_behind(variant, sweep)
     if before is not None and not why_measure(variant, wanted, cases, before):
         if before.get("settings") != settings:  # none of which it rests on, or it would not hold
-            _keep(variant, sweep, point, {**before, "settings": settings}, control)
+            found = {**before, "settings": settings}
+            control.by_rank_0(lambda: record.note_measured(variant, sweep, point, found))
         return False
     lacking = {c.info.name: missing_message(c, wanted.array) for c in cases if c.seal(wanted.array) is None}
     failed = {c.info.name: failed[c.info.name] for c in cases if c.info.name in failed} | {
@@ -88,16 +89,8 @@ def measure(
         "failed": failed | errors,
         "settings": settings,
     }
-    _keep(variant, sweep, point, found, control)
+    control.by_rank_0(lambda: record.note_measured(variant, sweep, point, found))
     return True
-
-
-def _keep(variant: Project, sweep: Sweep, point: str, found: Mapping[str, Any], control: Control) -> None:
-    """Let rank 0 write what was measured at a point, and the others wait for it."""
-    if control.ranks.rank == 0:
-        control.check_may_write()
-        record.note_measured(variant, sweep, point, found)
-    control.ranks.gather(None)
 
 
 def together(

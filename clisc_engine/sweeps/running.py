@@ -105,7 +105,7 @@ class _Run:
         leaves = list(self._leaves(root))
         if not self.control.dry_run and self.only is None:
             used = {node.name for path in leaves for node in path if node.is_variant}
-            self._by_rank_0(lambda: record.note_asked(self.project, self.sweep, used))
+            self.control.by_rank_0(lambda: record.note_asked(self.project, self.sweep, used))
         self._old_references()
         by_values = {key_of(path[-1].values): path for path in leaves}
         done: set[str] = set()
@@ -198,7 +198,7 @@ class _Run:
         document = together(self.project, self.sweep, found)
         self.outcome.result = document
         if self.only is None:
-            self._by_rank_0(lambda: record.note_result(self.project, self.sweep, document))
+            self.control.by_rank_0(lambda: record.note_result(self.project, self.sweep, document))
 
     def _not_changed_by(self, axes: tuple[Axis, ...]) -> set[str]:
         going_on = goes_on(self.project.settings, self.sweep)
@@ -247,17 +247,10 @@ class _Run:
                     refuse_while_below_works(node.project)
                 variants.keep(node.project, node.record())
 
-            self._by_rank_0(begin)
+            self.control.by_rank_0(begin)
             node.project.store.check_may_write = control.check_may_write
             yield
             control.ranks.gather(None)
-
-    def _by_rank_0(self, work: Any) -> None:
-        def once() -> None:
-            self.control.check_may_write()
-            work()
-
-        self.control.ranks.share(once)
 
     def _add(self, node: Node, reports: list[Report]) -> None:
         """Note what was made in a node, and what failed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -53,7 +52,7 @@ def verify(root: Path, control: Control) -> Verified:
     store = Store(root / STORE)
     result.findings += _settings(root)
     unsettled = _change_under_way(root, result)
-    _take(_promotion_under_way(root), root, "record", result)
+    moving = _promotion_under_way(root, result)
     seals = _cases(root, store, unsettled, control, result)
     result.arrays = len(seals)
     _take(_lost_cases(store, unsettled, control), root, "case", result)
@@ -67,7 +66,8 @@ def verify(root: Path, control: Control) -> Verified:
         _take(_tables(root), root, "table", result)
         _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
-    result.findings = _without_what_moves(root, result.findings)
+    absent = ("missing", "to be made")  # what a promotion moves lies between two places
+    result.findings = [one for one in result.findings if not (one.path in moving and one.state in absent)]
     result.seconds = round(time.monotonic() - started, 3)
     return result
 
@@ -199,31 +199,20 @@ def _change_under_way(root: Path, result: Verified) -> frozenset[str]:
     return change.unsettled
 
 
-def _promotion_under_way(root: Path) -> Iterator[Finding]:
-    """A promotion of a variant that was cut short; what it moves is looked for once it is complete."""
+def _promotion_under_way(root: Path, result: Verified) -> frozenset[str]:
+    """Note a promotion of a variant that was cut short; the places that may lack what it moves."""
     try:
         promotion = pending_promotion.pending(root)
-    except Unreadable:
-        raise
+    except Unreadable as error:
+        result.findings.append(unreadable(root, error, "record"))
+        return frozenset()
     except BadInput as error:
-        yield Finding(pending_promotion.FILE, "record", "damaged", str(error))
-        return
-    if promotion:
-        yield Finding(pending_promotion.FILE, "record", "to be made", str(promotion))
-
-
-def _without_what_moves(root: Path, findings: list[Finding]) -> list[Finding]:
-    """The findings but for those that miss what a promotion under way has between two places."""
-    promotion = None
-    with suppress(BadInput):  # `_promotion_under_way` tells of that
-        promotion = pending_promotion.pending(root)
+        result.findings.append(Finding(pending_promotion.FILE, "record", "damaged", str(error)))
+        return frozenset()
     if promotion is None:
-        return findings
-    return [
-        one
-        for one in findings
-        if one.state not in ("missing", "to be made") or one.path not in promotion.unsettled
-    ]
+        return frozenset()
+    result.findings.append(Finding(pending_promotion.FILE, "record", "to be made", str(promotion)))
+    return promotion.unsettled
 
 
 def _manifest(store: Store) -> Iterator[Finding]:

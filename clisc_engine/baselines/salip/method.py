@@ -15,6 +15,7 @@ from torch import Tensor
 
 from clisc_engine.baselines.salip import choice
 from clisc_engine.baselines.salip.everything import find_parts
+from clisc_engine.core.brain import brain_of
 from clisc_engine.core.labelling import NORMAL
 from clisc_engine.imaging.window import Slices
 from clisc_engine.models.clip import ClipModel
@@ -67,7 +68,7 @@ class SalipMasks:
         """
         prompter = self.sam.prompter(case, image)
         region = np.zeros(image.shape, bool)
-        shown = (image != 0).any(axis=(1, 2))
+        shown = np.any(brain_of(image), axis=(1, 2))
         if self.settings.gate:
             shown &= labels != NORMAL
         prompter.embed(np.flatnonzero(shown).tolist())

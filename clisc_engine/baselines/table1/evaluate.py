@@ -112,11 +112,8 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
 
 
 def _kept(project: Project, document: dict[str, Any], control: Control) -> dict[str, Any]:
-    """The document, once its tables are written: no rank ends, with the cases that failed, before."""
-    if control.ranks.rank == 0:
-        control.check_may_write()
-        tables.save(project, document)
-    control.ranks.gather(None)
+    """The document, once its tables are written."""
+    control.by_rank_0(lambda: tables.save(project, document))
     return document
 
 

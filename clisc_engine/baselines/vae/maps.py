@@ -14,6 +14,7 @@ from clisc_engine.baselines.vae.histograms import matched
 from clisc_engine.baselines.vae.maths import eroded
 from clisc_engine.baselines.vae.network import Vae
 from clisc_engine.baselines.vae.slices import as_input
+from clisc_engine.core.brain import brain_of
 from clisc_engine.imaging.window import square, unsquare
 from clisc_engine.models.finite import check_finite
 from clisc_engine.project.checkpoints import Checkpoint
@@ -65,7 +66,7 @@ class AttentionMapper:
         self, image: npt.NDArray[Any], _spacing: Sequence[float], _name: str
     ) -> npt.NDArray[np.float32]:
         """The map (Z, Y, X) of a stored image, 0 outside each slice's eroded brain; nothing is drawn."""
-        brain = image != 0
+        brain = brain_of(image)
         shown = np.flatnonzero(brain.any(axis=(1, 2)))
         slices = matched(windowed(image, self.window), self.histogram, self.settings.histogram)
         maps = np.zeros(image.shape, np.float32)

@@ -60,10 +60,8 @@ def trust(project: Project, control: Control, splits: tuple[str, ...] = SPLITS) 
         found, errors = spread(STEP, todo, lambda case: asdict(told(case)), control, unit="case")
         report.failed |= errors
         report.done = list(found)
-        if control.ranks.rank == 0:
-            control.check_may_write()
-            table.keep(project, {name: Trusted(**entry) for name, entry in (before | found).items()})
-        control.ranks.gather(None)
+        trusted = {name: Trusted(**entry) for name, entry in (before | found).items()}
+        control.by_rank_0(lambda: table.keep(project, trusted))
     report.seconds = control.ranks.share(lambda: time.monotonic() - started)
     return report
 
