@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ENDING = ".clisc"
 FORMAT = 1
 _ENTRY, _DIGEST = "clisc", "sha256"
+"""The one entry of the file's metadata, since safetensors writes several in no certain order and the same
+model is to be the same bytes; and the key in it of the weights' digest, beside what the card says."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,8 @@ def model_bytes(card: ModelCard, tensors: dict[str, torch.Tensor]) -> bytes:
     """A model as the bytes of its file."""
     import safetensors.torch
 
-    values = _adapter().dump_python(card, mode="json")
-    said = {_ENTRY: json.dumps(values), _DIGEST: digest_of_tensors(tensors)}
-    return safetensors.torch.save(tensors, said)
+    values = {**_adapter().dump_python(card, mode="json"), _DIGEST: digest_of_tensors(tensors)}
+    return safetensors.torch.save(tensors, {_ENTRY: json.dumps(values)})
 
 
 def read_card(path: Path) -> ModelCard:
@@ -97,6 +98,23 @@ def read_card(path: Path) -> ModelCard:
         Unreadable: when it cannot be read now.
         BadInput: when it is damaged, no model of clisc, or of a later format.
     """
+    values = _entry(path)
+    values.pop(_DIGEST, None)
+    if values["format"] != FORMAT:
+        raise BadInput(
+            f"{path} has the format {values['format']}, this clisc {VERSION} knows {FORMAT}; "
+            f"use clisc {values.get('version')} or later."
+        )
+    settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))
+    try:
+        return _adapter().validate_python({**values, "image": settings.image, "unet": settings.unet})
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise BadInput(f"{path} is no model file of this clisc ({key} is not as it should be).") from None
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """What a model file's metadata holds; raises as `read_card` does."""
     import safetensors
 
     try:
@@ -109,17 +127,7 @@ def read_card(path: Path) -> ModelCard:
         raise BadInput(f"{path} is damaged or no model file ({error}); export it again.") from error
     if not isinstance(values, dict) or not {"format", "image", "unet"} <= values.keys():
         raise BadInput(f"{path} is a safetensors file, but no model that `clisc export model` wrote.")
-    if values["format"] != FORMAT:
-        raise BadInput(
-            f"{path} has the format {values['format']}, this clisc {VERSION} knows {FORMAT}; "
-            f"use clisc {values.get('version')} or later."
-        )
-    settings = validate({"image": values.pop("image"), "unet": values.pop("unet")}, str(path))
-    try:
-        return _adapter().validate_python({**values, "image": settings.image, "unet": settings.unet})
-    except ValidationError as error:
-        key = ".".join(map(str, error.errors()[0]["loc"]))
-        raise BadInput(f"{path} is no model file of this clisc ({key} is not as it should be).") from None
+    return values
 
 
 @functools.cache
@@ -136,9 +144,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """
     import safetensors.torch
 
+    digest = _entry(path).get(_DIGEST)
     try:
-        with reading(path), safetensors.safe_open(str(path), framework="numpy") as file:
-            digest = (file.metadata() or {}).get(_DIGEST)
+        with reading(path):
             found = dict(safetensors.torch.load(path.read_bytes()))
     except safetensors.SafetensorError as error:
         raise BadInput(f"{path} is damaged ({error}); export it again.") from error
