@@ -45,15 +45,15 @@ class _Normalised(torch.autograd.Function):
     """y = (x - mean) / s with s = sqrt(variance + eps), in the layout of x.
 
     Its gradient by x (Ioffe and Szegedy, ICML 2015, section 3) is (g - mean(g) - y * mean(g * y)) / s for a
-    gradient g by y; all means are over a channel's voxels.
+    gradient g by y; all means are over a channel's voxels. What is in bfloat16 is normalised in float32.
     """
 
     @staticmethod
     def forward(ctx: Any, volumes: Tensor, eps: float) -> Tensor:
         """The volumes (B, C, Z, Y, X), normalised."""
-        centred = volumes - volumes.mean(SPACE, keepdim=True)
-        scale = (centred * centred).mean(SPACE, keepdim=True).add_(eps).rsqrt_()
-        normalised = centred.mul_(scale)
+        centred = volumes - _mean(volumes)
+        scale = _mean(centred * centred).add_(eps).rsqrt_()
+        normalised = centred.mul_(scale).to(volumes.dtype)
         ctx.save_for_backward(normalised, scale)
         return normalised
 
@@ -62,6 +62,12 @@ class _Normalised(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """The gradient by the volumes; none by ``eps``."""
         normalised, scale = ctx.saved_tensors
-        along = (gradient * normalised).mean(SPACE, keepdim=True)
-        found = gradient - gradient.mean(SPACE, keepdim=True)
-        return found.addcmul_(normalised, along, value=-1).mul_(scale), None
+        along = _mean(gradient * normalised)
+        found = gradient - _mean(gradient)
+        found.addcmul_(normalised.to(found.dtype), along, value=-1).mul_(scale)
+        return found.to(gradient.dtype), None
+
+
+def _mean(volumes: Tensor) -> Tensor:
+    """Of each channel, (B, C, 1, 1, 1) in float32, in which differences from it are then, too."""
+    return volumes.mean(SPACE, keepdim=True, dtype=torch.float32)

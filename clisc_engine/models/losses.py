@@ -24,6 +24,7 @@ def segmentation_loss(name: Literal["dice_ce", "ce", "dice"]) -> Loss:
     weight_dice, weight_ce = {"dice_ce": (1.0, 1.0), "ce": (0.0, 1.0), "dice": (1.0, 0.0)}[name]
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        logits = logits.float()  # sums of thousands of bfloat16 voxels would have three digits
         dice = soft_dice_loss(logits.softmax(dim=1)[:, 1:], labels, over=(0, 2, 3, 4))
         entropy = functional.cross_entropy(logits, labels[:, 0].long())
         return weight_dice * dice + weight_ce * entropy

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+OURS = (torch.float32, torch.bfloat16)
+"""What they are made for; sums and means are in float32 always."""
+
 
 def trains_on_cpu(volumes: Tensor) -> bool:
-    """Whether a gradient by the volumes is asked for in float32 on a CPU: ours are made for that."""
-    return volumes.requires_grad and volumes.device.type == "cpu" and volumes.dtype == torch.float32
+    """Whether a gradient by the volumes is asked for on a CPU, in one of `OURS`."""
+    return volumes.requires_grad and volumes.device.type == "cpu" and volumes.dtype in OURS

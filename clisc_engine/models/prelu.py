@@ -39,13 +39,13 @@ class _Bent(torch.autograd.Function):
     def forward(ctx: Any, volumes: Tensor, slope: Tensor) -> Tensor:
         """PyTorch's."""
         ctx.save_for_backward(volumes, slope)
-        return torch.prelu(volumes, slope)
+        return torch.prelu(volumes, slope.to(volumes.dtype))
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """The gradients by the volumes and by the slope."""
         volumes, slope = ctx.saved_tensors
-        below = volumes.clamp(max=0).mul_(gradient).sum()
+        below = volumes.clamp(max=0).mul_(gradient).sum(dtype=torch.float32).to(slope.dtype)
         found = torch.ops.aten.leaky_relu_backward(gradient, volumes, slope.item(), False)
         return found, below.view_as(slope)

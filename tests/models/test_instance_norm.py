@@ -55,12 +55,28 @@ def test_without_gradients_and_on_other_layouts_it_is_pytorchs_to_the_bit(channe
 
 
 def test_gradients_of_half_precision_are_pytorchs():
-    volumes, weight = torch.randn(2, 2, 8, 6, 5, 4).to(torch.bfloat16)
+    volumes, weight = torch.randn(2, 2, 8, 6, 5, 4).to(torch.float16)
     volumes = volumes.to(memory_format=CHANNELS_LAST)
     both = zip(
         *(answers(norm(8), volumes, weight) for norm in (InstanceNorm, nn.InstanceNorm3d)), strict=True
     )
     assert all(torch.equal(one, other) for one, other in both)
+
+
+@pytest.mark.parametrize("mean", [0.0, 20.0])
+def test_in_bfloat16_it_is_as_exact_as_bfloat16_is(mean):
+    volumes = (mean + torch.randn(2, 16, 24, 24, 24)).bfloat16().to(memory_format=CHANNELS_LAST)
+    weight = torch.randn(volumes.shape).bfloat16()
+    quick, gradient = answers(InstanceNorm(16), volumes, weight)
+    assert quick.dtype == gradient.dtype == torch.bfloat16
+    assert quick.is_contiguous(memory_format=CHANNELS_LAST)
+    exact = volumes.double().requires_grad_()
+    wanted = by_definition(exact).view(volumes.shape)
+    (wanted * weight).sum().backward()
+    torch.testing.assert_close(quick.double(), wanted.detach(), rtol=2**-8, atol=2e-3)
+    torch.testing.assert_close(
+        gradient.double(), exact.grad, rtol=2**-7, atol=2e-3 * float(exact.grad.abs().max())
+    )
 
 
 def test_a_volume_of_one_voxel_is_refused_as_pytorch_does():

@@ -50,9 +50,20 @@ def test_only_the_slopes_gradient_is_asked_for_where_the_volumes_are_given():
 
 
 def test_gradients_of_half_precision_are_pytorchs():
-    volumes, weight = (tensor.bfloat16() for tensor in drawn((2, 8, 6, 5, 4), CHANNELS_LAST))
-    ours, theirs = (answers(module.bfloat16(), volumes, weight, 0.25) for module in (PReLU(), nn.PReLU()))
+    volumes, weight = (tensor.half() for tensor in drawn((2, 8, 6, 5, 4), CHANNELS_LAST))
+    ours, theirs = (answers(module.half(), volumes, weight, 0.25) for module in (PReLU(), nn.PReLU()))
     assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def test_in_bfloat16_the_slopes_gradient_is_summed_in_float32():
+    volumes, weight = (tensor.bfloat16() for tensor in drawn((1, 16, 40, 40, 40), CHANNELS_LAST))
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = (answers(module, volumes, weight, 0.25) for module in (PReLU(), nn.PReLU()))
+    assert ours[0].dtype == torch.bfloat16
+    assert all(torch.equal(one, other) for one, other in zip(ours[:2], theirs[:2], strict=True))
+    exact = (volumes.double().clamp(max=0) * weight.double()).sum()
+    spread = float((volumes.double().clamp(max=0) * weight.double()).square().sum().sqrt())
+    assert abs(ours[2].double() - exact) <= 0.01 * spread
 
 
 def test_a_gradient_of_another_layout_than_the_volumes_is_taken():

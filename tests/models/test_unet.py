@@ -52,6 +52,17 @@ def test_losses_prefer_the_right_answer(name):
         torch.testing.assert_close(loss(right * 0.1, labels), ce)
 
 
+@pytest.mark.parametrize("name", ["dice_ce", "ce", "dice"])
+def test_losses_of_bfloat16_are_summed_in_float32(name):
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.rand(2, 1, 24, 24, 24, generator=generator) > 0.7).float()
+    logits = torch.randn(2, 2, 24, 24, 24, generator=generator).bfloat16()
+    loss = segmentation_loss(name)
+    found = loss(logits, labels)
+    assert found.dtype == torch.float32
+    assert float(found) == pytest.approx(float(loss(logits.double().float(), labels)), rel=1e-6)
+
+
 def test_patches_move_image_and_label_together_and_follow_the_seed():
     volume = torch.rand(1, 20, 40, 40)
     label = (volume > 0.6).to(torch.uint8)
