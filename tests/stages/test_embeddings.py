@@ -20,9 +20,9 @@ def masks(project):
     return {k: v for k, v in contents(project).items() if k.endswith(ARRAYS)}
 
 
-def prompt_again(project, **changes):
+def prompt_again(project, precision="32", **changes):
     project.settings = with_changes(project.settings, changes, "test")
-    report = run_stages(project, "prompt-sam", force=True)["prompt-sam"]
+    report = run_stages(project, "prompt-sam", force=True, precision=precision)["prompt-sam"]
     assert not report.failed
     return masks(project)
 
@@ -55,3 +55,12 @@ def test_entries_of_other_settings_are_never_used(copied, tmp_path, change):
     found = prompt_again(copied, **change)
     assert not differing(found, prompt_again(without, **change))
     assert differing(found, before)
+
+
+def test_float32_meets_no_embedding_that_was_made_in_bfloat16(copied, finished):
+    shutil.rmtree(copied.cache)
+    prompt_again(copied, precision="bf16")
+    rounded = {path.read_bytes() for path in kept(copied)}
+    assert not differing(prompt_again(copied), masks(finished))
+    exact = {path.read_bytes() for path in kept(copied)} - rounded
+    assert exact and exact <= {path.read_bytes() for path in kept(finished)}
