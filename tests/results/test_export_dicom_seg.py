@@ -15,7 +15,20 @@ from clisc_engine.results.export_dicom_seg import export_dicom_seg
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.init import Request, initialise
-from tests.support.dicoms import AXIAL, CORONAL, GAP, PIXEL, head, multi_frame, place, stack, turned, write
+from tests.support.dicoms import (
+    AXIAL,
+    CORONAL,
+    GAP,
+    PIXEL,
+    group,
+    head,
+    multi_frame,
+    place,
+    stack,
+    text,
+    turned,
+    write,
+)
 from tests.support.volumes import ball
 from tests.support.volumes import write as write_nifti
 
@@ -139,6 +152,49 @@ def test_a_patients_plain_name_is_passed_on_and_never_told(tmp_path):
     assert pydicom.dcmread(tmp_path / "out" / "p_seg.dcm").PatientName == "Doe"
 
 
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+        ("ISO_IR 100", "Müller^Jürgen"),
+        ("ISO_IR 192", "山田^太郎"),
+        ("GB18030", "Wang^XiaoDong=王^小东"),
+        ("ISO_IR 6", "Doe^John"),
+    ],
+)
+def test_names_of_any_alphabet_are_passed_on(tmp_path, charset, name):
+    """Japanese and Korean headers begin their list of character sets with an empty one."""
+    slices = stack(brain(), SpecificCharacterSet=charset, **{**OF_PATIENT, "PatientName": name})
+    project = imported(tmp_path, p=slices)
+    report, _ = export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    assert report.done == ["p"]
+    found, source = (pydicom.dcmread(tmp_path / file) for file in ("out/p_seg.dcm", "in/p/0003.dcm"))
+    assert str(found.PatientName) == name and found.SpecificCharacterSet == source.SpecificCharacterSet
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"PatientSex": "W"},
+        {"PatientBirthDate": "1970"},
+        {"StudyDate": "20200100"},
+        {"StudyTime": "24:00:00"},
+    ],
+    ids=lambda written: next(iter(written)),
+)
+def test_a_patient_s_values_are_passed_on_as_they_are(tmp_path, written):
+    with pydicom.config.disable_value_validation():
+        slices = stack(brain(), **{**OF_PATIENT, **written})
+        project = imported(tmp_path, p=slices)
+    export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    with pydicom.config.disable_value_validation():
+        found = pydicom.dcmread(tmp_path / "out" / "p_seg.dcm")
+    assert {key: str(found[key].value) for key in written} == written
+    assert (found.PatientName, found.StudyID) == ("A^B", "1")
+
+
 def test_an_empty_mask_is_a_segmentation_too(tmp_path):
     array = brain()
     project = imported(tmp_path, p=stack(array, **OF_PATIENT))
@@ -180,3 +236,30 @@ def test_slices_without_what_a_segmentation_refers_to_are_named(tmp_path):
     with pytest.raises(BadInput, match=r"has no FrameOfReferenceUID.*clisc export masks"):
         export_dicom_seg(project, "sam", tmp_path / "out", CPU)
     assert not list(tmp_path.glob("out/*.dcm"))
+
+
+def test_headers_that_no_segmentation_can_refer_to_are_told(tmp_path):
+    """A multi-frame file with its localizer, and a private kind of image."""
+    localizer = (0.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+
+    def turn_the_first(frame, index):
+        axes = localizer if index == 0 else AXIAL
+        frame.PlaneOrientationSequence = [group(ImageOrientationPatient=[text(v) for v in axes])]
+
+    mixed = multi_frame(brain(), per_frame=turn_the_first, **OF_PATIENT)
+    del mixed.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    private = stack(brain(1), uid="1.2.9", SOPClassUID="1.3.46.670589.11.0.0.12.1", **OF_PATIENT)
+    project = imported(tmp_path, p=[mixed], q=private)
+    for case in ("p", "q"):
+        with pytest.raises(
+            BadInput, match=rf"in/{case}: no DICOM Segmentation can refer.*clisc export masks"
+        ):
+            export_dicom_seg(project, "sam", tmp_path / "out", Control(device="cpu", cases=(case,)))
+    assert not list(tmp_path.glob("out/*.dcm"))
+
+
+def test_slices_under_one_uid_are_refused(tmp_path):
+    """As some programs leave them that make data anonymous: every reference would be to one slice."""
+    project = imported(tmp_path, p=stack(brain(), SOPInstanceUID="1.2.3.9", **OF_PATIENT))
+    with pytest.raises(BadInput, match=r"in/p: several slices have one SOPInstanceUID.*clisc export masks"):
+        export_dicom_seg(project, "sam", tmp_path / "out", CPU)

@@ -24,8 +24,9 @@ _EMPTY_IF_LACKING = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"),
     *("StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
-"""What every object has, empty where it is not known."""
+"""What every object has of the patient and the study, empty where it is not known."""
 
+_ALPHABET = "SpecificCharacterSet"
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _OWN_SERIES = 1000
 """Is added to the source's series number."""
@@ -68,13 +69,28 @@ def segmentation_of(source: Path, mask: npt.NDArray[np.uint8], origin: Origin) -
     images, planes = _images_and_planes(source, frames, mask)
     with warnings.catch_warnings():  # one names the patient, whose name we only pass on
         warnings.filterwarnings("ignore", ".* unlikely to represent the intended person name", UserWarning)
-        return _written(images, planes, origin)
+        try:
+            return _written(images, planes, origin)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # highdicom's, of headers
+            why = str(error).strip("'\". ") or type(error).__name__
+            raise BadInput(
+                f"{source}: no DICOM Segmentation can refer to its images ({why}). Write its mask as NIfTI "
+                "with `clisc export masks`, and those of other cases here with --cases."
+            ) from error
 
 
 def _written(images: Sequence[Dataset], planes: npt.NDArray[np.uint8], origin: Origin) -> Dataset:
-    """The segmentation that refers to these images, with a plane (Y, X) for each."""
+    """The segmentation that refers to these images, with a plane (Y, X) for each.
+
+    What the images say of patient and study goes on as it is there: highdicom refuses values that scanners
+    and archives write, and lists of character sets that begin with an empty one.
+    """
     import highdicom
 
+    kept = [images[0][name] for name in (*_EMPTY_IF_LACKING, _ALPHABET) if name in images[0]]
+    for name in _EMPTY_IF_LACKING:
+        del images[0][name]  # a new element, for the value of the old one is kept
+        setattr(images[0], name, None)
     entropy = [images[0].SeriesInstanceUID, origin.name, origin.fingerprint, VERSION]
     made = highdicom.seg.Segmentation(
         source_images=images,
@@ -93,7 +109,10 @@ def _written(images: Sequence[Dataset], planes: npt.NDArray[np.uint8], origin: O
         content_description=f"CLISC, masks/{origin.name}; research only",
         series_description=f"CLISC tumour ({origin.name})",
         omit_empty_frames=bool(planes.any()),
+        specific_character_set=None,
     )
+    for element in kept:
+        made[element.tag] = element
     _make_repeatable(made, origin.made, generate_uid(entropy_srcs=[*entropy, "dimensions"]))
     return made
 
@@ -103,6 +122,11 @@ def _images_and_planes(
 ) -> tuple[list[Dataset], npt.NDArray[np.uint8]]:
     """The source's headers, and for each of its slices in their order the mask's plane."""
     files = list(dict.fromkeys(frame.file for frame in frames))
+    if len({frame.identity for frame in frames if frame.identity}) < len(files):
+        raise BadInput(
+            f"{source}: several slices have one SOPInstanceUID, or none, so no segmentation can say which "
+            "it refers to; export the series again, or write its mask as NIfTI with `clisc export masks`."
+        )
     if all(frame.of == 1 for frame in frames):
         return [_header(frame.file) for frame in frames], mask
     if len(files) > 1:
