@@ -88,7 +88,7 @@ def check_claim(path: Path, voxels: int, voxel_bytes: int) -> None:
     Raises:
         BadInput: naming the file.
     """
-    head = _first_bytes(path)
+    head = first_bytes(path)
     there, compressed = path.stat().st_size, not _RAW.search(head)
     detached = _DETACHED.search(head)
     if detached and detached[1] != b"LOCAL":
@@ -118,7 +118,12 @@ def _detached_bytes(path: Path, name: str) -> int:
     return data.stat().st_size
 
 
-def _first_bytes(path: Path) -> bytes:
+def first_bytes(path: Path) -> bytes:
+    """A file's beginning, in which a text header ends.
+
+    Raises:
+        BadInput: when it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(_HEADER)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.errors import BadInput
-from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of
+from clisc_engine.imaging.geometry import Geometry, Volume, from_affine, geometry_of
 from clisc_engine.imaging.headers import SPACINGS, channel_of, check_grid
 from clisc_engine.imaging.intensities import check_intensities
+from clisc_engine.imaging.shear import upright
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -86,9 +87,11 @@ def _checked(array: npt.NDArray[Any], geometry: Geometry, name: str) -> Volume:
     path = Path(name)
     channel_of(path, geometry.size, None)
     check_grid(path, geometry.size, geometry.spacing, geometry.origin, geometry.direction)
+    plain = from_affine(geometry.affine, geometry.size, geometry.spacing)
+    geometry, squared_up = upright(path, plain, "direction", "`SimpleITK.Resample`")
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite then, and refused
         voxels = array.astype(np.float32)
     if not np.isfinite(voxels).all():
         raise BadInput(f"{name} holds NaN or infinite voxels; set the background to 0.")
     check_intensities(path, voxels)
-    return Volume(voxels, geometry, name)
+    return Volume(voxels, geometry, name, squared_up)

@@ -18,18 +18,13 @@ from nibabel.spatialimages import HeaderDataError
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.forms import UNIT_NAMES, Forms, apart
-from clisc_engine.imaging.geometry import Geometry, from_affine, squared, words
+from clisc_engine.imaging.geometry import Geometry, from_affine, words
 from clisc_engine.imaging.headers import check_bytes, check_grid, check_spacing
 from clisc_engine.imaging.pairs import HEADERS, is_half, other_half
+from clisc_engine.imaging.shear import upright
 
 HALF_A_VOXEL = 0.5
 """Forms that put a voxel further apart than this are told."""
-
-ROUNDED = 0.01
-"""Voxels: a shear that moves none further than this is the header's precision."""
-
-MAX_SHEAR = 0.1
-"""Voxels: a shear that moves one further than this is none of rounding."""
 
 _OTHERS = {
     b"BZh": "compressed with bzip2; unpack it with `bunzip2`, or compress it with gzip",
@@ -237,21 +232,9 @@ def _placed(path: Path, forms: Forms, size: tuple[int, ...]) -> tuple[Geometry, 
     grid = from_affine(affine, size, forms.spacing)
     check_grid(path, size[:3], grid.spacing, grid.origin, grid.direction)
     notes = _told(path, forms, affines, size)
-    grid, moved = Geometry(grid.size, grid.spacing, grid.origin, grid.direction, forms), squared(grid)[1]
-    if moved > MAX_SHEAR:
-        raise BadInput(
-            f"{path} is sheared: the axes of its {name} are not at right angles; squaring them up would "
-            f"move voxels by up to {moved:.2g} of their size. Resample it to a straight grid, e.g. with "
-            "`nibabel.processing.resample_to_output`, or take the scan as it was before its registration."
-        )
-    if moved > ROUNDED:
-        told = (
-            f"{path} has axes that are not quite at right angles; they were squared up, which moves no "
-            f"voxel by more than {moved:.2g} of its size."
-        )
-        notes = (*notes, told)
-        grid = squared(grid)[0]
-    return grid, notes
+    grid = Geometry(grid.size, grid.spacing, grid.origin, grid.direction, forms)
+    grid, squared_up = upright(path, grid, name, "`nibabel.processing.resample_to_output`")
+    return grid, (*notes, *squared_up)
 
 
 def _check_form(path: Path, name: str, affine: npt.NDArray[np.float64]) -> None:

@@ -15,12 +15,14 @@ import SimpleITK as sitk
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom import is_dicom_file, read_dicom
 from clisc_engine.imaging.endings import BARE_HEADERS, ending_of
-from clisc_engine.imaging.geometry import Geometry, Volume, geometry_of, to_sitk
+from clisc_engine.imaging.geometry import Geometry, Volume, from_affine, geometry_of, to_sitk
 from clisc_engine.imaging.headers import channel_of, check_claim, check_grid
 from clisc_engine.imaging.intensities import check_intensities
 from clisc_engine.imaging.itk import reason
+from clisc_engine.imaging.itk_header import told_of_header
 from clisc_engine.imaging.nifti import is_nifti, read_nifti, write_nifti
 from clisc_engine.imaging.pairs import is_half
+from clisc_engine.imaging.shear import upright
 from clisc_engine.imaging.source import check_source
 
 _BYTES = {
@@ -125,7 +127,11 @@ def _read(path: Path, channel: int | None) -> Volume:
     if is_nifti(path):
         return read_nifti(path, channel)
     image = _read_other(path, channel)
-    return Volume(sitk.GetArrayFromImage(image), geometry_of(image), str(path))
+    grid = geometry_of(image)
+    grid, squared_up = upright(
+        path, from_affine(grid.affine, grid.size, grid.spacing), "header", "3D Slicer"
+    )
+    return Volume(sitk.GetArrayFromImage(image), grid, str(path), (*told_of_header(path), *squared_up))
 
 
 def _read_other(path: Path, channel: int | None) -> sitk.Image:
