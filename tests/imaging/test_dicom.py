@@ -156,6 +156,16 @@ def test_unused_high_bits_and_signs_are_understood(tmp_path):
     np.testing.assert_array_equal(read_volume(write(tmp_path / "a", slices)).array, array)
 
 
+def test_values_in_the_upper_bits_are_understood(tmp_path):
+    """As old files have them: 12 bits of 16, the highest of which is the highest of all."""
+    array = head() - np.int16(150)
+    slices = stack(array)
+    for one, plane in zip(slices, array, strict=True):
+        one.BitsStored, one.HighBit = 12, 15
+        one.PixelData = ((plane.view(np.uint16) << 4) | 0x000A).astype("<u2").tobytes()
+    np.testing.assert_array_equal(read_volume(write(tmp_path / "a", slices)).array, array)
+
+
 def test_where_low_values_are_white_they_are_turned(tmp_path):
     array = head()
     folder = write(tmp_path / "a", stack(1000 - array, PhotometricInterpretation="MONOCHROME1"))

@@ -209,3 +209,20 @@ def test_multi_frame_files_of_several_studies_are_a_case_each(tmp_path):
         assert [case.name for case in cases] == ["anna", "bert"]
         for seed, case in enumerate(cases):
             np.testing.assert_array_equal(read_volume(case.image).array, head(seed=seed))
+
+
+@pytest.mark.parametrize("t1", ["Ax T1 FLAIR", "T1_FLAIR post", "SAG T1FLAIR", "T1w-FLAIR"])
+def test_t1_flair_is_another_contrast(tmp_path, t1):
+    """Beside T2 FLAIR it is left out, beside others it is not taken for FLAIR; in folders, too."""
+    folder = write(tmp_path / "a", stack(head(), SeriesDescription="Ax T2 FLAIR"))
+    write(folder, stack(head(seed=1), uid="7.7", SeriesDescription=t1), "t{:03d}.dcm")
+    volume = read_volume(folder)
+    np.testing.assert_array_equal(volume.array, head())
+    assert f"left out {t1}" in " ".join(volume.notes)
+    other = write(tmp_path / "b", stack(head(), SeriesDescription="Ax T2"))
+    write(other, stack(head(seed=1), uid="7.7", SeriesDescription=t1), "t{:03d}.dcm")
+    with pytest.raises(BadInput, match="none says"):
+        read_volume(other)
+    write(tmp_path / "c" / "one", stack(head(), SeriesDescription="Ax T2 FLAIR"))
+    write(tmp_path / "c" / t1, stack(head(seed=1), uid="7.7", SeriesDescription=t1))
+    assert flair_folder(tmp_path / "c") == tmp_path / "c" / "one"

@@ -11,7 +11,8 @@ from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
 
-FLAIR = re.compile(r"flair|dark[ _-]?fluid", re.IGNORECASE)
+FLAIR = re.compile(r"(?<!t1)(?<!t1[ _-])(?<!t1w[ _-])flair|dark[ _-]?fluid", re.IGNORECASE)
+"""T1 FLAIR is a contrast of its own, in which oedema is dark."""
 
 
 def stack_at(path: Path) -> Stack:

@@ -58,7 +58,8 @@ def _stored(file: Path) -> npt.NDArray[Any]:
     try:
         with pydicom.config.disable_value_validation():
             dataset = pydicom.dcmread(file, force=True, specific_tags=_TAGS)
-            array = _decoded(dataset)
+            below = _bits_below(dataset)
+            array = _decoded(dataset) >> below if below else _decoded(dataset)
             if "ModalityLUTSequence" in dataset:
                 array = apply_modality_lut(array, dataset)
     except OSError as error:
@@ -69,6 +70,19 @@ def _stored(file: Path) -> npt.NDArray[Any]:
             "`gdcmconv --raw` or dcm2niix, or export it uncompressed."
         ) from error
     return array.reshape(-1, *array.shape[-2:])
+
+
+def _bits_below(dataset: FileDataset) -> int:
+    """Bits under a value's lowest one, as old files have them that keep 12 bits in the upper part of 16.
+
+    Decoders heed them no more; the header is made to say that these bits are the value's, too.
+    """
+    stored = int(dataset.get("BitsStored") or 0)
+    below = int(dataset.get("HighBit") or 0) + 1 - stored
+    if not stored or below <= 0 or "PixelData" not in dataset or dataset["PixelData"].is_undefined_length:
+        return 0
+    dataset.BitsStored = stored + below
+    return below
 
 
 def _decoded(dataset: FileDataset) -> npt.NDArray[Any]:
