@@ -28,6 +28,7 @@ from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.reading import object_at
 from clisc_engine.imaging.geometry import Volume, difference
+from clisc_engine.imaging.preprocess import MIN_BRAIN_VOXELS
 from clisc_engine.imaging.volume import read_volume, read_voxels, write_image, write_mask
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import BRAINS
@@ -39,6 +40,9 @@ PRESETS = {
     "bet": "bet {input} {output}",
 }
 """Commands of known programs by name."""
+
+MOST_OF_THE_VOLUME = 0.9
+"""What a program marks beyond this share is its output's background, which is not 0, and no brain."""
 
 _POLL = 0.2
 _PARTIAL = ".partial-"
@@ -169,8 +173,7 @@ class Brains:
         if differs := difference(volume.geometry, read.geometry):
             raise BadInput(f"{info.source}: {self.extraction.program} gave another grid: {differs}.")
         brain = read.array != 0
-        if not brain.any() or brain.all():
-            what = "no brain" if not brain.any() else "nothing but brain"
+        if what := _no_brain(brain):
             raise BadInput(
                 f"{info.source}: {self.extraction.program} found {what}; its output must be 0 outside it."
             )
@@ -233,6 +236,18 @@ class Brains:
                 f"{info.source}: {self.extraction.program} {_ended(process.returncode)}"
                 f"{': ' + last if last else ''}."
             )
+
+
+def _no_brain(found: Mask) -> str:
+    """What was found where it cannot be a brain; empty where it can."""
+    count, share = int(found.sum()), float(found.mean())
+    if not count:
+        return "no brain"
+    if share == 1:
+        return "nothing but brain"
+    if share > MOST_OF_THE_VOLUME:
+        return f"brain in {share:.4%} of the volume"
+    return f"{count} voxels of brain, too few for one" if count < MIN_BRAIN_VOXELS else ""
 
 
 def _ended(code: int) -> str:

@@ -147,11 +147,19 @@ def test_a_program_is_ended_when_asked_to_stop(scans):
     [
         ("found, affine = array * 0, image.affine", "no brain"),
         ("found, affine = array * 0 + 1, image.affine", "nothing but brain"),
+        (
+            "found, affine = np.where(array > 50, array, -1), image.affine\nfound[9, 9, 9] = 0",
+            "of the volume",
+        ),
+        (
+            "found, affine = array * 0, image.affine\nfound[9:12, 9:12, 9:12] = 1",
+            "27 voxels of brain, too few",
+        ),
         ("found, affine = array > 50, np.diag([3.0, 3, 3, 1])", "another grid: spacing"),
         ("sys.exit(0)", "wrote no {output}"),
         ("Path(sys.argv[2]).write_text('done'); sys.exit(0)", "wrote no readable image ({output} "),
     ],
-    ids=["empty", "all", "another grid", "nothing", "no image"],
+    ids=["empty", "all", "a background of -1", "too few", "another grid", "nothing", "no image"],
 )
 def test_what_is_no_brain_mask_is_refused(scans, body, said):
     with pytest.raises(BadInput) as error:
