@@ -47,8 +47,9 @@ def case_name(path: Path) -> str:
     Of a BIDS name those entities go too that only say how a file was derived.
     """
     name = _FIRST_CHANNEL.sub("", without_ending(path))
-    name = _MASK.sub("", _FLAIR.sub("", name))
-    return _BIDS_DERIVED.sub("", name) if name.startswith("sub-") else name
+    if name.startswith("sub-"):  # first, for label-tumour_mask ends with what masks are called
+        name = _BIDS_DERIVED.sub("", name)
+    return _MASK.sub("", _FLAIR.sub("", name))
 
 
 def says_flair(path: Path) -> bool:

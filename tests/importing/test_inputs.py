@@ -225,3 +225,13 @@ def test_fields_and_nesting_beyond_the_readers_limits_are_refused(tmp_path):
     (tmp_path / "m.csv").write_text("case,image\n" + "x" * 200_000 + ",i.nii\n", encoding="utf-8")
     with pytest.raises(BadInput, match=r"m\.csv"):
         find_cases(str(tmp_path / "m.csv"), None)
+
+
+@pytest.mark.parametrize("label", ["lesion", "tumour", "tumor"])
+def test_bids_masks_in_a_folder_of_their_own_are_paired_by_their_entities(tmp_path, label):
+    scans = [f"sub-01_ses-1_{run}" for run in ("run-1", "run-2")]
+    masks = [f"{scan}_label-{label}_mask.nii.gz" for scan in scans]
+    touch(tmp_path / "anat", *(f"{scan}_FLAIR.nii.gz" for scan in scans))
+    touch(tmp_path / "derivatives" / "anat", *masks)
+    found = names(tmp_path, tmp_path / "derivatives")
+    assert found == {s: (f"{s}_FLAIR.nii.gz", m) for s, m in zip(scans, masks, strict=True)}

@@ -169,12 +169,13 @@ def bids_derivatives(folder):
     """Derived names carry entities; a brain mask lies beside the mask of the lesion."""
     layout = Layout(str(folder), str(folder))
     (folder / "dataset_description.json").write_text('{"DatasetType": "derivative"}', encoding="utf-8")
-    for case in ("sub-01_ses-1", "sub-01_ses-2", "sub-02_ses-1"):
+    labels = {"sub-01_ses-1": "lesion", "sub-01_ses-2": "tumour", "sub-02_ses-1": "tumor"}
+    for case, label in labels.items():
         subject, session = case.split("_")
         anat = folder / subject / session / "anat"
         write(anat / f"{case}_space-T1w_desc-brain_FLAIR.nii.gz", contrast(case, "FLAIR"))
         write(anat / f"{case}_desc-brain_T1w.nii.gz", contrast(case, "T1w"))
-        write(anat / f"{case}_space-T1w_label-lesion_mask.nii.gz", tumour(case))
+        write(anat / f"{case}_space-T1w_label-{label}_mask.nii.gz", tumour(case))
         write(anat / f"{case}_space-T1w_desc-brain_mask.nii.gz", np.ones(SHAPE, np.uint8))
         layout.flair[case], layout.masks[case] = contrast(case, "FLAIR"), tumour(case)
     return layout
