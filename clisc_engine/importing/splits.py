@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -66,6 +66,27 @@ def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
         digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
         drawn[name] = SPLITS[bisect(borders, int.from_bytes(digest[:6], "big") / 2**48)]
     return drawn
+
+
+def torn_apart(splits: Mapping[str, str]) -> list[str]:
+    """A warning where scans of one BIDS subject are in the test split and in another."""
+    subjects: dict[str, dict[str, str]] = {}
+    for name, split in splits.items():
+        if name.startswith("sub-"):
+            subjects.setdefault(name.split("_", 1)[0], {})[name] = split
+    torn = {
+        subject: of for subject, of in subjects.items() if "test" in of.values() and len({*of.values()}) > 1
+    }
+    if not torn:
+        return []
+    subject, of = next(iter(torn.items()))
+    more = f" So it is with {len(torn) - 1} more." if len(torn) > 1 else ""
+    where = listed([f"{name} {split}" for name, split in of.items()], 5)
+    return [
+        f"Scans of {subject} are in several splits ({where}): what is learned from a patient is measured "
+        f"on the same one.{more} Put a subject's scans into one split with --split (a CSV with the columns "
+        "case,split), or later with `clisc cases move`."
+    ]
 
 
 def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.second import second_init
-from clisc_engine.importing.splits import checked_split, draw_split
+from clisc_engine.importing.splits import checked_split, draw_split, torn_apart
 from clisc_engine.project import manifest
 from clisc_engine.project.project import (
     BRAINS,
@@ -104,7 +104,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
     doubles = find_doubles(files)
     splits = _splits(request, found, settings.seed, doubles)
     sources = {case.name: str(case.image) for case in files}
-    warnings = check_doubles(doubles, splits, sources)
+    warnings = [*check_doubles(doubles, splits, sources), *torn_apart(splits)]
     if control.dry_run:
         return Imported(Project(request.root, settings), splits, files, warnings=warnings)
     made_root = not request.root.exists()
@@ -128,7 +128,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         raise
     kept = {name: split for name, split in splits.items() if name not in skipped}
     project = Project(request.root, settings)
-    warnings = check_doubles(among(doubles, kept), kept, sources)
+    warnings = [*check_doubles(among(doubles, kept), kept, sources), *torn_apart(kept)]
     return Imported(project, kept, skipped=skipped, notes=notes, warnings=warnings)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
 from clisc_engine.importing.discover import find_cases
-from clisc_engine.importing.splits import draw_split, read_split
+from clisc_engine.importing.splits import draw_split, read_split, torn_apart
 
 
 def touch(folder, *names):
@@ -235,3 +235,12 @@ def test_bids_masks_in_a_folder_of_their_own_are_paired_by_their_entities(tmp_pa
     touch(tmp_path / "derivatives" / "anat", *masks)
     found = names(tmp_path, tmp_path / "derivatives")
     assert found == {s: (f"{s}_FLAIR.nii.gz", m) for s, m in zip(scans, masks, strict=True)}
+
+
+def test_a_subject_s_scans_in_several_splits_are_told():
+    torn = {"sub-01_ses-1": "train", "sub-01_ses-2": "test", "sub-02_ses-1": "train", "sub-03": "test"}
+    (told,) = torn_apart(torn)
+    assert "sub-01_ses-1 train" in told and "sub-01_ses-2 test" in told and "sub-02" not in told
+    assert not torn_apart({**torn, "sub-01_ses-2": "train"}) and not torn_apart(
+        {"a_1": "train", "a_2": "test"}
+    )
