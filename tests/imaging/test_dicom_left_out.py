@@ -226,3 +226,15 @@ def test_t1_flair_is_another_contrast(tmp_path, t1):
     write(tmp_path / "c" / "one", stack(head(), SeriesDescription="Ax T2 FLAIR"))
     write(tmp_path / "c" / t1, stack(head(seed=1), uid="7.7", SeriesDescription=t1))
     assert flair_folder(tmp_path / "c") == tmp_path / "c" / "one"
+
+
+def test_of_several_patients_none_is_chosen(tmp_path):
+    """A hospital's folder, or one that patients were copied into: all but one would be lost."""
+    other = stack(head(seed=1), uid="7.7", PatientID="q", SeriesDescription="T2 TSE")
+    write(tmp_path / "a" / "001", stack(head()))
+    write(tmp_path / "a" / "002", other)
+    with pytest.raises(BadInput, match=r"2 patients \(p, q\).*a CSV"):
+        flair_folder(tmp_path / "a")
+    write(write(tmp_path / "b", stack(head())), other, "t{:03d}.dcm")
+    with pytest.raises(BadInput, match=r"2 patients \(p, q\).*a folder of its own"):
+        read_volume(tmp_path / "b")

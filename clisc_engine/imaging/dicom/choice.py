@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.words import listed
 from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
 
 FLAIR = re.compile(r"(?<!t1)(?<!t1[ _-])(?<!t1w[ _-])flair|dark[ _-]?fluid", re.IGNORECASE)
 """T1 FLAIR is a contrast of its own, in which oedema is dark."""
+
+ONE_EACH = "name the folders with a glob, or list them in a CSV with the columns case,image"
 
 
 def stack_at(path: Path) -> Stack:
@@ -47,12 +50,13 @@ def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
         if FLAIR.search(folder.name) or any(_says_flair(frames) for frames in series[folder].values())
     ]
     if len(flair) == 1:
+        every = [frames for folder in with_images for frames in series[folder].values()]
+        _refuse_patients(patient, every, ONE_EACH)
         return flair[0]
     named = ", ".join(path.relative_to(patient).as_posix() for path in flair or with_images)
     raise BadInput(
         f"{patient} holds DICOM series in {len(with_images)} folders, and "
-        f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); name "
-        "the folders with a glob, or list them in a CSV with the columns case,image."
+        f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); {ONE_EACH}."
     )
 
 
@@ -85,6 +89,7 @@ def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, l
         return chosen, [text] if aside else []
     flair = [name for name, frames in volumes.items() if _says_flair(frames)]
     if len(flair) == 1:
+        _refuse_patients(path, volumes.values(), "put each one's files into a folder of its own")
         beside = [
             f"{_title(frames)} ({len(frames)})" for name, frames in series.items() if name != flair[0]
         ]
@@ -96,6 +101,16 @@ def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, l
         f"{path} holds {len(volumes)} DICOM series and {'several say' if flair else 'none says'} that it "
         f"is FLAIR: {listed}; give a folder with the FLAIR series alone."
     )
+
+
+def _refuse_patients(path: Path, series: Iterable[Sequence[Frame]], remedy: str) -> None:
+    """Refuse a choice among the series of several patients: the others would be lost without a word."""
+    patients = sorted({frame.patient for frames in series for frame in frames if frame.patient})
+    if len(patients) > 1:
+        raise BadInput(
+            f"{path} holds DICOM series of {len(patients)} patients ({listed(patients, 3)}), of which one "
+            f"alone says that it is FLAIR; {remedy}."
+        )
 
 
 def _is_aside(frames: Sequence[Frame]) -> bool:
