@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from clisc_engine.files.words import listed, shell_word
+from clisc_engine.imaging.dicom import is_dicom_file
+from clisc_engine.imaging.dicom.magic import is_aside
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import case_name, says_flair, says_flair_alone
 from clisc_engine.importing.listing import BROKEN_LINK, LINK, NO_IMAGE, LeftOut
@@ -99,7 +101,7 @@ def beside_images(left_out: Iterable[LeftOut]) -> list[LeftOut]:
     """The same; a DICOM file there may be a patient's that somebody misses."""
     return [
         LeftOut(one.path, OTHER_FORMAT, missed=True, image=False)
-        if one.reason == NO_IMAGE and one.path.suffix.lower() == ".dcm"
+        if one.reason == NO_IMAGE and is_dicom_file(one.path) and not is_aside(one.path)
         else one
         for one in left_out
     ]

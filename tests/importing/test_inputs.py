@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
-from clisc_engine.importing.discover import find_cases
+from clisc_engine.importing.discover import find_cases, search
 from clisc_engine.importing.splits import draw_split, read_split, torn_apart
 
 
@@ -244,3 +244,11 @@ def test_a_subject_s_scans_in_several_splits_are_told():
     assert not torn_apart({**torn, "sub-01_ses-2": "train"}) and not torn_apart(
         {"a_1": "train", "a_2": "test"}
     )
+
+
+@pytest.mark.parametrize("name", ["1.dcm", "IM0001", "1.2.840.77", "1.IMA"])
+def test_dicom_patients_beside_other_formats_are_missed_whatever_their_files_are_called(tmp_path, name):
+    touch(tmp_path, "a/a_flair.nii.gz", "b/notes.txt")
+    (tmp_path / "b" / name).write_bytes(bytes(128) + b"DICM" + bytes(8))
+    missed = [one.path.name for one in search(str(tmp_path), None).left_out if one.missed]
+    assert missed == [name]
