@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import Names, why_no_case_name
+from clisc_engine.imaging.pairs import is_second_half, other_half
 from clisc_engine.importing.casefiles import CaseFiles, case_name, says_flair_alone
 from clisc_engine.importing.channels import flair_channel
 from clisc_engine.importing.discover import SEPARATELY, find_cases
@@ -42,7 +43,10 @@ def find_images(
     """
     names = Names(f"{SEPARATELY} {BY_FOLDERS}" if any(map(says_flair_alone, paths)) else SEPARATELY)
     found: dict[tuple[str, str], CaseFiles] = {}
-    for path in dict(zip(map(_itself, paths), paths, strict=True)).values():
+    named = dict(zip(map(_itself, paths), paths, strict=True))
+    for path in named.values():
+        if is_second_half(path) and (voxels := other_half(path)) and _itself(voxels) in named:
+            continue  # one image, whose both files a pattern of the shell has named
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
         if path.is_dir():

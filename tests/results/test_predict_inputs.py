@@ -56,3 +56,11 @@ def test_a_folder_of_masks_is_told_as_such_and_a_file_is_taken_by_its_name(tmp_p
     with pytest.raises(BadInput, match=re.escape("name images one by one.")):
         find_images([folder])
     assert [case.name for case in find_images([folder / "a_seg.nii.gz"])] == ["a"]
+
+
+def test_both_files_of_a_pair_are_one_image(tmp_path):
+    folder = folder_of(tmp_path, "a.hdr", "a.img", "b.hdr")
+    found = find_images(sorted(folder.glob("*")))
+    assert [(case.name, case.image.name) for case in found] == [("a", "a.img"), ("b", "b.hdr")]
+    (header,) = find_images([folder / "a.hdr"])
+    assert header.image.name == "a.hdr"
