@@ -11,7 +11,7 @@ from clisc_cli.answer import answering
 from clisc_cli.console import Terminal
 from clisc_cli.registry import app_for
 from clisc_cli.session import Session, fall_silent
-from clisc_cli.signals import no_more_interrupts, stop_on_signals
+from clisc_cli.signals import Heard, hear_signals, no_more_interrupts, stop_on_signals
 from clisc_cli.streams import be_patient, fault_of_stdout, forget_no_width, open_what_is_closed
 from clisc_engine.errors import BadInput, CliscError
 from clisc_engine.files.limits import Reserve, too_little_memory
@@ -21,15 +21,19 @@ from clisc_engine.running.launch import rank_info
 from clisc_engine.running.ranks import Ending
 
 
-def main() -> None:
-    """Run the command; turn errors into one message and the documented exit code."""
+def main(heard: Heard | None = None) -> None:
+    """Run the command; turn errors into one message and the documented exit code.
+
+    ``heard`` is what signals have asked for since the process began, where somebody has listened.
+    """
+    heard = heard or hear_signals()
     open_what_is_closed()
     be_patient()
     forget_no_width()
     terminal = Terminal(quiet=False)
     verbose = bool({"--verbose", "-v"} & set(sys.argv))
     _configure_logging(verbose)
-    session = Session(stop=stop_on_signals())
+    session = Session(stop=stop_on_signals(heard))
     ending = Ending()
     with answering(sys.argv[1:]) as answer:
         try:
@@ -75,7 +79,7 @@ def _run(session: Session, terminal: Terminal, verbose: bool) -> Ending:
             terminal.console.print_exception()
         return _what_it_means(error, used_up)
     finally:
-        no_more_interrupts()
+        no_more_interrupts(session.stop)
         reserve.release()
     return Ending()
 

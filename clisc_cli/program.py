@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from clisc_cli.answer import current
+from clisc_cli.signals import INTERRUPTED
 from clisc_engine.errors import Stopped
 
 WORDS = {"rm": "remove", "delete": "remove", "mv": "move", "ls": "list"}
@@ -79,4 +80,4 @@ def _told() -> Iterator[None]:
         current().note_wrong_usage(error.format_message(), command)  # type: ignore[attr-defined]
         raise
     except KeyboardInterrupt:
-        raise Stopped("Interrupted; what was finished is kept. Run the same command to go on.") from None
+        raise Stopped(INTERRUPTED) from None

@@ -217,7 +217,7 @@ def test_what_was_done_stands_beside_the_error(clisc, copied):
 
 
 def test_a_stop_says_how_to_go_on(clisc, copied, monkeypatch):
-    def asked_to_stop():
+    def asked_to_stop(_heard):
         flag = StopFlag()
         flag.reason = "SIGTERM"
         return flag
