@@ -13,7 +13,7 @@ from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.evaluate import evaluate
-from tests.support import ENVIRONMENT, under_torchrun
+from tests.support import ENVIRONMENT, interrupted_at_the_end, under_torchrun
 from tests.support.small import contents, curve, differing
 
 CPU = ("--device", "cpu")
@@ -94,6 +94,15 @@ def test_a_signal_to_another_rank_stops_rank_0_too(cluster, copied):
     assert stopped.codes == [75, 75], stopped.outputs
     assert "Stopped by SIGTERM" in stopped.message
     assert cluster.run("label", copied.root, *CPU).codes == [0, 0]
+
+
+def test_ctrl_c_reaches_the_others_from_a_rank_that_waits_for_them_to_end(cluster, copied, tmp_path):
+    out = tmp_path / "masks"
+    program = Path(interrupted_at_the_end.__file__)
+    stopped = cluster.run("export", "masks", copied.root, "--out", out, program=program)
+    assert stopped.codes == [75, 75], stopped.outputs
+    assert "Stopped by Ctrl-C" in stopped.message and stopped.outputs[1] == ""
+    assert not (copied.root / LOCK).exists()
 
 
 @pytest.mark.parametrize(("killed", "stage"), [(0, "label"), (1, "label"), (0, "train")])
