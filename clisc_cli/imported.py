@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 def show_imported(
     imported: Imported, request: Request, control: Control, options: RunOptions, *, check: bool
 ) -> None:
-    """Print what was imported; with ``check`` a dry run reads the voxels of what would be."""
+    """Print what was imported; with ``check`` a dry run reads the voxels of what would be.
+
+    Raises:
+        BadInput: when what a dry run has looked at says that the import would be refused.
+    """
     terminal = Terminal(quiet=options.quiet)
     for name, message in imported.skipped.items():
         terminal.warn(f"skipped {name}: {message}")
@@ -40,7 +44,21 @@ def show_imported(
     disk = _disk(imported, planned)
     if options.json_:
         print_json(_document(imported, planned, disk, options))
-        return
+    else:
+        _show(imported, planned, disk, options, terminal, check=check)
+    _refuse_as_the_import_would(imported, planned, request)
+
+
+def _show(
+    imported: Imported,
+    planned: Sequence[Planned],
+    disk: Forecast | None,
+    options: RunOptions,
+    terminal: Terminal,
+    *,
+    check: bool,
+) -> None:
+    """The same for people."""
     counts = Counter(imported.splits.values())
     shares = ", ".join(f"{counts[s]} {s}" for s in ("train", "valid", "test"))
     console = result_console(PATHS)
@@ -69,10 +87,25 @@ def _looked_at(planned: Sequence[Planned], check: bool) -> str:
     if not check:
         return "Names and headers say so; voxels are looked at when it is imported, or with --check."
     cases, refused = counted(len(planned), "case"), sum(bool(case.problem) for case in planned)
-    if not refused:
-        return f"Read: {cases}; all can be imported."
-    others = "; --skip-bad takes the others" if refused < len(planned) else ""
-    return f"Read: {cases}; {refused} cannot be imported{others}."
+    return f"Read: {cases}; {f'{refused} cannot' if refused else 'all can'} be imported."
+
+
+def _refuse_as_the_import_would(imported: Imported, planned: Sequence[Planned], request: Request) -> None:
+    """End a dry run as the import would end, so that a script can tell from it whether to begin.
+
+    Raises:
+        BadInput: naming the cases against which something speaks, unless others would be taken without them.
+    """
+    from clisc_engine.errors import BadInput
+    from clisc_engine.files.words import listed
+
+    refused = [case.case for case in planned if case.problem]
+    wanted = len(planned) + len(imported.references)
+    if not refused or (request.skip_bad and len(refused) < wanted):
+        return
+    others = "; --skip-bad takes the others" if len(refused) < wanted else ""
+    names = listed(refused, 5)
+    raise BadInput(f"{len(refused)} of {counted(wanted, 'case')} cannot be imported: {names}{others}.")
 
 
 FEW = 4

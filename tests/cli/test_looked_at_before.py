@@ -50,6 +50,28 @@ def test_a_check_names_what_the_import_refuses_and_writes_nothing(clisc, mixed, 
     assert not any(case["problem"] for case in unread["cases"]), "headers alone cannot tell"
 
 
+def test_a_dry_run_ends_as_the_import_would(clisc, mixed, data, tmp_path):
+    """Some cannot be imported; they are left out; none can be; all can."""
+    look, root = ("--dry-run", "--check"), tmp_path / "p"
+    good = ("--images", data / "images", "--references", data / "references", *TINY)
+    ways = [
+        (mixed, 3),
+        ((*mixed, "--skip-bad"), 0),
+        ((*mixed, "--cases", "p1,p2", "--skip-bad"), 3),
+        (good, 0),
+    ]
+    for given, code in ways:
+        for place in (root, tmp_path / "other"):
+            options = () if place == root else ("--json",)
+            assert clisc("init", place, *given, *look, *options).code == code, given
+            assert clisc("init", place, *given, *options).code == code, given
+            shutil.rmtree(place, ignore_errors=True)
+    looked = clisc("init", root, *mixed, *look)
+    assert "3 of 5 cases cannot be imported: p1, p2, p3; --skip-bad takes the others." in looked.message
+    found = json.loads(clisc("init", root, *mixed, *look, "--json").out)
+    assert found["error"]["code"] == 3 and len(found["cases"]) == 5 and not root.exists()
+
+
 def test_a_check_says_of_files_what_the_import_says(clisc, data, tmp_path):
     given = ("--images", data / "images", "--references", data / "references", *TINY)
     looked = clisc("init", tmp_path / "p", *given, "--dry-run", "--check")
@@ -64,7 +86,9 @@ def test_a_check_says_of_files_what_the_import_says(clisc, data, tmp_path):
 
 def test_a_brain_yet_to_be_extracted_is_no_fault(clisc, mixed, tmp_path):
     extractor = ("--brain-extraction", "cp {input} {output}")
-    looked = document(clisc("init", tmp_path / "p", *mixed, *extractor, "--dry-run", "--check", "--json"))
+    looked = json.loads(
+        clisc("init", tmp_path / "p", *mixed, *extractor, "--dry-run", "--check", "--json").out
+    )
     assert "p1" not in {case["case"] for case in looked["cases"] if case["problem"]}
 
 
@@ -112,12 +136,11 @@ def test_a_check_goes_with_a_dry_run(clisc, data, root, words):
 
 def test_cases_add_checks_too(clisc, mixed, root):
     shutil.copy(mixed[1] / "p1_flair.nii.gz", mixed[1] / "new_flair.nii.gz")
-    looked = document(
-        clisc(
-            "cases", "add", root, "--images", mixed[1], "--cases", "new", "--dry-run", "--check", "--json"
-        )
-    )
-    assert ["not skull-stripped" in case["problem"] for case in looked["cases"]] == [True]
+    given = ("--images", mixed[1], "--cases", "new")
+    ended = clisc("cases", "add", root, *given, "--dry-run", "--check", "--json")
+    problems = [case["problem"] for case in json.loads(ended.out)["cases"]]
+    assert ["not skull-stripped" in problem for problem in problems] == [True]
+    assert ended.code == clisc("cases", "add", root, *given).code == 3
 
 
 def test_images_of_several_folders_are_told(clisc, data, tmp_path):
