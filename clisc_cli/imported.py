@@ -94,7 +94,7 @@ def _refuse_as_the_import_would(imported: Imported, planned: Sequence[Planned], 
     """End a dry run as the import would end, so that a script can tell from it whether to begin.
 
     Raises:
-        BadInput: naming the cases against which something speaks, unless others would be taken without them.
+        BadInput: naming the cases that cannot be imported, unless the others would be taken without them.
     """
     from clisc_engine.errors import BadInput
     from clisc_engine.files.words import listed

@@ -192,7 +192,7 @@ def promote(
     begun = pending(root)
     size = replaced_bytes(root, begun) if begun else 0
     project = options.open_to_change(root)  # which completes what was begun
-    done = None if discard else promotion.done_before(project, name)
+    done = promotion.done_before(project, name, discard=discard)
     if begun and begun.name == name:
         todo = begun
     elif done:
@@ -225,7 +225,8 @@ def promote(
         )
         return
     if todo is done:
-        told = f"{name}: promoted already; what the project had is the variant {todo.former}"
+        what = f"is the variant {kept}" if kept else "was not kept (--discard)"
+        told = f"{name}: promoted already; what the project had {what}"
         result_console().print(told, markup=False, soft_wrap=True)
         return
     _show_promotion(todo, size, kept, followers, dry_run)

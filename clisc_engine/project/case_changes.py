@@ -37,16 +37,19 @@ def check(project: Project, change: Change, begun: Change | None = None) -> Chan
         BadInput: when a case is not there, or a new name is taken or is none.
     """
     infos = {case.info.name: case.info for case in project.cases()}
-    listed = manifest.read(project.store)
-    gone = {*project.lost_cases(), *(listed.removed if listed else ())}
+    listed = manifest.read(project.store) or manifest.Manifest()
+    gone = {*project.lost_cases(), *listed.removed}
     there = {*infos, *project.lost_cases()}
     done = [name for name in change.remove if name not in there and name in gone]
     done += [
         old
         for old, new in change.rename.items()
         if old not in there
-        and new in infos
-        and (infos[new].identity == old or (begun is not None and begun.rename.get(old) == new))
+        and (
+            (listed.renamed.get(old) == new and listed.leads_on(new))
+            or (new in infos and infos[new].identity == old)
+            or (new in infos and begun is not None and begun.rename.get(old) == new)
+        )
     ]
     known = there if change.remove else {*infos}
     if unknown := [name for name in change.names if name not in known and name not in done]:
@@ -141,7 +144,7 @@ def _rename(project: Project, old: str, new: str) -> None:
         store.rename(f"cases/{old}", f"cases/{new}")
     for folder in [project.root, *(store.root.parent for store in stores_of(project)[1:])]:
         _rename_in_similarities(folder, old, new)
-    manifest.note(project.store, [project.case(new).info], gone=[old])
+    manifest.note(project.store, [project.case(new).info], gone=[old], renamed=change.rename)
 
 
 def _change_record(store: Store, folder: str, info: CaseInfo) -> None:

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -33,21 +33,41 @@ class Manifest:
     Attributes:
         cases: a copy of each case's record, by name.
         removed: names that were cases and were removed or renamed, each with the time.
+        renamed: of the renamed ones whose case is still there, the name that each was given.
     """
 
     cases: Mapping[str, CaseInfo] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def with_changes(self, present: Iterable[CaseInfo] = (), gone: Iterable[str] = ()) -> Manifest:
-        """The manifest with these records in place, and without the cases that are gone."""
+    def with_changes(
+        self, present: Iterable[CaseInfo] = (), gone: Iterable[str] = (), renamed: Mapping[str, str] = {}
+    ) -> Manifest:
+        """The manifest with these records in place, and without the cases that are gone.
+
+        ``renamed`` has the new names of those that are there under another one, by the old ones.
+        """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         new = {info.name: info for info in present}
         out = [name for name in gone if name not in new]
         cases = {name: info for name, info in {**self.cases, **new}.items() if name not in out}
         removed = {**self.removed, **dict.fromkeys(out, now)}
-        return Manifest(
-            dict(sorted(cases.items())), {name: at for name, at in removed.items() if name not in new}
+        other = new.keys() - self.cases.keys()  # what bore that name before was another case
+        kept = {old: to for old, to in self.renamed.items() if not other & {old, to}}
+        known = Manifest(
+            dict(sorted(cases.items())),
+            {name: at for name, at in removed.items() if name not in new},
+            {**kept, **renamed},
         )
+        return replace(known, renamed={old: to for old, to in known.renamed.items() if known.leads_on(to)})
+
+    def leads_on(self, name: str) -> bool:
+        """Whether this name is a case's, or was one's that is still there under another name."""
+        for _ in range(len(self.renamed) + 1):
+            if name in self.cases:
+                return True
+            name = self.renamed.get(name, "")
+        return False
 
 
 def read(store: Store) -> Manifest | None:
@@ -81,6 +101,7 @@ def write(store: Store, manifest: Manifest) -> None:
         "format": FORMAT,
         "cases": {name: asdict(info) for name, info in manifest.cases.items()},
         "removed": dict(manifest.removed),
+        **({"renamed": dict(manifest.renamed)} if manifest.renamed else {}),
     }
     text = json.dumps({**body, "seal": _seal(body)}, indent=1)
     with disk_faults(store.root):
@@ -94,9 +115,14 @@ def of_store(store: Store) -> Manifest:
     return Manifest({name: info for name, info in records.items() if info.name == name})
 
 
-def note(store: Store, present: Iterable[CaseInfo] = (), gone: Iterable[str] = ()) -> None:
+def note(
+    store: Store,
+    present: Iterable[CaseInfo] = (),
+    gone: Iterable[str] = (),
+    renamed: Mapping[str, str] = {},
+) -> None:
     """Write the manifest with these changes; one that lacks or is not whole is made from the folders."""
-    write(store, (read(store) or of_store(store)).with_changes(present, gone))
+    write(store, (read(store) or of_store(store)).with_changes(present, gone, renamed))
 
 
 def bring_up_to_date(store: Store) -> None:
@@ -134,11 +160,14 @@ def _parse(text: bytes) -> Manifest | None:
     if not isinstance(found, dict):
         return None
     body = {key: found.get(key) for key in ("format", "cases", "removed")}
+    body |= {key: found[key] for key in ("renamed",) if key in found}
     if found.get("seal") != _seal(body) or body["format"] != FORMAT:
         return None
     cases = {name: CaseInfo.parse(record) for name, record in (body["cases"] or {}).items()}
     whole = {name: info for name, info in cases.items() if info is not None and info.name == name}
-    return Manifest(whole, body["removed"] or {}) if len(whole) == len(cases) else None
+    if len(whole) < len(cases):
+        return None
+    return Manifest(whole, body["removed"] or {}, body.get("renamed") or {})
 
 
 def _seal(body: Mapping[str, Any]) -> str:

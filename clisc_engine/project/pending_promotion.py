@@ -64,13 +64,20 @@ def pending(root: Path) -> Promotion | None:
     text = read_if_there(root / FILE)
     if text is None:
         return None
-    try:
-        return Promotion.model_validate_json(text)
-    except ValidationError:
+    if (found := parse(text)) is None:
         raise BadInput(
             f"{root / FILE} does not say what was to be done; remove it, then look at `clisc status` and "
             "`clisc variant list`."
-        ) from None
+        )
+    return found
+
+
+def parse(text: bytes) -> Promotion | None:
+    """A promotion as it was written down; None when it is not whole."""
+    try:
+        return Promotion.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def told(root: Path) -> str:

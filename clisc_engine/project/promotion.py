@@ -23,13 +23,15 @@ from clisc_engine.products.kinds import EVALUATION, S3F_TABLE, SIMILARITIES
 from clisc_engine.products.rivals import TABLE1
 from clisc_engine.project import variants
 from clisc_engine.project.lock import VARIANTS
-from clisc_engine.project.pending_promotion import FILE, Promotion, pending
+from clisc_engine.project.pending_promotion import FILE, Promotion, parse, pending
 from clisc_engine.project.project import SETTINGS_FILE, STORE, Project
 from clisc_engine.project.store import SEAL, Store
 from clisc_engine.settings.file import read_settings, write_changes
 from clisc_engine.settings.keys import value_of
 
 JOURNAL = Path("logs") / "runs.jsonl"
+DISCARDED = Path("logs") / FILE
+"""What the last promotion was that kept nothing of the project's own, which no variant tells then."""
 HISTORY = Path("results") / "history"
 WITHOUT_TUMOUR = "results/without_tumour.csv"
 METRICS = {"metrics/evaluation": EVALUATION, "metrics/table1": TABLE1}
@@ -68,10 +70,18 @@ def plan(project: Project, name: str, *, discard: bool = False) -> Promotion:
     )
 
 
-def done_before(project: Project, name: str) -> Promotion | None:
-    """The promotion of that variant, done and kept; None without it, and while there is such a variant."""
+def done_before(project: Project, name: str, *, discard: bool = False) -> Promotion | None:
+    """The promotion of that variant, if it is done; None without it, and while there is such a variant.
+
+    With ``discard`` it is the last one of those that kept nothing, else one whose former variant is there.
+    """
     there = variants.variant_names(project)
-    records = {} if name in there else {one: variants.record_of(project, one) for one in there}
+    if name in there:
+        return None
+    if discard:
+        last = parse(read_if_there(project.root / DISCARDED) or b"")
+        return last if last is not None and last.name == name else None
+    records = {one: variants.record_of(project, one) for one in there}
     former = next((one for one in sorted(records, reverse=True) if records[one].promoted == name), None)
     if former is None:
         return None
@@ -110,8 +120,18 @@ def _carry_out(project: Project, todo: Promotion) -> None:
     for name in (todo.name, todo.former):
         if variants.half_removed(project, name):
             variants.remove_the_rest(project, name)
+    if todo.discard:
+        _note_discarded(root, todo)
     with disk_faults(root / FILE):
         (root / FILE).unlink(missing_ok=True)
+
+
+def _note_discarded(root: Path, todo: Promotion) -> None:
+    """Let the same command, called again as after a kill, know that all is done."""
+    with disk_faults(root / DISCARDED):
+        (root / DISCARDED).parent.mkdir(parents=True, exist_ok=True)
+    done = todo.model_copy(update={"out": [], "into": []})
+    write_atomically(root / DISCARDED, done.model_dump_json().encode())
 
 
 def _move_all(project: Project, todo: Promotion) -> None:

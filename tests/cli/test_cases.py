@@ -87,6 +87,27 @@ def test_a_new_name_leaves_all_fresh_and_every_draw_the_same(clisc, copied):
     assert set(states(clisc, root).values()) <= {"fresh", "missing"}
 
 
+def test_a_chain_of_new_names_that_is_called_again_is_done(clisc, copied):
+    """As by a script that was killed after its last rename; not so if the name is another case's now."""
+    root = copied.root
+
+    def rename(old, new):
+        return clisc("cases", "rename", root, old, new)
+
+    for old, new in (("p1", "q1"), ("q1", "r1"), ("r1", "s1")) * 2:
+        assert rename(old, new).code == 0
+    assert f"{old}: renamed to {new} already" in rename(old, new).out
+    assert rename("p1", "s1").code == 0, "imported as p1"
+    assert rename("q1", "s1").code == 3, "q1 never got that name"
+    assert rename("p2", "q1").code == 0 and rename("p2", "q1").code == 0
+    assert rename("p1", "q1").code == 3, "q1 is another case now"
+    assert rename("r1", "s1").code == 0
+    assert clisc("cases", "remove", root, "s1").code == 0
+    assert rename("r1", "s1").code == 3, "the case is gone"
+    assert clisc("verify", root).code == 0
+    assert rename("q1", "p2").code == rename("q1", "p2").code == 0, "the way back"
+
+
 def test_what_learnt_from_a_case_is_never_measured_on_it_as_unseen(clisc, copied):
     root = copied.root
     assert clisc("cases", "move", root, "p1", "test").code == 0

@@ -72,11 +72,12 @@ def test_a_promotion_is_told_by_those_who_look_and_ended_by_the_same_command(und
     assert begun > 3
 
 
-def test_a_promotion_killed_as_it_ends_is_done_and_leaves_nothing(struck):
+@pytest.mark.parametrize("options", [(), ("--discard",)])
+def test_a_promotion_killed_as_it_ends_is_done_and_leaves_nothing(struck, options):
     def at_its_end(operations):
         return range(operations - 11, operations + 1)
 
-    for number, root, call, _, wanted in struck("variant", "promote", "box", at=at_its_end):
+    for number, root, call, _, wanted in struck("variant", "promote", "box", *options, at=at_its_end):
         begun = (root / "variant-promotion.json").exists()
         again = call()
         assert again.code == 0, (number, again.output)
