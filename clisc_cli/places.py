@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+
+from clisc_engine.errors import DiskFault
 
 OTHER_KINDS = (
     *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".svg", ".pdf", ".webp"),
@@ -70,3 +73,18 @@ def _check_above(out: Path, option: str = "--out") -> None:
 
 def _wrong(text: str, option: str = "--out") -> typer.BadParameter:
     return typer.BadParameter(text, param_hint=option)
+
+
+@contextmanager
+def or_elsewhere(out: Path | None) -> Iterator[None]:
+    """Name the way out where a picture or a page cannot be written into the project, its usual place.
+
+    Raises:
+        DiskFault: what was said, with ``--out`` unless that named the place.
+    """
+    try:
+        yield
+    except DiskFault as error:
+        if out is None:
+            raise DiskFault(f"{error} --out FILE writes it elsewhere.") from error
+        raise

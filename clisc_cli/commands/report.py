@@ -11,7 +11,7 @@ import typer
 from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.named import Directory, open_named, some_names
-from clisc_cli.places import file_of_kind
+from clisc_cli.places import file_of_kind, or_elsewhere
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
 from clisc_cli.words import bytes_in_words
@@ -61,7 +61,8 @@ def command(
     terminal = Terminal(quiet=quiet)
     control = Control(progress=terminal, stop=context.ensure_object(Session).stop)
     path = out or project.results / "report.html"
-    written = write_report(project, path, Choice(named, pictures, viewers), control)
+    with or_elsewhere(out):
+        written = write_report(project, path, Choice(named, pictures, viewers), control)
     for name, why in written.failed.items():
         terminal.warn(f"{name} is left out: {why}")
     if json_:

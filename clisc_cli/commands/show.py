@@ -13,7 +13,7 @@ import typer
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.inline import protocol, sequence
 from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
-from clisc_cli.places import file_of_kind
+from clisc_cli.places import file_of_kind, or_elsewhere
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
 
 
@@ -50,7 +50,8 @@ def command(
     if name is None:
         raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
     path = out or project.results / (f"{name}-table1.png" if table1 else f"{name}.png")
-    shown = show_case(project, name, rows, path, table1=table1)
+    with or_elsewhere(out):
+        shown = show_case(project, name, rows, path, table1=table1)
     if json_:
         print_json({"file": str(path), "slices": shown.slices})
         return

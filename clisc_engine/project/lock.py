@@ -63,10 +63,14 @@ class Lock:
         except OSError as error:
             with suppress(OSError):
                 self._candidate.unlink(missing_ok=True)
-            remedy = advice_on(error) if is_full(error) else "See what is up to date with --dry-run."
+            remedy = (
+                advice_on(error)
+                if is_full(error)
+                else "Make that folder writable, or work on a copy of the project; --dry-run needs neither."
+            )
             raise BadInput(
-                f"Cannot write into {self.path.parent}: {error.strerror}; a command that changes a "
-                f"project keeps its lock there. {remedy}"
+                f"Cannot write into {self.path.parent}: {error.strerror}; this command keeps its lock "
+                f"there. {remedy}"
             ) from None
         try:
             return self._acquire()

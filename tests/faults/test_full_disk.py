@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,33 @@ def test_logs_that_cannot_be_written(clisc, root, finished, mounted):
         shown.code == 3 and f"{root}/logs" in shown.message and "Make that folder writable" in shown.message
     )
     assert untouched(finished, root)
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "needs_copy"),
+    [
+        (("show", "p4"), "p4.png", False),
+        (("report",), "r.html", False),
+        (("export", "masks"), "masks", True),
+    ],
+)
+def test_a_read_only_project_names_a_way_out(clisc, finished, tmp_path, mounted, words, out, needs_copy):
+    """And that way leads there."""
+    shut, place, (name, *rest) = tmp_path / "shut", ("--out", tmp_path / out), words
+    shutil.copytree(finished.root, shut)
+    mounted(shut, 1 << 28)
+    remount(shut, "ro")
+
+    def call(root, *options):
+        where = (rest[0], root) if name == "export" else (root, *rest)
+        return clisc(name, *where, *options)
+
+    refused = call(shut, *(place if needs_copy else ()))
+    assert refused.code == 3 and "Make that folder writable, or work on a copy" in refused.message
+    assert ("--out FILE writes it elsewhere." in refused.message) is not needs_copy
+    if needs_copy:
+        shut = Path(shutil.copytree(shut, tmp_path / "copy"))
+    assert call(shut, *place).code == 0 and (tmp_path / out).exists()
 
 
 @contextmanager
