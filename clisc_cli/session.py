@@ -36,6 +36,7 @@ class Session:
     resources: ExitStack = field(default_factory=ExitStack)
     ranks: Ranks = field(default_factory=Ranks)
     _group: ProcessGroup | None = None
+    _has_set_out: bool = False
 
     def join(self) -> Ranks:
         """Meet the other ranks, if there are any."""
@@ -43,6 +44,7 @@ class Session:
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a rank's death is told in our words
             from clisc_engine.running.group import ProcessGroup
 
+            self._has_set_out = True
             self.ranks = self._group = ProcessGroup(self.info, self.stop)
         return self.ranks
 
@@ -57,6 +59,8 @@ class Session:
     def leave(self, own: Ending) -> Ending:
         """How the command ended, on which all ranks agree; rank 0 says it, or another that misses it."""
         if self._group is None:
+            if self._has_set_out:
+                sys.stderr = sys.__stderr__  # no other rank was met that could say it
             return own
         end = self._group.leave(own)
         if self.info.rank and end is own and not self._group.all_left:
@@ -65,9 +69,10 @@ class Session:
 
     def close(self, code: int) -> None:
         """End the process, in step with the others; torch's own way out may wait for the dead."""
-        if self._group is None:
+        if not self._has_set_out:
             sys.exit(code)
-        self._group.part()
+        if self._group is not None:
+            self._group.part()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

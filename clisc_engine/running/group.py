@@ -59,14 +59,19 @@ class ProcessGroup(Ranks):
 
         Raises:
             BadInput: when they cannot be met.
+            Stopped: when asked to stop before they have come.
         """
         self.rank, self.count, self._stop, self._turn = info.rank, info.world_size, stop, 0
         self._met, self._heard = 0, Told()
         url = f"tcp://{info.host}:{info.port}?rank={self.rank}&world_size={self.count}"
-        try:
+
+        def meet() -> None:
             self._store, rank, size = next(iter(rendezvous(url, timeout=MEETING)))
             dist.init_process_group("gloo", store=self._store, rank=rank, world_size=size, timeout=FOREVER)
             self._end = dist.new_group(timeout=FOREVER)  # all come to it once more, however they end
+
+        try:
+            self._heeding_stops(meet)
         except (RuntimeError, ValueError) as error:
             raise BadInput(
                 f"Rank {self.rank} cannot meet the others at {info.host}:{info.port}: "
@@ -128,6 +133,32 @@ class ProcessGroup(Ranks):
         """Wait until rank 0 has said how the command ended, so that no launcher kills it before."""
         if self.all_left:
             _until(_barrier(self._end).is_completed, ERROR_GRACE_SECONDS)
+
+    def _heeding_stops(self, meet: Callable[[], None]) -> None:
+        """Meet the others in a thread, since no signal is heard by one that waits inside torch.
+
+        After a stop they get a moment more: those that come are told of it, and none takes it for a death.
+        """
+        faults: list[Exception] = []
+
+        def run() -> None:
+            try:
+                meet()
+            except Exception as error:
+                faults.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        while thread.is_alive() and not self._stop.reason:
+            thread.join(0.2)
+        thread.join(ERROR_GRACE_SECONDS)
+        if thread.is_alive():
+            raise Stopped(
+                f"Stopped by {self._stop.reason} before all {self.count} processes had come. "
+                "Run the same command again to go on."
+            )
+        if faults:
+            raise faults[0]
 
     def _tell(self, own: Ending) -> None:
         key = "stopped" if own.code == Stopped.exit_code else "error"

@@ -13,7 +13,8 @@ from clisc_engine.project.project import open_project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.evaluate import evaluate
-from tests.support import ENVIRONMENT, interrupted_at_the_end, under_torchrun
+from tests.support import ENVIRONMENT, interrupted_at_the_end, program, under_torchrun
+from tests.support.ranks_of_srun import variables
 from tests.support.small import contents, curve, differing
 
 CPU = ("--device", "cpu")
@@ -94,6 +95,16 @@ def test_a_signal_to_another_rank_stops_rank_0_too(cluster, copied):
     assert stopped.codes == [75, 75], stopped.outputs
     assert "Stopped by SIGTERM" in stopped.message
     assert cluster.run("label", copied.root, *CPU).codes == [0, 0]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_stop_is_heard_while_others_have_not_come_yet(copied, rank):
+    where = {**ENVIRONMENT, **variables(rank, 2, 4711)}
+    call = [*program("alone"), "label", str(copied.root), "--force", *CPU]
+    stopped = subprocess.run(call, capture_output=True, encoding="utf-8", env=where)
+    assert stopped.returncode == 75, stopped.stderr
+    assert "Stopped by SIGTERM before all 2 processes had come." in " ".join(stopped.stderr.split())
+    assert not (copied.root / LOCK).exists()
 
 
 def test_ctrl_c_reaches_the_others_from_a_rank_that_waits_for_them_to_end(cluster, copied, tmp_path):
