@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clisc_cli.signals import INTERRUPTED, hear_signals
+from clisc_cli.signals import INTERRUPTED, hear_no_more, hear_signals
 
 
 def main() -> None:
@@ -17,6 +17,8 @@ def main() -> None:
     except KeyboardInterrupt:  # a second Ctrl-C before the command has begun
         print(f"error: {INTERRUPTED}", file=sys.stderr)
         sys.exit(75)
+    finally:
+        hear_no_more()
 
 
 if __name__ == "__main__":

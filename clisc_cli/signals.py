@@ -66,6 +66,16 @@ def stop_on_signals(heard: Heard) -> StopFlag:
     return flag
 
 
+def hear_no_more() -> None:
+    """Let no signal change how the process ends, now that its exit code is settled and said.
+
+    Python gives signals back to the system as it shuts down, which takes a while once torch is loaded.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def no_more_interrupts(flag: StopFlag) -> None:
     """Let Ctrl-C break off nothing from now on, only set the flag, of which the other ranks are told.
 

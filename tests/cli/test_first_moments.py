@@ -1,4 +1,4 @@
-"""A signal while the program is still being loaded, before anything of the command has begun."""
+"""A signal in the first moments, while the program is still being loaded, and in the last ones."""
 
 import json
 import os
@@ -61,3 +61,27 @@ def test_ctrl_c_twice_while_modules_are_loaded_shows_no_traceback(entry, copied,
     assert shown.returncode == 75 and "Traceback" not in shown.stderr, shown.stderr
     assert "error: Interrupted; what was finished is kept." in " ".join(shown.stderr.split())
     assert not list(copied.root.glob(f"{LOCK}*"))
+
+
+LATE = """
+import os, signal, sys
+from clisc_cli.__main__ import main
+
+class Late:
+    def __del__(self, kill=os.kill, own=os.getpid(), number=int(sys.argv[1])):
+        kill(own, number)
+
+late = Late()
+sys.argv = ["clisc", *sys.argv[2:]]
+main()
+"""
+"""A signal when the modules are taken down, after all else."""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_while_python_shuts_down_changes_no_exit_code(copied, name):
+    for words, code in ((["status", str(copied.root)], 0), (["label", str(copied.root / "none")], 4)):
+        call = [sys.executable, "-c", LATE, str(int(signal.Signals[name])), *words]
+        surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        shown = subprocess.run(call, capture_output=True, encoding="utf-8", env=surroundings, check=False)
+        assert shown.returncode == code, shown.stderr
