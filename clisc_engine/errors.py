@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -77,9 +78,15 @@ class Home(NamedTuple):
         """What a command needs to work there, beside the folder."""
         return ["--variant", self.variant] if self.variant else []
 
+    def words(self, command: str) -> list[str]:
+        """The command as it is to be run from here, e.g. ``evaluate --splits train``, word by word."""
+        words = command.split()
+        options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+        return ["clisc", *words[:options], str(self.project), *words[options:], *self.options]
+
     def in_words(self, command: str) -> str:
-        """The command, for a message: without the folder, which the user has just named."""
-        return f"`clisc {' '.join([command, *self.options])}`"
+        """The same for a message, to be pasted into a shell."""
+        return f"`{shlex.join(self.words(command))}`"
 
 
 class MissingStage(CliscError):
@@ -95,12 +102,7 @@ class MissingStage(CliscError):
             command: that one, without ``clisc`` and the project's folder, e.g. ``evaluate --splits train``.
             home: where it is missing; None where the command alone would not help.
         """
-        words = command.split()
-        options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-        run = None
-        if home is not None and words:
-            run = ["clisc", *words[:options], str(home.project), *words[options:], *home.options]
-        super().__init__(message, run=run)
+        super().__init__(message, run=home.words(command) if home is not None and command else None)
 
 
 class CasesFailed(CliscError):

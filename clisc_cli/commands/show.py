@@ -59,11 +59,13 @@ def command(
     if sys.stdout.isatty() and not quiet and path.suffix.lower() == ".png":
         columns = shutil.get_terminal_size().columns
         sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))
+    home = project.store.home
     if table1 and not shown.masks:
         Terminal(quiet=quiet).say(
-            "No method of Table 1 was run on this case; `clisc baseline all` runs them."
+            f"No method of Table 1 was run on this case; {home.in_words('baseline all')} runs them."
         )
     elif shown.masks and "masks/round2" not in shown.masks:
         Terminal(quiet=quiet).say(
-            "There is no final mask of this case yet; `clisc export masks` predicts and keeps it."
+            f"There is no final mask of this case yet; {home.in_words('export masks')} predicts and "
+            "keeps it."
         )

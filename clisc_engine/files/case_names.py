@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TypeVar
 
 from clisc_engine.errors import BadInput
@@ -33,6 +34,12 @@ def is_case_name(name: str) -> bool:
         and name == normal(name)
         and len(name.encode("utf-8", errors="replace")) <= _LONGEST
     )
+
+
+def meant(name: str, there: Iterable[str]) -> str:
+    """E.g. ``; did you mean 'patient-007'``, the one of the names that is most like it; else empty."""
+    close = get_close_matches(normal(name), list(there), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}" if close else ""
 
 
 def why_no_case_name(name: str, where: str) -> str:

@@ -119,11 +119,10 @@ class Checkpoint:
         provenance = self.made_from()
         if provenance is None:
             command = MADE_BY[self.name]
-            home = Home.of(self.folder.parent, is_variant=self.below is not None)
             raise MissingStage(
-                f"{self.name} is not trained yet; run {home.in_words(command)} first.",
+                f"{self.name} is not trained yet; run {self._home.in_words(command)} first.",
                 command=command,
-                home=home,
+                home=self._home,
             )
         return fingerprint(provenance)
 
@@ -279,9 +278,15 @@ class Checkpoint:
             raise self._damaged("it does not say what made it")
         return _Metadata(provenance, digest, metadata.get("time", ""), metadata.get("version", ""))
 
+    @property
+    def _home(self) -> Home:
+        return Home.of(self.folder.parent, is_variant=self.below is not None)
+
     def _damaged(self, why: str) -> BadInput:
-        again = f", then run `clisc {MADE_BY[self.name]}` again" if self.name in MADE_BY else ""
-        return BadInput(f"{self.weights} is damaged ({why}); `clisc verify --repair` removes it{again}.")
+        home = self._home
+        again = f", then run {home.in_words(MADE_BY[self.name])} again" if self.name in MADE_BY else ""
+        mend = Home(home.project).in_words("verify --repair")
+        return BadInput(f"{self.weights} is damaged ({why}); {mend} removes it{again}.")
 
 
 def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, Home, MissingStage
 from clisc_engine.files.atomic import disk_faults
-from clisc_engine.files.case_names import is_case_name
+from clisc_engine.files.case_names import is_case_name, meant
 from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
@@ -196,10 +196,13 @@ class Project:
         """
         group = f"cases/{name}"
         if not is_case_name(name) or not self.store.has_folder(group):
-            raise BadInput(f"{self.root} has no case {name!r}; `clisc cases list` lists its cases.")
+            near = meant(name, self.store.children("cases"))
+            listing = Home(self.base.root).in_words("cases list")
+            raise BadInput(f"{self.root} has no case {name!r}{near}; {listing} lists its cases.")
         case = self._case(name)
         if isinstance(case, str):
-            raise BadInput(f"{self.store.root / group}: {case}; `clisc verify --repair` sees to it.")
+            mend = Home(self.base.root).in_words("verify --repair")
+            raise BadInput(f"{self.store.root / group}: {case}; {mend} sees to it.")
         return case
 
     def _found(self) -> dict[str, CaseArrays | str]:

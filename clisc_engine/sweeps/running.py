@@ -208,10 +208,11 @@ class _Run:
     def _old_references(self) -> None:
         """References of 0.1.0 are read anew once, for all points."""
         if self.only is not None and any(not why for why in to_renew(self.project, self.cases).values()):
+            home = self.project.store.home
             raise MissingStage(
-                "The references are kept as clisc 0.1.0 did; run `clisc evaluate` first.",
+                f"The references are kept as clisc 0.1.0 did; run {home.in_words('evaluate')} first.",
                 command="evaluate",
-                home=self.project.store.home,
+                home=home,
             )
         if self.only is None:
             self.control.ranks.share(lambda: renew_references(self.project, self.cases, self.control))

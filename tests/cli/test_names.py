@@ -553,3 +553,25 @@ def test_commands_in_messages_can_be_pasted_whatever_the_folder_is_called(clisc,
     assert told[:2] == ["evaluate", str(root)] and clisc("evaluate", root, "--dry-run").code == 0
     listing = pasted("cases", "remove", root, "p9", start="clisc cases list", marker="`")
     assert listing == ["cases", "list", str(root)] and clisc(*listing).code == 0
+
+
+def test_what_an_error_names_can_be_pasted_outside_the_project(init, clisc, tmp_path, monkeypatch):
+    for seed, name in enumerate(("patient-007", "patient-08", "patient-09")):
+        scan(tmp_path / "scans" / f"{name}.nii.gz", seed)
+    assert init(images=tmp_path / "scans").code == 0
+    root = (tmp_path / "p").rename(tmp_path / "my project")
+    monkeypatch.chdir(tmp_path / "scans")
+
+    def named(*words):
+        shown = clisc(*words)
+        command = shlex.split(" ".join(shown.message.split("`")[1].split()))
+        assert shown.code in (3, 4) and command[0] == "clisc", shown.message
+        return command[1:], shown.message
+
+    command, _ = named("amda", root)
+    assert command == ["cam", str(root)] and clisc(*command, "--dry-run").code == 4
+    command, _ = named("export", "model", root, "-o", tmp_path / "m.clisc")
+    assert command == ["run", str(root)] and clisc(*command, "--dry-run").code == 0
+    command, said = named("show", root, "patient-7")
+    assert command == ["cases", "list", str(root)] and clisc(*command).code == 0
+    assert "did you mean 'patient-007'" in " ".join(said.split())
