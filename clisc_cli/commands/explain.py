@@ -138,15 +138,23 @@ def _names_a_file(what: Path, no_project: bool) -> bool:
 
 def _commands(found: Explained, project: Project | None) -> list[str]:
     from clisc_engine.errors import BadInput
-    from clisc_engine.results.again import commands
+    from clisc_engine.products.graph import NETWORKS
+    from clisc_engine.results.again import commands, prediction
 
+    last = found.chain[-1].kind if found.chain else ""
+    predicting: list[str] = []
+    if last == "file":
+        if found.chain[-2].kind != "network":
+            raise BadInput(" ".join(found.notes))
+        predicting = prediction(found.chain, probability="probability" in found.what)
+        if found.chain[-2].product not in NETWORKS:  # it came with clisc, and needs no project
+            return predicting
     if project is None:
         where = f" It was made in {found.project}, where it is not any more." if found.project else ""
         raise BadInput(
             "The commands need the project, which knows the source files of the cases that networks learnt "
             f"from: name it with --project.{where}"
         )
-    last = found.chain[-1].kind if found.chain else ""
     if last in ("source", "table") or (last == "network" and not found.product):  # of a whole project
         raise BadInput(
             f"The commands make a mask or a network again, and this is {found.what.rstrip(',')}; name a "
@@ -154,7 +162,8 @@ def _commands(found: Explained, project: Project | None) -> list[str]:
         )
     if not found.chain:
         raise BadInput(" ".join(found.notes) or "Nothing is known of what made it.")
-    return commands(project, found.chain, found.case, found.product)
+    case = "" if predicting else found.case  # a scan's, whose name a case of the project may have, too
+    return commands(project, found.chain, case, found.product) + predicting
 
 
 def _show(found: Explained, verbose: bool) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from clisc_engine.importing.comparison import as_text
-from clisc_engine.products.graph import EVALUATE, STAGES
+from clisc_engine.products.graph import EVALUATE, NETWORKS, STAGES
+from clisc_engine.products.kinds import UNET_ROUND1
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.fingerprint import SINCE_0_1_0
 from clisc_engine.project.project import Project
+from clisc_engine.results.bundled import BUNDLED
+from clisc_engine.results.explain.explained import UNNAMED
 from clisc_engine.results.provenance import Link, settings_of
 from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
@@ -36,7 +39,9 @@ def commands(project: Project, chain: Sequence[Link], case: str = "", product: s
     lines += [f"{info.identity},{_cell(info.source)},{split}" for info, split in infos]
     lines.append("END")
     sealed, several = settings_of(chain)
-    settings = {**SINCE_0_1_0, **sealed}  # at these values they are left out of seals
+    sections = {key.partition(".")[0] for key in sealed}
+    left_out = {key: value for key, value in SINCE_0_1_0.items() if key.partition(".")[0] in sections}
+    settings = {**left_out, **sealed}  # at these values they are left out of seals
     lines += [f"# {key} had several values on the way; the last one is taken" for key in several]
     words = ["clisc", "init", FOLDER, "--images", TABLE, "--preset", project.settings.weights]
     channels = {info.channel for info, _ in infos if info.channel is not None}
@@ -56,6 +61,22 @@ def commands(project: Project, chain: Sequence[Link], case: str = "", product: s
     elif product in ("unet-round1", "unet-round2"):
         lines.append(f"clisc export model {FOLDER} --network {product} -o {FOLDER}.clisc")
     return lines
+
+
+def prediction(chain: Sequence[Link], *, probability: bool) -> list[str]:
+    """The line that segments a scan again: by the project of `commands`, or by what comes with clisc.
+
+    Args:
+        chain: of the prediction: the scan, what led to the network, the network, and itself.
+        probability: whether that is to be written, too.
+    """
+    network, ((path, digest),) = chain[-2].product, chain[0].files.items()
+    lines = [f"# IMAGE is the scan with the SHA-256 {digest}"] if path == UNNAMED else []
+    words = ["clisc", "predict", FOLDER if network in NETWORKS else BUNDLED]
+    words += ["IMAGE" if path == UNNAMED else path, "-o", f"{FOLDER}-masks"]
+    words += ["--network", network] if network == UNET_ROUND1 else []
+    words += ["--probabilities"] if probability else []
+    return [*lines, shlex.join(words)]
 
 
 def _involved(project: Project, chain: Sequence[Link], case: str) -> list[tuple[CaseInfo, str]]:

@@ -68,7 +68,7 @@ def link_of_network(
     network: str, made_from: Mapping[str, str], fingerprint: str, time: str, version: str
 ) -> Link:
     """The link of a network that is known by what its file says alone."""
-    command = graph.MADE_BY.get(network, "train").removesuffix(" --ablation")
+    command = graph.MADE_BY.get(network, "").removesuffix(" --ablation")
     return Link(
         network,
         "network",
@@ -114,6 +114,10 @@ class Provenance:
     def of_network(self, network: str) -> list[Link]:
         """All that led to a network, in the order of its making, itself last."""
         return self._links({network}, graph.ancestors(network), None, network)
+
+    def of_networks_alone(self, networks: Iterable[str]) -> list[Link]:
+        """Those of these networks that are trained, without what led to them."""
+        return [link for network in networks if (link := self._network(network)) is not None]
 
     def _links(self, own: set[str], behind: set[str], case: CaseArrays | None, last: str) -> list[Link]:
         """The links of the case's own arrays, and of what networks behind it were made from."""

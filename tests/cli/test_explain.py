@@ -161,6 +161,40 @@ def test_another_project_in_its_place_is_not_taken_for_it(clisc, copied, tmp_pat
     assert clisc("explain", mask, "--commands").code == 3
 
 
+def test_the_commands_of_a_prediction_end_in_predict(clisc, copied, data, tmp_path):
+    image, out = data / "images" / "p4_flair.nii.gz", tmp_path / "out"
+    again = ("--commands", "--project", copied.root)
+
+    def lines(*arguments):
+        shown = clisc("explain", *arguments)
+        assert shown.code == 0, shown.err
+        return shown.out.splitlines()
+
+    first_round = ("--network", "unet-round1", "--probabilities", *CPU)
+    assert clisc("predict", copied.root, image, "-o", out, *first_round).code == 0
+    trained = ["clisc label again", "clisc cam again", "clisc amda again", "clisc prompt-sam again"]
+    predicting = f"clisc predict again {image} -o again-masks --network unet-round1"
+    told = lines(out / "p4_seg.nii.gz", *again)
+    assert told[-6:] == [*trained, "clisc train again", predicting]
+    assert not any(line.startswith("p4,") for line in told), "the case of that name has no part in it"
+    assert lines(out / "p4_probability.nii.gz", *again)[-1] == f"{predicting} --probabilities"
+    assert clisc("explain", out / "p4_seg.nii.gz", "--commands").code == 3
+
+    mask = tmp_path / "mask.nii.gz"
+    assert clisc("predict", "bundled", image, "-o", mask, *CPU).code == 0
+    scan, alone = lines(mask, "--commands")
+    assert alone == "clisc predict bundled IMAGE -o again-masks"
+    assert copied.case("p4").info.sha256 in scan and lines(mask, *again) == [scan, alone]
+    assert clisc("predict", "bundled", image, "-o", out, "--force", *CPU).code == 0
+    assert lines(out / "p4_seg.nii.gz", "--commands") == [alone.replace("IMAGE", str(image))]
+
+
+def test_the_commands_set_nothing_that_the_result_does_not_rest_on(clisc, copied, tmp_path):
+    """A mask of SAM's was made without a setting of the U-Net, whatever the preset says of that."""
+    shown = clisc("explain", copied.root, "p4", "--masks", "sam", "--commands")
+    assert shown.code == 0 and "unet." not in shown.out
+
+
 def test_the_commands_make_the_same_mask_again(clisc, copied, tmp_path):
     mask = exported(clisc, copied.root, tmp_path / "out", "sam")
     shown = clisc("explain", mask, "--commands")

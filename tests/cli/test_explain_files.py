@@ -185,6 +185,18 @@ def test_a_table_of_evaluate_tells_when_of_what_and_by_what(clisc, varied, name,
     assert "changed" not in notes and "otherwise" not in notes
 
 
+def test_a_table_lists_no_input_in_the_place_of_a_network_that_is_gone(clisc, varied):
+    table = varied.root / "results" / "rows.csv"
+    before = explained(clisc, table)["chain"]
+    for file in (varied.root / "checkpoints").glob("unet-round1*"):
+        file.unlink()
+    after = explained(clisc, table)["chain"]
+    assert {link["kind"] for link in after[:-2]} == {"network"}
+    assert [link["product"] for link in before if link["product"] != "unet-round1"] == [
+        link["product"] for link in after
+    ]
+
+
 def test_a_stale_table_and_a_changed_one_are_told(clisc, varied):
     results = varied.root / "results"
     assert clisc("config", "set", varied.root, "prompts.dilation=9").code == 0

@@ -27,10 +27,9 @@ _MARKED = 2
 
 
 def networks_behind(project: Project, products: Iterable[str]) -> list[Link]:
-    """The networks that led to these products, without what they learnt from."""
-    provenance = Provenance(project)
+    """The networks that led to these products and are there now, without what they learnt from."""
     behind = {name for product in products for name in graph.ancestors(product)}
-    return [link for name in graph.NETWORKS if name in behind for link in provenance.of_network(name)[-1:]]
+    return Provenance(project).of_networks_alone(name for name in graph.NETWORKS if name in behind)
 
 
 def tell_evaluation(found: Explained, project: Project, path: Path) -> None:

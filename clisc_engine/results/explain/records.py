@@ -32,9 +32,7 @@ def by_record(path: Path, written: Written, project: Project | None) -> Explaine
         found.what = f"{written.what}{f' of case {mask.case}' if mask.case else ''}, {when}"
         return tell(found, mask, project)
     if project is not None and str(made.get("project", "")) == str(project.root.absolute()):
-        provenance = Provenance(project)
-        last = (link for name in graph.NETWORKS for link in provenance.of_network(name)[-1:])
-        found.chain = [link for link in last if link.kind == "network"]  # an untrained one has none
+        found.chain = Provenance(project).of_networks_alone(graph.NETWORKS)
         found.notes.append("It tells of the whole project; what trained its networks is listed.")
     if "network" in made and "project" not in made:
         if "image" in made:
