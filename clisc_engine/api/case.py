@@ -20,11 +20,14 @@ from clisc_engine.running.spec import missing
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+_HELD: dict[type, type] = {np.bool_: np.uint8, np.float16: np.float32, np.longdouble: np.float64}
+"""What an image holds in the place of numbers that SimpleITK does not know."""
+
 MAPS = {"cam": RAW_MAPS, "amda": AMDA_MAPS}
 """The maps that `Case.map` gives, by the step that makes them."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Case:
     """One case of a project: its stored volume and what the steps made of it.
 
@@ -94,7 +97,7 @@ class Case:
             BadInput: when there are no such masks.
         """
         array = f"masks/{which}"
-        if array not in ARRAYS and self._arrays.seal(array) is None:
+        if array not in ARRAYS and which not in self.masks:
             there = ", ".join(self.masks) or "none yet"
             raise BadInput(f"There are no masks {which!r}; case {self.name} has {there}.")
         return (self._read(array) != 0).astype(np.uint8)
@@ -119,8 +122,8 @@ class Case:
                 f"The array has the shape {array.shape} and holds {array.dtype}; those of case {self.name} "
                 f"have the shape {shape}, (z, y, x), and real numbers."
             )
-        native = np.uint8 if array.dtype == bool else array.dtype.newbyteorder("=")
-        return to_sitk(restore(array.astype(native), placement), placement.source)
+        held = _HELD.get(array.dtype.type, array.dtype.newbyteorder("="))
+        return to_sitk(restore(array.astype(held), placement), placement.source)
 
     def __repr__(self) -> str:
         """Name, split, spacing and masks."""

@@ -133,7 +133,7 @@ class Project:
         *steps: Step,
         until: Step | None = None,
         device: str = "auto",
-        cases: Sequence[str] = (),
+        cases: Sequence[str | Case] = (),
         force: bool = False,
         progress: Listener | None = None,
     ) -> Reports:
@@ -143,7 +143,7 @@ class Project:
             steps: all by default.
             until: the last step, in the place of naming them.
             device: auto, cpu, cuda, cuda:N or mps.
-            cases: restrict per-case steps to these.
+            cases: restrict per-case steps to these, or their names.
             force: remake what is fresh.
             progress: makes bars, such as ``tqdm.tqdm``, or listens (`running.control.Progress`); without it
                 nothing is said.
@@ -159,8 +159,8 @@ class Project:
         from clisc_engine.stages.pipeline import run_stage
         from clisc_engine.stages.requirements import refuse_a_choice
 
-        if unknown := {*steps, until or STAGES[-1]} - set(STAGES):
-            raise BadInput(f"There is no step {sorted(unknown)[0]!r}; the steps are {', '.join(STAGES)}.")
+        if unknown := [step for step in (*steps, until or STAGES[-1]) if step not in STAGES]:
+            raise BadInput(f"There is no step {unknown[0]!r}; the steps are {', '.join(STAGES)}.")
         if steps and until:
             raise BadInput("Name the steps, or the last one with until, not both.")
         last = STAGES.index(until) if until else len(STAGES) - 1
@@ -225,18 +225,21 @@ class Project:
             yield control
 
 
-def _several(names: Sequence[str]) -> tuple[str, ...]:
-    """The names; a string is one of them, not its letters."""
-    return (names,) if isinstance(names, str) else tuple(names)
+def _several(names: Sequence[str | Case]) -> tuple[str, ...]:
+    """The names; a string is one of them, not its letters, and a case has one."""
+    given = (names,) if isinstance(names, (str, Case)) else names
+    return tuple(one.name if isinstance(one, Case) else one for one in given)
 
 
 def _splits(names: Sequence[str]) -> tuple[str, ...]:
     """The splits of these names.
 
     Raises:
-        BadInput: when there is no such split.
+        BadInput: when there is no such split, or none is named.
     """
     chosen = _several(names)
+    if not chosen:
+        raise BadInput(f"No split is named; there are {', '.join(SPLITS)}.")
     for name in chosen:
         if name not in SPLITS:
             raise BadInput(f"There is no split {name!r}; there are {', '.join(SPLITS)}.")

@@ -89,7 +89,8 @@ def test_an_array_is_laid_on_the_scan_whole_or_not_at_all(finished):
     case = clisc.open_project(finished.root).case("p4")
     mask = case.mask("sam")
     expected = sitk.GetArrayFromImage(case.on_source_grid(mask))
-    for same in (mask > 0, mask.astype(">i2"), mask.astype(">f8"), np.asfortranarray(mask), mask.tolist()):
+    same_values = [mask.astype(kind) for kind in (bool, ">i2", ">f8", np.float16, np.longdouble)]
+    for same in (*same_values, np.asfortranarray(mask), mask.tolist()):
         np.testing.assert_array_equal(sitk.GetArrayFromImage(case.on_source_grid(same)), expected)
     for other in (mask[:1], mask[len(mask) // 2], mask[1:], mask.T, mask.astype(complex)):
         with pytest.raises(clisc.BadInput, match="those of case p4 have the shape"):
@@ -261,8 +262,30 @@ def test_masks_and_maps_that_nothing_makes_are_refused(finished):
     assert "sam" in case.masks
     with pytest.raises(clisc.BadInput, match="no masks 'samm'; case p4 has"):
         case.mask("samm")
+    with pytest.raises(clisc.BadInput, match=r"no masks '\.\./labels/tumour'"):
+        case.mask("../labels/tumour")
     with pytest.raises(clisc.BadInput, match="makes no maps"):
         case.map("label")
+
+
+def test_a_network_or_a_split_that_there_is_not_is_no_missing_step(finished, data):
+    project, image = clisc.open(finished.root), data / "images" / "p4_flair.nii.gz"
+    for model in (project, "bundled"):
+        with pytest.raises(clisc.BadInput, match="'x'; a project's are unet-round1 and unet-round2"):
+            clisc.predict(model, image, network="x", device="cpu")
+    for step in (project.evaluate, project.segment):
+        with pytest.raises(clisc.BadInput, match="No split is named"):
+            step(splits=())
+
+
+def test_cases_stand_for_their_names(copied):
+    project = clisc.open(copied.root)
+    first, second, *_ = project
+    (report,) = project.run("label", device="cpu", cases=[first, second.name], force=True)
+    assert report.done == [first.name, second.name]
+    assert {first: 1}[first] == 1, "a case can be the key of a script's own table"
+    with pytest.raises(clisc.BadInput, match="no step"):
+        project.run(["label"])
 
 
 def test_what_the_questions_say_of_python_is_so(finished):
