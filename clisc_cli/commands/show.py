@@ -66,6 +66,6 @@ def command(
         )
     elif shown.masks and "masks/round2" not in shown.masks:
         Terminal(quiet=quiet).say(
-            f"There is no final mask of this case yet; {home.in_words('export masks')} predicts and "
-            "keeps it."
+            f"There is no final mask of this case yet; {home.in_words('export masks -o MASKS')} predicts "
+            "and keeps it."
         )
