@@ -77,14 +77,17 @@ class Found:
             )
         chosen = [case for case in self.cases if case.name in names]
         bad = {name: why for name, why in self.bad.items() if name in names}
-        took = f"Took {len(chosen) + len(bad)} of the {len(there)} cases found, as --cases says."
+        notes = [f"Took {len(chosen) + len(bad)} of the {len(there)} cases found, as --cases says."]
+        references = sum(case.reference is not None for case in chosen)
+        if self.references and not references:
+            notes.append(f"None of them has a reference; the {self.references} found are of other cases.")
         return replace(
             self,
             cases=chosen,
             bad=bad,
             images=len(chosen) + len(bad),
-            references=sum(case.reference is not None for case in chosen),
-            notes=[*self.notes, took],
+            references=references,
+            notes=[*self.notes, *notes],
             not_chosen=tuple(name for name in there if name not in names),
         )
 
@@ -243,10 +246,13 @@ def _add_references(found: Found, references: str, skip_bad: bool, follow_links:
     """Give the cases their masks; what is neither image nor mask is left out."""
     images = {case.name: case.image for case in found.cases}
     paired = pair(images, references, found.left_out, follow_links=follow_links)
-    bad = {name: reason for name, reason in paired.bad.items() if name not in found.bad}
+    reasons = paired.bad | paired.without_image
+    bad = {name: reason for name, reason in reasons.items() if name not in found.bad}
     if bad and not skip_bad:
+        first, reason = next(iter(bad.items()))
         more = f" So it is with {len(bad) - 1} more." if len(bad) > 1 else ""
-        raise BadInput(next(iter(bad.values())) + more)
+        way_out = paired.way_out if first in paired.without_image else ""
+        raise BadInput(f"{reason}{more} {way_out}".rstrip())
     found.notes += [f"skipped: {reason}" for reason in bad.values()] + paired.notes
     found.cases = [replace(case, reference=paired.masks.get(case.name)) for case in found.cases]
     found.references = len(paired.masks)

@@ -24,14 +24,27 @@ from clisc_engine.outputs.record import OwnMasks
 NOT_A_MASK = "no mask by its name"
 OWN_MASK = "a mask that clisc made itself, which is no reference"
 NO_IMAGE_OF_IT = "a reference without an image"
+MASKS = "*_seg.nii.gz"
+"""What masks are called in most data sets."""
+_IN_A_CSV = "pair them in a CSV with the columns case,image,reference"
 
 
 @dataclass
 class Paired:
-    """Masks by the case name of their image, those that have none, and the files that were not taken."""
+    """Masks by the case name of their image, those that have none, and the files that were not taken.
+
+    Attributes:
+        masks: by case name.
+        bad: reasons why others cannot be taken.
+        without_image: reasons of those that have no image, and ``way_out`` for all of these.
+        left_out: files that were not taken.
+        notes: sentences for the user.
+    """
 
     masks: dict[str, Path]
     bad: dict[str, str] = field(default_factory=dict)
+    without_image: dict[str, str] = field(default_factory=dict)
+    way_out: str = ""
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -55,7 +68,7 @@ def pair(
     """
     masks, left_out = _masks(given, set(images.values()), follow_links)
     named, bad = sift((_case_of(path, images, not_taken), str(path), path) for path in masks)
-    found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out)
+    found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out=left_out)
     unpaired = {name: path for name, path in named.items() if name not in images}
     for name, mask in unpaired.items():
         owner = _only_image_beside(mask, images, unpaired.values(), not_taken)
@@ -63,8 +76,11 @@ def pair(
             found.masks[owner] = mask
             found.notes.append(f"{owner}: {mask} is taken for its reference, the only mask beside it.")
         else:
-            found.bad[name] = _without_image(mask, name, given, not_taken)
+            found.without_image[name] = _without_image(mask, name, images, not_taken)
             found.left_out.append(LeftOut(mask, NO_IMAGE_OF_IT, missed=True))
+    another = any(map(says_mask, masks)) and quoted_glob(given, MASKS) != f"'{given}'"
+    by_pattern = f", {_by_pattern(given)}" if another else ""
+    found.way_out = f"P{_IN_A_CSV[1:]}{by_pattern}, or leave out what has no image with --skip-bad."
     return found
 
 
@@ -85,7 +101,9 @@ def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path
                 f"--references {given}: the {len(own)} masks there are clisc's own, e.g. {min(own)}; a "
                 "reference is drawn by somebody else. Name the folder of those."
             )
-        hint = "a CSV goes with --images, with a column `reference`" if table else _way_out(given)
+        hint = f"{_IN_A_CSV}, or {_by_pattern(given)}"
+        if table:
+            hint = "a CSV goes with --images, with a column `reference`"
         if LINK in {one.reason for one in listed.left_out}:
             hint = "the links there lead out of the folder; --follow-links takes what they lead to"
         raise BadInput(f"--references {given}: no masks there; {hint}.")
@@ -115,18 +133,16 @@ def _only_image_beside(
     return beside[0] if len(beside) == 1 and not others and len(rivals) == 1 else ""
 
 
-def _without_image(mask: Path, name: str, given: str, not_taken: Sequence[LeftOut]) -> str:
+def _without_image(mask: Path, name: str, images: Mapping[str, Path], not_taken: Sequence[LeftOut]) -> str:
     near = [
         one.path.name
         for one in not_taken
         if one.image and one.missed and without_ending(one.path).startswith(name)
     ]
-    but = f" ({near[0]} is not called FLAIR)" if near else ""
-    return f"The reference {mask} has no image of the case name {name!r}{but}; {_way_out(given)}."
+    there = f" (the images are cases such as {min(images)!r})" if images else ""
+    but = f" ({near[0]} is not called FLAIR)" if near else there
+    return f"The reference {mask} has no image of the case name {name!r}{but}."
 
 
-def _way_out(given: str) -> str:
-    return (
-        "pair them in a CSV with the columns case,image,reference, or name the masks with a quoted glob, "
-        f"e.g. --references {quoted_glob(given, '*_seg.nii.gz')}"
-    )
+def _by_pattern(given: str) -> str:
+    return f"name the masks with a quoted glob, e.g. --references {quoted_glob(given, MASKS)}"

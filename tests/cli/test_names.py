@@ -223,6 +223,28 @@ def test_references_that_fit_no_image_show_the_way_out(init, tmp_path):
         assert part in refused.message
     everything = init("--references", f"{tmp_path}/im/*", images=tmp_path / "im")
     assert everything.code == 3 and "quoted glob" in everything.message
+    same = init("--references", f"{tmp_path}/im/*_seg.nii.gz", images=tmp_path / "im")
+    assert same.code == 3 and "quoted glob" not in same.message, "that was given"
+    assert "--skip-bad" in same.message
+    left = init("--references", f"{tmp_path}/im/*_seg.nii.gz", "--skip-bad", images=tmp_path / "im")
+    assert (
+        left.code == 0 and "skipped: The reference" in left.message and "or leave out" not in left.message
+    )
+    assert all(case.info.has_reference for case in open_project(tmp_path / "p").cases())
+
+
+def test_references_that_fit_none_of_the_cases_taken_are_told(init, tmp_path):
+    for seed, name in enumerate("ab"):
+        scan(tmp_path / "im" / f"{name}_flair.nii.gz", seed)
+    mask(tmp_path / "masks" / "b_seg.nii.gz", 1)
+    there = ("--references", tmp_path / "masks", "--dry-run")
+    assert "the 1 found are of other cases" in init(*there, "--cases", "a", images=tmp_path / "im").message
+    for other in (("--cases", "b"), ()):
+        assert "of other cases" not in init(*there, *other, images=tmp_path / "im").message
+    scan(tmp_path / "else" / "truth.nii.gz", 1)
+    refused = init("--references", tmp_path / "else", images=tmp_path / "im")
+    assert refused.code == 3 and "cases such as 'a'" in refused.message
+    assert "quoted glob" not in refused.message, "nothing there would match"
     table = init("--references", tmp_path / "im" / "a_flair.csv", images=tmp_path / "im")
     assert table.code == 3
 
