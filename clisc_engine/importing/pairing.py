@@ -36,7 +36,8 @@ class Paired:
     Attributes:
         masks: by case name.
         bad: reasons why others cannot be taken.
-        without_image: reasons of those that have no image, and ``way_out`` for all of these.
+        without_image: that so many have no image, by their names.
+        way_out: what can be done about these.
         left_out: files that were not taken.
         notes: sentences for the user.
     """
@@ -80,7 +81,7 @@ def pair(
             found.left_out.append(LeftOut(mask, NO_IMAGE_OF_IT, missed=True))
     another = any(map(says_mask, masks)) and quoted_glob(given, MASKS) != f"'{given}'"
     by_pattern = f", {_by_pattern(given)}" if another else ""
-    found.way_out = f"P{_IN_A_CSV[1:]}{by_pattern}, or leave out what has no image with --skip-bad."
+    found.way_out = f"Ways out: {_IN_A_CSV}{by_pattern}, or leave out what has no image with --skip-bad."
     return found
 
 
