@@ -63,7 +63,7 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     )
     _draw_slices(figure, grid, picture, columns)
     caution = f"{DOT}tiny models: for demos and tests" if weights == "tiny" else ""
-    title = f"{picture.name}{DOT}{picture.split}{caution}"
+    title = f"{_in_letters(picture.name)}{DOT}{picture.split}{caution}"
     figure.text(MARGIN / wide, 1 - 0.16 / total, title, color=INK, fontsize=11, va="top")
     words = "\n".join(told)
     figure.text(MARGIN / wide, 1 - 0.4 / total, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
@@ -73,6 +73,15 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
         axes = figure.add_axes((MARGIN / wide, 0.42 / total, 1 - (MARGIN + 0.1) / wide, 0.88 / total))
         _draw_probability(axes, picture)
     return figure
+
+
+def _in_letters(name: str) -> str:
+    """A name with the codes of letters that the font lacks, where boxes would tell no case from another."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties()))
+    known = (one if font.get_char_index(ord(one)) else ascii(one)[1:-1] for one in name)
+    return "".join(known)
 
 
 def _draw_slices(

@@ -1,5 +1,6 @@
 """The picture of a case shows what the store holds."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from clisc_engine.project import case_changes
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.results.case_picture import case_picture, chosen_slices
-from clisc_engine.results.drawing import draw_case
+from clisc_engine.results.drawing import draw_case, picture_bytes
 from clisc_engine.results.layers import RAW_LAYER, SAM_LAYER
 from clisc_engine.results.show import show_case
 from clisc_engine.running.control import Control
@@ -88,6 +89,16 @@ def test_the_file_is_a_png_with_something_on_it(finished, tmp_path):
 def test_a_case_that_is_not_there_is_named(finished):
     with pytest.raises(BadInput, match="nobody"):
         case_picture(finished, "nobody", 3)
+
+
+def test_letters_that_the_font_lacks_are_told_apart_and_not_warned_of(finished):
+    picture = case_picture(finished, "p0", 1)
+    for name, drawn in {"日本-1": r"\u65e5\u672c-1", "Müller": "Müller"}.items():
+        figure = draw_case(replace(picture, name=name), "paper")
+        assert figure.texts[0].get_text().startswith(f"{drawn} ")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            picture_bytes(figure)
 
 
 def test_a_renamed_case_shows_the_prompts_that_were_drawn_for_it(copied):
