@@ -142,7 +142,8 @@ def few_tests(imported: Imported) -> str:
         return ""
     return (
         f"{counted(measured, 'test case')} with a reference: figures of so few say little. "
-        f"`clisc evaluate --splits train,valid,test` will measure all {len(known)}."
+        f"{imported.project.store.home.in_words('evaluate --splits train,valid,test')} will measure all "
+        f"{len(known)}."
     )
 
 

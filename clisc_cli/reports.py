@@ -75,9 +75,10 @@ def warn_of_stale_network(project: Project, network: str, terminal: Terminal) ->
     from clisc_engine.results.export import stale_steps
 
     if steps := stale_steps(project, network):
+        home = project.store.home
         terminal.warn(
             f"{network} is as it was trained, but {', '.join(steps)} would now give another one; "
-            "`clisc status` says why, and `clisc run` trains it anew."
+            f"{home.in_words('status')} says why, and {home.in_words('run')} trains it anew."
         )
 
 

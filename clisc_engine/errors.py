@@ -82,7 +82,9 @@ class Home(NamedTuple):
         """The command as it is to be run from here, e.g. ``evaluate --splits train``, word by word."""
         words = command.split()
         options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-        return ["clisc", *words[:options], str(self.project), *words[options:], *self.options]
+        folder = str(self.project)
+        folder = f"./{folder}" if folder.startswith("-") else folder  # it is no option
+        return ["clisc", *words[:options], folder, *words[options:], *self.options]
 
     def in_words(self, command: str) -> str:
         """The same for a message, to be pasted into a shell."""

@@ -16,6 +16,7 @@ from clisc_cli.session import Session
 from clisc_cli.states import COLOURS, REASONS_BESIDE, show_reasons
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import bytes_in_words, counted, seconds_in_words, shortened, time_in_words
+from clisc_engine.errors import Home
 from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
             one["case"] + ("" if one["dsc"] is None else f" (DSC expected: {one['dsc']:.0f} %)")
             for one in first
         )
-        line = f"Look at these masks first: {named}; `clisc trust` lists all."
+        listing = Home(Path(document["project"]), document["variant"]).in_words("trust")
+        line = f"Look at these masks first: {named}; {listing} lists all."
         console.print(line, markup=False, soft_wrap=True)
     following, running = document["next"], document["running"]
     if running:

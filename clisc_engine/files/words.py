@@ -18,8 +18,8 @@ def seconds_in_words(seconds: float) -> str:
 
 
 def shell_word(path: Path | str) -> str:
-    """A path in a command that is shown, so that it can be pasted into a shell."""
-    return shlex.quote(str(path))
+    """A path in a command that is shown, so that it can be pasted into a shell, and is no option there."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def counted(number: int, unit: str) -> str:

@@ -594,6 +594,12 @@ def test_what_an_error_names_can_be_pasted_outside_the_project(init, clisc, tmp_
     assert command == ["cam", str(root)] and clisc(*command, "--dry-run").code == 4
     command, _ = named("export", "model", root, "-o", tmp_path / "m.clisc")
     assert command == ["run", str(root)] and clisc(*command, "--dry-run").code == 0
+    monkeypatch.chdir(tmp_path)
+    root.rename("-p")
+    command, _ = named("cam", "./-p")
+    assert command == ["label", "./-p"] and clisc(*command, "--dry-run").code == 0
+    assert "Next: clisc label ./-p" in clisc("status", "./-p").out
+    root = (tmp_path / "-p").rename(root)
     command, said = named("show", root, "patient-7")
     assert command == ["cases", "list", str(root)] and clisc(*command).code == 0
     assert "did you mean 'patient-007'" in " ".join(said.split())

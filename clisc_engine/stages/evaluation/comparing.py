@@ -121,9 +121,10 @@ def _no_reference_message(project: Project, splits: tuple[str, ...], named: Sequ
         return f"No reference mask was given for {', '.join(named)}."
     elsewhere = sorted({c.info.split for c in project.cases() if c.info.has_reference})
     if elsewhere:
+        there = project.store.home.in_words(f"evaluate --splits {elsewhere[0]}")
         return (
             f"No case of the {' or '.join(splits)} split has a reference mask; there are some in "
-            f"{', '.join(elsewhere)}: try `clisc evaluate --splits {elsewhere[0]}`."
+            f"{', '.join(elsewhere)}: try {there}."
         )
     return (
         "No case has a reference mask to evaluate against; add them with "

@@ -133,9 +133,8 @@ def find(project: Project, mark: str) -> Past:
         return found[0]
     there = ", ".join(one.fingerprint for one in found or everything) or "none"
     how_many = f"{len(found)} evaluations begin" if found else "no evaluation begins"
-    raise BadInput(
-        f"{project.root}: {how_many} with {mark!r}; there are: {there} (`clisc evaluate --history`)."
-    )
+    listing = project.store.home.in_words("evaluate --history")
+    raise BadInput(f"{project.root}: {how_many} with {mark!r}; there are: {there} ({listing}).")
 
 
 def read(path: Path, current: str = "") -> Past | None:
