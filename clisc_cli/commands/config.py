@@ -117,7 +117,8 @@ def set_(
         unchanged = " (as it was)" if old == new else f" (was {_text(old)})"
         console.print(f"{key} = {_text(new)}{unchanged}", markup=False, soft_wrap=True)
     if stale:
-        console.print(f"Stale now: {', '.join(stale)}; `clisc run` makes them anew.", markup=False)
+        again = project.store.home.in_words("run")
+        console.print(f"Stale now: {', '.join(stale)}; {again} makes them anew.", markup=False)
     for_new = [key for key in changes if is_used_at_import(key)]
     if for_new and project.cases():
         console.print(

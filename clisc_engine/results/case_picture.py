@@ -18,7 +18,7 @@ from clisc_engine.imaging.axial import AxialView
 from clisc_engine.imaging.placement import Placement
 from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.layers import REFERENCE_LAYER, RIVALS, SAM_LAYER, STEPS, Layer
+from clisc_engine.results.layers import REFERENCE_LAYER, SAM_LAYER, STEPS, Layer
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluation.measured import Measured, measured
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
@@ -136,7 +136,7 @@ def case_picture(project: Project, name: str, rows: int, layers: tuple[Layer, ..
 
 def _measured(project: Project, case: CaseArrays, layers: tuple[Layer, ...]) -> Measured:
     """By the table whose rows the layers are."""
-    return measured_in_table1(project, case) if layers is RIVALS else measured(project, case)
+    return measured(project, case) if layers == STEPS else measured_in_table1(project, case)
 
 
 def chosen_slices(brain: Mask, regions: Sequence[Mask], count: int) -> list[int]:

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from clisc_engine.baselines.table1.rows import title_of
+from clisc_engine.baselines.table1.rows import own_rows, title_of
 from clisc_engine.products.kinds import AMDA_MAPS, RAW_MAPS, REFERENCE, ROUND1, ROUND2, SAM_MASKS
 from clisc_engine.products.rivals import TABLE1_ROWS
+from clisc_engine.project.project import CaseArrays, Project
 
 HEAT_COLOURS = "inferno"
 """Matplotlib's name of the colours of a map."""
@@ -65,7 +66,16 @@ RIVALS = tuple(
     )
     for row, array in TABLE1_ROWS.items()
 )
-"""The rows of Table 1, each a column of `clisc show --table1`."""
+"""The rows of Table 1 that every project may have, each a column of `clisc show --table1`."""
+
+
+def rivals_of(project: Project, case: CaseArrays) -> tuple[Layer, ...]:
+    """The rows of Table 1, and before CLISC's those that a user's own files made on a case."""
+    own = own_rows(project, [case])
+    added = (Layer(row, array, row, "mask", "", RIVALS[0].colour) for row, array in own.items())
+    place = next(place for place, layer in enumerate(RIVALS) if layer.array == ROUND2)
+    return (*RIVALS[:place], *added, *RIVALS[place:])
+
 
 LAYERS = (
     RAW_LAYER,

@@ -14,7 +14,7 @@ from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.layers import RIVALS, STEPS, Layer
+from clisc_engine.results.layers import STEPS, Layer, rivals_of
 from clisc_engine.stages.evaluation import document as evaluation_document
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def show_case(project: Project, name: str, rows: int, path: Path, *, table1: boo
     """
     outputs = Outputs(Inputs.of_project(project), "Choose another file with -o, or move that one away.")
     outputs.check([path])
-    layers = RIVALS if table1 else STEPS
     case = project.case(name)
+    layers = rivals_of(project, case) if table1 else STEPS
     masks = [one.array for one in layers if one.kind == "mask" and case.stamp(one.array)]
     made_from = {"case": name, "image": case.info.sha256, "shown": _shown(project, case, rows, layers)}
     last = outputs.made_of(path)
@@ -79,7 +79,8 @@ def picture_of(
     from clisc_engine.results.case_picture import case_picture
     from clisc_engine.results.drawing import draw_case, picture_bytes
 
-    picture = case_picture(project, name, rows, RIVALS if table1 else STEPS)
+    layers = rivals_of(project, project.case(name)) if table1 else STEPS
+    picture = case_picture(project, name, rows, layers)
     return picture, picture_bytes(draw_case(picture, project.settings.weights), ending)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.baselines.table1 import document as stored_document
+from clisc_engine.baselines.table1.rows import own_rows
 from clisc_engine.errors import BadInput
 from clisc_engine.products.rivals import TABLE1_ROWS
 from clisc_engine.project.project import CaseArrays, Project
@@ -35,4 +36,6 @@ def measured_in_table1(project: Project, case: CaseArrays) -> Measured:
     Nothing is opened of a case that it has not measured.
     """
     document = stored_document.load(project.store)
-    return measured_by(project, case, document, TABLE1_ROWS) if document else Measured()
+    if document is None:
+        return Measured()
+    return measured_by(project, case, document, {**TABLE1_ROWS, **own_rows(project, [case])})

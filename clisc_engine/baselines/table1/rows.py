@@ -122,18 +122,24 @@ def _is_oracle(name: str) -> bool:
     return name.removesuffix(ORACLE) in MAP_ROWS and name.endswith(ORACLE)
 
 
-def _arrays(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """Every row that there may be and its array, in order; a user's own rows stand before CLISC's."""
+def own_rows(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """The rows that a user's own files made on these cases, and their arrays, by name."""
     own = {
         child: own_masks(child)
         for case in cases
         for child in project.store.children(f"cases/{case.info.name}/masks")
         if child.startswith(OWN)
     }
+    return dict(sorted(own.items()))
+
+
+def _arrays(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """Every row that there may be and its array, in order; a user's own rows stand before CLISC's."""
+    own = own_rows(project, cases)
     found: dict[str, str] = {}
     for name, array in TABLE1_ROWS.items():
         if name == FULL:
-            found |= dict(sorted(own.items()))
+            found |= own
         found[name] = array
         if name in MAP_ROWS:
             found[name + ORACLE] = map_of(name)
