@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clisc_cli.console import print_json, result_console
 from clisc_cli.named import Directory, Splits, chosen_splits
 from clisc_cli.options import RunOptions, with_run_options
-from clisc_cli.reports import show_report
+from clisc_cli.reports import show_report, warn_of_stale_network
 
 if TYPE_CHECKING:
     from clisc_engine.core.trust import Calibration
@@ -26,6 +26,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
 
     Example: clisc trust glioma
     """
+    from clisc_engine.products.kinds import UNET_ROUND2
     from clisc_engine.stages.pipeline import run_trust
     from clisc_engine.stages.trust.table import overview
 
@@ -49,6 +50,8 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
     elif entries:
         result_console().print(_table(entries))
         result_console().print(in_words(line), markup=False, soft_wrap=True)
+    if entries:
+        warn_of_stale_network(project, UNET_ROUND2, options.terminal())
     show_report(report, replace(options, json_=False), silent=options.json_)
 
 

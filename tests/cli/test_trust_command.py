@@ -75,6 +75,17 @@ def test_of_a_case_whose_mask_has_changed_nothing_holds_until_it_is_told_anew(cl
     assert again["done"] == ["p1"] and len(again["cases"]) == 5
 
 
+def test_it_says_when_the_network_is_not_the_one_that_the_settings_ask_for(clisc, copied):
+    assert "trains it anew" not in clisc("trust", copied.root, *CPU).message
+    assert clisc("config", "set", copied.root, "amda.t=35").code == 0
+    shown = clisc("trust", copied.root, *CPU)
+    assert (
+        shown.code == 0
+        and "amda, prompt-sam, train, self-train would now give another one" in shown.message
+    )
+    assert f"clisc run {copied.root}" in shown.message
+
+
 def test_a_renamed_case_keeps_its_answer_and_a_removed_one_has_none(clisc, copied):
     root = copied.root
     before = {one["case"]: one["agreement"] for one in told(clisc, root)["cases"]}
