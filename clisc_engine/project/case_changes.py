@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.atomic import disk_faults, take_away, write_atomically
-from clisc_engine.files.case_names import why_no_case_name
+from clisc_engine.files.case_names import meant, why_no_case_name
 from clisc_engine.files.reading import inside, is_there, read_if_there
 from clisc_engine.files.tables import read_table, write_table
 from clisc_engine.files.words import shell_word
@@ -53,7 +53,7 @@ def check(project: Project, change: Change, begun: Change | None = None) -> Chan
     ]
     known = there if change.remove else {*infos}
     if unknown := [name for name in change.names if name not in known and name not in done]:
-        names = ", ".join(unknown)
+        names = ", ".join(unknown) + (meant(unknown[0], sorted(known)) if len(unknown) == 1 else "")
         command = f"clisc cases list {shell_word(project.root)}"
         raise BadInput(f"{project.root} has no case {names}; `{command}` lists them.")
     rename = {old: new for old, new in change.rename.items() if old not in done}

@@ -86,6 +86,7 @@ def _split(words: Sequence[str]) -> tuple[Project | None, str, str]:
     if len(words) == 3:
         return open_project(Path(words[0])), words[1], words[2]
     if len(words) == 1:
+        _refuse_one_side_alone(words[0])
         return None, BASE, words[0]
     first, second = words
     if not _is_folder(first):
@@ -98,6 +99,24 @@ def _split(words: Sequence[str]) -> tuple[Project | None, str, str]:
             f"or ./{second}."
         )
     return None, first, second
+
+
+def _refuse_one_side_alone(word: str) -> None:
+    """Say what else belongs on the line where a folder is named and no project is around.
+
+    Raises:
+        MissingStage: when it is so.
+    """
+    if not _is_folder(word):
+        return
+    try:
+        open_project(None)
+    except MissingStage:
+        raise MissingStage(
+            f"{word} is one side, and there is no project here that would be the other; name both: `clisc "
+            "compare DIR B`, where B is a variant of DIR, another project's folder, or an earlier "
+            "evaluation, @FINGERPRINT."
+        ) from None
 
 
 def _located(home: Project | None, word: str) -> tuple[Project, str]:

@@ -573,6 +573,7 @@ def test_commands_in_messages_can_be_pasted_whatever_the_folder_is_called(clisc,
     assert cleaned == ["clean", str(root), "--cache", "--states"] and clisc(*cleaned).code == 0
     told = pasted("status", root, start="clisc evaluate")
     assert told[:2] == ["evaluate", str(root)] and clisc("evaluate", root, "--dry-run").code == 0
+    assert "did you mean 'p" in " ".join(clisc("cases", "rename", root, "p9", "x").message.split())
     listing = pasted("cases", "remove", root, "p9", start="clisc cases list", marker="`")
     assert listing == ["cases", "list", str(root)] and clisc(*listing).code == 0
 

@@ -79,6 +79,12 @@ def test_a_side_without_an_evaluation_names_the_command(clisc, varied):
     assert "t5" not in clisc("compare", varied.root, "t0").out
 
 
+def test_one_side_alone_outside_a_project_says_what_the_other_may_be(clisc, varied, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    alone = clisc("compare", varied.root)
+    assert alone.code == 4 and "name both: `clisc compare DIR B`" in alone.message
+
+
 def test_stale_rows_and_outdated_tables_are_told(clisc, varied):
     clisc("config", "set", varied.root, "prompts.dilation=7")
     document = compared(varied.root, "t0")
