@@ -47,7 +47,7 @@ DAMAGE = {
         "damaged",
         ["prompt-sam", "--force", "--cases", "p1"],
         5,
-        ["p1/cams/amda", "clisc verify --repair"],
+        ["p1/cams/amda", "clisc verify /", "/project --repair"],
         "amda",
     ),
     "truncated shard": (
@@ -56,7 +56,7 @@ DAMAGE = {
         "damaged",
         ["train", "--force"],
         3,
-        ["p0/masks/sam", "clisc verify --repair"],
+        ["p0/masks/sam", "clisc verify /", "/project --repair"],
         "prompt-sam",
     ),
     "lost shard": (
@@ -65,7 +65,7 @@ DAMAGE = {
         "damaged",
         ["train", "--force"],
         3,
-        ["p0/masks/sam", "clisc verify --repair"],
+        ["p0/masks/sam", "clisc verify /", "/project --repair"],
         "prompt-sam",
     ),
     "deleted array": (
@@ -92,7 +92,7 @@ DAMAGE = {
         "damaged",
         ["label", "--force", "--cases", "p1"],
         5,
-        ["p1/image", "clisc verify --repair"],
+        ["p1/image", "clisc verify /", "/project --repair"],
         None,
     ),
     "deleted image": (
@@ -110,7 +110,7 @@ DAMAGE = {
         "damaged",
         ["evaluate"],
         3,
-        ["p4/reference", "clisc verify --repair"],
+        ["p4/reference", "clisc verify /", "/project --repair"],
         None,
     ),
     "half-written metadata": (
@@ -166,7 +166,7 @@ DAMAGE = {
         "damaged",
         ["self-train"],
         3,
-        ["unet-round1.safetensors", "clisc verify --repair", "clisc train"],
+        ["unet-round1.safetensors", "clisc verify /", "/project --repair", "clisc train"],
         "train",
     ),
     "flipped bit in weights": (
@@ -175,7 +175,7 @@ DAMAGE = {
         "damaged",
         ["self-train", "--force"],
         3,
-        ["unet-round1.safetensors", "clisc verify --repair", "clisc train"],
+        ["unet-round1.safetensors", "clisc verify /", "/project --repair", "clisc train"],
         "train",
     ),
 }
