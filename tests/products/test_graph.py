@@ -1,6 +1,8 @@
 """The one declaration of what is made from what, and what follows from it."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -150,17 +152,23 @@ def test_verify_names_the_command_that_makes_each_damaged_array_again(project):
     assert BY.keys() == graph.ARRAYS.keys()
 
 
+def pasted(root, command):
+    """The command as it is to be typed anywhere."""
+    name, dashes, options = command.partition(" --")
+    return f"clisc {name} {shlex.quote(str(root))}{dashes}{options}"
+
+
 @pytest.mark.parametrize("network", TRAINED_BY)
 def test_a_network_that_is_missing_or_damaged_names_the_command_that_trains_it(project, network):
     assert TRAINED_BY.keys() == graph.NETWORKS.keys()
     checkpoint = Checkpoint(project.checkpoints, network)
     checkpoint.weights.write_bytes(b"spoilt")
-    with pytest.raises(BadInput, match=f"`clisc {TRAINED_BY[network]}`"):
+    with pytest.raises(BadInput, match=re.escape(pasted(project.root, TRAINED_BY[network]))):
         checkpoint.fingerprint()
     (found,) = (f for f in verify(project.root, Control()).faults if f.what == "weights")
     assert f"`clisc {TRAINED_BY[network]}`" in found.remedy
     checkpoint.weights.unlink()
-    with pytest.raises(MissingStage, match=f"`clisc {TRAINED_BY[network]}`"):
+    with pytest.raises(MissingStage, match=re.escape(pasted(project.root, TRAINED_BY[network]))):
         checkpoint.fingerprint()
 
 
@@ -196,7 +204,7 @@ def test_a_command_names_the_one_that_makes_what_it_lacks(clisc, tmp_path, missi
     out = ["--out", tmp_path / "out"] if name == "export" else []
     shown = clisc(name, *inner, root, *options, *out)
     assert shown.code == 4, shown.err
-    assert f"run `clisc {command}`" in shown.message
+    assert f"run `{pasted(root, command)}`" in shown.message
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,8 @@ def test_evaluate_names_the_command_that_makes_the_mask_a_case_lacks(clisc, tmp_
     project.store.remove(f"cases/{case}/{array}")
     shown = clisc("evaluate", project.root, "--splits", "train,valid,test", "--json", "--quiet")
     assert json.loads(shown.out)["failed"].keys() == {case}
-    assert f"{array} yet; run `clisc {command}` first" in json.loads(shown.out)["failed"][case]
+    lacking = f"{array} yet; run `{pasted(project.root, command)}` first"
+    assert lacking in json.loads(shown.out)["failed"][case]
 
 
 def mend(monkeypatch, name, *faults):
