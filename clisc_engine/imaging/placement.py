@@ -1,6 +1,6 @@
 """Where a stored volume lies in its input, and the exact way back to the input's own grid.
 
-Axes are turned and flipped by NumPy; SimpleITK is loaded for volumes that were resampled alone.
+Axes are turned and flipped by NumPy, and so do resampled masks go to the nearest voxel.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
+
+TIE = 1e-6
+"""How far from midway between two voxels, in voxels, is taken for midway: rounding decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +71,46 @@ class Placement:
 def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:
     """A stored (Z, Y, X) array on the input's own grid; 0 outside the crop.
 
-    Every voxel returns to where it came from; resampled volumes go back to the nearest voxel.
+    Every voxel returns to where it came from; of a resampled volume each voxel takes the nearest one's
+    value.
     """
     full, grid = np.zeros(placement.grid.size[::-1], array.dtype), placement.grid
     full[placement.box] = array
     if placement.is_resampled:
-        import SimpleITK as sitk
-
         grid = canonical_grid(placement.source)
-        full = sitk.GetArrayFromImage(onto(to_sitk(full, placement.grid), grid))
+        full = _by_nearest(full, placement.grid, grid)
     return np.ascontiguousarray(turned(full, grid, placement.source))
 
 
 def stored_part(mask: npt.NDArray[np.uint8], placement: Placement) -> npt.NDArray[np.uint8]:
     """A (Z, Y, X) mask on the input's own grid, 0 or 1, brought to the stored volume's grid."""
     if placement.is_resampled:
-        import SimpleITK as sitk
-
-        image = sitk.DICOMOrient(to_sitk(mask, placement.source), CANONICAL)
-        found: npt.NDArray[np.uint8] = sitk.GetArrayFromImage(onto(image, placement.grid))[placement.box]
-        return found
+        grid = canonical_grid(placement.source)
+        whole = turned(mask, placement.source, grid)
+        return np.ascontiguousarray(_by_nearest(whole, grid, placement.grid)[placement.box])
     return np.ascontiguousarray(turned(mask, placement.source, placement.grid)[placement.box])
+
+
+def _by_nearest(array: npt.NDArray[Any], grid: Geometry, target: Geometry) -> npt.NDArray[Any]:
+    """(Z, Y, X) voxels of one grid as another with the same axes has them, each from the nearest voxel."""
+    x, y, z = (_nearest(grid, target, axis) for axis in range(3))
+    return array[np.ix_(z, y, x)]
+
+
+def _nearest(grid: Geometry, target: Geometry, axis: int) -> npt.NDArray[np.intp]:
+    """The number of a grid's voxel that is nearest to each of the target's, along x, y or z.
+
+    Between two that are equally near, the target's voxels take turns: the outer, the inner, and so on from
+    the middle, alike on both sides. Always the same one would move a mask by a part of a voxel.
+    """
+    count, last = target.size[axis], grid.size[axis] - 1
+    begins = target.matrix[:, axis] @ np.subtract(target.origin, grid.origin)
+    places = (begins + np.arange(count) * target.spacing[axis]) / grid.spacing[axis]
+    lower = np.ceil(places - 0.5 - TIE).astype(np.intp)
+    upper = np.floor(places + 0.5 + TIE).astype(np.intp)  # the same, but midway
+    from_middle = np.arange(count) - (count - 1) / 2
+    inwards = np.floor(np.abs(from_middle)) % 2 == 1
+    return np.clip(np.where(inwards == (from_middle < 0), upper, lower), 0, last)
 
 
 def canonical_grid(source: Geometry) -> Geometry:

@@ -215,7 +215,10 @@ ALL: tuple[Product, ...] = (
         name=EVALUATION,
         command="evaluate",
         meaning="DSC and HD95 of every row, size group and case",
-        mended=("measured on the brain's crop and counted cases without tumour among the others",),
+        mended=(
+            "measured on the brain's crop and counted cases without tumour among the others",
+            "brought masks of resampled scans back with a shift to one side",
+        ),
         inputs=(
             REFERENCE,
             RAW_MAPS,

@@ -74,6 +74,48 @@ def test_resampled_masks_return_within_half_a_voxel(tmp_path, axes):
     assert 2 * (back & brain).sum() / (back.sum() + brain.sum()) > 0.94
 
 
+def resampled(tmp_path, axes, side, ratio):
+    """The placement of a brain of ``side`` pixels across with a rim of background, and the file's shape."""
+    shape = (side, side, 8) if "sagittal" in axes else (8, side, side)
+    if axes == "coronal":
+        shape = (side, 8, side)
+    spacing = tuple(4.0 if n == 8 else 1.0 for n in reversed(shape))
+    array = np.zeros(shape, np.float32)
+    array[1:-1, 1:-1, 1:-1] = np.random.default_rng(0).normal(100, 10, [n - 2 for n in shape])
+    file = write(tmp_path / "a.nii.gz", array, spacing=spacing, direction=AXES[axes])
+    return preprocess(read_volume(file), resample_in_plane=ratio)[2], shape
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.25, 1.5, 2.0, 2.5, 3.0])
+@pytest.mark.parametrize("axes", AXES)
+def test_resampled_masks_do_not_come_back_to_one_side(tmp_path, axes, ratio):
+    """Some of the scan's voxels lie midway between two of the coarser ones."""
+    rng, moved = np.random.default_rng(0), []
+    for side in (60, 61):
+        placement, shape = resampled(tmp_path, axes, side, ratio)
+        where = np.indices(shape)
+        for _ in range(40):
+            middle, radius = (rng.uniform(a, b, 3) * shape for a, b in ((0.35, 0.65), (0.12, 0.25)))
+            away = [(at - m) / r for at, m, r in zip(where, middle, radius, strict=True)]
+            mask = (np.square(away).sum(axis=0) <= 1).astype(np.uint8)
+            back = restore(stored_part(mask, placement), placement)
+            moved.append(np.argwhere(back).mean(axis=0) - np.argwhere(mask).mean(axis=0))
+    assert np.abs(np.mean(moved, axis=0)).max() < 0.12
+
+
+@pytest.mark.parametrize(
+    ("ratio", "side"), [(1.5, 60), (1.5, 63), (2.0, 60), (2.5, 60), (2.5, 65), (3.0, 63)]
+)
+@pytest.mark.parametrize("axes", AXES)
+def test_a_resampled_mask_symmetrical_in_its_scan_comes_back_so(tmp_path, axes, ratio, side):
+    placement, shape = resampled(tmp_path, axes, side, ratio)
+    away = [(np.arange(n) - (n - 1) / 2) / n for n in shape]
+    for radius in np.linspace(0.1, 0.45, 15):
+        mask = (sum(np.square(axis) for axis in np.ix_(*away)) <= radius**2).astype(np.uint8)
+        back = restore(stored_part(mask, placement), placement)
+        np.testing.assert_allclose(np.argwhere(back).mean(axis=0), [(n - 1) / 2 for n in shape], atol=1e-9)
+
+
 def test_placement_survives_json(tmp_path):
     volume, marks = placed(tmp_path, "oblique")
     _, _, placement = preprocess(volume)
