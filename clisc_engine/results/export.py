@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, MissingStage
-from clisc_engine.files.words import shell_word
+from clisc_engine.files.words import listed, shell_word
 from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
@@ -19,9 +20,12 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.provenance import Provenance
 from clisc_engine.results.sidecar import beside, sidecar, sidecar_bytes
 from clisc_engine.running.control import Control
+from clisc_engine.running.isolation import concerns_one_case, in_words
 from clisc_engine.running.runner import Report
 from clisc_engine.stages.unet.prediction import predict_cases
 from clisc_engine.upkeep.survey import survey
+
+log = logging.getLogger(__name__)
 
 STEP = "export masks"
 
@@ -43,8 +47,8 @@ def export_masks(
 
     Raises:
         MissingStage: when no case has such masks.
-        BadInput: when the project knows no masks of this name; or, before anything is made, naming the
-            files in the way that clisc did not write.
+        BadInput: when the project knows no masks of this name; when no case could be written; or, before
+            anything is made, naming the files in the way that clisc did not write.
     """
     started = time.monotonic()
     report = Report(STEP)
@@ -54,9 +58,10 @@ def export_masks(
     if control.dry_run and coming:
         report.planned = would_be_written(project, masks, coming)
         return report
-    cases = cases_with_masks(project, masks, STEP, control, splits)
+    cases = cases_with_masks(project, masks, report, control, splits)
     provenance = Provenance(project)
-    for case in in_turn(cases, control):
+
+    def write(case: CaseArrays) -> None:
         made_from, files = mask_made_from(case, masks), _files(out, case, masks)
         kinds = (Made("mask", made_from), Made("sidecar", made_from))
         if not control.force and all(map(outputs.is_fresh, files, kinds)):
@@ -64,8 +69,46 @@ def export_masks(
         else:
             _write(provenance, case, masks, files, outputs)
             report.done.append(case.info.name)
+
+    each_in_turn(cases, write, report, control)
     report.seconds = time.monotonic() - started
     return report
+
+
+def each_in_turn(
+    cases: Sequence[CaseArrays], write: Callable[[CaseArrays], None], report: Report, control: Control
+) -> None:
+    """Write the cases of an export; an error of one alone is put into the report, and the others go on.
+
+    Args:
+        cases: those to write.
+        write: writes a case, and adds it to the report.
+        report: may hold cases that failed before.
+        control: tells when to stop.
+
+    Raises:
+        BadInput: when none could be written, with the reasons.
+        Stopped: when asked to stop, before the next case.
+    """
+    for case in in_turn(cases, control):
+        try:
+            write(case)
+        except Exception as error:
+            if not concerns_one_case(error):
+                raise
+            log.debug("case %s failed in %s", case.info.name, report.stage, exc_info=True)
+            report.failed[case.info.name] = in_words(error)
+    if report.failed and not report.done and not report.fresh:
+        raise BadInput(none_written(report.failed))
+
+
+def none_written(failed: Mapping[str, str]) -> str:
+    """Why an export of these cases wrote none."""
+    if len(failed) == 1:
+        return next(iter(failed.values()))
+    return (
+        f"None of {len(failed)} cases can be written: {listed([f'{k}: {v}' for k, v in failed.items()], 5)}"
+    )
 
 
 def in_turn(cases: Sequence[CaseArrays], control: Control) -> Iterator[CaseArrays]:
@@ -83,14 +126,15 @@ def in_turn(cases: Sequence[CaseArrays], control: Control) -> Iterator[CaseArray
 
 
 def cases_with_masks(
-    project: Project, masks: str, step: str, control: Control, splits: tuple[str, ...] = SPLITS
+    project: Project, masks: str, report: Report, control: Control, splits: tuple[str, ...] = SPLITS
 ) -> list[CaseArrays]:
     """The control's cases of the splits with ``masks/<masks>``; a network's predictions are made first.
 
-    ``step`` is the command that asks for them, for their seals.
+    ``report`` is of the command that asks for them; it gets the cases whose prediction failed, which are
+    left out.
 
     Raises:
-        MissingStage: when none has.
+        MissingStage: when none has, and none failed.
         BadInput: when the project knows no masks of this name.
     """
     array = f"masks/{masks}"
@@ -103,10 +147,12 @@ def cases_with_masks(
             "case's split."
         )
     if masks in PREDICTED:
-        predict_cases(project, PREDICTED[masks], array, step, splits, control)
-    chosen = _chosen(everyone, control)
+        report.failed |= predict_cases(
+            project, PREDICTED[masks], array, report.stage, splits, control
+        ).failed
+    chosen = [case for case in _chosen(everyone, control) if case.info.name not in report.failed]
     having = [case for case in chosen if case.seal(array) is not None]
-    if not having:
+    if not having and not report.failed:
         known = sorted(
             {name for case in everyone for name in project.store.children(f"cases/{case.info.name}/masks")}
         )

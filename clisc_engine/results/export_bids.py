@@ -23,7 +23,7 @@ from clisc_engine.results.export import (
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
-    in_turn,
+    each_in_turn,
     mask_made_from,
     would_be_written,
 )
@@ -50,8 +50,9 @@ def export_bids(
 
     Raises:
         MissingStage: when no case has such masks.
-        BadInput: when the project knows no masks of this name; when two cases would get one file; or,
-            before anything is made, naming the files in the way that clisc did not write.
+        BadInput: when the project knows no masks of this name; when two cases would get one file; when
+            no case could be written; or, before anything is made, naming the files in the way that clisc
+            did not write.
     """
     started = time.monotonic()
     report = Report("export bids")
@@ -66,10 +67,13 @@ def export_bids(
     if control.dry_run and to_come:
         report.planned = would_be_written(project, masks, to_come)
         return report
-    cases = cases_with_masks(project, masks, report.stage, control, splits)
-    for case in in_turn(cases, control):
+    cases = cases_with_masks(project, masks, report, control, splits)
+
+    def write(case: CaseArrays) -> None:
         _write_case(project, case, masks, out, outputs, known)
         report.done.append(case.info.name)
+
+    each_in_turn(cases, write, report, control)
     outputs.put_bytes(out / README, _readme(masks).encode(), Made("readme"))
     outputs.put_bytes(out / DESCRIPTION, _json(_description(masks, out, known)), Made("description"))
     report.seconds = time.monotonic() - started

@@ -25,7 +25,7 @@ from clisc_engine.results.export import (
     WAY_OUT,
     cases_to_come,
     cases_with_masks,
-    in_turn,
+    each_in_turn,
     mask_made_from,
     would_be_written,
 )
@@ -48,8 +48,8 @@ def export_dicom_seg(
 
     Raises:
         MissingStage: when no case has such masks.
-        BadInput: when no image is DICOM, or, before anything is made, when a source is gone or has
-            changed, or files are in the way that clisc did not write.
+        BadInput: when no image is DICOM, or no case could be written; or, before anything is made, when a
+            source is gone or has changed, or files are in the way that clisc did not write.
     """
     started = time.monotonic()
     report = Report("export dicom-seg")
@@ -68,14 +68,13 @@ def export_dicom_seg(
     if control.dry_run and chosen:
         report.planned = would_be_written(project, masks, chosen)
         return report, others
-    cases = [
-        c
-        for c in cases_with_masks(project, masks, "export dicom-seg", control, splits)
-        if c.info.name in wanted
-    ]
-    for case in in_turn(cases, control):
+    cases = [c for c in cases_with_masks(project, masks, report, control, splits) if c.info.name in wanted]
+
+    def write(case: CaseArrays) -> None:
         _write(project, case, masks, out, outputs)
         report.done.append(case.info.name)
+
+    each_in_turn(cases, write, report, control)
     report.seconds = time.monotonic() - started
     return report, others
 

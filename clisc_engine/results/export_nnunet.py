@@ -27,6 +27,7 @@ from clisc_engine.results.export import (
     cases_with_masks,
     in_turn,
     mask_made_from,
+    none_written,
     would_be_written,
 )
 from clisc_engine.running.control import Control
@@ -99,7 +100,12 @@ def export_nnunet(
     if control.dry_run and any(case.info.split != "test" for case in coming):
         report.planned = would_be_written(project, masks, coming)
         return report, folder
-    labelled = [c for c in cases_with_masks(project, masks, STEP, control) if c.info.split != "test"]
+    having = cases_with_masks(project, masks, report, control)
+    labelled = [case for case in having if case.info.split != "test"]
+    lost = {case.info.name for case in coming if case.info.split != "test"} & report.failed.keys()
+    if lost:  # a data set that lacks cases would pass for the whole
+        raise BadInput(f"No data set was made. {none_written({n: report.failed[n] for n in sorted(lost)})}")
+    report.failed.clear()  # of test cases only the images are written
     dropped = _dropped(project, masks)
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
     chosen = [case for case in labelled if case.info.name not in dropped] + _tests(project, control)

@@ -1,5 +1,7 @@
 """What concerns one case leaves the others; a bug ends the command and does not hide behind a case."""
 
+import json
+
 import pytest
 import torch
 
@@ -77,3 +79,41 @@ def test_a_bug_in_an_import_is_no_bad_image(clisc, data, tmp_path, monkeypatch, 
     ended = clisc("init", tmp_path / "p", *given)
     assert ended.code == 1 and "KeyError" in ended.message and "bug in clisc" in ended.message
     assert not (tmp_path / "p").exists()
+
+
+def spoil(root, array):
+    """Flip a bit of what is stored of p1."""
+    file = next(path for path in (root / "store.zarr/cases/p1" / array / "c").rglob("*") if path.is_file())
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 4
+    file.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["masks", "bids"])
+def test_a_mask_that_an_export_cannot_read_leaves_the_others(clisc, root, tmp_path, kind):
+    spoil(root, "masks/sam")
+    ended = clisc("export", kind, root, "--masks", "sam", "-o", tmp_path / "out", "--json")
+    assert ended.code == 5 and "p1" in ended.message
+    told = json.loads(ended.out)
+    assert told["done"] == ["p0", "p2", "p3", "p4"] and told["failed"].keys() == {"p1"}
+    assert len(list((tmp_path / "out").rglob("*.nii.gz"))) == 4
+    if kind == "bids":
+        assert (tmp_path / "out" / "dataset_description.json").is_file()
+    alone = clisc("export", kind, root, "--masks", "sam", "-o", tmp_path / "alone", "--cases", "p1")
+    assert alone.code == 3 and "p1" in alone.message and not list((tmp_path / "alone").rglob("*.nii.gz"))
+
+
+@pytest.mark.parametrize("kind", ["masks", "bids"])
+def test_a_prediction_that_fails_in_an_export_is_told(clisc, root, tmp_path, kind):
+    spoil(root, "image")
+    ended = clisc("export", kind, root, "-o", tmp_path / "out", "--device", "cpu")
+    assert ended.code == 5 and "p1" in ended.message
+    assert len(list((tmp_path / "out").rglob("*.nii.gz"))) == 4
+
+
+def test_a_prediction_that_fails_makes_no_data_set_without_its_case(clisc, root, tmp_path):
+    spoil(root, "image")
+    wanted = ["export", "nnunet", root, "--masks", "round2", "-o", tmp_path / "out", "--device", "cpu"]
+    ended = clisc(*wanted)
+    assert ended.code == 3 and "No data set was made" in ended.message and "p1" in ended.message
+    assert not (tmp_path / "out").exists()

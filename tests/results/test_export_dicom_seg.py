@@ -1,5 +1,7 @@
 """A DICOM Segmentation lies where its source's slices lie, refers to them, and others can read it."""
 
+import copy
+import json
 import shutil
 import subprocess
 import warnings
@@ -15,6 +17,7 @@ from clisc_engine.results.export_dicom_seg import export_dicom_seg
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.init import Request, initialise
+from tests.support.command import caller
 from tests.support.dicoms import (
     AXIAL,
     CORONAL,
@@ -256,6 +259,24 @@ def test_headers_that_no_segmentation_can_refer_to_are_told(tmp_path):
         ):
             export_dicom_seg(project, "sam", tmp_path / "out", Control(device="cpu", cases=(case,)))
     assert not list(tmp_path.glob("out/*.dcm"))
+
+
+def test_a_case_that_no_segmentation_can_refer_to_leaves_the_others(tmp_path, monkeypatch, capsys):
+    nowhere = stack(brain(), FrameOfReferenceUID=None, **OF_PATIENT)
+    project = imported(
+        tmp_path, p=nowhere, q=stack(brain(1), uid="1.2.9", **OF_PATIENT), r=[*map(copy.deepcopy, nowhere)]
+    )
+    clisc = caller(monkeypatch, capsys)
+    wanted = ["export", "dicom-seg", project.root, "--masks", "sam", "-o", tmp_path / "out"]
+    ended = clisc(*wanted, "--json")
+    assert ended.code == 5 and "p: " in ended.message and "has no FrameOfReferenceUID" in ended.message
+    told = json.loads(ended.out)
+    assert told["done"] == ["q"] and told["failed"].keys() == {"p", "r"}
+    assert [path.name for path in (tmp_path / "out").glob("*.dcm")] == ["q_seg.dcm"]
+    shutil.rmtree(tmp_path / "out")
+    ended = clisc(*wanted, "--cases", "p,r")
+    assert ended.code == 3 and "None of 2 cases can be written: p: " in ended.message
+    assert not (tmp_path / "out").exists()
 
 
 def test_slices_under_one_uid_are_refused(tmp_path):

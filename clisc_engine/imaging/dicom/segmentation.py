@@ -75,7 +75,7 @@ def segmentation_of(source: Path, mask: npt.NDArray[np.uint8], origin: Origin) -
             why = str(error).strip("'\". ") or type(error).__name__
             raise BadInput(
                 f"{source}: no DICOM Segmentation can refer to its images ({why}). Write its mask as NIfTI "
-                "with `clisc export masks`, and those of other cases here with --cases."
+                "with `clisc export masks`."
             ) from error
 
 
