@@ -17,7 +17,14 @@ from clisc_engine.importing.discover import Found
 from clisc_engine.importing.doubles import REFUSED, TAKEN, check_doubles, same_content
 from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
-from clisc_engine.importing.splits import checked_split, draw_each, draw_split, known_splits
+from clisc_engine.importing.splits import (
+    beside_their_subject,
+    checked_split,
+    draw_each,
+    draw_split,
+    known_splits,
+    torn_apart,
+)
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import CaseInfo
 from clisc_engine.project.project import Project, open_project
@@ -64,7 +71,9 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
         _note_where(call.project, moved)
         _carry_out(call, additions, control, result)
         result.warnings = call.doubles(splits, result.skipped)
+    result.warnings += torn_apart(result.splits, result.added)
     result.warnings += [f"{told} {TAKEN}" for told in shared]
+    result.remarks += _with_their_subject(call.beside_their_subject(), result.splits)
     result.remarks += _what_it_means(result, replaced, dry_run=control.dry_run)
     return result
 
@@ -151,7 +160,7 @@ class _Call:
         return comparison.other_splits(self.request.root, where, asked, self.stored)
 
     def splits_of_new(self) -> dict[str, str]:
-        """The splits of the cases to be added: as a file says, else each drawn by itself."""
+        """The splits of the cases to be added: as a file says, the subject's, or each drawn by itself."""
         where, pairs = self._split_pairs()
         if self.new and pairs:
             others = {name for _, name, _ in pairs} - set(self.new_names)
@@ -159,7 +168,15 @@ class _Call:
         if self.request.into:
             return dict.fromkeys(self.new_names, self.request.into)
         ratio = self.request.split_ratio or self.record.split_ratio or SPLIT_RATIO
-        return draw_each(self.new_names, ratio, self.project.settings.seed)
+        return draw_each(self.new_names, ratio, self.project.settings.seed) | self.beside_their_subject()
+
+    def beside_their_subject(self) -> dict[str, str]:
+        """The new cases that go where other scans of their BIDS subject are."""
+        if self.request.into or self._split_pairs()[1]:
+            return {}
+        return beside_their_subject(
+            self.new_names, {name: info.split for name, info in self.stored.items()}
+        )
 
     def _split_pairs(self) -> tuple[Path | str, list[tuple[str, str, str]]]:
         where, pairs = split_pairs(self.request, self.found)
@@ -239,6 +256,17 @@ def _refusal(root: Path, differences: Sequence[str]) -> str:
         shown.append(f"  and {len(differences) - comparison.NAMED} more.")
     head = f"{root} is a project already, and what is given differs from it in {len(differences)} points."
     return "\n".join([f"{head} Nothing was changed.", *shown])
+
+
+def _with_their_subject(beside: Mapping[str, str], splits: Mapping[str, str]) -> list[str]:
+    """That new cases were not drawn, since their subjects are in a split already."""
+    placed = [f"{name} ({split})" for name, split in beside.items() if name in splits]
+    if not placed:
+        return []
+    return [
+        "Where other scans of its subject are in the project, a new one goes into their split: "
+        f"{listed(placed, comparison.NAMED)}."
+    ]
 
 
 def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -28,33 +28,37 @@ _MEANT = {
 """What else the splits are called."""
 
 
-def draw_split(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
-    """Draw a split of the cases by shares (paper: 7:1:2).
+def draw_split(
+    names: Sequence[str], ratio: str, seed: int, together: Iterable[Sequence[str]] = ()
+) -> dict[str, str]:
+    """Draw a split of the cases by shares (paper: 7:1:2); scans of one BIDS subject stay together.
 
-    The sizes are the shares rounded by largest remainder; while there are cases enough, a split with
-    a share gets at least one, train first, then test, then valid.
+    The sizes are the shares rounded by largest remainder, cases that stay together counting as one; while
+    there are cases enough, a split with a share gets at least one, train first, then test, then valid.
 
     Args:
         names: case names, in any order.
         ratio: ``train:valid:test``, e.g. ``7:1:2`` or ``1:0:0``.
         seed: of the draw; the same cases and seed give the same split.
+        together: further groups of them that stay in one split.
 
     Raises:
         BadInput: when the ratio is not three numbers from 0 up, or train's is 0.
     """
     shares = _shares(ratio)
-    order = np.random.default_rng(seed).permutation(sorted(names))
-    counts = _counts(len(names), shares)
+    first = _firsts(names, [*together, *several_of_subject(names).values()])
+    order = np.random.default_rng(seed).permutation(sorted({*first.values()}))
+    counts = _counts(len(order), shares)
     labels = [split for split, count in zip(SPLITS, counts, strict=True) for _ in range(count)]
     drawn = dict(zip(order.tolist(), labels, strict=True))
-    return {name: drawn[name] for name in sorted(names)}
+    return {name: drawn[first[name]] for name in sorted(names)}
 
 
 def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
     """Draw a split for each case by itself, whatever other cases there are, e.g. for those added later.
 
     The shares hold in the mean only; in return a case's split depends on nothing but its name, the shares
-    and the seed.
+    and the seed. Of a BIDS subject's scans, the subject's name counts.
 
     Raises:
         BadInput: like `draw_split`.
@@ -63,20 +67,35 @@ def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
     borders = [sum(shares[:1]) / sum(shares), sum(shares[:2]) / sum(shares)]
     drawn = {}
     for name in names:
-        digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+        digest = hashlib.sha256(f"{seed}/{subject_of(name) or name}".encode()).digest()
         drawn[name] = SPLITS[bisect(borders, int.from_bytes(digest[:6], "big") / 2**48)]
     return drawn
 
 
-def torn_apart(splits: Mapping[str, str]) -> list[str]:
-    """A warning where scans of one BIDS subject are in the test split and in another."""
-    subjects: dict[str, dict[str, str]] = {}
+def beside_their_subject(names: Iterable[str], splits: Mapping[str, str]) -> dict[str, str]:
+    """Which of the cases are of BIDS subjects that have a split, and which.
+
+    Where a subject's scans are in several, it is the first of train, valid and test: what is learned from
+    already cannot be measured.
+    """
+    of_subject: dict[str, list[str]] = {}
     for name, split in splits.items():
-        if name.startswith("sub-"):
-            subjects.setdefault(name.split("_", 1)[0], {})[name] = split
-    torn = {
-        subject: of for subject, of in subjects.items() if "test" in of.values() and len({*of.values()}) > 1
-    }
+        of_subject.setdefault(subject_of(name), []).append(split)
+    known = {subject: min(of, key=SPLITS.index) for subject, of in of_subject.items() if subject}
+    return {name: known[subject_of(name)] for name in names if subject_of(name) in known}
+
+
+def torn_apart(splits: Mapping[str, str], new: Collection[str] | None = None) -> list[str]:
+    """A warning where scans of one BIDS subject are in the test split and in another.
+
+    Where ``new`` are given, of their subjects alone.
+    """
+    torn = {}
+    for subject, names in several_of_subject(splits).items():
+        of = {name: splits[name] for name in names}
+        asked = new is None or not set(new).isdisjoint(names)
+        if asked and "test" in of.values() and len({*of.values()}) > 1:
+            torn[subject] = of
     if not torn:
         return []
     subject, of = next(iter(torn.items()))
@@ -87,6 +106,34 @@ def torn_apart(splits: Mapping[str, str]) -> list[str]:
         f"on the same one.{more} Put a subject's scans into one split with --split (a CSV with the columns "
         "case,split), or later with `clisc cases move`."
     ]
+
+
+def several_of_subject(names: Iterable[str]) -> dict[str, list[str]]:
+    """The BIDS subjects with several scans among the cases, and these."""
+    subjects: dict[str, list[str]] = {}
+    for name in names:
+        subjects.setdefault(subject_of(name), []).append(name)
+    return {subject: of for subject, of in subjects.items() if subject and len(of) > 1}
+
+
+def subject_of(name: str) -> str:
+    """The BIDS subject in a case's name, ``sub-01`` of ``sub-01_ses-1``; empty in other names."""
+    return name.split("_", 1)[0] if name.startswith("sub-") else ""
+
+
+def _firsts(names: Iterable[str], together: Iterable[Sequence[str]]) -> dict[str, str]:
+    """For each name the first of those that it stays together with, itself where there are none."""
+    leads: dict[str, str] = {}
+
+    def first(name: str) -> str:
+        while name in leads:
+            name = leads[name]
+        return name
+
+    for group in together:
+        *others, last = sorted({first(name) for name in group}, reverse=True)
+        leads |= dict.fromkeys(others, last)
+    return {name: first(name) for name in names}
 
 
 def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:

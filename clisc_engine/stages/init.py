@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput, DiskFault, Stopped, Unreadable
 from clisc_engine.files.atomic import write_atomically
-from clisc_engine.files.words import listed
+from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
@@ -29,7 +29,7 @@ from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.second import second_init
-from clisc_engine.importing.splits import checked_split, draw_split, torn_apart
+from clisc_engine.importing.splits import checked_split, draw_split, several_of_subject, torn_apart
 from clisc_engine.project import manifest
 from clisc_engine.project.project import (
     BRAINS,
@@ -105,8 +105,9 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
     splits = _splits(request, found, settings.seed, doubles)
     sources = {case.name: str(case.image) for case in files}
     warnings = [*check_doubles(doubles, splits, sources), *torn_apart(splits)]
+    remarks = _drawn_together(request, found)
     if control.dry_run:
-        return Imported(Project(request.root, settings), splits, files, warnings=warnings)
+        return Imported(Project(request.root, settings), splits, files, warnings=warnings, remarks=remarks)
     made_root = not request.root.exists()
     staging = request.root / STAGING
     try:
@@ -129,7 +130,18 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
     kept = {name: split for name, split in splits.items() if name not in skipped}
     project = Project(request.root, settings)
     warnings = [*check_doubles(among(doubles, kept), kept, sources), *torn_apart(kept)]
-    return Imported(project, kept, skipped=skipped, notes=notes, warnings=warnings)
+    return Imported(project, kept, skipped=skipped, notes=notes, warnings=warnings, remarks=remarks)
+
+
+def _drawn_together(request: Request, found: Found) -> list[str]:
+    """That the scans of a subject went into one split, where that was drawn."""
+    several = several_of_subject(case.name for case in found.cases)
+    if not several or request.split_file is not None or split_pairs(request, found)[1]:
+        return []
+    return [
+        f"All scans of a subject are drawn into one split; {counted(len(several), 'subject')} with several "
+        f"scans: {listed(list(several), 5)}."
+    ]
 
 
 def _account_for_files(request: Request, found: Found, result: Imported) -> None:
@@ -231,12 +243,11 @@ def _is_on_its_way(root: Path) -> bool:
 def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequence[str]]) -> dict[str, str]:
     """Each case's split: from the split file, else from the manifest's column, else drawn.
 
-    A draw puts one image under several names into one split.
+    A draw puts one image under several names into one split, and the scans of one BIDS subject.
     """
     names = [case.name for case in found.cases]
     where, pairs = split_pairs(request, found)
     if pairs or request.split_file is not None:
         return checked_split(where, pairs, names, also=[*found.bad, *found.not_chosen])
-    again = {name: group[0] for group in doubles for name in group[1:]}
-    drawn = draw_split([n for n in names if n not in again], request.split_ratio or SPLIT_RATIO, seed)
-    return {name: drawn[again.get(name, name)] for name in names}
+    drawn = draw_split(names, request.split_ratio or SPLIT_RATIO, seed, doubles)
+    return {name: drawn[name] for name in names}

@@ -379,6 +379,44 @@ def test_new_cases_without_a_split_are_drawn_each_by_itself(desk):
     assert {n: draw_each([n], "7:1:2", 0)[n] for n in names} == draw_each(names, "7:1:2", 0)
 
 
+@pytest.mark.parametrize("command", ["init", "cases add"])
+def test_new_scans_go_where_their_subject_is(clisc, tmp_path, command):
+    images, root = tmp_path / "images", tmp_path / "p"
+    for seed, name in enumerate(f"sub-{n}_ses-{s}" for n in range(5) for s in (1, 2)):
+        write(images / f"{name}_FLAIR.nii.gz", ball(seed=seed))
+    made = clisc("init", root, "--images", images, "--weights", "tiny", "--split-ratio", "3:1:1")
+    assert made.code == 0 and "5 subjects with several scans" in made.message, made.err
+    assert "what is learned from a patient" not in made.message
+    before = {case.info.name: case.info.split for case in open_project(root).cases()}
+    assert all(before[f"sub-{n}_ses-1"] == before[f"sub-{n}_ses-2"] for n in range(5))
+    new = [f"sub-{n}_ses-{s}" for n in range(7) for s in (3, 4)]
+    for seed, name in enumerate(new, 20):
+        write(images / f"{name}_FLAIR.nii.gz", ball(seed=seed))
+    words = ["init", root, "--add"] if command == "init" else ["cases", "add", root]
+    for options in (["--dry-run"], []):
+        shown = clisc(*words, "--images", images, *options)
+        assert shown.code == 0 and f"sub-0_ses-3 ({before['sub-0_ses-1']})" in shown.message, shown.err
+        assert (
+            "Where other scans of its subject" in shown.message
+            and "sub-5"
+            not in shown.message.split("a new one goes into their split: ")[1].partition(". ")[0]
+        )
+    after = {case.info.name: case.info.split for case in open_project(root).cases()}
+    assert after == before | {n: before.get(f"{n[:5]}_ses-1", after[n]) for n in new}
+    assert all(after[f"sub-{n}_ses-3"] == after[f"sub-{n}_ses-4"] for n in (5, 6))
+
+
+def test_new_scans_that_are_put_apart_from_their_subject_are_told(clisc, tmp_path):
+    images, root = tmp_path / "images", tmp_path / "p"
+    write(images / "sub-1_ses-1_FLAIR.nii.gz", ball(seed=1))
+    assert clisc("init", root, "--images", images, "--weights", "tiny", "--split-ratio", "1:0:0").code == 0
+    write(images / "sub-1_ses-2_FLAIR.nii.gz", ball(seed=2))
+    for options in (["--dry-run"], []):
+        shown = clisc("cases", "add", root, "--images", images, "--to", "test", *options)
+        assert shown.code == 0 and "what is learned from a patient" in shown.message, shown.err
+        assert "Where other scans of its subject" not in shown.message
+
+
 def test_a_bad_new_case_leaves_the_project_as_it_was(desk):
     scans(desk.tmp, "fg")
     (desk.images / "g_flair.nii.gz").write_bytes(b"no image")

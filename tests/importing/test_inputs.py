@@ -237,6 +237,27 @@ def test_bids_masks_in_a_folder_of_their_own_are_paired_by_their_entities(tmp_pa
     assert found == {s: (f"{s}_FLAIR.nii.gz", m) for s, m in zip(scans, masks, strict=True)}
 
 
+def test_a_draw_keeps_a_subject_s_scans_together():
+    scans = [f"sub-{n:02}_ses-{s}" for n in range(20) for s in range(1 + n % 3)] + ["other_1", "other_2"]
+    split = draw_split(scans, "7:1:2", 0)
+    assert list(split) == sorted(scans) and set(split.values()) == {"train", "valid", "test"}
+    by_subject = {name.split("_ses")[0]: part for name, part in split.items()}
+    assert all(part == by_subject[name.split("_ses")[0]] for name, part in split.items())
+    assert Counter(by_subject.values()) == {"train": 16, "valid": 2, "test": 4}
+    kept = [("other_1", "sub-03_ses-0"), ("other_2", "sub-05_ses-0"), ("sub-02_ses-1", "sub-03_ses-0")]
+    split = draw_split(scans, "7:1:2", 0, kept)
+    assert all(split[one] == split[other] for one, other in kept)
+    assert split["sub-02_ses-0"] == split["other_1"], "a group joins the subjects that it holds scans of"
+
+
+@pytest.mark.parametrize("pattern", ["case{}", "sub-{}", "sub-{}_ses-1", "BraTS-GLI-{}-000"])
+def test_a_draw_of_one_scan_a_subject_is_as_it_was(pattern):
+    names = [pattern.format(f"{n:03}") for n in range(30)]
+    drawn = np.random.default_rng(5).permutation(sorted(names)).tolist()
+    parts = dict.fromkeys(drawn[:21], "train") | dict.fromkeys(drawn[21:24], "valid")
+    assert draw_split(names, "7:1:2", 5) == dict.fromkeys(names, "test") | parts
+
+
 def test_a_subject_s_scans_in_several_splits_are_told():
     torn = {"sub-01_ses-1": "train", "sub-01_ses-2": "test", "sub-02_ses-1": "train", "sub-03": "test"}
     (told,) = torn_apart(torn)
