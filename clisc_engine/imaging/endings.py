@@ -13,6 +13,21 @@ WRITTEN = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 ENDINGS = (*WRITTEN, *HEADERS, *VOXELS)
 """Endings of those that it reads, DICOM apart."""
 
+ARCHIVES = (
+    ".zip",
+    ".7z",
+    ".rar",
+    ".tar",
+    ".tgz",
+    ".tbz2",
+    ".txz",
+    ".tar.gz",
+    ".tar.bz2",
+    ".tar.xz",
+    ".tar.zst",
+)
+"""Endings of files that hold others."""
+
 BARE_HEADERS = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
 """Endings of files without voxels, and those of the files beside them that have the voxels."""
 
@@ -21,6 +36,11 @@ def without_ending(path: Path) -> str:
     """A file's name without its image format."""
     name = normal(path.name)
     return next((name[: -len(end)] for end in (*ENDINGS, ".dcm") if name.lower().endswith(end)), name)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file holds others by its name, which must be unpacked to be read."""
+    return path.name.lower().endswith(ARCHIVES)
 
 
 def ending_of(path: Path) -> str:

@@ -6,11 +6,12 @@ import hashlib
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.endings import is_archive
 from clisc_engine.imaging.pairs import files_of
 
 
 def check_source(path: Path) -> None:
-    """Refuse what is neither a file nor a folder whose files lie in it.
+    """Refuse what is neither a file nor a folder whose files lie in it, and archives.
 
     A folder's files may be links, but not out of it: nobody named what they lead to.
 
@@ -29,6 +30,8 @@ def check_source(path: Path) -> None:
                 )
     elif not path.is_file():
         raise BadInput(f"{path} is neither a file nor a folder.")
+    elif is_archive(path):
+        raise BadInput(f"{path} is an archive; unpack it first, and give what is in it.")
 
 
 def hash_of(path: Path) -> str:

@@ -18,6 +18,7 @@ _BRAIN_MASK = re.compile(r"[-_](?:(?:desc|label)-)?brain[-_](?:mask|seg|segmenta
 """What a brain extraction leaves beside an image; no reference of a tumour."""
 
 _FIRST_CHANNEL = re.compile(r"_0000$")
+_NO_MAGNITUDE = re.compile(r"_part-(?:phase|real|imag)_")
 _BIDS_DERIVED = re.compile(r"_(?:space|desc|label|res|den)-[^_]+")
 """Entities that tell a derived file from its source, not one scan from another."""
 
@@ -60,6 +61,12 @@ def says_flair(path: Path) -> bool:
 def says_flair_alone(path: Path) -> bool:
     """Whether a file's name says FLAIR and no more, so that its case can only be told by its folder."""
     return _FLAIR.fullmatch(_with_start(path)) is not None
+
+
+def says_no_magnitude(path: Path) -> bool:
+    """Whether a file's BIDS name is that of another part of a complex image than its magnitude."""
+    name = without_ending(path)
+    return name.startswith("sub-") and _NO_MAGNITUDE.search(name) is not None
 
 
 def says_mask(path: Path) -> bool:

@@ -12,21 +12,29 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift, why_no_case_name
 from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file
 from clisc_engine.imaging.endings import without_ending
-from clisc_engine.importing.casefiles import CaseFiles, case_name, names_by_folder, says_flair, says_mask
+from clisc_engine.importing.casefiles import (
+    CaseFiles,
+    case_name,
+    names_by_folder,
+    says_flair,
+    says_mask,
+    says_no_magnitude,
+)
 from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
 from clisc_engine.importing.leftovers import (
-    FETCH,
     MASK_BY_NAME,
+    NO_MAGNITUDE,
     OF_ANOTHER_CHANNEL,
     account,
     beside_images,
     beside_series,
+    no_images,
     of_another_name,
     said_of_contrasts,
     said_of_folders,
     said_of_names,
 )
-from clisc_engine.importing.listing import BROKEN_LINK, LINK, LeftOut, listing
+from clisc_engine.importing.listing import LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
 
@@ -176,13 +184,14 @@ def is_table(given: str) -> bool:
 def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool, option: str) -> Found:
     """The cases with their images."""
     listed = listing(given, option, "imagesTr", follow_links=follow_links)
-    images = [path for path in listed.files if not says_mask(path)]
-    masks = [LeftOut(path, MASK_BY_NAME) for path in listed.files if says_mask(path)]
+    others = {path: MASK_BY_NAME for path in listed.files if says_mask(path)}
+    others |= {path: NO_MAGNITUDE for path in listed.files if says_no_magnitude(path)}
+    images = [path for path in listed.files if path not in others]
     named = {path: case_name(path) for path in images}
-    left_out = [*beside_images(listed.left_out), *masks]
+    left_out = [*beside_images(listed.left_out), *(LeftOut(path, why) for path, why in others.items())]
     if listed.folder is None:
         if not images:
-            raise BadInput(_no_images(given, left_out, option))
+            raise BadInput(no_images(given, left_out, option))
         by_folder = names_by_folder(images)
         found = _with_channels(_named(named | by_folder, left_out, option), channel)
         found.notes += said_of_names(by_folder)
@@ -206,25 +215,11 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
         return found
     series, unclear = _dicom(listed.folder, skip_bad, follow_links)
     if not series and not unclear:
-        raise BadInput(_no_images(given, left_out, option))
+        raise BadInput(no_images(given, left_out, option))
     found = _named(series, beside_series(listed.left_out, series), option)
     found.bad |= unclear
     found.images += len(unclear)
     return found
-
-
-def _no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
-    reasons = {one.reason for one in left_out}
-    if LINK in reasons:
-        hint = "the links there lead out of the folder; --follow-links takes what they lead to"
-    elif BROKEN_LINK in reasons:
-        hint = f"the links there lead to nothing; {FETCH}"
-    elif MASK_BY_NAME in reasons:
-        way_out = "list images in a CSV with the columns case,image" if option else "name images one by one"
-        hint = f"by their names the files there are masks; {way_out}"
-    else:
-        hint = "clisc reads NIfTI, NRRD, MHA and DICOM folders"
-    return f"{option}{given}: no images there; {hint}."
 
 
 def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> Found:

@@ -13,9 +13,10 @@ from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.dicom.magic import is_aside
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import case_name, says_flair, says_flair_alone
-from clisc_engine.importing.listing import BROKEN_LINK, LINK, NO_IMAGE, LeftOut
+from clisc_engine.importing.listing import ARCHIVE, BROKEN_LINK, LINK, NO_IMAGE, LeftOut
 
 MASK_BY_NAME = "a mask by its name"
+NO_MAGNITUDE = "a phase, real or imaginary part, no magnitude"
 OF_ANOTHER_CHANNEL = "another channel of a case"
 OF_A_CASE = "another image of a case that was taken"
 OTHER_CONTRAST = "another contrast of a case that was taken"
@@ -111,6 +112,24 @@ def beside_series(left_out: Iterable[LeftOut], series: Collection[Path]) -> list
     """Those of them that belong to no DICOM series that was taken."""
     others = [one for one in left_out if not any(one.path.is_relative_to(folder) for folder in series)]
     return [replace(one, reason=OTHER_SERIES) if one.reason == NO_IMAGE else one for one in others]
+
+
+def no_images(given: str, left_out: Sequence[LeftOut], option: str) -> str:
+    """That there is no image, and what the files there are; ``option`` is how ``given`` was called."""
+    reasons = {one.reason for one in left_out}
+    if LINK in reasons:
+        hint = "the links there lead out of the folder; --follow-links takes what they lead to"
+    elif BROKEN_LINK in reasons:
+        hint = f"the links there lead to nothing; {FETCH}"
+    elif packed := [one.path.name for one in left_out if one.reason == ARCHIVE]:
+        hint = f"{packed[0]} is an archive; unpack it first"
+    elif by_name := {MASK_BY_NAME, NO_MAGNITUDE} & reasons:
+        way_out = "list images in a CSV with the columns case,image" if option else "name images one by one"
+        what = "masks" if MASK_BY_NAME in by_name else "parts of complex images, no magnitudes"
+        hint = f"by their names the files there are {what}; {way_out}"
+    else:
+        hint = "clisc reads NIfTI, NRRD, MHA and DICOM folders"
+    return f"{option}{given}: no images there; {hint}."
 
 
 def account(

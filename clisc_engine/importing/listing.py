@@ -12,7 +12,7 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.detached import voxel_files
 from clisc_engine.imaging.dicom import is_dicom_file
-from clisc_engine.imaging.endings import ENDINGS
+from clisc_engine.imaging.endings import ENDINGS, is_archive
 from clisc_engine.imaging.pairs import is_second_half
 from clisc_engine.outputs.inputs import OWN
 from clisc_engine.project.lock import LOCK
@@ -23,6 +23,7 @@ LINK = "a link that leads out of the folder"
 BROKEN_LINK = "a link to nothing"
 READ_ALREADY = "a link to a folder that is read anyway, or that holds one"
 NO_IMAGE = "no image by its ending"
+ARCHIVE = "an archive that is to be unpacked first"
 NOT_NAMED = "beside the folder {} of the data set"
 
 
@@ -76,7 +77,9 @@ def listing(given: str, option: str, part: str, *, follow_links: bool = False) -
         return _in_folder(found[0], part, follow_links)
     taken = [path for path in found if path.is_dir() or _is_image(path) or is_dicom_file(path)]
     others = [path for path in found if path not in taken]
-    return Listing(taken, _but_voxels([LeftOut(path, NO_IMAGE, image=False) for path in others], taken))
+    return Listing(
+        taken, _but_voxels([LeftOut(path, _why_no_image(path), image=False) for path in others], taken)
+    )
 
 
 def existing(given: str) -> Path | None:
@@ -113,7 +116,7 @@ def _in_folder(folder: Path, part: str, follow_links: bool) -> Listing:
         if is_second_half(path):
             continue  # it is read with its first half
         if not _is_image(path):
-            found.left_out.append(LeftOut(path, NO_IMAGE, image=False))
+            found.left_out.append(LeftOut(path, _why_no_image(path), image=False))
         elif not path.is_relative_to(within):
             found.left_out.append(LeftOut(path, NOT_NAMED.format(part)))
         else:
@@ -189,6 +192,10 @@ class _Followed:
         if path.name.startswith("."):
             return False
         return not path.is_symlink() or path in self.entered
+
+
+def _why_no_image(path: Path) -> str:
+    return ARCHIVE if is_archive(path) and path.is_file() else NO_IMAGE
 
 
 def _is_image(path: Path) -> bool:

@@ -18,7 +18,7 @@ from clisc_engine.importing.casefiles import (
     says_mask_alone,
 )
 from clisc_engine.importing.leftovers import quoted_glob
-from clisc_engine.importing.listing import LINK, LeftOut, listing
+from clisc_engine.importing.listing import ARCHIVE, LINK, LeftOut, listing
 from clisc_engine.outputs.record import OwnMasks
 
 NOT_A_MASK = "no mask by its name"
@@ -107,6 +107,8 @@ def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path
             hint = "a CSV goes with --images, with a column `reference`"
         if LINK in {one.reason for one in listed.left_out}:
             hint = "the links there lead out of the folder; --follow-links takes what they lead to"
+        elif packed := [one.path.name for one in listed.left_out if one.reason == ARCHIVE]:
+            hint = f"{packed[0]} is an archive; unpack it first"
         raise BadInput(f"--references {given}: no masks there; {hint}.")
     taken = set(found)
     others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]

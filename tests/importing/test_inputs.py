@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from collections import Counter
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.discover import find_cases, search
 from clisc_engine.importing.splits import draw_split, read_split, torn_apart
 
@@ -235,6 +237,40 @@ def test_bids_masks_in_a_folder_of_their_own_are_paired_by_their_entities(tmp_pa
     touch(tmp_path / "derivatives" / "anat", *masks)
     found = names(tmp_path, tmp_path / "derivatives")
     assert found == {s: (f"{s}_FLAIR.nii.gz", m) for s, m in zip(scans, masks, strict=True)}
+
+
+@pytest.mark.parametrize("archive", ["BraTS.zip", "scans.tar.gz", "scans.TGZ", "scans.tar"])
+def test_archives_are_to_be_unpacked(tmp_path, archive):
+    touch(tmp_path, archive, "a_flair.nii.gz")
+    (tmp_path / "m.csv").write_text(f"case,image\na,{archive}\n", encoding="utf-8")
+    said = rf"{re.escape(archive)} is an archive; unpack it first"
+    for given in (tmp_path / archive, tmp_path / f"*{archive[2:]}"):
+        with pytest.raises(BadInput, match=said):
+            find_cases(str(given), None)
+    with pytest.raises(BadInput, match=said):
+        find_cases(str(tmp_path), str(tmp_path / archive))
+    (case,) = find_cases(str(tmp_path / "m.csv"), None)
+    with pytest.raises(BadInput, match=said):
+        read_volume(case.image)
+    (left_out,) = [one for one in search(str(tmp_path), None).left_out if one.path.name == archive]
+    assert left_out.reason == "an archive that is to be unpacked first"
+
+
+@pytest.mark.parametrize("part", ["phase", "real", "imag"])
+@pytest.mark.parametrize("magnitude", ["", "_part-mag"])
+def test_parts_of_complex_images_are_no_flair(tmp_path, part, magnitude):
+    scans = [
+        f"sub-01/anat/sub-01_{name}_FLAIR.nii.gz" for name in ("run-1" + magnitude, f"run-1_part-{part}")
+    ]
+    touch(tmp_path, *scans, "sub-01/anat/sub-01_T1w.nii.gz")
+    assert names(tmp_path) == {f"sub-01_run-1{magnitude}": (scans[0].rpartition("/")[2], None)}
+    assert names(tmp_path / "sub-01" / "anat" / "*_FLAIR.nii.gz") == names(tmp_path)
+    reasons = {one.path.name: one.reason for one in search(str(tmp_path), None).left_out}
+    assert reasons[scans[1].rpartition("/")[2]] == "a phase, real or imaginary part, no magnitude"
+    (tmp_path / scans[0]).unlink()
+    assert names(tmp_path).keys() == {"sub-01_T1w"}
+    with pytest.raises(BadInput, match=r"no images there; by their names .* parts of complex images"):
+        names(tmp_path / scans[1])
 
 
 def test_a_draw_keeps_a_subject_s_scans_together():
