@@ -244,9 +244,9 @@ def test_archives_are_to_be_unpacked(tmp_path, archive):
     touch(tmp_path, archive, "a_flair.nii.gz")
     (tmp_path / "m.csv").write_text(f"case,image\na,{archive}\n", encoding="utf-8")
     said = rf"{re.escape(archive)} is an archive; unpack it first"
-    for given in (tmp_path / archive, tmp_path / f"*{archive[2:]}"):
+    for packed in (tmp_path / archive, tmp_path / f"*{archive[2:]}"):
         with pytest.raises(BadInput, match=said):
-            find_cases(str(given), None)
+            find_cases(str(packed), None)
     with pytest.raises(BadInput, match=said):
         find_cases(str(tmp_path), str(tmp_path / archive))
     (case,) = find_cases(str(tmp_path / "m.csv"), None)
