@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from bisect import bisect
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,6 +27,10 @@ _MEANT = {
     **dict.fromkeys(("testing", "holdout"), "test"),
 }
 """What else the splits are called."""
+
+
+_TIME_POINT = re.compile(r"(BraTS-[A-Za-z]+-\d+)-\d{3}")
+"""A case's name in BraTS since 2023: the patient, and which of their scans it is."""
 
 
 def draw_split(
@@ -72,6 +77,17 @@ def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
     return drawn
 
 
+def subject_of(name: str) -> str:
+    """The BIDS subject in a case's name, ``sub-01`` of ``sub-01_ses-1``; empty in other names."""
+    return name.split("_", 1)[0] if name.startswith("sub-") else ""
+
+
+def patient_of(name: str) -> str:
+    """The same; also ``BraTS-GLI-00008`` of ``BraTS-GLI-00008-001``, where a patient was scanned again."""
+    found = _TIME_POINT.fullmatch(name)
+    return found[1] if found else subject_of(name)
+
+
 def beside_their_subject(names: Iterable[str], splits: Mapping[str, str]) -> dict[str, str]:
     """Which of the cases are of BIDS subjects that have a split, and which.
 
@@ -86,12 +102,12 @@ def beside_their_subject(names: Iterable[str], splits: Mapping[str, str]) -> dic
 
 
 def torn_apart(splits: Mapping[str, str], new: Collection[str] | None = None) -> list[str]:
-    """A warning where scans of one BIDS subject are in the test split and in another.
+    """A warning where scans of one patient are in the test split and in another.
 
-    Where ``new`` are given, of their subjects alone.
+    Names of BIDS and of BraTS since 2023 tell patients. Where ``new`` are given, of theirs alone.
     """
     torn = {}
-    for subject, names in several_of_subject(splits).items():
+    for subject, names in several_of_subject(splits, patient_of).items():
         of = {name: splits[name] for name in names}
         asked = new is None or not set(new).isdisjoint(names)
         if asked and "test" in of.values() and len({*of.values()}) > 1:
@@ -108,17 +124,14 @@ def torn_apart(splits: Mapping[str, str], new: Collection[str] | None = None) ->
     ]
 
 
-def several_of_subject(names: Iterable[str]) -> dict[str, list[str]]:
-    """The BIDS subjects with several scans among the cases, and these."""
+def several_of_subject(
+    names: Iterable[str], subject: Callable[[str], str] = subject_of
+) -> dict[str, list[str]]:
+    """The subjects with several scans among the cases, and these; of BIDS, unless told otherwise."""
     subjects: dict[str, list[str]] = {}
     for name in names:
-        subjects.setdefault(subject_of(name), []).append(name)
+        subjects.setdefault(subject(name), []).append(name)
     return {subject: of for subject, of in subjects.items() if subject and len(of) > 1}
-
-
-def subject_of(name: str) -> str:
-    """The BIDS subject in a case's name, ``sub-01`` of ``sub-01_ses-1``; empty in other names."""
-    return name.split("_", 1)[0] if name.startswith("sub-") else ""
 
 
 def _firsts(names: Iterable[str], together: Iterable[Sequence[str]]) -> dict[str, str]:

@@ -298,6 +298,9 @@ def test_a_subject_s_scans_in_several_splits_are_told():
     torn = {"sub-01_ses-1": "train", "sub-01_ses-2": "test", "sub-02_ses-1": "train", "sub-03": "test"}
     (told,) = torn_apart(torn)
     assert "sub-01_ses-1 train" in told and "sub-01_ses-2 test" in told and "sub-02" not in told
+    again = {"BraTS-GLI-00008-000": "train", "BraTS-GLI-00008-001": "test", "BraTS-GLI-00009-000": "train"}
+    (told,) = torn_apart(again)
+    assert "Scans of BraTS-GLI-00008 are" in told and "00009" not in told
     assert not torn_apart({**torn, "sub-01_ses-2": "train"}) and not torn_apart(
         {"a_1": "train", "a_2": "test"}
     )
