@@ -227,6 +227,7 @@ def _change(
     """Check, foresee and carry out a change, and say what it means."""
     if context.ensure_object(Session).is_left_to_rank_0("cases"):
         return
+    from clisc_engine.importing.splits import torn_apart
     from clisc_engine.project import case_changes
     from clisc_engine.project.pending_change import pending
     from clisc_engine.project.project import project_root
@@ -237,8 +238,11 @@ def _change(
     project = options.open_to_change(root)  # which completes what was begun
     todo = case_changes.check(project, change, begun)
     means = effects(project, todo)
+    splits = {case.info.name: case.info.split for case in project.cases()}
     if not dry_run:
         case_changes.apply(project, todo)
+    for told in torn_apart({**splits, **todo.move}, todo.move):
+        options.terminal().warn(told)
     if json_:
         print_json({"changed": _changed(todo), "dry_run": dry_run, **asdict(means)})
         return

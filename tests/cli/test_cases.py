@@ -10,6 +10,7 @@ from clisc_engine.errors import DiskFault
 from clisc_engine.project import case_changes, pending_change
 from clisc_engine.project.project import open_project
 from tests.support.small import contents, differing, stamps
+from tests.support.volumes import ball, write
 
 CPU = ("--device", "cpu", "--quiet")
 
@@ -230,3 +231,15 @@ def test_messages_tell_one_case_from_several_and_what_an_empty_train_split_needs
     assert clisc("label", copied.root, *CPU).code == 0
     refused = clisc("cam", copied.root, *CPU)
     assert refused.code == 3 and "`clisc cases move` puts cases there" in refused.message
+
+
+def test_a_move_that_parts_a_patient_s_scans_is_told(clisc, tmp_path):
+    images, root = tmp_path / "images", tmp_path / "p"
+    for seed, name in enumerate(("sub-1_ses-1", "sub-1_ses-2", "sub-2")):
+        write(images / f"{name}_FLAIR.nii.gz", ball(seed=seed))
+    assert clisc("init", root, "--images", images, "--weights", "tiny", "--split-ratio", "1:0:0").code == 0
+    for options in (("--dry-run",), ()):
+        moved = clisc("cases", "move", root, "sub-1_ses-2", "sub-2", "test", *options)
+        assert moved.code == 0 and "Scans of sub-1 are in several splits" in moved.message, moved.err
+    moved = clisc("cases", "move", root, "sub-1_ses-1", "test")
+    assert moved.code == 0 and "several splits" not in moved.message
