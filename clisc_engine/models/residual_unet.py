@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from clisc_engine.models.few_planes import Conv3d, ConvTranspose3d
 from clisc_engine.models.instance_norm import InstanceNorm
 from clisc_engine.models.prelu import PReLU
 
@@ -35,9 +36,9 @@ def convolution(
     layer: nn.Module
     if up:
         room = tuple(step - 1 for step in stride)
-        layer = nn.ConvTranspose3d(before, after, 3, tuple(stride), 1, room)  # type: ignore[arg-type]
+        layer = ConvTranspose3d(before, after, 3, tuple(stride), 1, room)  # type: ignore[arg-type]
     else:
-        layer = nn.Conv3d(before, after, 3, tuple(stride), 1)  # type: ignore[arg-type]
+        layer = Conv3d(before, after, 3, tuple(stride), 1)  # type: ignore[arg-type]
     found = nn.Sequential()
     found.add_module("conv", layer)
     if activation is not None:
@@ -66,7 +67,7 @@ class ResidualUnit(nn.Module):
         if still and before != after:
             self.residual = nn.Conv3d(before, after, 1)
         elif not still:
-            self.residual = nn.Conv3d(before, after, 3, tuple(stride), 1)  # type: ignore[arg-type]
+            self.residual = Conv3d(before, after, 3, tuple(stride), 1)  # type: ignore[arg-type]
 
     def forward(self, volumes: Tensor) -> Tensor:
         """(B, after, ...) of volumes (B, before, ...)."""
