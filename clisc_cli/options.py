@@ -145,6 +145,7 @@ class RunOptions:
 
         keep_freed_memory()
         import_partly()
+        self._say_if_emulated()
         return Control(
             device=self._device(),
             precision=self.precision,
@@ -157,6 +158,17 @@ class RunOptions:
             stop=self.session().stop,
             ranks=self.session().ranks,
         )
+
+    def _say_if_emulated(self) -> None:
+        """Tell once of an arithmetic that only lengthens the work here, and of the way out."""
+        if self.precision != "16" or self.dry_run:
+            return
+        from clisc_engine.running.device import emulated
+
+        told = self.session().told
+        if (remark := emulated(self.device, self.precision)) and remark not in told:
+            told.add(remark)
+            self.terminal().warn(remark)
 
     def opened(self, root: Path) -> Project:
         """The project, or the variant of it that the options name, as it is now."""

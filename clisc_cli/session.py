@@ -29,12 +29,14 @@ class Session:
         info: which it is of the processes that a launcher started.
         resources: what is held until all ranks are done, such as the project's lock.
         ranks: those that share the work, once `join` was called.
+        told: what was said and is said once.
     """
 
     stop: StopFlag = field(default_factory=StopFlag)
     info: RankInfo = field(default_factory=RankInfo)
     resources: ExitStack = field(default_factory=ExitStack)
     ranks: Ranks = field(default_factory=Ranks)
+    told: set[str] = field(default_factory=set)
     _group: ProcessGroup | None = None
     _has_set_out: bool = False
 

@@ -89,6 +89,35 @@ def autocast(device: torch.device, precision: Literal["32", "bf16", "16"]) -> to
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
+def emulated(name: str, precision: Literal["32", "bf16", "16"]) -> str:
+    """What to say of an arithmetic that the device named has to emulate; nothing of any other.
+
+    Only float16 on a CPU is told: bfloat16 takes no longer than float32 there, emulated or not.
+    """
+    if precision != "16":
+        return ""
+    import torch
+
+    try:
+        device = pick_device(name)
+    except BadInput:  # told by what needs it
+        return ""
+    if device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        return ""
+    return (
+        "--precision 16 is made for GPUs: this processor emulates it, which takes up to ten times as long "
+        f"as 32; use --precision {'bf16' if _has_bf16() else '32'}."
+    )
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU has instructions for bfloat16, as far as PyTorch says."""
+    import torch
+
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)
+
+
 def _best() -> str:
     import torch
 
