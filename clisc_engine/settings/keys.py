@@ -112,7 +112,13 @@ def _explain(error: Any) -> str:
         return f"unknown setting {key!r}{suggestion(key)}"
     if error["type"] == "value_error" and isinstance(error["input"], Mapping):  # of a table as a whole
         return f"{key or 'settings'}: {error['ctx']['error']}"
-    return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}"
+    wanted = f", such as {json.dumps([error['input']])}" if _lacks_brackets(error) else ""
+    return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}{wanted}"
+
+
+def _lacks_brackets(error: Any) -> bool:
+    """Whether one text stands where a list of them is wanted."""
+    return bool(error["type"] == "list_type" and error["input"] and isinstance(error["input"], str))
 
 
 _UNION_TAGS = frozenset(

@@ -75,6 +75,19 @@ def test_an_unknown_key_in_the_file_names_the_file(tmp_path):
         read_settings(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("cam.layers", "layer2", 'such as ["layer2"]'),
+        ("label.normal_prompts", "a brain", 'such as ["a brain"]'),
+    ],
+)
+def test_a_text_in_the_place_of_a_list_is_told_with_the_list(key, value, said):
+    with pytest.raises(BadInput) as caught:
+        with_changes(preset("paper"), {key: value}, "--set")
+    assert str(caught.value).endswith(f"input should be a valid list, {said}.")
+
+
 def test_a_half_written_file_is_refused(tmp_path):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset("tiny"))
