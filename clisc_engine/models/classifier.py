@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from clisc_engine.errors import BadInput
 from clisc_engine.models.clip import ClipModel
 from clisc_engine.models.packages import ModifiedResNet, resnet18, resnet50
-from clisc_engine.models.weights import find, load_state
+from clisc_engine.models.weights import find, take_state
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -122,11 +122,7 @@ def _torchvision_trunk(backbone: str, pretrained: str | None) -> tuple[nn.Module
     network = {"resnet18": resnet18, "resnet50": resnet50}[backbone](weights=None)
     if pretrained is not None:
         path = find("" if pretrained == "imagenet" else pretrained, backbone)
-        try:
-            network.load_state_dict(load_state(path))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise BadInput(f"{path} does not hold a {backbone}: {reason}") from error
+        take_state(network, path, f"a {backbone}")
     stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
     return stem, [getattr(network, name) for name in LAYERS], network.fc.in_features
 

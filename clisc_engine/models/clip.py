@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +120,15 @@ def load_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     return _load_open_clip(model, pretrained, device)
 
 
+def _is_state(path: Path) -> bool:
+    """Whether a file's weights are read safely, whatever they are of."""
+    try:
+        load_state(path)
+    except BadInput:
+        return False
+    return True
+
+
 def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipModel:
     import open_clip
 
@@ -138,6 +148,8 @@ def _load_open_clip(model: str, pretrained: str, device: torch.device) -> ClipMo
     except Exception as error:
         if isinstance(error, OSError) or is_want_of_memory(error):
             raise Unreadable(path, error if isinstance(error, OSError) else MemoryError()) from error
+        if _is_state(path):
+            raise BadInput(f"{path} does not hold a {model}: its weights are another model's.") from error
         raise BadInput(
             f"{path} does not hold weights of {model} that can be read safely "
             f"({type(error).__name__}); take a safetensors file or a plain state dict, since "

@@ -18,14 +18,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from clisc_engine.core.prompts import Prompt
-from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models import sam_attention
 from clisc_engine.models.finite import check_finite
 from clisc_engine.models.packages import ResizeLongestSide, Sam, sam_model_registry
 from clisc_engine.models.sam_size import resize_input
 from clisc_engine.models.tiny import build_sam
-from clisc_engine.models.weights import bundled, load_state, sam_path
+from clisc_engine.models.weights import bundled, sam_path, take_state
 from clisc_engine.settings.medical import MEDSAM
 
 Embeddings: TypeAlias = npt.NDArray[np.float16]
@@ -263,11 +262,7 @@ def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int =
         network = build_sam(json.loads(bundled("tiny_sam.json").read_text(encoding="utf-8")))
     else:
         network = sam_model_registry["vit_b" if kind == MEDSAM else kind](checkpoint=None)
-    try:
-        network.load_state_dict(load_state(path))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput(f"{path} does not hold a SAM {kind}: {reason}") from error
+    take_state(network, path, f"a SAM {kind}")
     if image_size:
         resize_input(network, image_size)
     feed: Literal["sam", "medsam"] = "medsam" if kind == MEDSAM else "sam"

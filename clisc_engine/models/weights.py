@@ -15,6 +15,7 @@ from clisc_engine.models.known import KNOWN, Known
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 
 class MissingWeights(BadInput):
@@ -130,6 +131,32 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise BadInput(f"{path} does not hold a state dict of tensors.")
     return state
+
+
+def take_state(network: nn.Module, path: Path, what: str) -> None:
+    """Give a network the weights of a file, which are to be all of its own and no others.
+
+    Raises:
+        Unreadable: when it cannot be read now.
+        BadInput: when the file is damaged or holds another model; ``what`` names the one it should hold.
+    """
+    state = load_state(path)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadInput(
+            f"{path} does not hold {what}: {_difference(network.state_dict(), state)}."
+        ) from error
+
+
+def _difference(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
+    """The first weight by which a file's differ from a network's."""
+    for name, weight in wanted.items():
+        if name not in found:
+            return f"it lacks {name}"
+        if found[name].shape != weight.shape:
+            return f"its {name} is {[*found[name].shape]}, not {[*weight.shape]}"
+    return f"it also has {next(name for name in found if name not in wanted)}"
 
 
 def _torch_cache() -> Path:

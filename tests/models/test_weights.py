@@ -152,3 +152,27 @@ def test_devices():
         pick_device("gpu")
     with pytest.raises(BadInput, match="not available here"):
         pick_device("cuda:77")
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (lambda whole: {"w": torch.ones(2)}, "it lacks conv1.weight"),
+        (lambda whole: {**whole, "fc.bias": torch.ones(2)}, r"its fc.bias is \[2\], not \[1000\]"),
+        (lambda whole: {**whole, "more": torch.ones(2)}, "it also has more"),
+    ],
+)
+def test_another_models_weights_are_told_by_what_differs(tmp_path, weights, said):
+    path = tmp_path / "other.pth"
+    torch.save(weights(torchvision.models.resnet18().state_dict()), path)
+    with pytest.raises(BadInput, match=rf"other.pth does not hold a resnet18: {said}\.$"):
+        build_classifier(
+            "resnet18", pretrained=str(path), head="linear", dropout=0.0, image_size=64, clip=None
+        )
+
+
+def test_another_models_weights_are_no_torchscript_to_a_clip(tmp_path):
+    path = tmp_path / "resnet.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), path)
+    with pytest.raises(BadInput, match=r"resnet.pth does not hold a ViT-B-32: .*another model's\.$"):
+        load_clip("ViT-B-32", str(path), CPU)
