@@ -42,6 +42,7 @@ def command(
     from clisc_engine.errors import BadInput
     from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.pipeline import between
+    from clisc_engine.stages.requirements import check_valid_split
 
     try:
         stages = between(first, last)
@@ -53,6 +54,7 @@ def command(
         check_classifier(project.settings)
     if "train" in stages:
         check_unet(project.settings)  # before the hours of the steps that come first
+    check_valid_split(project, stages)
     if options.dry_run:
         _show_plan(project, stages, options)
         return

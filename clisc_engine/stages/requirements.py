@@ -71,12 +71,29 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
         BadInput: when the valid split has no case at all.
         MissingStage: when one of its cases lacks the array.
     """
+    _refuse_no_valid_case(cases, setting)
+    return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
+
+
+def check_valid_split(project: Project, stages: Sequence[str]) -> None:
+    """Refuse stages of which a training is to choose its epoch on a valid split without a case.
+
+    Raises:
+        BadInput: naming the setting, before any of the stages has begun.
+    """
+    classifiers, unets = {"cam", "amda"} & {*stages}, {"train", "self-train"} & {*stages}
+    if classifiers and project.settings.classifier.select == "best":
+        _refuse_no_valid_case(project.cases(), "classifier.select")
+    if unets and project.settings.unet.select == "best":
+        _refuse_no_valid_case(project.cases(), "unet.select")
+
+
+def _refuse_no_valid_case(cases: Sequence[CaseArrays], setting: str) -> None:
     if not any(case.info.split == "valid" for case in cases):
         raise BadInput(
             f"{setting} = best chooses the epoch on the valid split, which is empty; set "
             f"{setting}=last, or move cases there with `clisc cases move`."
         )
-    return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
 
 def training_cases(project: Project, classifier: str) -> list[CaseArrays]:

@@ -190,6 +190,14 @@ def test_how_to_learn_from_more_cases_fits_the_command(clisc, data, root, tmp_pa
     assert "--split-ratio" not in added.message
 
 
+@pytest.mark.parametrize("setting", ["classifier.select", "unet.select"])
+def test_a_choice_on_an_empty_valid_split_is_refused_before_the_first_step(clisc, root, setting):
+    assert clisc("cases", "move", root, "p3", "train").code == 0
+    ended = clisc("run", root, "--set", f"{setting}=best")
+    assert ended.code == 3 and "valid split, which is empty" in ended.message
+    assert f"{setting}=last" in ended.message and "label:" not in ended.message
+
+
 def document(ended):
     assert ended.code == 0, ended.err
     return json.loads(ended.out)
