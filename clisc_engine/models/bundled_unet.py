@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from clisc_engine.models.segmenter import Segmenter
@@ -20,5 +22,10 @@ def load_bundled_unet() -> nn.Module:
 
 
 def bundled_segmenter(control: Control) -> Segmenter:
-    """The network ready to segment volumes, with the tiny preset's inference."""
+    """The network ready to segment volumes, with the tiny preset's inference.
+
+    Not in float16, which ends at 65504: before its last normalisations the network's values reach 400000.
+    """
+    if control.precision == "16":
+        control = replace(control, precision="32")
     return Segmenter.of(load_bundled_unet(), preset("tiny").unet, control)

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 from clisc_engine.baselines.methods import run_baseline
 from clisc_engine.core.border import by_brightness
+from clisc_engine.core.overlap import dice
 from clisc_engine.core.reach import reach
 from clisc_engine.core.roi import joined
 from clisc_engine.files.digest import sha256_of
@@ -53,6 +54,15 @@ def test_one_scan_gets_its_mask_without_a_project(clisc, scan, tmp_path):
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
     voxel = np.prod(phantom.spacing) / 1000
     assert json.loads(told.out)["volume_ml"] == pytest.approx(found.sum() * voxel, abs=0.01)
+
+
+def test_float16_which_its_values_exceed_leaves_the_network_in_float32(clisc, scan, tmp_path):
+    masks = []
+    for precision in ("32", "16"):
+        mask = tmp_path / f"mask{precision}.nii.gz"
+        assert clisc("predict", "bundled", scan[0], "-o", mask, "--precision", precision).code == 0
+        masks.append(np.asarray(nib.load(mask).dataobj) != 0)
+    assert dice(*masks) > 0.95  # SAM, which is asked, is in float16
 
 
 def test_an_image_alone_is_answered_with_the_line_that_segments_it(clisc, scan, tmp_path):
