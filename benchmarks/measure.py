@@ -22,6 +22,10 @@ SHAPES = ((2048, 2048, 2048), (4096, 768, 3072), (4096, 3072, 768))
 """Matrix products (rows, inner, columns) of which the fastest counts as the machine's rate."""
 
 
+BFLOAT16 = ", bfloat16"
+"""What the name of work ends with that is done with ``--precision bf16``."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One measured piece of work.

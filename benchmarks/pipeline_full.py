@@ -6,7 +6,7 @@ after the drawn lesions. Both ways get the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import open_clip
 import torch
 
-from benchmarks.measure import Row
+from benchmarks.measure import BFLOAT16, Row
 from benchmarks.pipeline_unit import Unit
 from benchmarks.plain import masks, networks, slices
 from benchmarks.plain.study import Study
@@ -55,43 +55,53 @@ MAPPED, PROMPTED = 12, 2
 """Slices of the first case that are measured."""
 GROUP = "full size"
 SLICES, PATCHES = "classifier.slices_per_epoch", "unet.patches_per_epoch"
-CONTROL = Control(device="cpu")
 
 
-def full(folder: Path, lesions: Mapping[str, Any], same: Mapping[str, Row]) -> list[Row]:
+def full(
+    folder: Path, lesions: Mapping[str, Any], same: Mapping[str, Row], controls: Sequence[Control]
+) -> list[Row]:
     """All steps with the settings of the preset ``paper``.
 
     Args:
         folder: with the volumes under ``files``.
         lesions: drawn, (Z, Y, X), by case.
         same: rows of the pipeline with tiny models by stage; what needs no model is taken from there.
+        controls: of ours in float32, whose stages are told, and in bfloat16.
     """
     bench = _Bench(folder, lesions)
     units = [*bench.trainings(), bench.maps(), *bench.sam(), bench.unet(), bench.predictions()]
     units.append(bench.label())  # last: labels made at random take the others' place
     plain = {unit.name: unit.plain_seconds() for unit in units}
     keep_freed_memory()
-    ours = {unit.name: unit.our_seconds() for unit in units}
-    found = {
-        unit.name: Row(
-            f"full: {unit.name}", "", ours[unit.name], plain[unit.name], note=unit.note, group=GROUP
+    found = []
+    for control in controls:
+        bench.control = control
+        rows = {
+            unit.name: Row(
+                f"full: {unit.name}", "", unit.our_seconds(), plain[unit.name], note=unit.note, group=GROUP
+            )
+            for unit in units
+        }
+        found.append(_in_order(rows | _any_size(same), len(lesions)))
+    totals = [
+        Row(
+            f"whole pipeline, full size{of}",
+            "four volumes",
+            sum(row.seconds for row in rows),
+            sum(row.plain for row in rows),
+            wanted,
+            note=f"multiplied up: {', '.join(f'{row.work[6:]} {row.note}' for row in rows if row.note)}",
         )
-        for unit in units
-    }
-    found |= {
-        name: replace(same[name], work=f"full: {name}", group=GROUP)
-        for name in ("`init`", "`evaluate`, measures")
-    }
-    rows = _in_order(found, len(lesions))
-    total = Row(
-        "whole pipeline, full size",
-        "four volumes",
-        sum(row.seconds for row in rows),
-        sum(row.plain for row in rows),
-        5.0,
-        note=f"multiplied up: {', '.join(f'{row.work[6:]} {row.note}' for row in rows if row.note)}",
-    )
-    return [total, *(replace(row, note="") for row in rows)]
+        for of, rows, wanted in zip(("", BFLOAT16), found, (5.0, None), strict=True)
+    ]
+    totals[1] = replace(totals[1], note="")
+    return [*totals, *(replace(row, note="") for row in found[0])]
+
+
+def _any_size(same: Mapping[str, Row]) -> dict[str, Row]:
+    """The rows of what needs no model."""
+    names = ("`init`", "`evaluate`, measures")
+    return {name: replace(same[name], work=f"full: {name}", group=GROUP) for name in names}
 
 
 def _in_order(found: Mapping[str, Row], cases: int) -> list[Row]:
@@ -120,14 +130,15 @@ def _in_order(found: Mapping[str, Row], cases: int) -> list[Row]:
 
 
 class _Bench:
-    """The study and the project, and the pieces that are measured on them."""
+    """The study and the project, and the pieces that are measured on them, ours by its ``control``."""
 
     def __init__(self, folder: Path, lesions: Mapping[str, Any]) -> None:
         """Import the volumes, and put labels, maps and masks there."""
         self.settings, files = _settings(folder), folder / "files"
+        self.control = Control(device="cpu")
         images, references = str(files / "images"), str(files / "references")
         request = Request(folder / "full", images, references, files / "split.csv", None, False)
-        self.project: Project = initialise(request, self.settings, CONTROL).project
+        self.project: Project = initialise(request, self.settings, self.control).project
         self.study = Study(folder / "plain-full", self.settings, tuple(lesions))
         self.study.normalise(files / "images")
         self.cases = {case.info.name: case for case in self.project.cases()}
@@ -147,7 +158,7 @@ class _Bench:
         count, total = self.shown[self.first], sum(self.shown.values())
         return Unit(
             "`label`",
-            lambda: self._stage(SliceLabels(self.project, CONTROL)),
+            lambda: self._stage(SliceLabels(self.project, self.control)),
             lambda: slices.label(self.alone),
             total / count,
             f"{count} of {total} slices",
@@ -170,9 +181,9 @@ class _Bench:
         def ours(slices_per_epoch: int) -> None:
             project = self._with(SLICES, slices_per_epoch)
             if masked:
-                amda(project, CONTROL, until=CLASSIFIER_AMDA)
+                amda(project, self.control, until=CLASSIFIER_AMDA)
             else:
-                cam(project, CONTROL, until=CLASSIFIER_RAW)
+                cam(project, self.control, until=CLASSIFIER_RAW)
 
         return Unit(
             f"`{name}`, training",
@@ -193,7 +204,7 @@ class _Bench:
         few = labels & (np.cumsum(labels) <= MAPPED)
         return Unit(
             "`cam` and `amda`, maps",
-            lambda: self._stage(Maps(self.project, RAW_MAPS, CONTROL)),
+            lambda: self._stage(Maps(self.project, RAW_MAPS, self.control)),
             lambda: slices.maps(self.alone, "cam", "cam-raw"),
             2 * self.ill / MAPPED,
             f"{MAPPED} of {2 * self.ill} slices",
@@ -210,7 +221,7 @@ class _Bench:
         return [
             Unit(
                 "`prompt-sam`",
-                lambda: self._stage(MapMasks(self.project, SAM_MASKS, CONTROL)),
+                lambda: self._stage(MapMasks(self.project, SAM_MASKS, self.control)),
                 lambda: masks.prompt_with_maps(self.alone),
                 self.ill / PROMPTED,
                 note,
@@ -218,7 +229,7 @@ class _Bench:
             ),
             Unit(
                 "`self-train`, SAM again",
-                lambda: self._stage(PredictionMasks(self.project, CONTROL)),
+                lambda: self._stage(PredictionMasks(self.project, self.control)),
                 lambda: masks.prompt_with_predictions(self.alone),
                 self.ill / PROMPTED,
                 note,
@@ -238,21 +249,20 @@ class _Bench:
 
         return Unit(
             "`train`",
-            lambda: train(self._with(PATCHES, few), CONTROL),
+            lambda: train(self._with(PATCHES, few), self.control),
             lambda: networks.train(study, "round1", "sam", study.names, study.settings.unet),
             steps / UNET_STEPS,
             f"{UNET_STEPS} of {steps} steps",
             before=before,
-            ours_twice=lambda: train(self._with(PATCHES, 2 * few), CONTROL),
+            ours_twice=lambda: train(self._with(PATCHES, 2 * few), self.control),
             plain_twice=lambda: networks.train(study, "round1", "sam", study.names, more),
         )
 
     def predictions(self) -> Unit:
         """The U-Net on the windows of the first case."""
-        stage = ROUND1, "self-train", CONTROL
         return Unit(
             "`self-train`, predictions",
-            lambda: self._stage(Predictions(self.project, UNET_ROUND1, *stage)),
+            lambda: self._stage(Predictions(self.project, UNET_ROUND1, ROUND1, "self-train", self.control)),
             lambda: networks.predict(self.alone, "round1", "round1", self.alone.names),
             len(self.lesions),
             f"1 of {len(self.lesions)} volumes",
@@ -265,7 +275,7 @@ class _Bench:
         return self.project
 
     def _stage(self, stage: CaseStage) -> None:
-        report = run_cases(stage, [self.cases[self.first]], replace(CONTROL, force=True))
+        report = run_cases(stage, [self.cases[self.first]], replace(self.control, force=True))
         if report.failed:
             raise RuntimeError(f"a stage failed: {report.failed}")
 
