@@ -29,8 +29,10 @@ def command(
     """
     from clisc_engine.errors import BadInput, MissingStage
     from clisc_engine.project.project import open_project
+    from clisc_engine.running.device import check_device_name
     from clisc_engine.upkeep.doctor import examine
 
+    check_device_name(device)
     try:
         project = open_project(directory)
     except MissingStage:

@@ -102,7 +102,8 @@ def emulated(name: str, precision: Literal["32", "bf16", "16"]) -> str:
         device = pick_device(name)
     except BadInput:  # told by what needs it
         return ""
-    if device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_fp16_supported():
+    native = getattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", None)  # not in every build of torch
+    if device.type != "cpu" or native is None or native():
         return ""
     return (
         "--precision 16 is made for GPUs: this processor emulates it, which takes up to ten times as long "

@@ -15,6 +15,7 @@ from clisc_engine.project.lock import hold
 from clisc_engine.project.project import Project
 from clisc_engine.project.variant_locks import refuse_while_below_works
 from clisc_engine.running.control import Control
+from clisc_engine.running.device import pick_device
 from clisc_engine.running.isolation import concerns_one_case
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.keys import with_changes
@@ -77,7 +78,7 @@ def run_sweep(
         words: the arguments of the command, for messages.
 
     Raises:
-        BadInput: when no case has a reference, or there is no such point.
+        BadInput: when no case has a reference, or there is no such point or device.
         MissingStage: with ``only``, when something that several points share is not there yet.
     """
     return _Run(project, sweep, control, only, words).run(prepare)
@@ -102,6 +103,8 @@ class _Run:
             raise BadInput(
                 f"sweep: there is no point {self.only}: there are {len(points)}, numbered from 0."
             )
+        if not self.control.dry_run and self.control.device not in ("auto", "cpu"):
+            pick_device(self.control.device)  # else an absent one would fail value by value
         leaves = list(self._leaves(root))
         if not self.control.dry_run and self.only is None:
             used = {node.name for path in leaves for node in path if node.is_variant}

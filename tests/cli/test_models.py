@@ -102,3 +102,9 @@ def test_a_broken_installation_is_no_bug_of_clisc(clisc, finished, monkeypatch):
     shown = clisc("label", finished.root)
     message = " ".join(shown.err.split())
     assert shown.code == 3 and "different builds" in message and "clisc doctor" in message
+
+
+def test_the_doctor_refuses_a_device_that_is_none(clisc):
+    shown = clisc("doctor", "--device", "gpu")
+    assert shown.code == 3 and "--device 'gpu' is not auto, cpu" in shown.message
+    assert not shown.out

@@ -151,3 +151,9 @@ def test_the_report_draws_each_sweep(swept, done, tmp_path):
     assert "No longer of these settings: made with other settings: roi.opening" in path.read_text(
         encoding="utf-8"
     )
+
+
+def test_a_device_that_is_not_there_is_told_before_any_value(clisc, plain):
+    shown = clisc("sweep", plain.root, "amda.t=0,20", "--device", "cuda:77")
+    assert shown.code == 3 and "--device cuda:77 is not available here" in shown.message
+    assert clisc("sweep", "list", plain.root).out == "No sweeps.\n"
