@@ -83,6 +83,7 @@ def full(
             for unit in units
         }
         found.append(_in_order(rows | _any_size(same), len(lesions)))
+    measured = ", ".join(f"{row.work[6:]} {row.note}" for row in found[0] if row.note)
     totals = [
         Row(
             f"whole pipeline, full size{of}",
@@ -90,11 +91,12 @@ def full(
             sum(row.seconds for row in rows),
             sum(row.plain for row in rows),
             wanted,
-            note=f"multiplied up: {', '.join(f'{row.work[6:]} {row.note}' for row in rows if row.note)}",
+            note=note,
         )
-        for of, rows, wanted in zip(("", BFLOAT16), found, (5.0, None), strict=True)
+        for of, rows, wanted, note in zip(
+            ("", BFLOAT16), found, (5.0, None), (f"multiplied up: {measured}", ""), strict=True
+        )
     ]
-    totals[1] = replace(totals[1], note="")
     return [*totals, *(replace(row, note="") for row in found[0])]
 
 

@@ -161,7 +161,7 @@ class RunOptions:
 
     def _say_if_emulated(self) -> None:
         """Tell once of an arithmetic that only lengthens the work here, and of the way out."""
-        if self.precision != "16" or self.dry_run:
+        if self.dry_run:
             return
         from clisc_engine.running.device import emulated
 

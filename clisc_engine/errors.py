@@ -90,6 +90,11 @@ class Home(NamedTuple):
         """The same for a message, to be pasted into a shell."""
         return f"`{shlex.join(self.words(command))}`"
 
+    @property
+    def repair(self) -> str:
+        """The command that sees to what is damaged there, in words; it reads a project's variants, too."""
+        return Home(self.project).in_words("verify --repair")
+
 
 class MissingStage(CliscError):
     """An earlier stage has not made what this one needs; the message names the command to run."""

@@ -14,16 +14,12 @@ import numpy.typing as npt
 from clisc_engine.api.listing import as_html
 from clisc_engine.api.project import Project
 from clisc_engine.errors import BadInput
-from clisc_engine.products.kinds import UNET_ROUND1, UNET_ROUND2
 from clisc_engine.running.control import Control
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from clisc_engine.imaging.geometry import Volume
-
-NETWORKS = (UNET_ROUND1, UNET_ROUND2)
-"""Those of a project that predict."""
 
 Image: TypeAlias = "Path | str | npt.NDArray[Any] | sitk.Image"
 """A volume: a file or a DICOM folder, an array with its spacing, or a SimpleITK image."""
@@ -93,10 +89,12 @@ def predict(
             network.
     """
     from clisc_engine.imaging.geometry import to_sitk
+    from clisc_engine.results.export import PREDICTED
     from clisc_engine.results.segmenter import open_segmenter
 
-    if network not in NETWORKS:
-        raise BadInput(f"There is no network {network!r}; a project's are {' and '.join(NETWORKS)}.")
+    if network not in PREDICTED.values():
+        there = " and ".join(PREDICTED.values())
+        raise BadInput(f"There is no network {network!r}; a project's are {there}.")
     is_file = isinstance(image, (str, Path))
     if channel is not None and not is_file:
         raise BadInput("channel chooses a volume of a 4-D file; of what is in memory, give the one volume.")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from clisc_engine.running.device import autocast
+
 FEW = 2
 """Planes."""
 
@@ -22,7 +24,7 @@ class Conv3d(nn.Conv3d):
         """What it makes of volumes (B, C, Z, Y, X)."""
         if not _in_float32(volumes):
             return super().forward(volumes)
-        with torch.autocast("cpu", enabled=False):
+        with autocast(volumes.device, "32"):
             return super().forward(volumes.float())
 
 
@@ -33,7 +35,7 @@ class ConvTranspose3d(nn.ConvTranspose3d):
         """What it makes of volumes (B, C, Z, Y, X)."""
         if not _in_float32(volumes):
             return super().forward(volumes, output_size)
-        with torch.autocast("cpu", enabled=False):
+        with autocast(volumes.device, "32"):
             return super().forward(volumes.float(), output_size)
 
 

@@ -47,8 +47,7 @@ def check(project: Project, change: Change, begun: Change | None = None) -> Chan
         if old not in there
         and (
             (listed.renamed.get(old) == new and listed.leads_on(new))
-            or (new in infos and infos[new].identity == old)
-            or (new in infos and begun is not None and begun.rename.get(old) == new)
+            or (new in infos and (infos[new].identity == old or (begun and begun.rename.get(old) == new)))
         )
     ]
     known = there if change.remove else {*infos}

@@ -285,8 +285,7 @@ class Checkpoint:
     def _damaged(self, why: str) -> BadInput:
         home = self._home
         again = f", then run {home.in_words(MADE_BY[self.name])} again" if self.name in MADE_BY else ""
-        mend = Home(home.project).in_words("verify --repair")
-        return BadInput(f"{self.weights} is damaged ({why}); {mend} removes it{again}.")
+        return BadInput(f"{self.weights} is damaged ({why}); {home.repair} removes it{again}.")
 
 
 def why_not_trained(checkpoint: Checkpoint, made_from: dict[str, str]) -> str:

@@ -201,8 +201,7 @@ class Project:
             raise BadInput(f"{self.root} has no case {name!r}{near}; {listing} lists its cases.")
         case = self._case(name)
         if isinstance(case, str):
-            mend = Home(self.base.root).in_words("verify --repair")
-            raise BadInput(f"{self.store.root / group}: {case}; {mend} sees to it.")
+            raise BadInput(f"{self.store.root / group}: {case}; {self.store.home.repair} sees to it.")
         return case
 
     def _found(self) -> dict[str, CaseArrays | str]:

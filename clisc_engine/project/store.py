@@ -122,11 +122,6 @@ class Store:
         """The project, or the variant, whose store it is."""
         return Home.of(self.root.parent, is_variant=self.below is not None)
 
-    @property
-    def _repair(self) -> str:
-        """The command that sees to what is damaged here, in words; it reads variants too."""
-        return Home(self.home.project).in_words("verify --repair")
-
     def write(
         self, path: str, data: npt.NDArray[Any], seal: Seal, attributes: dict[str, Any] | None = None
     ) -> None:
@@ -166,14 +161,14 @@ class Store:
             raise BadInput(f"{folder} is missing or was never finished.")
         with reading(folder):
             if not holds_files(folder / "c"):
-                raise BadInput(f"{folder} has lost its data; run {self._repair}.")
+                raise BadInput(f"{folder} has lost its data; run {self.home.repair}.")
             try:
                 return np.asarray(zarr.open_array(str(folder), mode="r")[...])
             except (OSError, MemoryError):
                 raise
             except Exception as error:
                 raise BadInput(
-                    f"{folder} is damaged ({error}); {self._repair} takes it out, so that "
+                    f"{folder} is damaged ({error}); {self.home.repair} takes it out, so that "
                     "it can be made again."
                 ) from error
 
