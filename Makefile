@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 2
 # The tests call clisc hundreds of times: its modules are compiled once, wherever the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test coverage package lint demo soak bench bench-check completions docs tiny-models clean
+.PHONY: setup test coverage package lint demo oldest soak bench bench-check completions docs tiny-models clean
 
 setup: $(READY)
 
@@ -34,6 +34,14 @@ coverage: setup
 # Builds sdist and wheel, installs the wheel outside the repository, and runs the demo from there.
 package: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m package
+
+# The tests with the oldest packages that pyproject.toml admits, in an environment of their own.
+OLDEST := build/oldest
+oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	$(PYTHON) -m tests.support.oldest > $(OLDEST)/versions.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/versions.txt --editable '.[dev]'
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2 --dist loadfile
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from clisc_cli.answers.measuring import Millilitres, Millimetres, Percent, State, Summary
 from clisc_engine.upkeep.variant_list import Listed as ListedVariant

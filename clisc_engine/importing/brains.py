@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +184,7 @@ class Brains:
             "image_sha256": info.sha256,
             **asdict(self.extraction),
             "mask_sha256": sha256_of(mask),
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": VERSION,
         }
         write_atomically(record, json.dumps(told, indent=1).encode())

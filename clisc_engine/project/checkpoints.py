@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -174,7 +174,7 @@ class Checkpoint:
         metadata = {
             "made_from": json.dumps(made_from),
             "sha256": digest_of_tensors(tensors),
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": VERSION,
         }
         self.curve.kept.unlink(missing_ok=True)  # a kill before the weights is made up for by their state

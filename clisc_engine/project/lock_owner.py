@@ -8,7 +8,7 @@ import re
 import secrets
 import socket
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class Owner:
     @classmethod
     def this_process(cls, command: str) -> Owner:
         """A new owner: this process, now."""
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         pid = os.getpid()
         started = start_of(pid)
         # Who cannot tell its start is judged by its signs of life, as one elsewhere is.
@@ -80,7 +80,7 @@ def owner_of(path: Path) -> Owner | None:
             return found
         raise ValueError(found.token)
     except ValueError:  # pydantic's errors are ValueErrors
-        since = datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
+        since = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
         token = f"unknown-{status.st_ino}"
         return Owner(token, "an unknown command", "an unknown machine", "", 0, "", since)
 

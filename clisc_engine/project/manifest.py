@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from clisc_engine.files.atomic import disk_faults, write_atomically
@@ -47,7 +47,7 @@ class Manifest:
 
         ``renamed`` has the new names of those that are there under another one, by the old ones.
         """
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         new = {info.name: info for info in present}
         out = [name for name in gone if name not in new]
         cases = {name: info for name, info in {**self.cases, **new}.items() if name not in out}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ def _render(document: Mapping[str, Any], final: str, shown: Sequence[_Case], why
         why_none=why_none,
         layers=LAYERS,
         tiny="tiny" in (a["weights"], b["weights"]),
-        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
         style=Markup(style),
         style_hash=hash_of(style),
     )

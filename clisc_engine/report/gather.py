@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
@@ -139,7 +139,7 @@ def gather(project: Project) -> Story:
         project=project.base.root.resolve().name
         + (f", variant {name_of(project)}" if project.parent else ""),
         weights=project.settings.weights,
-        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=project.settings.seed,
         splits={split: splits[split] for split in SPLITS if splits[split]},
         stages=_stages(project, statuses),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +57,7 @@ class Entry:
 def entry(project: Project, stage: str, control: Control) -> Iterator[Entry]:
     """Write an entry when the block ends, also when it ends by an error."""
     started = time.monotonic()
-    stamp = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
     check_device_name(control.device)
     note = Entry(stage, stamp, 0.0, "", control.precision, VERSION, "done")
     try:
@@ -115,7 +115,7 @@ def trained_at(project: Project, network: str) -> str:
 
 def stamp_of(path: Path) -> str:
     """The time of a file, UTC in ISO 8601: the last resort, since a copy may have changed it."""
-    modified = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return modified.isoformat(timespec="seconds")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,14 +77,12 @@ def write_changes(path: Path, changes: Mapping[str, Any]) -> None:
 
 def _values(path: Path) -> dict[str, Any]:
     """The file's values without its comments, which take most of the time to parse."""
-    if sys.version_info >= (3, 11):
-        import tomllib
+    import tomllib
 
-        try:
-            return tomllib.loads(_text(path))
-        except tomllib.TOMLDecodeError as error:
-            raise _not_toml(path, error) from None
-    return _parse(path).unwrap()
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(path, error) from None
 
 
 def _parse(path: Path) -> tomlkit.TOMLDocument:

@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -193,7 +193,7 @@ def _measure(
     weights = project.settings.weights
     return {
         "revision": TABLES[EVALUATION].revision,
-        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "version": VERSION,
         "weights": weights,
         "note": TINY_NOTE if weights == "tiny" else "",

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import nibabel
 import numpy as np
@@ -90,7 +90,7 @@ def test_when_a_step_ran_survives_a_copy(clisc, copied, tmp_path):
     assert clisc("evaluate", copied.root, *CPU).code == 0
     before = {stage["stage"]: stage["time"] for stage in status(clisc, copied.root)["stages"]}
     shutil.copytree(copied.root, tmp_path / "copy", copy_function=shutil.copyfile)
-    later = datetime(2031, 1, 1, tzinfo=timezone.utc).timestamp()
+    later = datetime(2031, 1, 1, tzinfo=UTC).timestamp()
     for path in (tmp_path / "copy").rglob("*"):
         os.utime(path, (later, later))
     after = {stage["stage"]: stage["time"] for stage in status(clisc, tmp_path / "copy")["stages"]}

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ def test_the_guide_shows_every_command():
     for name, command in typer.main.get_command(whole_app()).commands.items():
         for full in [f"{name} {inner}" for inner in getattr(command, "commands", ())] or [name]:
             assert any(line.startswith(full) for line in shown), full
+
+
+def test_the_readme_names_the_pythons_that_the_package_admits():
+    admitted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "requires-python"
+    ]
+    named = re.search(r"Python 3\.(\d+) to 3\.(\d+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert named, "the README says which"
+    first, last = map(int, named.groups())
+    assert admitted == f">=3.{first},<3.{last + 1}"
 
 
 def test_the_medical_caution_stands_once_in_the_readme():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pydicom
@@ -70,7 +70,7 @@ def origin_in(path: Path) -> Told | None:
 def _utc(stamp: str) -> str:
     """A time that `segmentation` wrote from a seal's, whose times are UTC."""
     try:
-        made = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
+        made = datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return ""
     return made.isoformat(timespec="seconds")
