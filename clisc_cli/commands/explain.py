@@ -203,6 +203,8 @@ def _lines(link: Link, case: str, verbose: bool) -> list[str]:
         lines.append(f"  weights   {name}: {weights['model'] or 'file'}, SHA-256 {digest}")
     if link.device:
         lines.append(f"  on        {link.device}, precision {link.precision}")
+    if link.options:
+        lines.append(f"  options   {' '.join(link.options)}")
     if link.settings:
         lines += _settings(link.settings, verbose)
     if verbose:

@@ -70,12 +70,14 @@ def prediction(chain: Sequence[Link], *, probability: bool) -> list[str]:
         chain: of the prediction: the scan, what led to the network, the network, and itself.
         probability: whether that is to be written, too.
     """
-    network, ((path, digest),) = chain[-2].product, chain[0].files.items()
+    network, last, ((path, digest),) = chain[-2].product, chain[-1], chain[0].files.items()
     lines = [f"# IMAGE is the scan with the SHA-256 {digest}"] if path == UNNAMED else []
     words = ["clisc", "predict", FOLDER if network in NETWORKS else BUNDLED]
     words += ["IMAGE" if path == UNNAMED else path, "-o", f"{FOLDER}-masks"]
     words += ["--network", network] if network == UNET_ROUND1 else []
     words += ["--probabilities"] if probability else []
+    words += ["--precision", last.precision] if last.precision not in ("", "32") else []
+    words += last.options
     return [*lines, shlex.join(words)]
 
 

@@ -149,7 +149,8 @@ class _Folder:
         mask, *others = self._files(case)
         made_from = self._made_from(case)
         prediction = self.segmenter.predict(case.image, case.channel)
-        write_prediction(self.outputs, prediction, mask, others[0] if others else None, made_from)
+        noted = made_from | self.segmenter.arithmetic()
+        write_prediction(self.outputs, prediction, mask, others[0] if others else None, noted)
         for note in prediction.notes:
             self.control.progress.say(note)
         entry = {

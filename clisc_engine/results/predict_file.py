@@ -27,7 +27,8 @@ def predict_file(
     """Write one volume's mask as a file, and beside it its probability if that is asked for."""
     prediction = segmenter.predict(case.image, case.channel)
     probability = probability_beside(mask) if probabilities else None
-    write_prediction(outputs, prediction, mask, probability, made_from_file(segmenter, case))
+    made_from = made_from_file(segmenter, case) | segmenter.arithmetic()
+    write_prediction(outputs, prediction, mask, probability, made_from)
     return prediction
 
 

@@ -44,6 +44,7 @@ class Link:
         files: of a source: path and SHA-256.
         fingerprint: of all that determined it.
         stale: why it would come out otherwise now; empty when it would not.
+        options: of the command that determined it, e.g. ``--allow-skull`` of a prediction.
     """
 
     product: str
@@ -62,6 +63,7 @@ class Link:
     fingerprint: str = ""
     stale: str = ""
     case: str = ""
+    options: list[str] = field(default_factory=list)
 
 
 def link_of_network(

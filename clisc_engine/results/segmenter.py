@@ -24,6 +24,7 @@ from clisc_engine.results.bundled import bundled_card, names_the_bundled_network
 from clisc_engine.results.model_file import ENDING, AskedSam, ModelCard, read_card, read_tensors
 from clisc_engine.results.trained import card_of
 from clisc_engine.running.control import Control
+from clisc_engine.running.device import device_in_words
 from clisc_engine.settings.schema import Settings
 from clisc_engine.stages import recipes
 
@@ -64,11 +65,13 @@ class FileSegmenter:
     Attributes:
         card: its preprocessing, settings and provenance.
         make: loads it, ready to run.
+        control: of the run: device and precision.
         project: whose it is, or the variant; None of a model file's and the bundled one.
     """
 
     card: ModelCard
     make: Callable[[], Segmenter | WithSam]
+    control: Control
     project: Project | None = None
 
     def load(self) -> None:
@@ -86,13 +89,16 @@ class FileSegmenter:
 
     def with_skulls(self) -> FileSegmenter:
         """The same, but for volumes that look not skull-stripped, which it takes as they are."""
-        image = self.card.image.model_copy(update={"allow_skull": True})
-        return replace(self, card=replace(self.card, image=image))
+        return replace(self, card=with_skulls(self.card))
 
     @property
     def identity(self) -> str:
         """Fingerprint of the network with its preprocessing and inference."""
         return identity_of(self.card)
+
+    def arithmetic(self) -> dict[str, str]:
+        """On what it runs and how exactly, for records: a mask is up to date whatever they are."""
+        return {"device": device_in_words(self.control.device), "precision": self.control.precision}
 
     def predict(self, path: Path, channel: int | None = None) -> Prediction:
         """Segment one file; of a 4-D file, one channel.
@@ -122,6 +128,11 @@ class FileSegmenter:
         voxel = float(np.prod(placement.source.spacing))
         volume_ml = mask.sum() * voxel / 1000
         return Prediction(mask, restore(inside, placement), placement.source, volume_ml, read.notes)
+
+
+def with_skulls(card: ModelCard) -> ModelCard:
+    """The same network for volumes that look not skull-stripped, too."""
+    return replace(card, image=card.image.model_copy(update={"allow_skull": True}))
 
 
 def identity_of(card: ModelCard) -> str:
@@ -159,18 +170,19 @@ def open_segmenter(source: Path, network: str, control: Control, variant: str = 
     if variant and (names_the_bundled_network(source) or _is_model_file(source)):
         raise BadInput(f"{source} is no project, so it has no variant {variant!r}; leave --variant out.")
     if names_the_bundled_network(source):
-        return FileSegmenter(bundled_card(), partial(_bundled, control))
+        return FileSegmenter(bundled_card(), partial(_bundled, control), control)
     if _is_model_file(source):
         if not source.is_file():
             raise BadInput(f"The model file {source} does not exist.")
         card = read_card(source)
-        return FileSegmenter(card, partial(_trained, card, source, partial(read_tensors, source), control))
+        make = partial(_trained, card, source, partial(read_tensors, source), control)
+        return FileSegmenter(card, make, control)
     _refuse_a_bundle(source)
     project = open_project(source)
     project = open_variant(project, variant) if variant else project
     card = card_of(project, network)
     tensors = project.checkpoint(network).tensors
-    return FileSegmenter(card, partial(_trained, card, source, tensors, control), project)
+    return FileSegmenter(card, partial(_trained, card, source, tensors, control), control, project)
 
 
 def _bundled(control: Control) -> WithSam:

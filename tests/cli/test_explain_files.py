@@ -86,6 +86,38 @@ def test_a_single_mask_by_predict_has_its_source_in_the_chain(clisc, finished, d
     assert "was changed or replaced" in explained(clisc, tmp_path / "m.nii.gz")["notes"][0]
 
 
+@pytest.mark.parametrize("source", ["project", "bundled"])
+@pytest.mark.parametrize("to", ["folder", "file"])
+def test_a_prediction_of_a_raw_scan_is_known_by_its_network_too(
+    clisc, finished, data, tmp_path, source, to
+):
+    """``--allow-skull`` is told, and is in the command that makes the mask again."""
+    model = finished.root if source == "project" else "bundled"
+    image, out = data / "images" / "p4_flair.nii.gz", tmp_path / "masks"
+    mask = out / "p4_seg.nii.gz"
+    done(clisc, "predict", model, image, "-o", out if to == "folder" else mask, "--allow-skull")
+    told = explained(clisc, mask, "--project", finished.root)
+    assert products(told)[-2:] == ["unet-round2" if source == "project" else "tiny-unet", "prediction"]
+    assert told["chain"][-1]["options"] == ["--allow-skull"]
+    again = clisc("explain", mask, "--project", finished.root, "--commands")
+    assert again.out.splitlines()[-1].endswith("--allow-skull") and "image.allow_skull" not in again.out
+
+
+def test_a_prediction_tells_its_arithmetic_and_stays_without_regard_to_it(clisc, finished, data, tmp_path):
+    image, mask = data / "images" / "p4_flair.nii.gz", tmp_path / "p4_seg.nii.gz"
+    bf16 = ("--precision", "bf16")
+    done(clisc, "predict", finished.root, image, "-o", tmp_path, *bf16)
+    done(clisc, "predict", finished.root, image, "-o", tmp_path / "m.nii.gz", *bf16)
+    for file in (mask, tmp_path / "m.nii.gz"):
+        link = explained(clisc, file, "--project", finished.root)["chain"][-1]
+        assert link["precision"] == "bf16" and link["device"].startswith("cpu") and not link["options"]
+        again = clisc("explain", file, "--project", finished.root, "--commands").out
+        assert again.splitlines()[-1].endswith("--precision bf16")
+    written = mask.read_bytes(), mask.stat().st_mtime_ns
+    done(clisc, "predict", finished.root, image, "-o", tmp_path)
+    assert (mask.read_bytes(), mask.stat().st_mtime_ns) == written
+
+
 def export_bids(clisc, root, out):
     done(clisc, "export", "bids", root, "-o", out, "--masks", "sam")
     return next(out.rglob("*p4*_mask.nii.gz"))

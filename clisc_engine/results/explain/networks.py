@@ -12,7 +12,7 @@ from clisc_engine.results.bundled import BUNDLED, bundled_card
 from clisc_engine.results.explain.explained import TINY, Explained, tiny_notes
 from clisc_engine.results.model_file import ModelCard, read_card
 from clisc_engine.results.provenance import Link, Provenance, link_of_network
-from clisc_engine.results.segmenter import identity_of, settings_of
+from clisc_engine.results.segmenter import identity_of, settings_of, with_skulls
 from clisc_engine.results.trained import card_of
 
 
@@ -37,24 +37,34 @@ def of_model_file(path: Path, project: Project | None) -> Explained:
     return found
 
 
-def by_identity(project: Project | None, identity: str) -> tuple[list[Link], list[str]]:
-    """The chain of the network that predicted, if it is the project's or comes with clisc, and notes on it.
+def by_identity(project: Project | None, identity: str) -> tuple[list[Link], list[str], list[str]]:
+    """The chain of the network that predicted, if it is the project's or comes with clisc.
 
     Args:
         project: whose networks may have done it.
         identity: `segmenter.identity_of` the network.
+
+    Returns:
+        The chain, notes on it, and the options of `predict` that the identity tells of.
     """
     card = bundled_card()
-    if identity_of(card) == identity:
+    if (options := _options(card, identity)) is not None:
         note = f"By the models that come with clisc (`predict {BUNDLED}`). {card.note}"
-        return [_link_of(card)], [TINY, note]
+        return [_link_of(card)], [TINY, note], options
     if project is not None:
         trained = [n for n in (UNET_ROUND2, UNET_ROUND1) if project.checkpoint(n).made_from() is not None]
         for network in trained:
-            if identity_of(card_of(project, network)) == identity:
-                return Provenance(project).of_network(network), tiny_notes(project)
+            if (options := _options(card_of(project, network), identity)) is not None:
+                return Provenance(project).of_network(network), tiny_notes(project), options
     where = f"none of {project.root}" if project else "no project was named (--project)"
-    return [], [f"Which network made it is known by its fingerprint {identity} alone: {where}."]
+    return [], [f"Which network made it is known by its fingerprint {identity} alone: {where}."], []
+
+
+def _options(card: ModelCard, identity: str) -> list[str] | None:
+    """The options by which a network has this identity; None when it is another one's."""
+    if identity_of(card) == identity:
+        return []
+    return ["--allow-skull"] if identity_of(with_skulls(card)) == identity else None
 
 
 def _link_of(card: ModelCard) -> Link:

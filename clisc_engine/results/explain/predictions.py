@@ -57,14 +57,24 @@ def chain_of_prediction(
 
     Args:
         image: path of the scan; empty where it was not kept.
-        made_from: SHA-256 of the scan, and fingerprint of the network.
+        made_from: SHA-256 of the scan, fingerprint of the network, and its arithmetic where that was kept.
         project: whose network may have made it.
         time: when it was written, UTC; empty where that was not kept.
         version: of clisc; likewise.
     """
-    network, notes = by_identity(project, str(made_from.get("network", "")))
+    network, notes, options = by_identity(project, str(made_from.get("network", "")))
     behind = ["source", *(link.product for link in network[-1:])]
-    last = Link("prediction", "file", "predict", time, version, made_from=behind)
+    last = Link(
+        "prediction",
+        "file",
+        "predict",
+        time,
+        version,
+        device=str(made_from.get("device", "")),
+        precision=str(made_from.get("precision", "")),
+        options=options,
+        made_from=behind,
+    )
     return [_source(image, str(made_from.get("image", ""))), *network, last], notes
 
 

@@ -40,7 +40,7 @@ def by_record(path: Path, written: Written, project: Project | None) -> Explaine
                 "", made, project, time=written.time, version=written.version
             )
         else:
-            found.chain, notes = by_identity(project, str(made["network"]))
+            found.chain, notes, _ = by_identity(project, str(made["network"]))
         found.notes += notes
     if not found.chain:
         facts = ", ".join(f"{key} {value}" for key, value in made.items())
