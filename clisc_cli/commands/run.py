@@ -40,9 +40,8 @@ def command(
     Example: clisc run glioma --until prompt-sam --device cuda
     """
     from clisc_engine.errors import BadInput
-    from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.pipeline import between
-    from clisc_engine.stages.requirements import check_valid_split
+    from clisc_engine.stages.requirements import check_before, find_weights
 
     try:
         stages = between(first, last)
@@ -50,14 +49,11 @@ def command(
         raise typer.BadParameter(str(error), param_hint="--until") from None
     options.refuse_cases(stages)
     project = options.open_project(directory)
-    if "cam" in stages or "amda" in stages:
-        check_classifier(project.settings)
-    if "train" in stages:
-        check_unet(project.settings)  # before the hours of the steps that come first
-    check_valid_split(project, stages)
+    check_before(project, stages)
     if options.dry_run:
         _show_plan(project, stages, options)
         return
+    find_weights(project, stages)
     document, failed = run_stages(project, stages, options, options.control())
     if options.json_:
         print_json(document)

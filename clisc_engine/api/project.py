@@ -153,11 +153,12 @@ class Project:
 
         Raises:
             MissingStage: when a step lacks what an earlier one makes.
-            BadInput: when another process holds the project; or when cases are chosen for a training.
+            BadInput: when another process holds the project; when cases are chosen for a training; or when
+                settings do not fit each other, or a weight file that a step needs is not on this machine.
         """
         from clisc_engine.products.graph import STAGES
         from clisc_engine.stages.pipeline import run_stage
-        from clisc_engine.stages.requirements import refuse_a_choice
+        from clisc_engine.stages.requirements import check_before, find_weights, refuse_a_choice
 
         if unknown := [step for step in (*steps, until or STAGES[-1]) if step not in STAGES]:
             raise BadInput(f"There is no step {unknown[0]!r}; the steps are {', '.join(STAGES)}.")
@@ -170,6 +171,8 @@ class Project:
             if training in chosen:
                 refuse_a_choice(Control(cases=named), training)
         with self._held(Control(device, cases=named, force=force), progress) as control:
+            check_before(self._stored, chosen)
+            find_weights(self._stored, chosen)
             return Reports(run_stage(step, self._stored, control) for step in chosen)
 
     def segment(

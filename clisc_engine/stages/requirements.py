@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.words import shell_word
+from clisc_engine.models.clip_file import find_clip
+from clisc_engine.models.weights import find, sam_path
+from clisc_engine.products import graph
 from clisc_engine.products.graph import MADE_BY, NETWORKS
+from clisc_engine.products.kinds import Array, Network
 from clisc_engine.project import manifest
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
+from clisc_engine.settings.presets import check_classifier, check_unet
 from clisc_engine.stages import recipes
 
 
@@ -75,12 +80,45 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
 
-def check_valid_split(project: Project, stages: Sequence[str]) -> None:
-    """Refuse stages of which a training is to choose its epoch on a valid split without a case.
+def check_before(project: Project, stages: Sequence[str]) -> None:
+    """Refuse stages of which one could not be done, before the hours of those that come first.
 
     Raises:
-        BadInput: naming the setting, before any of the stages has begun.
+        BadInput: naming the settings that do not fit each other, or the project's cases.
     """
+    if {"cam", "amda"} & {*stages}:
+        check_classifier(project.settings)
+    if "train" in stages:
+        check_unet(project.settings)
+    _check_valid_split(project, stages)
+
+
+def find_weights(project: Project, stages: Sequence[str]) -> None:
+    """Look for each weight file that the stages need, a classifier's where it is not trained yet.
+
+    Raises:
+        MissingWeights: when one is not on this machine, before any of the stages has begun.
+    """
+    settings = project.settings
+    classifier, made = settings.classifier, [one for stage in stages for one in graph.made_in(stage)]
+    weights = {name for one in made if isinstance(one, Array) for name in one.weights}
+    if "clip" in weights:
+        for model, pretrained in settings.label.clips():
+            find_clip(model, pretrained)
+    untrained = any(
+        isinstance(one, Network)
+        and one.select_setting == "classifier.select"
+        and project.checkpoint(one.name).made_from() is None
+        for one in made
+    )
+    if untrained and classifier.backbone != "clip" and classifier.pretrained != "none":
+        find("" if classifier.pretrained == "imagenet" else classifier.pretrained, classifier.backbone)
+    if "sam" in weights:
+        sam_path(settings.sam.model, settings.sam.checkpoint)
+
+
+def _check_valid_split(project: Project, stages: Sequence[str]) -> None:
+    """Refuse stages of which a training is to choose its epoch on a valid split without a case."""
     classifiers, unets = {"cam", "amda"} & {*stages}, {"train", "self-train"} & {*stages}
     if classifiers and project.settings.classifier.select == "best":
         _refuse_no_valid_case(project.cases(), "classifier.select")

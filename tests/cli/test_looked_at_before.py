@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import clisc_engine
+from clisc_engine.project.project import open_project
 from tests.support.small import small_project
 from tests.support.volumes import ball, write
 
@@ -196,6 +198,37 @@ def test_a_choice_on_an_empty_valid_split_is_refused_before_the_first_step(clisc
     ended = clisc("run", root, "--set", f"{setting}=best")
     assert ended.code == 3 and "valid split, which is empty" in ended.message
     assert f"{setting}=last" in ended.message and "label:" not in ended.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("sam.model=vit_b", "`clisc models pull sam-vit-b`"),
+        ("sam.checkpoint=gone.pth sam.model=vit_h", "gone.pth does not exist"),
+        ("label.model=ViT-B-32 label.pretrained=openai", "`clisc models pull clip-vit-b-32`"),
+        ("classifier.backbone=resnet50 classifier.pretrained=imagenet", "`clisc models pull resnet50`"),
+        ("classifier.backbone=resnet18 classifier.pretrained=gone.pth", "gone.pth does not exist"),
+        ('cam.method=cam cam.layers=["layer3"]', "cam.layers"),
+        ("unet.start=bundled", "unet.spacing"),
+    ],
+)
+def test_what_a_later_step_lacks_is_told_before_the_first(
+    clisc, root, setting, said, monkeypatch, tmp_path
+):
+    """By the command and from Python; with it, or without that step, the run begins."""
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path / "none"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    changes = [word for one in setting.split() for word in ("--set", one)]
+    ended = clisc("run", root, *changes)
+    assert ended.code == 3 and said in ended.message and "label:" not in ended.err
+    with pytest.raises(clisc_engine.BadInput) as refused:
+        clisc_engine.open(root).run(device="cpu")
+    assert said in str(refused.value)
+    project = open_project(root)
+    assert all(case.seal("labels/tumour") is None for case in project.cases())
+    if not setting.startswith("label"):
+        assert clisc("run", root, "--until", "label").code == 0
 
 
 def document(ended):
