@@ -38,6 +38,10 @@ class Vote:
         window = max(reach, round(self.window / spacing))
         return Vote(reach, window, self.quorum * reach // self.reach)
 
+    def never_holds(self) -> bool:
+        """Whether the quorum asks for more voters than there can be, where there is to be a vote."""
+        return self.reach > 0 and self.quorum >= 2 * min(self.reach, self.window)
+
 
 RELEASED_VOTE = Vote()
 """The released code's vote, made for BraTS's slices of 1 mm."""

@@ -23,10 +23,14 @@ def labels_of(
         distance: of the slices in mm.
         asked: how they are smoothed, what is sure enough, and who votes.
     """
-    vote = Vote(asked.vote_reach, asked.vote_window, asked.vote_quorum)
     return slice_labels(
         smoothed(probability, has_brain, asked.smoothing / distance),
         has_brain,
         confidence=asked.confidence,
-        vote=vote.for_spacing(distance),
+        vote=vote_of(asked, distance),
     )
+
+
+def vote_of(asked: LabelSettings, distance: float) -> Vote:
+    """The vote that the settings ask for, of slices with this distance in mm."""
+    return Vote(asked.vote_reach, asked.vote_window, asked.vote_quorum).for_spacing(distance)

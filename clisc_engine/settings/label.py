@@ -54,7 +54,9 @@ class LabelSettings(Section):
         6, description="how many slices of 1 mm away a voter may lie (code: 6)"
     )
     vote_quorum: Annotated[int, Field(ge=0, le=200)] = Field(
-        8, description="the vote holds with more voters than this, for slices of 1 mm (code: 8)"
+        8,
+        description="the vote holds with more voters than this, for slices of 1 mm (code: 8); there are at "
+        "most twice vote_reach, and twice vote_window",
     )
 
     @model_validator(mode="after")

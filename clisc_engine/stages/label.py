@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clisc_engine.core.brain import brain_of
-from clisc_engine.models.slice_labels import labels_of
+from clisc_engine.models.slice_labels import labels_of, vote_of
 from clisc_engine.products.kinds import IMAGE, LABELS, PROBABILITY
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
@@ -30,7 +30,7 @@ class SliceLabels:
 
     def __init__(self, project: Project, control: Control) -> None:
         """Load nothing yet."""
-        self.settings, self.control = project.settings, control
+        self.project, self.settings, self.control = project, project.settings, control
         self.spec = recipes.array(project.settings, LABELS)
 
     def load(self) -> None:
@@ -38,10 +38,20 @@ class SliceLabels:
         from clisc_engine.models.clip_ensemble import load_ensemble
 
         asked = self.settings.label
+        self._say_if_no_vote_holds()
         self.device = pick_device(self.control.device)
         prompts = {"normal": asked.normal_prompts, "tumour": asked.tumour_prompts}
         self.clips = load_ensemble(asked.clips(), prompts, self.device)
         self.batch = BatchSize(self.control.batch_size or 32, "slices", self.control)
+
+    def _say_if_no_vote_holds(self) -> None:
+        asked = self.settings.label
+        spacings = {case.info.spacing[0] for case in self.project.cases()}
+        if all(vote_of(asked, spacing).never_holds() for spacing in spacings):
+            self.control.progress.say(
+                "label: no vote of neighbours holds: label.vote_reach and label.vote_window give no more "
+                f"voters than label.vote_quorum = {asked.vote_quorum}; lower it, or set label.vote_reach=0."
+            )
 
     def run_case(self, case: CaseArrays, arrays: Arrays) -> Arrays:
         """Both arrays of labels, (Z,), of an image (Z, Y, X); slices without brain get 0."""

@@ -326,3 +326,30 @@ def test_copies_that_amda_cannot_mask_are_counted(copied, t):
     assert len(copies.labels) >= total
     said = f"amda: {bare} of {total} tumour slices have no map to mask by; their copies are not masked"
     assert heard.lines == ([said] if t else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, False),
+        ({"label.vote_reach": 4}, True),
+        ({"label.vote_reach": 4, "label.vote_quorum": 7}, False),
+        ({"label.vote_quorum": 10}, True),
+        ({"label.vote_reach": 0}, False),
+    ],
+)
+def test_a_vote_that_can_never_hold_is_told(copied, changes, told):
+    """And it does not: the labels are those without a vote."""
+    before = copied.settings
+
+    def labelled(changes):
+        copied.settings = with_changes(before, {"label.smoothing": 0.0, **changes}, "test")
+        said = RecordingProgress()
+        run_stages(copied, "label", progress=said, force=True)
+        labels = [case.read("labels/tumour").tolist() for case in copied.cases()]
+        return labels, any("no vote of neighbours holds" in line for line in said.lines)
+
+    labels, said = labelled(changes)
+    assert said == told
+    if told:
+        assert labels == labelled({**changes, "label.vote_reach": 0})[0]
