@@ -52,13 +52,25 @@ def test_the_steps_go_on_after_failed_cases_and_stop_at_all_else(cluster, code, 
     assert ended == (0 if code == 5 else code)
 
 
-@pytest.mark.parametrize("script", [JOB, ARRAY, SWEEP], ids=["job", "array", "sweep"])
 @pytest.mark.parametrize("code", [0, 3, 5, 75])
-def test_a_job_is_queued_again_on_75_and_on_nothing_else(cluster, script, code):
-    (cluster / "glioma").mkdir(exist_ok=True)
-    ended, said = run(cluster, script, code=code, SLURM_JOB_ID="42", SLURM_ARRAY_TASK_ID="1")
+def test_a_job_is_queued_again_on_75_and_on_nothing_else(cluster, code):
+    ended, said = run(cluster, JOB, code=code, SLURM_JOB_ID="42")
     assert ended == code
     assert said[1:] == (["scontrol requeue 42"] if code == 75 else [])
+
+
+@pytest.mark.parametrize("script", [ARRAY, SWEEP, PREDICT], ids=["array", "sweep", "predict"])
+@pytest.mark.parametrize("code", [0, 3, 5, 75])
+def test_a_task_of_an_array_queues_itself_again_and_no_other(cluster, script, code):
+    """One task has the array's own id as its job id, and a requeue of that means every task."""
+    (cluster / "glioma").mkdir(exist_ok=True)
+    (cluster / "new").mkdir()
+    (cluster / "new" / "a_flair.nii.gz").touch()
+    (cluster / "new" / "b_flair.nii.gz").touch()
+    array = {"SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "2"}
+    ended, said = run(cluster, script, code=code, SLURM_JOB_ID="42", **array)
+    assert ended == code
+    assert said[1:] == (["scontrol requeue 42_1"] if code == 75 else [])
 
 
 def test_each_task_of_a_sweep_makes_one_value(cluster):
@@ -69,10 +81,27 @@ def test_each_task_of_a_sweep_makes_one_value(cluster):
 def test_each_task_of_an_array_has_its_own_project(cluster):
     (cluster / "glioma").mkdir()
     (cluster / "glioma" / "clisc.toml").touch()
-    (cluster / "glioma-t30.partial").mkdir()
+    (cluster / "glioma-t30.partial-1").mkdir()
     _, said = run(cluster, ARRAY, SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="2")
     assert said == ["clisc run glioma-t30 --device cuda --set amda.t=30"]
     assert [path.name for path in (cluster / "glioma-t30").iterdir()] == ["clisc.toml"]
+
+
+def test_two_arrays_at_once_leave_one_whole_copy(cluster):
+    """The second begins while the first copies, and is done before it."""
+    (cluster / "glioma").mkdir()
+    for name in ("a", "b"):
+        (cluster / "glioma" / name).touch()
+    slow = """#!/bin/bash
+        rm bin/cp; mkdir "$3"; cp glioma/a "$3"
+        SLURM_JOB_ID=2 bash -c "$SCRIPT"; echo "other $?" >> said
+        cp glioma/b "$3"
+    """
+    (cluster / "bin" / "cp").write_text(slow, encoding="utf-8")
+    (cluster / "bin" / "cp").chmod(0o755)
+    ended, said = run(cluster, ARRAY, SCRIPT=ARRAY, SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="0")
+    assert said[1:] == ["other 0"] and ended == 3
+    assert {path.name for path in (cluster / "glioma-t10").iterdir()} == {"a", "b"}
 
 
 def test_an_array_divides_the_volumes_without_loss(cluster):
