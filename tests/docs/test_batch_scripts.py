@@ -73,6 +73,17 @@ def test_a_task_of_an_array_queues_itself_again_and_no_other(cluster, script, co
     assert said[1:] == (["scontrol requeue 42_1"] if code == 75 else [])
 
 
+@pytest.mark.parametrize("script", [JOB, ARRAY, SWEEP], ids=["job", "array", "sweep"])
+def test_a_step_has_the_processors_of_its_job(cluster, script):
+    """Which srun does not take from the job since Slurm 22.05."""
+    (cluster / "glioma").mkdir()
+    (cluster / "bin" / "srun").write_text(
+        '#!/bin/sh\necho "$SRUN_CPUS_PER_TASK" >> said\n', encoding="utf-8"
+    )
+    _, said = run(cluster, script, SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="2", SLURM_CPUS_PER_TASK="8")
+    assert "#SBATCH --cpus-per-task=8" in script and said == ["8"]
+
+
 def test_each_task_of_a_sweep_makes_one_value(cluster):
     _, said = run(cluster, SWEEP, SLURM_JOB_ID="1", SLURM_ARRAY_TASK_ID="2")
     assert said == ["clisc sweep glioma amda.t=0,10,20,30 --row cam-amda --only 2 --device cuda"]

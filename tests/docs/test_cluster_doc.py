@@ -37,11 +37,14 @@ def test_commands_that_are_launched_parse():
 @pytest.mark.parametrize("code", [0, 3, 75])
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(len(SCRIPTS)))
 def test_scripts_requeue_on_75_alone(script, code, tmp_path):
-    """Run with stand-ins for Slurm's two programs."""
-    for name, body in (("srun", f"exit {code}"), ("scontrol", f"echo $1 >> {tmp_path}/said")):
+    """Run with stand-ins for Slurm's two programs; the step has the processors of the job."""
+    for name, body in (
+        ("srun", f'[ "$SRUN_CPUS_PER_TASK" = 4 ] && exit {code}'),
+        ("scontrol", f"echo $1 >> {tmp_path}/said"),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_CPUS_PER_TASK": "1", "SLURM_JOB_ID": "7"}
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": "7"}
     array = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7"}
     ended = subprocess.run(["bash"], input=script, encoding="utf-8", env={**environment, **array})
     assert ended.returncode == code
