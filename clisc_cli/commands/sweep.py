@@ -119,7 +119,8 @@ def run(
     from clisc_engine.sweeps.running import run_sweep  # torch, which no wrong setting waits for
 
     outcome = run_sweep(project, sweep, options.control(), prepare=prepare, only=only, words=again)
-    _show(project, outcome, options, prepared=prepare)
+    tables = f"`clisc sweep {again}` writes the tables" if only is not None else ""
+    _show(project, outcome, options, prepared=prepare, tables=tables)
 
 
 app.command(RUN)(with_run_options(run, without=NOT_HEEDED))
@@ -185,7 +186,8 @@ def remove(
     result_console().print(f"{name}: {verb}{said}", markup=False, soft_wrap=True)
 
 
-def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: bool) -> None:
+def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: bool, tables: str) -> None:
+    """Print the outcome; ``tables`` says who writes the tables where this call has not."""
     from clisc_engine.sweeps import record
 
     name, document = outcome.sweep.name, outcome.result
@@ -204,7 +206,7 @@ def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: 
                 console.print(f"Note: {note}.", markup=False)
         console.print(_summary(outcome, prepared), markup=False, soft_wrap=True)
         if document is not None:
-            options.terminal().say(f"Tables are in {record.folder_of(project, name)}")
+            options.terminal().say(tables or f"Tables are in {record.folder_of(project, name)}")
     failed = {f"{point}, {case}": why for point, of in outcome.failed.items() for case, why in of.items()}
     measured = sum(point["n"] for point in document["points"]) if document else 0
     fail_if_cases_failed(f"sweep {name}", failed, measured, "", options)

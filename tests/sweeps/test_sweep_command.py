@@ -1,6 +1,8 @@
 """`clisc sweep` as a user calls it."""
 
 import json
+import re
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -128,6 +130,18 @@ def test_list_marks_values_that_were_measured_with_other_settings_before_there_i
     assert "measured; 1 of them with other settings" in clisc("sweep", "list", done.root).out
     assert clisc("sweep", done.root, *words, "--quiet").code == 0
     assert (told()["measured"], told()["why"]) == (2, "")
+
+
+def test_a_task_says_which_call_writes_the_tables(clisc, done):
+    """The last of an array shows the whole result, and leaves the tables to the call without `--only`."""
+    words = (str(done.root), "prompts.dilation=5,6", "--row", "sam")
+    clisc("sweep", *words, "--prepare", "--quiet")
+    clisc("sweep", *words, "--only", "0", "--quiet")
+    last = clisc("sweep", *words, "--only", "1")
+    (table,) = (done.root / "sweeps").glob("prompts.dilation*@sam")
+    assert not (table / "table.csv").exists() and "Tables are in" not in last.message
+    (said,) = re.findall(r"`clisc (.*)` writes the tables", last.message)
+    assert clisc(*shlex.split(said)).code == 0 and (table / "table.csv").exists()
 
 
 def test_verify_and_status_take_a_sweep_for_what_it_is(clisc, done):
