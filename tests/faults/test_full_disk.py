@@ -153,6 +153,12 @@ def test_a_project_that_may_not_be_written(root, finished):
     root.chmod(0o555)
     shown = ordinary("label", root, "--force", "--device", "cpu")
     assert shown.returncode == 3 and "keeps its lock there" in " ".join(shown.stderr.split())
+    for words in (
+        ("config", "set", root, "amda.t=10"),
+        ("verify", root, "--repair"),
+    ):  # without a --dry-run
+        shown = ordinary(*words)
+        assert shown.returncode == 3 and "a step with --dry-run" in " ".join(shown.stderr.split())
     root.chmod(0o755)
     assert untouched(finished, root)
 
