@@ -161,10 +161,14 @@ def _say_what_was_interrupted(
     other: dict[str, Any], training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]
 ) -> None:
     """Say why an interrupted training does not go on: it was another one (0.1.0 did not note which)."""
-    made_from = other.get("made_from")
-    if isinstance(made_from, dict) and made_from != checkpoint.made_from():
-        since = f"since it was interrupted after epoch {other['epoch']}"
-        say(f"{checkpoint.name} starts anew: {since}, {difference(made_from, training.made_from)}")
+    made_from, finished = other.get("made_from"), checkpoint.made_from()
+    if isinstance(made_from, dict) and made_from != finished:
+        changed = difference(made_from, training.made_from)
+    elif not isinstance(made_from, dict) and finished is None:
+        changed = "its settings or inputs have changed; its state does not say which"
+    else:
+        return
+    say(f"{checkpoint.name} starts anew: since it was interrupted after epoch {other['epoch']}, {changed}")
 
 
 def _say_why_anew(training: Training[Any], checkpoint: Checkpoint, say: Callable[[str], None]) -> None:

@@ -308,6 +308,18 @@ def test_an_interrupted_training_of_other_settings_starts_anew_and_says_what_cha
     assert work.taken == 4 * STEPS
 
 
+def test_a_state_of_0_1_0_of_other_settings_is_told_though_it_does_not_say_of_which(tmp_path):
+    interrupted(tmp_path, 8)
+    for path in tmp_path.rglob("net.training*.pt"):
+        state = torch.load(path, weights_only=True)
+        del state["made_from"]
+        torch.save(state, path)
+    (line,) = Work(tmp_path, epochs=4).run()
+    assert line.startswith(
+        "net starts anew: since it was interrupted after epoch 1, its settings or inputs"
+    )
+
+
 def test_the_state_of_a_finished_training_is_not_called_interrupted(tmp_path):
     Work(tmp_path, decay=False).run()
     made_from = {"unet.epochs": str(EPOCHS), "data": "2"}
