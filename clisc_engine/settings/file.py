@@ -48,13 +48,16 @@ def read_settings(path: Path) -> Settings:
     """
     values = _values(path)
     if gone := [name for name in Settings.model_fields if name not in {*values, *NOT_IN_0_1_0}]:
-        raise BadInput(_cut(path, gone))
+        raise BadInput(_cut(path, gone, [name for name in values if name not in Settings.model_fields]))
     return validate(values, str(path))
 
 
-def _cut(path: Path, gone: Sequence[str]) -> str:
+def _cut(path: Path, gone: Sequence[str], unknown: Sequence[str]) -> str:
     """That the file is not whole: defaults in the place of what it said would train other networks."""
     what = [f"[{name}]" if isinstance(getattr(Settings(), name), Section) else name for name in gone]
+    if unknown:
+        strange = listed(unknown, 20)
+        return f"{path} lacks {listed(what, 20)} and has {strange}, which is no setting; mend the name."
     return (
         f"{path} lacks {listed(what, 20)}, which every project has: it was emptied or cut. Put it back "
         "from a copy; a table whose name alone stands there has the defaults."
@@ -98,9 +101,9 @@ def _parse(path: Path) -> tomlkit.TOMLDocument:
 def _text(path: Path) -> str:
     try:
         with reading(path):
-            return path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark of UTF-8 before it
     except UnicodeDecodeError as error:
-        raise BadInput(f"Cannot read {path}: {error}.") from None
+        raise BadInput(f"{path} is not UTF-8 ({error}); save it in that encoding.") from None
 
 
 def _not_toml(path: Path, error: Exception) -> BadInput:

@@ -96,6 +96,32 @@ def test_a_half_written_file_is_refused(tmp_path):
         read_settings(path)
 
 
+def test_a_file_that_windows_saved_with_a_mark_of_utf_8_is_read(tmp_path):
+    path = tmp_path / "clisc.toml"
+    write_settings(path, preset("tiny"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_settings(path) == preset("tiny")
+    write_changes(path, {"amda.t": 12.5})
+    assert read_settings(path).amda.t == 12.5
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_in_another_encoding_is_refused_with_the_remedy(tmp_path, encoding):
+    path = tmp_path / "clisc.toml"
+    write_settings(path, preset("tiny"))
+    path.write_bytes(("# größer\n" + path.read_text(encoding="utf-8")).encode(encoding))
+    with pytest.raises(BadInput, match=r"clisc.toml is not UTF-8 \(.*\); save it in that encoding."):
+        read_settings(path)
+
+
+def test_a_misspelt_table_is_not_called_cut(tmp_path):
+    path = tmp_path / "clisc.toml"
+    write_settings(path, preset("tiny"))
+    path.write_text(path.read_text(encoding="utf-8").replace("[unet]", "[uent]"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"lacks \[unet\] and has uent, which is no setting; mend the name."):
+        read_settings(path)
+
+
 def test_changes_keep_the_users_comments(tmp_path):
     path = tmp_path / "clisc.toml"
     write_settings(path, preset("tiny"))
