@@ -267,7 +267,8 @@ def _warn_if_stale(project: Project, masks: str, options: RunOptions) -> None:
     from clisc_engine.results.export import stale_steps
 
     if steps := stale_steps(project, f"masks/{masks}"):
+        home = project.store.home
         options.terminal().warn(
             f"these masks are as they were made, but {', '.join(steps)} would now give others; "
-            "`clisc status` says why, and `clisc run` makes them anew."
+            f"{home.in_words('status')} says why, and {home.in_words('run')} makes them anew."
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from clisc_engine.errors import Unreadable
+from clisc_engine.errors import Home, Unreadable
 from clisc_engine.products.graph import ARRAYS, IMPORTED, MADE_BY, NETWORKS, command_for
 
 State = Literal["damaged", "missing", "unreadable", "left over", "to be made", "doubtful"]
@@ -89,30 +89,26 @@ def kind_of_array(array: str) -> What:
     return "imported array" if array in IMPORTED else "array"
 
 
-def remedy_for_array(array: str, split: str, variant: str = "") -> str:
+def remedy_for_array(array: str, split: str, home: Home) -> str:
     """How to get an array of a case back.
 
     Args:
         array: its name.
         split: the case's, empty when it is not known.
-        variant: that has it; empty for the project.
+        home: the project or the variant that has it.
     """
     if array in IMPORTED:
-        return "`clisc verify --repair` imports it again from its source file"
+        return f"{home.repair} imports it again from its source file"
     if array not in ARRAYS:
         return "no step of clisc makes it, so it has to be put back from a copy"
-    return f"run `clisc {command_for(array, split)}{_of(variant)}`, which makes it again"
+    return f"run {home.in_words(command_for(array, split))}, which makes it again"
 
 
-def remedy_for_network(name: str, variant: str = "") -> str:
+def remedy_for_network(name: str, home: Home) -> str:
     """How to get the weights of a network back, the project's or a variant's."""
     if name not in NETWORKS:
         return "no step of clisc trains it, so it has to be put back from a copy"
-    return f"run `clisc {MADE_BY[name]}{_of(variant)}`, which trains it again"
-
-
-def _of(variant: str) -> str:
-    return f" --variant {variant}" if variant else ""
+    return f"run {home.in_words(MADE_BY[name])}, which trains it again"
 
 
 def _reason(error: BaseException) -> str:

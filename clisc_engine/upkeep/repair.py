@@ -6,11 +6,12 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from clisc_engine.errors import BadInput, DiskFault, Unreadable
+from clisc_engine.errors import BadInput, DiskFault, Home, Unreadable
 from clisc_engine.files.atomic import disk_faults
 from clisc_engine.files.words import shell_word
 from clisc_engine.importing.cases import import_again
 from clisc_engine.importing.origin import settings_of_import
+from clisc_engine.products.graph import EVALUATE
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest
 from clisc_engine.project.case_record import RECORD, CaseInfo
@@ -63,7 +64,7 @@ def _repair(root: Path, finding: Finding) -> None:
         manifest.write(store, manifest.of_store(store))
         finding.repaired, finding.remedy = True, "made anew from the cases that are there"
     elif finding.what == "group":
-        _restore_group(store, path, finding)
+        _restore_group(root, store, path, finding)
     elif finding.what == "weights":
         with disk_faults(path):
             Checkpoint(path.parent, path.stem).take_away(finding.problem)
@@ -175,11 +176,12 @@ def _removed_by(root: Path, name: str) -> str:
     return f"take the case out with `clisc cases remove {shell_word(root)} {name}`"
 
 
-def _restore_group(store: Store, folder: Path, finding: Finding) -> None:
+def _restore_group(root: Path, store: Store, folder: Path, finding: Finding) -> None:
     inside = folder.relative_to(store.root)
     if inside.parts[:1] == ("metrics",):
         store.remove(inside.as_posix())
-        finding.remedy = "removed; `clisc evaluate` measures again"
+        home = Home.of(store.root.parent, is_variant=store.root.parent != root)
+        finding.remedy = f"removed; {home.in_words(EVALUATE)} measures again"
     else:
         store.write_group(inside.as_posix(), {})
         finding.remedy = "restored"

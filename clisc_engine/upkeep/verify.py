@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.errors import BadInput, Home, Unreadable
 from clisc_engine.files.reading import inside, shown_folders
 from clisc_engine.outputs.inputs import HISTORY
 from clisc_engine.products.graph import EVALUATE, MADE_BY
@@ -62,7 +62,7 @@ def verify(root: Path, control: Control) -> Verified:
         _take(_manifest(store), root, "manifest", result)
         _take(group_findings(store.root, of_variant=False), root, "group", result)
         _take(_checkpoints(root, control, result), root, "weights", result)
-        _take(lost_networks(root, seals), root, "record", result)
+        _take(lost_networks(root, Home(root), seals), root, "record", result)
         _take(_tables(root), root, "table", result)
         _take(_history(root), root, "history", result)
         _take(leftovers(root), root, "leftover", result)
@@ -144,7 +144,7 @@ def _listed(names: Callable[[], list[str]], root: Path, result: Verified) -> lis
 def _checkpoints(root: Path, control: Control, result: Verified) -> Iterator[Finding]:
     """What is wrong with the weights, and with the states of trainings under way."""
     result.checkpoints += len(weight_files(root))
-    yield from checkpoint_findings(root, control.check_stop)
+    yield from checkpoint_findings(root, Home(root), control.check_stop)
 
 
 def _case_names(store: Store, control: Control) -> list[str]:
@@ -239,13 +239,12 @@ def _tables(root: Path) -> Iterator[Finding]:
     """Results of an earlier revision, and those that other programs would look for in vain."""
     if (document := evaluation_document.load(Store(root / STORE))) is not None:
         for name, why in lost_files(root / "results", document).items():
-            remedy = f"run `clisc {EVALUATE}`, which writes it again; the store has all of it"
+            remedy = f"run {Home(root).in_words(EVALUATE)}, which writes it again; the store has all of it"
             yield Finding(f"results/{name}", "table", "to be made", why, remedy)
+    remedy = f"run {Home(root).in_words(MADE_BY[SIMILARITIES])}, which compares again"
     if is_damaged(root / SIMILARITIES):
-        remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
         yield Finding(SIMILARITIES, "table", "to be made", "it is not whole", remedy)
     if earlier := outdated_similarities(root / SIMILARITIES):
-        remedy = f"run `clisc {MADE_BY[SIMILARITIES]}`, which compares again"
         yield Finding(SIMILARITIES, "table", "to be made", earlier, remedy)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clisc_engine.errors import Unreadable
+from clisc_engine.errors import Home, Unreadable
 from clisc_engine.files.reading import reading
 from clisc_engine.products.graph import GROUPS, IMPORTED, outdated
 from clisc_engine.products.kinds import REFERENCE
@@ -27,13 +27,13 @@ class CaseReader:
         store: the project's, or the variant's own.
         name: of the case.
         info: the case's record; None when it is lost.
-        variant: its name; empty for a project.
+        home: the project or the variant, for the commands that are named.
     """
 
     store: Store
     name: str
     info: CaseInfo | None
-    variant: str = ""
+    home: Home
 
     @classmethod
     def of(cls, store: Store, name: str) -> CaseReader:
@@ -42,7 +42,8 @@ class CaseReader:
         Raises:
             Unreadable: when its record cannot be read now.
         """
-        return cls(store, name, CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD)))
+        info = CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD))
+        return cls(store, name, info, store.home)
 
     def findings(
         self, evidence: Sequence[Evidence], seals: dict[str, Seal], check_stop: Callable[[], None]
@@ -123,7 +124,7 @@ class CaseReader:
         return Finding(place, kind_of_array(array), state, problem, self._remedy(array))
 
     def _remedy(self, array: str) -> str:
-        return remedy_for_array(array, self.info.split if self.info else "", self.variant)
+        return remedy_for_array(array, self.info.split if self.info else "", self.home)
 
     def _path(self, array: str) -> str:
         return f"cases/{self.name}/{array}"

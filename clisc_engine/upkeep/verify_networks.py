@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from clisc_engine.errors import Unreadable
+from clisc_engine.errors import Home, Unreadable
 from clisc_engine.files.reading import inside, is_there
 from clisc_engine.products.graph import outdated
 from clisc_engine.project.checkpoints import Checkpoint
@@ -24,13 +24,13 @@ def weight_files(root: Path) -> list[Path]:
     return [path for path in inside(root / "checkpoints") if path.match("*.safetensors")]
 
 
-def checkpoint_findings(root: Path, check_stop: Callable[[], None], variant: str = "") -> Iterator[Finding]:
+def checkpoint_findings(root: Path, home: Home, check_stop: Callable[[], None]) -> Iterator[Finding]:
     """What is wrong with the weights, and with the states of trainings under way, at ``root``.
 
     Args:
-        root: the folder of a project, or of its ``variant``.
+        root: the folder of a project, or of a variant.
+        home: the one or the other, for the commands that are named.
         check_stop: called before each file; raises to end the reading.
-        variant: its name; empty for a project.
 
     Raises:
         Unreadable: when they cannot be listed now.
@@ -45,7 +45,7 @@ def checkpoint_findings(root: Path, check_stop: Callable[[], None], variant: str
             continue
         if problem or earlier:
             state: State = "damaged" if problem else "to be made"
-            place, remedy = f"checkpoints/{path.name}", remedy_for_network(path.stem, variant)
+            place, remedy = f"checkpoints/{path.name}", remedy_for_network(path.stem, home)
             yield Finding(place, "weights", state, problem or earlier, remedy)
     for path in inside(root / "checkpoints"):
         if path.match("*.training*.pt"):
@@ -65,13 +65,13 @@ def _state_findings(root: Path, path: Path) -> Iterator[Finding]:
         yield Finding(f"checkpoints/{path.name}", "training", "damaged", problem, remedy)
 
 
-def lost_networks(root: Path, seals: Mapping[str, Seal], variant: str = "") -> Iterator[Finding]:
-    """Networks that a project, or its ``variant``, must have and has not at ``root``.
+def lost_networks(root: Path, home: Home, seals: Mapping[str, Seal]) -> Iterator[Finding]:
+    """Networks that a project, or a variant, must have and has not at ``root``.
 
     Args:
         root: the folder of the one or the other.
+        home: the same, for the commands that are named.
         seals: of all arrays, by case and array.
-        variant: its name; empty for a project.
 
     Raises:
         Unreadable: when a record that tells of networks cannot be read now.
@@ -82,7 +82,7 @@ def lost_networks(root: Path, seals: Mapping[str, Seal], variant: str = "") -> I
             continue
         why = checkpoint.taken_away()
         state: State = "to be made" if why else "missing"
-        place, remedy = f"checkpoints/{name}.safetensors", remedy_for_network(name, variant)
+        place, remedy = f"checkpoints/{name}.safetensors", remedy_for_network(name, home)
         yield Finding(place, "weights", state, why or f"it is gone, though {reason}", remedy)
 
 

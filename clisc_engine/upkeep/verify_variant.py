@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from clisc_engine.errors import Unreadable
+from clisc_engine.errors import Home, Unreadable
 from clisc_engine.files.reading import is_there, shown_folders
 from clisc_engine.products.graph import NETWORKS
 from clisc_engine.project.case_record import RECORD as CASE_RECORD
@@ -57,6 +57,11 @@ class VariantReader:
         """The variant's."""
         return self.root / VARIANTS / self.name
 
+    @property
+    def home(self) -> Home:
+        """The variant, for the commands that are named."""
+        return Home(self.root, self.name)
+
     def case_names(self) -> list[str]:
         """The cases that it has arrays of.
 
@@ -72,7 +77,7 @@ class VariantReader:
         seals: dict[str, Seal] = {}
         if info is None:  # `verify` tells of the case itself where it reads the project
             return
-        reader, evidence = CaseReader(store, case, info, self.name), self._evidence.get(case, [])
+        reader, evidence = CaseReader(store, case, info, self.home), self._evidence.get(case, [])
         yield from self._placed(reader.findings(evidence, seals, self.check_stop))
         self.seals |= {f"{case}/{array}": seal for array, seal in seals.items()}
 
@@ -88,8 +93,8 @@ class VariantReader:
         self.checkpoints = len(weight_files(self.folder))
         for found in (
             group_findings(self.folder / STORE, of_variant=True),
-            checkpoint_findings(self.folder, self.check_stop, self.name),
-            lost_networks(self.folder, self.seals, self.name),
+            checkpoint_findings(self.folder, self.home, self.check_stop),
+            lost_networks(self.folder, self.home, self.seals),
         ):
             yield from self._placed(found)
 

@@ -59,7 +59,7 @@ def test_damage_in_a_variant_is_found_and_the_project_is_not_blamed(clisc, varie
     spoil(varied.root / OWN)
     told = verified(clisc, varied.root, code=3)
     assert [(one["path"], one["state"]) for one in told["findings"]] == [(OWN + place, state)]
-    assert f"clisc {step} --variant t0" in told["findings"][0]["remedy"]
+    assert f"`clisc {step} {varied.root} --variant t0`" in told["findings"][0]["remedy"]
 
 
 def test_what_is_taken_out_is_made_again_in_the_variant_to_the_bit(clisc, varied):

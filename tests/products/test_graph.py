@@ -148,7 +148,7 @@ def test_verify_names_the_command_that_makes_each_damaged_array_again(project):
     found = {finding.path: finding for finding in verify(project.root, Control()).faults}
     for array, command in BY.items():
         remedy = found[f"store.zarr/cases/a/{array}"].remedy
-        assert f"`clisc {command}`" in remedy, array
+        assert f"`{pasted(project.root, command)}`" in remedy, array
     assert BY.keys() == graph.ARRAYS.keys()
 
 
@@ -166,7 +166,7 @@ def test_a_network_that_is_missing_or_damaged_names_the_command_that_trains_it(p
     with pytest.raises(BadInput, match=re.escape(pasted(project.root, TRAINED_BY[network]))):
         checkpoint.fingerprint()
     (found,) = (f for f in verify(project.root, Control()).faults if f.what == "weights")
-    assert f"`clisc {TRAINED_BY[network]}`" in found.remedy
+    assert f"`{pasted(project.root, TRAINED_BY[network])}`" in found.remedy
     checkpoint.weights.unlink()
     with pytest.raises(MissingStage, match=re.escape(pasted(project.root, TRAINED_BY[network]))):
         checkpoint.fingerprint()
@@ -272,7 +272,7 @@ def test_a_dry_run_and_verify_tell_of_the_mended_fault(finished, clisc, monkeypa
     found = json.loads(shown.out)["findings"]
     assert {f["path"] for f in found} == {f"store.zarr/cases/p{n}/cams/raw" for n in range(5)}
     assert {(f["state"], f["problem"]) for f in found} == {("to be made", said)}
-    assert all("`clisc cam`" in f["remedy"] for f in found)
+    assert all(f"`{pasted(finished.root, 'cam')}`" in f["remedy"] for f in found)
 
 
 def test_what_is_made_after_the_fault_was_mended_is_fresh_and_says_its_revision(copied, monkeypatch):
