@@ -60,7 +60,7 @@ def command(
         lost = [fault for fault in found.faults if fault.state != "unreadable"]
         first = (lost or found.faults)[0]
         rest = "cannot be repaired" if repair else "damaged or missing" if lost else "cannot be read now"
-        seen_to, word = bool(lost) and not repair, shell_word(root)
+        seen_to, word = bool(lost) and not repair and not first.needs_its_owner, shell_word(root)
         raise BadInput(
             f"{len(found.faults)} {rest} in {root}, first {first.path}; "
             + (f"`clisc verify {word} --repair` sees to it." if seen_to else f"{first.remedy}."),

@@ -49,6 +49,11 @@ class Finding:
     repaired: bool = False
 
     @property
+    def needs_its_owner(self) -> bool:
+        """Whether ``--repair`` leaves it alone, since it holds choices that nothing else knows."""
+        return self.what == "settings"
+
+    @property
     def is_fault(self) -> bool:
         """Whether something that was finished is lost, or cannot be read, and was not repaired."""
         return self.state in ("damaged", "missing", "unreadable") and not self.repaired

@@ -226,6 +226,12 @@ def test_settings_that_are_half_written_are_named_and_left_to_their_owner(clisc,
     assert not found["repaired"] and file.read_bytes() == kept
 
 
+def test_verify_names_no_repair_for_settings_that_only_their_owner_can_mend(clisc, root):
+    (root / "clisc.toml").write_text("seed =", encoding="utf-8")
+    shown = clisc("verify", root)
+    assert shown.code == 3 and "--repair" not in shown.message and "mend it by hand" in shown.message
+
+
 def test_a_truncated_training_state_is_named_and_removed(clisc, root):
     state = root / "checkpoints/unet-round2.training.pt"
     torch.save({"fingerprint": "x", "module": {"w": torch.ones(1000)}}, state)
