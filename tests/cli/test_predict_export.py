@@ -70,6 +70,7 @@ def test_masks_of_other_settings_are_exported_with_a_warning(clisc, copied, tmp_
     assert clisc("config", "set", copied.root, "roi.threshold=0.3").code == 0
     stale = clisc("export", "masks", copied.root, "-o", tmp_path / "b", "--masks", "sam")
     assert stale.code == 0 and "prompt-sam would now give others" in " ".join(stale.err.split())
+    assert f"`clisc run {copied.root}` makes them anew" in " ".join(stale.err.split())
 
 
 def test_new_volumes_are_prepared_as_those_that_the_network_learnt_from(clisc, copied, data, tmp_path):
