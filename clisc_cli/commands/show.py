@@ -42,6 +42,7 @@ def command(
 
     Example: clisc show glioma patient-007 -o patient-007.png
     """
+    from clisc_engine.products.kinds import ROUND2, UNET_ROUND2
     from clisc_engine.results.show import PICTURES, show_case
 
     if out is not None:
@@ -64,8 +65,11 @@ def command(
         Terminal(quiet=quiet).say(
             f"No method of Table 1 was run on this case; {home.in_words('baseline all')} runs them."
         )
-    elif shown.masks and "masks/round2" not in shown.masks:
-        Terminal(quiet=quiet).say(
-            f"There is no final mask of this case yet; {home.in_words('export masks -o MASKS')} predicts "
-            "and keeps it."
+    elif shown.masks and ROUND2 not in shown.masks:
+        trained = project.checkpoint(UNET_ROUND2).made_from() is not None
+        way = (
+            f"{home.in_words('export masks -o MASKS')} predicts and keeps it."
+            if trained
+            else f"its network is not trained, which {home.in_words('run')} does."
         )
+        Terminal(quiet=quiet).say(f"There is no final mask of this case yet; {way}")
