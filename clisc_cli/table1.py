@@ -46,11 +46,12 @@ def rows_table(document: dict[str, Any]) -> Any:
     from rich.table import Table
 
     from clisc_engine.baselines.table1.paper import titled
+    from clisc_engine.stages.evaluation.told import splits_in_words
 
     count = len({entry["case"] for entry in document["cases"] if entry["dsc"] is not None})
     cases = counted(count, "case")
-    weights = f"({document['weights']} weights)"
-    table = Table(title=f"Table 1, measured on {cases} {weights}: mean ± SD over n cases")
+    behind = "; ".join(filter(None, (splits_in_words(document), f"{document['weights']} weights")))
+    table = Table(title=f"Table 1, measured on {cases} ({behind}): mean ± SD over n cases")
     paper_title = document["paper_title"]
     add_words(table, "method", "label-\nfree")
     add_figures(table, "DSC %", "HD95 mm", "n", "empty", f"{paper_title}: DSC %", f"{paper_title}: HD95 mm")

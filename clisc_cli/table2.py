@@ -51,10 +51,11 @@ def rows_table(document: dict[str, Any]) -> Any:
     """Table 2: one line a row."""
     from rich.table import Table
 
-    from clisc_engine.stages.evaluation.told import PAPER_ROWS
+    from clisc_engine.stages.evaluation.told import PAPER_ROWS, splits_in_words
 
     cases = counted(document["rows"][0]["n"], "case")
-    table = Table(title=f"Measured on {cases} ({document['weights']} weights): mean ± SD over n cases")
+    behind = "; ".join(filter(None, (splits_in_words(document), f"{document['weights']} weights")))
+    table = Table(title=f"Measured on {cases} ({behind}): mean ± SD over n cases")
     add_words(table, "row", "in the paper")
     add_figures(table, "DSC %", "HD95 mm", "n", "empty")
     for row in document["rows"]:

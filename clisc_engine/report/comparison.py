@@ -9,7 +9,7 @@ from clisc_engine.baselines.table1.plan import why_stale
 from clisc_engine.core.metrics import SIZE_GROUPS
 from clisc_engine.project.project import Project
 from clisc_engine.report.figure2 import figure2
-from clisc_engine.stages.evaluation.told import counts_by_group, few_cases
+from clisc_engine.stages.evaluation.told import counts_by_group, few_cases, splits_in_words
 
 
 def compared(project: Project) -> dict[str, Any] | None:
@@ -31,6 +31,7 @@ def compared(project: Project) -> dict[str, Any] | None:
         "means": {(entry["name"], entry["group"]): entry["dsc_mean"] for entry in document["groups"]},
         "counts": counts_by_group(document),
         "few": few_cases(document),
+        "splits": splits_in_words(document),
         "titles": {row["name"]: row["title"] for row in document["rows"]},
         "figure": figure2(project, document),
     }

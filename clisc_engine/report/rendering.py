@@ -21,7 +21,7 @@ from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
 from clisc_engine.stages.evaluation.measured import cut_in_words
-from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words
+from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words, splits_in_words
 
 SLICES = 3
 """Slices of a pictured case."""
@@ -163,6 +163,7 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "notes": story.evaluation["notes"],
         "lacking": lacking_in_words(story.evaluation),
         "few": few_cases(story.evaluation),
+        "splits": splits_in_words(story.evaluation),
         "paper": PAPER_ROWS,
         "cut": cut_in_words(story.evaluation.get("map_threshold")),
         "whole": story.evaluation["revision"] > 1,

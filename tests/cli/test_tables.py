@@ -25,7 +25,7 @@ def test_the_table_says_what_stands_in_it(clisc, copied):
     shown = clisc("evaluate", copied.root, *CPU)
     assert shown.code == 0
     for words in (
-        "mean ± SD over n cases",
+        "Measured on 1 case (test; tiny weights): mean ± SD over n cases",
         "SAM (5 points + box)",
         "Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate --ablation`)",
         "1 case: figures of one volume",
@@ -37,6 +37,14 @@ def test_the_table_says_what_stands_in_it(clisc, copied):
     assert document["units"]["hd95"] == "mm" and "divided by n" in document["units"]["std"]
     for name, columns in HEADS_OF_0_1_0.items():
         assert heads(copied.results / name)[: len(columns)] == columns
+
+
+def test_a_table_tells_that_train_cases_are_among_those_it_measured(clisc, copied):
+    shown = clisc("evaluate", copied.root, *CPU, "--splits", "train,test")
+    assert shown.code == 0 and "(train, test; tiny weights)" in " ".join(shown.out.split())
+    page = copied.results / "report.html"
+    assert clisc("report", copied.root, "--pictures", 0, "--viewers", 0).code == 0
+    assert "over the n cases of a row (train, test)" in page.read_text(encoding="utf-8")
 
 
 def test_sizes_have_their_n_and_cases_a_table_of_their_own(clisc, copied):

@@ -71,6 +71,11 @@ def few_cases(document: Mapping[str, Any], *, advice: bool = True) -> str:
     return f"{said}.{hint}"
 
 
+def splits_in_words(document: Mapping[str, Any]) -> str:
+    """The splits that were measured, e.g. ``train, test``; empty where a document does not say it."""
+    return ", ".join(split for split in SPLITS if split in document["splits"])
+
+
 def counts_by_group(document: Mapping[str, Any]) -> dict[str, str]:
     """How many cases each group of sizes has, e.g. ``n = 4``; a span where the rows differ."""
     found: dict[str, set[int]] = {}
