@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_figures, add_words
 from clisc_cli.console import print_json, result_console
@@ -11,9 +11,12 @@ from clisc_cli.measured import groups_table, spread, table_of_cases, without_tum
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted, shortened
 
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
+
 
 def show_table2(
-    document: dict[str, Any], results: Path, options: RunOptions, *, cases_table: bool = False
+    document: dict[str, Any], project: Project, options: RunOptions, *, cases_table: bool = False
 ) -> None:
     """Print Table 2 as tables, with one of the cases if asked, or as the JSON document."""
     if options.json_:
@@ -30,7 +33,8 @@ def show_table2(
         console.print(without_tumour_table(document["without_tumour"]))
     if cases_table:
         console.print(table_of_cases(document, {row["name"]: row["name"] for row in document["rows"]}))
-    for line in filter(None, (lacking_in_words(document), few_cases(document))):
+    needed = project.store.home.options
+    for line in filter(None, (lacking_in_words(document, needed), few_cases(document))):
         console.print(line, markup=False, soft_wrap=True)
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
@@ -42,9 +46,9 @@ def show_table2(
         )
         line = f"{name} {verdict} {', '.join(networks)} learnt from it."
         console.print(line, markup=False, soft_wrap=True)
-    for line in stale_lines(document):
+    for line in stale_lines(document, needed):
         console.print(line, markup=False, soft_wrap=True)
-    options.terminal().say(f"Tables are in {results}")
+    options.terminal().say(f"Tables are in {project.results}")
 
 
 def rows_table(document: dict[str, Any]) -> Any:
@@ -69,17 +73,21 @@ def rows_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def stale_lines(document: dict[str, Any]) -> list[str]:
-    """Which rows were made by other settings than today's, why, and how to renew them."""
+def stale_lines(document: dict[str, Any], needed: Sequence[str] = ()) -> list[str]:
+    """Which rows were made by other settings than today's, why, and how to renew them.
+
+    ``needed`` are the options that a command needs beside, as a variant's does.
+    """
     stale, renew = document["stale"]["rows"], document["stale"]["renew"]
     if not stale:
         return []
     whys = {row["name"]: row["why"] for row in document["rows"]}
     count = f"{len(stale)} of {counted(len(whys), 'row')}"
-    commands = " and ".join(f"`{command}`" for command in renew)
+    *first, last = (f"`{' '.join([command, *needed])}`" for command in (*renew, "clisc evaluate"))
+    commands = " and ".join(first)
     return [
         *(f"* {name} is stale: {shortened(whys[name], 110)}" for name in stale),
-        f"{count} are of earlier settings or inputs; {commands} makes them anew, then `clisc evaluate`.",
+        f"{count} are of earlier settings or inputs; {commands} makes them anew, then {last}.",
     ]
 
 

@@ -86,7 +86,7 @@ def command(
     if options.dry_run:
         show_plan(document, options)
         return
-    show_table2(document, project.results, options, cases_table=cases_table)
+    show_table2(document, project, options, cases_table=cases_table)
     fail_if_unmeasured(document, options)
 
 

@@ -91,7 +91,7 @@ def run_stages(
                 measuring = replace(control, cases=control.cases or asked.cases)
                 evaluation = run_evaluation(project, measuring, splits=asked.splits, seen=asked.seen)
                 if not options.json_:
-                    show_table2(evaluation, project.results, options)
+                    show_table2(evaluation, project, options)
                 fail_if_unmeasured(evaluation, options)
             else:
                 report = run_stage(name, project, control)

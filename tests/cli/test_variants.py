@@ -248,3 +248,14 @@ def test_promote_is_told_before_and_done_at_once(clisc, varied):
     states = as_json(clisc, "status", varied.root, "--variant", "before-t0")["stages"]
     assert {one["state"] for one in states} == {"fresh"}
     assert open_project(varied.root).settings.amda.t == 0
+
+
+def test_the_table_of_a_variant_advises_commands_on_the_variant(clisc, varied):
+    root = varied.root
+    changed = ("--variant", "t0", "--device", "cpu")
+    clisc("run", root, *changed, "--set", "prompts.kind=box", "--until", "prompt-sam")
+    said = " ".join(clisc("evaluate", root, *changed, "--splits", "train,valid,test").out.split())
+    assert "`clisc run --variant t0` makes them anew, then `clisc evaluate --variant t0`" in said
+    assert (
+        "Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate --ablation --variant t0`)" in said
+    )

@@ -46,11 +46,14 @@ def lacking_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def lacking_in_words(document: Mapping[str, Any]) -> str:
-    """The rows of Table 2 that a document lacks, by the command that makes them; empty if it has all."""
+def lacking_in_words(document: Mapping[str, Any], options: Sequence[str] = ()) -> str:
+    """The rows of Table 2 that a document lacks, by the command that makes them; empty if it has all.
+
+    ``options`` is what such a command needs beside, as a variant's does.
+    """
     by_command: dict[str, list[str]] = {}
     for row in lacking_rows(document["rows"]):
-        by_command.setdefault(row["command"], []).append(row["name"])
+        by_command.setdefault(" ".join([row["command"], *options]), []).append(row["name"])
     told = [f"{', '.join(names)} (`{command}`)" for command, names in by_command.items()]
     return f"Not made yet: {'; '.join(told)}" if told else ""
 
