@@ -26,6 +26,8 @@ from clisc_engine.results.sides import Side
 from clisc_engine.sweeps.sweep import plain
 
 SLICES = 3
+ROWS_IN_A_CHART = 5
+"""Each has two boxes; the names of more would lie over one another."""
 NO_PICTURES = "No case is pictured."
 EARLIER = "Pictures show masks as they are now, so an earlier evaluation has none."
 
@@ -129,9 +131,10 @@ def _render(document: Mapping[str, Any], final: str, shown: Sequence[_Case], why
         stale=_stale(document),
         titles=ROW_TITLES,
         final=final,
-        chart=Markup(
-            charts.box_chart("DSC of the same cases by step, a and b", "DSC %", _groups(document))
-        ),
+        charts=[
+            Markup(charts.box_chart("DSC of the same cases by step, a and b", "DSC %", groups))
+            for groups in _groups(document)
+        ],
         shown=shown,
         why_none=why_none,
         layers=LAYERS,
@@ -143,14 +146,25 @@ def _render(document: Mapping[str, Any], final: str, shown: Sequence[_Case], why
     return text.encode()
 
 
-def _groups(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def _groups(document: Mapping[str, Any]) -> list[dict[str, dict[str, float]]]:
+    """DSC by case, by row and side, of as many rows a chart as have room for their names."""
+    rows = document["rows"]
+    return [
+        _sides(rows[first : first + ROWS_IN_A_CHART], document["pairs"])
+        for first in range(0, len(rows), ROWS_IN_A_CHART)
+    ]
+
+
+def _sides(
+    rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, float]]:
     return {
         f"{SHORT_TITLES.get(row['name'], row['name'])} {key}": {
             pair["case"]: pair[f"dsc_{key}"]
-            for pair in document["pairs"]
+            for pair in pairs
             if pair["row"] == row["name"] and pair["dsc_difference"] is not None
         }
-        for row in document["rows"]
+        for row in rows
         for key in ("a", "b")
     }
 

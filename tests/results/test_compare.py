@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -253,3 +254,22 @@ def document_titles(project):
 def table1_figures(folder, metric):
     with (folder / "results" / "table1-cases.csv").open(encoding="utf-8") as file:
         return {(row["name"], row["case"]): float(row[metric]) for row in csv.DictReader(file)}
+
+
+def test_names_below_the_boxes_of_all_rows_do_not_lie_over_one_another(clisc, varied, tmp_path):
+    splits = ("--ablation", "--splits", "train,valid,test", *CPU)
+    for variant in ((), ("--variant", "t0")):
+        assert clisc("evaluate", varied.root, *variant, *splits).code == 0
+    page = tmp_path / "t0.html"
+    assert clisc("compare", varied.root, "t0", "--report", page, "--pictures", 0, "-q").code == 0
+    charts = re.findall(r'<svg[^>]*class="chart".*?</svg>', page.read_text(encoding="utf-8"), re.DOTALL)
+    names = 0
+    for chart in charts:
+        lines = {}
+        for x, y, words in re.findall(r'class="tick" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+ [ab])<', chart):
+            half = 2.6 * len(words)  # letters of the page's 10 units are 5.2 wide on average
+            lines.setdefault(y, []).append((float(x) - half, float(x) + half))
+            names += 1
+        for spans in map(sorted, lines.values()):
+            assert all(left[1] <= right[0] for left, right in pairwise(spans))
+    assert names == 16
