@@ -168,7 +168,7 @@ def fill(case: CaseArrays, rng: np.random.Generator) -> None:
         case.store.write(f"cases/{case.info.name}/{name}", (mask & brain).astype(np.uint8), SEAL)
     for name, blur in (("cams/raw", 9.0), ("cams/amda", 6.0)):
         heat = ndimage.gaussian_filter((masks["reference"] & brain).astype(np.float32), blur)
-        case.write(name, np.uint8(255 * heat / heat.max()), SEAL)
+        case.write(name, (255 * heat / heat.max()).astype(np.uint8), SEAL)
     area = masks["reference"].sum(axis=(1, 2))
     probability = np.clip(area / max(area.max(), 1) + rng.normal(0.1, 0.05, len(area)), 0, 1)
     case.write("labels/probability", probability.astype(np.float32), SEAL)

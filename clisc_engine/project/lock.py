@@ -66,8 +66,8 @@ class Lock:
             remedy = (
                 advice_on(error)
                 if is_full(error)
-                else "Make that folder writable, or work on a copy of the project. What only looks, as a "
-                "step with --dry-run does, needs neither."
+                else "Make that folder writable, or work on a copy of the project; --dry-run, where there "
+                "is one, needs neither."
             )
             raise BadInput(
                 f"Cannot write into {self.path.parent}: {error.strerror}; this command keeps its lock "

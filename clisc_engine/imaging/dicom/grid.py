@@ -121,7 +121,7 @@ def spacing_of(
     _refuse_leaning(source, frames, axes, along)
     checked, order = get_volume_positions(
         [frame.position for frame in frames if frame.position is not None],
-        axes.T[:2].ravel(),
+        axes.T[:2].ravel().tolist(),
         atol=2 * tolerance_of(spacing),
         perpendicular_tol=0.01,
         index_convention="RD",

@@ -174,7 +174,7 @@ def make_anatomy(rng: np.random.Generator, z: Floats, y: Floats, x: Floats, step
     pial = np.minimum(np.minimum(-cerebrum, sheet - half_width), fissure - gap)
     ventricle_distance = ventricles(rng, z, y, x)
 
-    edge = np.float32(1.8)
+    edge = 1.8
     tissue = np.where(cerebrum < 1.0, soft(-pial, edge), 0.0)
     ribbon = rng.uniform(2.6, 4.2)
     cortex = soft(pial - ribbon, 2.2)
