@@ -171,7 +171,7 @@ class _Call:
         return draw_each(self.new_names, ratio, self.project.settings.seed) | self.beside_their_subject()
 
     def beside_their_subject(self) -> dict[str, str]:
-        """The new cases that go where other scans of their BIDS subject are."""
+        """The new cases that go where other scans of their subject are."""
         if self.request.into or self._split_pairs()[1]:
             return {}
         return beside_their_subject(

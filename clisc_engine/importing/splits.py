@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -29,14 +29,21 @@ _MEANT = {
 """What else the splits are called."""
 
 
-_TIME_POINT = re.compile(r"(BraTS-[A-Za-z]+-\d+)-\d{3}")
-"""A case's name in BraTS since 2023: the patient, and which of their scans it is."""
+_SUBJECTS = (
+    re.compile(r"(sub-[^_]*)(?:_.*)?"),  # BIDS: sub-01_ses-1
+    re.compile(r"(BraTS-[A-Za-z]+-\d+)-\d{3}"),  # BraTS since 2023: BraTS-GLI-00008-001
+    re.compile(r"((?:UPENN-GBM|UCSD-PTGBM)-\d+)_\d{2}"),  # UPENN-GBM-00002_21: the second time point
+    re.compile(r"(UCSF-PDGM-\d+)(?:_FU\d+d)?"),  # UCSF-PDGM-0429_FU003d: followed up
+    re.compile(r"(\d+)_time\d+"),  # UCSF's post-operative gliomas: 100002_time2
+    re.compile(r"(PatientID_\d+)_Timepoint_\d+(?:_brain)?"),  # MU-Glioma-Post
+)
+"""Cases' names that tell the patient, who may have been scanned again."""
 
 
 def draw_split(
     names: Sequence[str], ratio: str, seed: int, together: Iterable[Sequence[str]] = ()
 ) -> dict[str, str]:
-    """Draw a split of the cases by shares (paper: 7:1:2); scans of one BIDS subject stay together.
+    """Draw a split of the cases by shares (paper: 7:1:2); scans of one subject stay together.
 
     The sizes are the shares rounded by largest remainder, cases that stay together counting as one; while
     there are cases enough, a split with a share gets at least one, train first, then test, then valid.
@@ -63,7 +70,7 @@ def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
     """Draw a split for each case by itself, whatever other cases there are, e.g. for those added later.
 
     The shares hold in the mean only; in return a case's split depends on nothing but its name, the shares
-    and the seed. Of a BIDS subject's scans, the subject's name counts.
+    and the seed. Of a subject's scans, the subject's name counts.
 
     Raises:
         BadInput: like `draw_split`.
@@ -78,18 +85,12 @@ def draw_each(names: Sequence[str], ratio: str, seed: int) -> dict[str, str]:
 
 
 def subject_of(name: str) -> str:
-    """The BIDS subject in a case's name, ``sub-01`` of ``sub-01_ses-1``; empty in other names."""
-    return name.split("_", 1)[0] if name.startswith("sub-") else ""
-
-
-def patient_of(name: str) -> str:
-    """The same; also ``BraTS-GLI-00008`` of ``BraTS-GLI-00008-001``, where a patient was scanned again."""
-    found = _TIME_POINT.fullmatch(name)
-    return found[1] if found else subject_of(name)
+    """The patient in a case's name, ``sub-01`` of ``sub-01_ses-1``; empty in names that tell none."""
+    return next((found[1] for kind in _SUBJECTS if (found := kind.fullmatch(name))), "")
 
 
 def beside_their_subject(names: Iterable[str], splits: Mapping[str, str]) -> dict[str, str]:
-    """Which of the cases are of BIDS subjects that have a split, and which.
+    """Which of the cases are of subjects that have a split, and which.
 
     Where a subject's scans are in several, it is the first of train, valid and test: what is learned from
     already cannot be measured.
@@ -104,10 +105,10 @@ def beside_their_subject(names: Iterable[str], splits: Mapping[str, str]) -> dic
 def torn_apart(splits: Mapping[str, str], new: Collection[str] | None = None) -> list[str]:
     """A warning where scans of one patient are in the test split and in another.
 
-    Names of BIDS and of BraTS since 2023 tell patients. Where ``new`` are given, of theirs alone.
+    Where ``new`` are given, of theirs alone.
     """
     torn = {}
-    for subject, names in several_of_subject(splits, patient_of).items():
+    for subject, names in several_of_subject(splits).items():
         of = {name: splits[name] for name in names}
         asked = new is None or not set(new).isdisjoint(names)
         if asked and "test" in of.values() and len({*of.values()}) > 1:
@@ -124,13 +125,11 @@ def torn_apart(splits: Mapping[str, str], new: Collection[str] | None = None) ->
     ]
 
 
-def several_of_subject(
-    names: Iterable[str], subject: Callable[[str], str] = subject_of
-) -> dict[str, list[str]]:
-    """The subjects with several scans among the cases, and these; of BIDS, unless told otherwise."""
+def several_of_subject(names: Iterable[str]) -> dict[str, list[str]]:
+    """The subjects with several scans among the cases, and these."""
     subjects: dict[str, list[str]] = {}
     for name in names:
-        subjects.setdefault(subject(name), []).append(name)
+        subjects.setdefault(subject_of(name), []).append(name)
     return {subject: of for subject, of in subjects.items() if subject and len(of) > 1}
 
 

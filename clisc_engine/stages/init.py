@@ -243,7 +243,7 @@ def _is_on_its_way(root: Path) -> bool:
 def _splits(request: Request, found: Found, seed: int, doubles: Sequence[Sequence[str]]) -> dict[str, str]:
     """Each case's split: from the split file, else from the manifest's column, else drawn.
 
-    A draw puts one image under several names into one split, and the scans of one BIDS subject.
+    A draw puts one image under several names into one split, and the scans of one subject.
     """
     names = [case.name for case in found.cases]
     where, pairs = split_pairs(request, found)

@@ -379,31 +379,40 @@ def test_new_cases_without_a_split_are_drawn_each_by_itself(desk):
     assert {n: draw_each([n], "7:1:2", 0)[n] for n in names} == draw_each(names, "7:1:2", 0)
 
 
-@pytest.mark.parametrize("command", ["init", "cases add"])
-def test_new_scans_go_where_their_subject_is(clisc, tmp_path, command):
+@pytest.mark.parametrize(
+    ("command", "scan", "flair"),
+    [
+        ("init", "sub-{}_ses-{}", "_FLAIR"),
+        ("cases add", "sub-{}_ses-{}", "_FLAIR"),
+        ("init", "BraTS-GLI-0000{}-00{}", "-t2f"),
+    ],
+)
+def test_new_scans_go_where_their_subject_is(clisc, tmp_path, command, scan, flair):
     images, root = tmp_path / "images", tmp_path / "p"
-    for seed, name in enumerate(f"sub-{n}_ses-{s}" for n in range(5) for s in (1, 2)):
-        write(images / f"{name}_FLAIR.nii.gz", ball(seed=seed))
+    for seed, name in enumerate(scan.format(n, s) for n in range(5) for s in (1, 2)):
+        write(images / f"{name}{flair}.nii.gz", ball(seed=seed))
     made = clisc("init", root, "--images", images, "--weights", "tiny", "--split-ratio", "3:1:1")
     assert made.code == 0 and "5 subjects with several scans" in made.message, made.err
     assert "what is learned from a patient" not in made.message
     before = {case.info.name: case.info.split for case in open_project(root).cases()}
-    assert all(before[f"sub-{n}_ses-1"] == before[f"sub-{n}_ses-2"] for n in range(5))
-    new = [f"sub-{n}_ses-{s}" for n in range(7) for s in (3, 4)]
+    assert all(before[scan.format(n, 1)] == before[scan.format(n, 2)] for n in range(5))
+    new = {scan.format(n, s): n for n in range(7) for s in (3, 4)}
     for seed, name in enumerate(new, 20):
-        write(images / f"{name}_FLAIR.nii.gz", ball(seed=seed))
+        write(images / f"{name}{flair}.nii.gz", ball(seed=seed))
     words = ["init", root, "--add"] if command == "init" else ["cases", "add", root]
     for options in (["--dry-run"], []):
         shown = clisc(*words, "--images", images, *options)
-        assert shown.code == 0 and f"sub-0_ses-3 ({before['sub-0_ses-1']})" in shown.message, shown.err
+        assert shown.code == 0 and f"{scan.format(0, 3)} ({before[scan.format(0, 1)]})" in shown.message, (
+            shown.err
+        )
         assert (
             "Where other scans of its subject" in shown.message
-            and "sub-5"
+            and scan.format(5, 3)
             not in shown.message.split("a new one goes into their split: ")[1].partition(". ")[0]
         )
     after = {case.info.name: case.info.split for case in open_project(root).cases()}
-    assert after == before | {n: before.get(f"{n[:5]}_ses-1", after[n]) for n in new}
-    assert all(after[f"sub-{n}_ses-3"] == after[f"sub-{n}_ses-4"] for n in (5, 6))
+    assert after == before | {name: before.get(scan.format(n, 1), after[name]) for name, n in new.items()}
+    assert all(after[scan.format(n, 3)] == after[scan.format(n, 4)] for n in (5, 6))
 
 
 def test_new_scans_that_are_put_apart_from_their_subject_are_told(clisc, tmp_path):

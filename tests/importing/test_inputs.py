@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.discover import find_cases, search
-from clisc_engine.importing.splits import draw_split, read_split, torn_apart
+from clisc_engine.importing.splits import draw_each, draw_split, read_split, torn_apart
 
 
 def touch(folder, *names):
@@ -286,12 +286,46 @@ def test_a_draw_keeps_a_subject_s_scans_together():
     assert split["sub-02_ses-0"] == split["other_1"], "a group joins the subjects that it holds scans of"
 
 
-@pytest.mark.parametrize("pattern", ["case{}", "sub-{}", "sub-{}_ses-1", "BraTS-GLI-{}-000"])
+@pytest.mark.parametrize(
+    "pattern", ["case{}", "sub-{}", "sub-{}_ses-1", "BraTS-GLI-{}-000", "UPENN-GBM-{}_11"]
+)
 def test_a_draw_of_one_scan_a_subject_is_as_it_was(pattern):
     names = [pattern.format(f"{n:03}") for n in range(30)]
     drawn = np.random.default_rng(5).permutation(sorted(names)).tolist()
     parts = dict.fromkeys(drawn[:21], "train") | dict.fromkeys(drawn[21:24], "valid")
     assert draw_split(names, "7:1:2", 5) == dict.fromkeys(names, "test") | parts
+
+
+@pytest.mark.parametrize(
+    ("scan", "patient"),
+    [
+        ("sub-{}_ses-{}", "sub-001"),
+        ("BraTS-GLI-{}-00{}", "BraTS-GLI-001"),
+        ("UPENN-GBM-{}_{}1", "UPENN-GBM-001"),
+        ("UCSD-PTGBM-{}_0{}", "UCSD-PTGBM-001"),
+        ("UCSF-PDGM-{}_FU00{}d", "UCSF-PDGM-001"),
+        ("{}_time{}", "001"),
+        ("PatientID_{}_Timepoint_{}_brain", "PatientID_001"),
+    ],
+)
+def test_public_data_sets_names_tell_a_patient_s_scans(scan, patient):
+    names = [scan.format(f"{n:03}", s) for n in range(20) for s in (1, 2)]
+    for seed in range(5):
+        split = draw_split(names, "7:1:2", seed)
+        assert all(split[one] == split[other] for one, other in zip(names[::2], names[1::2], strict=True))
+        assert Counter(split.values()) == {"train": 28, "valid": 4, "test": 8}
+    (told,) = torn_apart(dict.fromkeys(names, "train") | {names[3]: "test"})
+    assert f"Scans of {patient} are" in told and names[2] in told
+    others = ["BraTS20_Training_001", "BraTS2021_00000", "Brats18_2013_2_1", "TCGA-02-0006", "case_1_2"]
+    each = draw_each(names + others, "7:1:2", 0)
+    assert all(each[one] == each[other] for one, other in zip(names[::2], names[1::2], strict=True))
+    assert {name: each[name] for name in others} == draw_each(others, "7:1:2", 0)
+
+
+def test_a_follow_up_stays_with_the_scan_that_is_named_as_the_patient():
+    names = [f"UCSF-PDGM-{n:04}{end}" for n in range(20) for end in ("", "_FU003d")]
+    split = draw_split(names, "7:1:2", 0)
+    assert all(split[one] == split[other] for one, other in zip(names[::2], names[1::2], strict=True))
 
 
 def test_a_subject_s_scans_in_several_splits_are_told():
