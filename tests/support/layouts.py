@@ -85,6 +85,31 @@ def brats2023(folder):
     return brats(folder, cases, ("-t1n", "-t1c", "-t2w"), "-t2f", "-seg")
 
 
+def upenn_gbm(folder):
+    """Images and masks in folders of their own; the last two digits are the time point."""
+    layout = Layout(str(folder), str(folder))
+    for case in ("UPENN-GBM-00001_11", "UPENN-GBM-00002_11", "UPENN-GBM-00002_21"):
+        for name in ("T1", "T1GD", "T2", "FLAIR"):
+            image = folder / "images_structural" / case / f"{case}_{name}.nii.gz"
+            write(image, contrast(case, name))
+        write(folder / "images_segm" / f"{case}_segm.nii.gz", tumour(case, 2))
+        layout.flair[case], layout.masks[case] = contrast(case, "FLAIR"), tumour(case)
+    return layout
+
+
+def mu_glioma_post(folder):
+    """Images are called stripped, their masks are not."""
+    layout = Layout(str(folder), str(folder))
+    for patient, time in (("PatientID_0003", 1), ("PatientID_0003", 2), ("PatientID_0004", 1)):
+        scan = f"{patient}_Timepoint_{time}"
+        where, case = folder / patient / f"Timepoint_{time}", f"{scan}_brain"
+        for name in ("t1n", "t1c", "t2w", "t2f"):
+            write(where / f"{case}_{name}.nii.gz", contrast(case, name))
+        write(where / f"{scan}_tumorMask.nii.gz", tumour(case, 2))
+        layout.flair[case], layout.masks[case] = contrast(case, "t2f"), tumour(case)
+    return layout
+
+
 def folders_of_plain_names(folder):
     """A folder a case, in which names say the contrast alone."""
     layout = Layout(str(folder), str(folder))
@@ -242,6 +267,8 @@ LAYOUTS = {
         brats2020,
         brats2021,
         brats2023,
+        upenn_gbm,
+        mu_glioma_post,
         folders_of_plain_names,
         plain_names_by_pattern,
         nnunet,
