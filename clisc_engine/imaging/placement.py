@@ -6,15 +6,12 @@ Axes are turned and flipped by NumPy, and so do resampled masks go to the neares
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.imaging.geometry import Geometry, geometry_of, to_sitk
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 CANONICAL = "LPS"
 """x to the left, y to the back, z up: a stored volume's slices are axial, as SimpleITK has them."""
@@ -78,7 +75,7 @@ def restore(array: npt.NDArray[Any], placement: Placement) -> npt.NDArray[Any]:
     full[placement.box] = array
     if placement.is_resampled:
         grid = canonical_grid(placement.source)
-        full = _by_nearest(full, placement.grid, grid)
+        full = by_nearest(full, placement.grid, grid)
     return np.ascontiguousarray(turned(full, grid, placement.source))
 
 
@@ -87,11 +84,11 @@ def stored_part(mask: npt.NDArray[np.uint8], placement: Placement) -> npt.NDArra
     if placement.is_resampled:
         grid = canonical_grid(placement.source)
         whole = turned(mask, placement.source, grid)
-        return np.ascontiguousarray(_by_nearest(whole, grid, placement.grid)[placement.box])
+        return np.ascontiguousarray(by_nearest(whole, grid, placement.grid)[placement.box])
     return np.ascontiguousarray(turned(mask, placement.source, placement.grid)[placement.box])
 
 
-def _by_nearest(array: npt.NDArray[Any], grid: Geometry, target: Geometry) -> npt.NDArray[Any]:
+def by_nearest(array: npt.NDArray[Any], grid: Geometry, target: Geometry) -> npt.NDArray[Any]:
     """(Z, Y, X) voxels of one grid as another with the same axes has them, each from the nearest voxel."""
     x, y, z = (_nearest(grid, target, axis) for axis in range(3))
     return array[np.ix_(z, y, x)]
@@ -131,20 +128,3 @@ def turned(array: npt.NDArray[Any], source: Geometry, target: Geometry) -> npt.N
 def _likeness(source: Geometry, target: Geometry) -> npt.NDArray[np.intp]:
     """3 x 3, a row for each of the target's axes (x, y, z): +1 or -1 where an axis of the source's went."""
     return np.rint(target.matrix.T @ source.matrix).astype(np.intp)
-
-
-def onto(image: sitk.Image, grid: Geometry, interpolator: int | None = None) -> sitk.Image:
-    """An image resampled onto a grid, to the nearest voxel unless SimpleITK's interpolator is given."""
-    import SimpleITK as sitk
-
-    return sitk.Resample(
-        image,
-        [int(n) for n in grid.size],
-        sitk.Transform(3, sitk.sitkIdentity),
-        sitk.sitkNearestNeighbor if interpolator is None else interpolator,
-        grid.origin,
-        grid.spacing,
-        grid.direction,
-        0,
-        image.GetPixelID(),
-    )

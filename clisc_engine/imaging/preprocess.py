@@ -11,7 +11,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.imaging.background import find_background
 from clisc_engine.imaging.geometry import Geometry, Volume, to_sitk, words
 from clisc_engine.imaging.intensities import check_brain, check_patches
-from clisc_engine.imaging.placement import Placement, canonical_grid, onto, turned
+from clisc_engine.imaging.placement import Placement, by_nearest, canonical_grid, turned
 
 NEARLY_ZERO = 1e-3
 """Stands for a brain voxel whose normalised intensity is 0, which only background may be."""
@@ -96,8 +96,8 @@ def _resampled(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], Geometry]:
     """The image, the brain and their grid with another in-plane spacing.
 
-    Slices are untouched, and the brain's edge is the nearest voxel's. Its rim has the intensities of its
-    brain voxels alone: of the interpolated image, the part that is brain.
+    Slices are untouched, and the brain's edge is the nearest voxel's, as that of masks. Its rim has the
+    intensities of its brain voxels alone: of the interpolated image, the part that is brain.
     """
     old_spacing, old_size = np.array(old.spacing), np.array(old.size)
     spacing = np.array([in_plane, in_plane, old_spacing[2]])
@@ -109,15 +109,25 @@ def _resampled(
         tuple(float(o) for o in np.array(old.origin) + shift),
         old.direction,
     )
-    weights = to_sitk(brain.astype(np.float32), old)
-    masked = to_sitk(np.where(brain, array, np.float32(0)), old)
-    inside, share, total = (
-        sitk.GetArrayFromImage(onto(image, grid, interpolator))
-        for image, interpolator in (
-            (weights, sitk.sitkNearestNeighbor),
-            (weights, sitk.sitkLinear),
-            (masked, sitk.sitkLinear),
+    weights, masked = brain.astype(np.float32), np.where(brain, array, np.float32(0))
+    share, total = (_linear(values, old, grid) for values in (weights, masked))
+    found = by_nearest(brain, old, grid) & (share > 0)
+    return np.divide(total, share, out=np.zeros_like(total), where=found), found, grid
+
+
+def _linear(values: npt.NDArray[np.float32], old: Geometry, grid: Geometry) -> npt.NDArray[np.float32]:
+    """(Z, Y, X) values of one grid between whose voxels another's lie; 0 outside."""
+    found: npt.NDArray[np.float32] = sitk.GetArrayFromImage(
+        sitk.Resample(
+            to_sitk(values, old),
+            [int(n) for n in grid.size],
+            sitk.Transform(3, sitk.sitkIdentity),
+            sitk.sitkLinear,
+            grid.origin,
+            grid.spacing,
+            grid.direction,
+            0,
+            sitk.sitkFloat32,
         )
     )
-    found = (inside > 0) & (share > 0)
-    return np.divide(total, share, out=np.zeros_like(total), where=found), found, grid
+    return found

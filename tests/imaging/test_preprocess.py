@@ -116,6 +116,34 @@ def test_a_resampled_mask_symmetrical_in_its_scan_comes_back_so(tmp_path, axes, 
         np.testing.assert_allclose(np.argwhere(back).mean(axis=0), [(n - 1) / 2 for n in shape], atol=1e-9)
 
 
+@pytest.mark.parametrize("ratio", [0.7, 1.25, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("axes", AXES)
+def test_a_resampled_brain_lies_where_its_ellipsoid_does(tmp_path, axes, ratio):
+    """The oracle is the ellipsoid's own middle in the patient, which no grid has drawn."""
+    rng, moved, kept = np.random.default_rng(0), [], []
+    for _ in range(12):
+        size = rng.integers(84, 90, 3)  # x, y, z
+        across = np.where(np.abs(AXES[axes][2]) > 0.7, 4.0, 1.0)  # the axis along z has thick slices
+        size = np.where(across == 4, 24, size)
+        where = {"spacing": across.tolist(), "origin": (-31.0, 12.5, 7.0), "direction": AXES[axes]}
+        places = AXES[axes] @ (np.indices(size).reshape(3, -1) * across[:, None])
+        middle = AXES[axes] @ ((size - 1) / 2 * across + rng.uniform(-3, 3, 3))
+        radii = rng.uniform(33, 37, 3)
+        inside = np.square((AXES[axes].T @ (places - middle[:, None])) / radii[:, None]).sum(axis=0) < 1
+        array = np.where(inside, rng.normal(100, 9, inside.shape), 0).reshape(size).T
+        volume = read_volume(write(tmp_path / "a.nii.gz", array.astype(np.float32), **where))
+        image, _, placement = preprocess(volume, resample_in_plane=ratio)
+        corner = [start for start, _ in reversed(placement.crop)]
+        index = np.argwhere(image)[:, ::-1].mean(axis=0) + corner
+        grid = placement.grid
+        found = grid.matrix @ (index * grid.spacing) + grid.origin
+        moved.append(grid.matrix.T @ (found - middle - where["origin"]))
+        volume_of = np.count_nonzero(image) * np.prod(grid.spacing)
+        kept.append(volume_of / (inside.sum() * np.prod(across)))
+    assert np.abs(np.mean(moved, axis=0)).max() < 0.1  # mm
+    assert np.mean(kept) == pytest.approx(1, abs=0.01)
+
+
 def test_placement_survives_json(tmp_path):
     volume, marks = placed(tmp_path, "oblique")
     _, _, placement = preprocess(volume)
