@@ -241,23 +241,73 @@ def test_slices_without_what_a_segmentation_refers_to_are_named(tmp_path):
     assert not list(tmp_path.glob("out/*.dcm"))
 
 
+def frame_by_frame(array, axes, order=None, localizers=()):
+    """A multi-frame file that says orientation and pixel spacing for every frame, and of some another."""
+
+    def says(frame, index):
+        own = CORONAL if index in localizers else axes
+        frame.PlaneOrientationSequence = [group(ImageOrientationPatient=[text(v) for v in own])]
+        frame.PixelMeasuresSequence = [
+            group(PixelSpacing=[text(v) for v in PIXEL], SliceThickness=text(GAP))
+        ]
+
+    one = multi_frame(array, axes, order=order, per_frame=says, **OF_PATIENT)
+    shared = one.SharedFunctionalGroupsSequence[0]
+    del shared.PlaneOrientationSequence, shared.PixelMeasuresSequence
+    return one
+
+
+def referred_to(path, axes, count):
+    """For each place of a marked plane, the number of the source's frame that its frame refers to."""
+    found = {}
+    for groups in pydicom.dcmread(path).PerFrameFunctionalGroupsSequence:
+        where = np.array([float(v) for v in groups.PlanePositionSequence[0].ImagePositionPatient])
+        at = int(np.argmin([np.linalg.norm(where - place(k, axes)) for k in range(count)]))
+        (source,) = groups.DerivationImageSequence[0].SourceImageSequence
+        found[at] = int(source.ReferencedFrameNumber)
+    return found
+
+
+def test_a_multi_frame_file_that_says_all_frame_by_frame(tmp_path):
+    array, order = brain(), [3, 1, 0, 2, 9, 8, 7, 4, 5, 6]
+    project = imported(tmp_path, p=[frame_by_frame(array[order], turned(17), order)])
+    export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    file = tmp_path / "out" / "p_seg.dcm"
+    np.testing.assert_array_equal(marked(file, turned(17), len(array)), array > 250)
+    assert all(order[number - 1] == k for k, number in referred_to(file, turned(17), 10).items())
+
+
+def test_the_frames_of_a_file_that_make_the_volume_are_referred_to(tmp_path):
+    """The first and the fourth are localizers."""
+    array, order = brain(), [0, 3, 1, 0, 0, 2, 9, 8, 7, 4, 5, 6]
+    project = imported(tmp_path, p=[frame_by_frame(array[order], AXIAL, order, localizers=(0, 3))])
+    export_dicom_seg(project, "sam", tmp_path / "out", CPU)
+    file = tmp_path / "out" / "p_seg.dcm"
+    np.testing.assert_array_equal(marked(file, AXIAL, len(array)), array > 250)
+    referred = referred_to(file, AXIAL, 10)
+    assert len(referred) > 4 and not {1, 4} & set(referred.values())
+    assert all(order[number - 1] == k for k, number in referred.items())
+
+
+@pytest.mark.parametrize("kind", ["orientations that differ by rounding", "no thickness"])
+def test_slices_as_archives_have_them(tmp_path, kind):
+    array, axes = brain(), turned(17)
+    slices = stack(array, axes, **OF_PATIENT)
+    for k, one in enumerate(slices):
+        if kind == "no thickness":
+            del one.SliceThickness
+        else:
+            one.ImageOrientationPatient = [text(v + 1e-7 * (k % 3)) for v in axes]
+    export_dicom_seg(imported(tmp_path, p=slices), "sam", tmp_path / "out", CPU)
+    np.testing.assert_array_equal(marked(tmp_path / "out" / "p_seg.dcm", axes, 10), array > 250)
+
+
 def test_headers_that_no_segmentation_can_refer_to_are_told(tmp_path):
-    """A multi-frame file with its localizer, and a private kind of image."""
-    localizer = (0.0, 0.0, 1.0, 0.0, 1.0, 0.0)
-
-    def turn_the_first(frame, index):
-        axes = localizer if index == 0 else AXIAL
-        frame.PlaneOrientationSequence = [group(ImageOrientationPatient=[text(v) for v in axes])]
-
-    mixed = multi_frame(brain(), per_frame=turn_the_first, **OF_PATIENT)
-    del mixed.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    """A private kind of image."""
     private = stack(brain(1), uid="1.2.9", SOPClassUID="1.3.46.670589.11.0.0.12.1", **OF_PATIENT)
-    project = imported(tmp_path, p=[mixed], q=private)
-    for case in ("p", "q"):
-        with pytest.raises(
-            BadInput, match=rf"in/{case}: no DICOM Segmentation can refer.*clisc export masks"
-        ):
-            export_dicom_seg(project, "sam", tmp_path / "out", Control(device="cpu", cases=(case,)))
+    project = imported(tmp_path, q=private)
+    with pytest.raises(BadInput, match=r"in/q: no DICOM Segmentation can refer.*clisc export masks"):
+        export_dicom_seg(project, "sam", tmp_path / "out", CPU)
     assert not list(tmp_path.glob("out/*.dcm"))
 
 

@@ -66,17 +66,19 @@ def segmentation_of(source: Path, mask: npt.NDArray[np.uint8], origin: Origin) -
     frames = stack_at(source).frames
     if mask.shape != (len(frames), *frames[0].size):
         raise BadInput(f"{source} holds other slices than when it was imported; restore its files.")
-    images, planes = _images_and_planes(source, frames, mask)
+    images = _images(source, frames)
     with warnings.catch_warnings():  # one names the patient, whose name we only pass on
         warnings.filterwarnings("ignore", ".* unlikely to represent the intended person name", UserWarning)
         try:
-            return _written(images, planes, origin)
+            made = _written(images, mask, origin)
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # highdicom's, of headers
             why = str(error).strip("'\". ") or type(error).__name__
             raise BadInput(
                 f"{source}: no DICOM Segmentation can refer to its images ({why}). Write its mask as NIfTI "
                 "with `clisc export masks`."
             ) from error
+    _refer_to(made, frames)
+    return made
 
 
 def _written(images: Sequence[Dataset], planes: npt.NDArray[np.uint8], origin: Origin) -> Dataset:
@@ -117,10 +119,8 @@ def _written(images: Sequence[Dataset], planes: npt.NDArray[np.uint8], origin: O
     return made
 
 
-def _images_and_planes(
-    source: Path, frames: Sequence[Frame], mask: npt.NDArray[np.uint8]
-) -> tuple[list[Dataset], npt.NDArray[np.uint8]]:
-    """The source's headers, and for each of its slices in their order the mask's plane."""
+def _images(source: Path, frames: Sequence[Frame]) -> list[Dataset]:
+    """The headers of the slices, in their order; of a multi-frame file, one of these slices alone."""
     files = list(dict.fromkeys(frame.file for frame in frames))
     if len({frame.identity for frame in frames if frame.identity}) < len(files):
         raise BadInput(
@@ -128,16 +128,44 @@ def _images_and_planes(
             "it refers to; export the series again, or write its mask as NIfTI with `clisc export masks`."
         )
     if all(frame.of == 1 for frame in frames):
-        return [_header(frame.file) for frame in frames], mask
+        headers = [_header(frame.file) for frame in frames]
+        for header in headers:  # they differ by rounding at most, which highdicom refuses
+            header.ImageOrientationPatient = headers[0].ImageOrientationPatient
+        return headers
     if len(files) > 1:
         raise BadInput(
             f"{source} is spread over {len(files)} multi-frame files; a DICOM Segmentation can refer to "
             "one. Write its mask as NIfTI with `clisc export masks`."
         )
-    planes = np.zeros((frames[0].of, *mask.shape[1:]), np.uint8)
-    for frame, plane in zip(frames, mask, strict=True):
-        planes[frame.index] = plane
-    return [_header(files[0])], planes
+    return [_of_these_alone(_header(files[0]), frames)]
+
+
+def _of_these_alone(header: Dataset, frames: Sequence[Frame]) -> Dataset:
+    """A multi-frame file's header as if it held these frames and no other, in their order.
+
+    highdicom takes none that holds its localizer, too, nor one that says orientation and pixel spacing
+    frame by frame, as it may.
+    """
+    own = [header.PerFrameFunctionalGroupsSequence[frame.index] for frame in frames]
+    shared = (*(header.get("SharedFunctionalGroupsSequence") or []), Dataset())[0]
+    for name in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if name in own[0]:
+            shared[name] = own[0][name]
+        for groups in own:
+            groups.pop(name, None)
+    header.SharedFunctionalGroupsSequence = [shared]
+    header.PerFrameFunctionalGroupsSequence = own
+    header.NumberOfFrames = len(own)
+    return header
+
+
+def _refer_to(made: Dataset, frames: Sequence[Frame]) -> None:
+    """Number the frames that a segmentation refers to as their file does, which may hold others."""
+    for groups in made.PerFrameFunctionalGroupsSequence:
+        for derivation in groups.get("DerivationImageSequence", []):
+            for image in derivation.SourceImageSequence:
+                if "ReferencedFrameNumber" in image:
+                    image.ReferencedFrameNumber = frames[int(image.ReferencedFrameNumber) - 1].index + 1
 
 
 def _header(file: Path) -> Dataset:
@@ -150,7 +178,7 @@ def _header(file: Path) -> Dataset:
             f"{file} has no {lacking[0]}, so no segmentation can refer to it; export the series again, or "
             "write its mask as NIfTI with `clisc export masks`."
         )
-    for name in _EMPTY_IF_LACKING:
+    for name in (*_EMPTY_IF_LACKING, "SliceThickness"):
         if name not in header:
             setattr(header, name, None)
     return header
