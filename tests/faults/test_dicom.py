@@ -142,6 +142,19 @@ def test_a_localizer_in_the_series_is_left_out_with_a_line(clisc, tmp_path):
     assert info.spacing == pytest.approx((GAP, *PIXEL), abs=1e-4)
 
 
+@pytest.mark.parametrize("title", ["T1 MPRAGE sag", "t2_tse_tra", "AX T1 FLAIR", "ep2d_diff_ADC", "SWI"])
+def test_a_series_alone_that_is_called_after_another_contrast_is_told(clisc, tmp_path, title):
+    write(tmp_path / "in" / "p", stack(head(12, 30, 28), SeriesDescription=title))
+    write(tmp_path / "in" / "q", stack(head(12, 30, 28, 1), uid="7.7", PatientID="q"))
+    options = ("--images", tmp_path / "in", "--weights", "tiny")
+    for told in (
+        clisc("init", tmp_path / "project", *options, "--dry-run", "--check"),
+        clisc("init", tmp_path / "project", *options),
+    ):
+        assert told.code == 0 and f"called {title}, another contrast than FLAIR" in told.message, told.err
+        assert "in/q: the one series" not in told.message
+
+
 def test_multi_frame_files_in_folders_and_alone(clisc, tmp_path):
     for name in ("a", "b"):
         write(tmp_path / "data" / name, [multi_frame(brain())], "all.dcm")

@@ -228,6 +228,13 @@ def test_t1_flair_is_another_contrast(tmp_path, t1):
     assert flair_folder(tmp_path / "c") == tmp_path / "c" / "one"
 
 
+@pytest.mark.parametrize(
+    "title", ["", "t2_tirm_tra_dark-fluid", "t2_tirm_tra", "T2 FLAIR", "PAT1", "Series 5"]
+)
+def test_other_names_of_flair_and_of_nothing_are_told_nothing_of(tmp_path, title):
+    assert read_volume(write(tmp_path / "p", stack(head(), SeriesDescription=title))).notes == ()
+
+
 def test_of_several_patients_none_is_chosen(tmp_path):
     """A hospital's folder, or one that patients were copied into: all but one would be lost."""
     other = stack(head(seed=1), uid="7.7", PatientID="q", SeriesDescription="T2 TSE")

@@ -15,6 +15,12 @@ from clisc_engine.imaging.dicom.stack import Stack, stack_of
 FLAIR = re.compile(r"(?<!t1)(?<!t1[ _-])(?<!t1w[ _-])flair|dark[ _-]?fluid", re.IGNORECASE)
 """T1 FLAIR is a contrast of its own, in which oedema is dark."""
 
+CONTRAST = re.compile(
+    r"(?<![a-z0-9])(?:t1w?|t2w?|t2star|pdw?|dwi|dti|adc|swi|mprage|bravo|spgr|asl|bold)(?![a-z0-9])",
+    re.IGNORECASE,
+)
+"""What series of other contrasts are called; a TIRM is FLAIR or a near relative of it."""
+
 ONE_EACH = "name the folders with a glob, or list them in a CSV with the columns case,image"
 
 
@@ -86,7 +92,7 @@ def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, l
         chosen = next(iter(volumes))
         aside = [f"{_title(frames)} ({len(frames)})" for name, frames in series.items() if name != chosen]
         text = f"{path}: left out the localizers or pictures beside the series: {', '.join(aside)}."
-        return chosen, [text] if aside else []
+        return chosen, [*([text] if aside else []), *_of_contrast(path, volumes[chosen])]
     flair = [name for name, frames in volumes.items() if _says_flair(frames)]
     if len(flair) == 1:
         _refuse_patients(path, volumes.values(), "put each one's files into a folder of its own")
@@ -119,6 +125,17 @@ def _is_aside(frames: Sequence[Frame]) -> bool:
 
 def _says_flair(frames: Sequence[Frame]) -> bool:
     return FLAIR.search(frames[0].description) is not None
+
+
+def _of_contrast(path: Path, frames: Sequence[Frame]) -> list[str]:
+    """A sentence where the one series there is called after another contrast than FLAIR."""
+    title = _title(frames)
+    if _says_flair(frames) or not CONTRAST.search(title) or "tirm" in title.lower():
+        return []
+    return [
+        f"{path}: the one series there is called {title}, another contrast than FLAIR; look whether it is "
+        "FLAIR."
+    ]
 
 
 def _title(frames: Sequence[Frame]) -> str:
