@@ -47,6 +47,17 @@ def bundled(name: str) -> Path:
     return Path(str(resources.files("clisc_engine") / "weights" / name))
 
 
+def own_file(setting: str) -> Path:
+    """The path of a file that a setting names."""
+    return Path(os.path.expanduser(setting))  # noqa: PTH111 - an unknown user's ~ stays as it is
+
+
+def own_file_digest(setting: str) -> str:
+    """SHA-256 of a file that a setting names; empty when it is not there."""
+    path = own_file(setting)
+    return sha256_of(path) if path.is_file() else ""
+
+
 def find(setting: str, known: str) -> Path:
     """The file a setting names, else a known file in the models folder or torch's own cache.
 
@@ -54,7 +65,7 @@ def find(setting: str, known: str) -> Path:
         MissingWeights: when there is none.
     """
     if setting:
-        path = Path(os.path.expanduser(setting))  # noqa: PTH111 - an unknown user's ~ stays as it is
+        path = own_file(setting)
         if not path.is_file():
             raise MissingWeights(f"The weight file {path} does not exist; check the setting.")
         return path

@@ -13,8 +13,15 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running import journal
 from clisc_engine.settings.keys import decoded, known_keys
 from clisc_engine.stages.evaluation.staleness import Staleness
+from clisc_engine.stages.recipes import OWN_FILE
 
-WEIGHTS = {"clip": "label.model", "sam": "sam.model", "bundled unet": "", "bundled sam": ""}
+WEIGHTS = {
+    "clip": "label.model",
+    "sam": "sam.model",
+    "bundled unet": "",
+    "bundled sam": "",
+    OWN_FILE: "classifier.pretrained",
+}
 """Under these names seals keep the digests of models' weight files; each with the setting that names the
 model, if one does."""
 ONE_OF_SEVERAL = "clip "

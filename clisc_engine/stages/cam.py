@@ -68,6 +68,7 @@ def train_and_map(
 
         train = [case for case in cases if case.info.split == "train"]
         valid = [case for case in cases if case.info.split == "valid"]
+        provenance |= recipes.own_file(project.settings.classifier)
         slices = slices_of(project, train, control)
         validation = labelled_slices(project, valid, control)
         train_classifier(project, classifier, provenance, slices, validation, control)

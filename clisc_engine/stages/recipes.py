@@ -11,7 +11,7 @@ from typing import Any
 
 from clisc_engine.core import border, reach
 from clisc_engine.models.clip_file import clip_digests
-from clisc_engine.models.weights import bundled_unet_digest, sam_digest
+from clisc_engine.models.weights import bundled_unet_digest, own_file_digest, sam_digest
 from clisc_engine.products import graph
 from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
@@ -25,6 +25,9 @@ from clisc_engine.settings.classifier import ClassifierSettings
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
+
+OWN_FILE = "classifier file"
+"""What a classifier is made from has the SHA-256 of the file of one's own that it starts from, by this name."""
 
 
 def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:
@@ -156,7 +159,28 @@ def network(project: Project, name: str, cases: Sequence[CaseArrays]) -> dict[st
         for array_name in declared.inputs:
             if stamp := case.stamp(array_name):
                 provenance[f"{case.info.split}/{case.info.identity}/{array_name}"] = stamp.fingerprint
-    return provenance | graph.revisions(name)
+    provenance |= graph.revisions(name)
+    if "classifier" not in declared.settings:
+        return provenance
+    finished = project.checkpoint(name).made_from() or {}
+    if finished == provenance:  # made before the file was noted: it counts as the one of then
+        return provenance
+    return provenance | own_file(project.settings.classifier, finished.get(OWN_FILE, ""))
+
+
+def own_file(settings: ClassifierSettings, noted: str = "") -> dict[str, str]:
+    """What stands for the file of one's own that a classifier starts from; nothing without one.
+
+    Published weights are told by their name.
+
+    Args:
+        settings: the classifier's.
+        noted: digest that counts when the file is gone.
+    """
+    if settings.backbone == "clip" or settings.pretrained in ("imagenet", "none"):
+        return {}
+    digest = own_file_digest(settings.pretrained) or noted
+    return {OWN_FILE: digest} if digest else {}
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:
