@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 NORMAL, TUMOUR, UNCERTAIN = 0, 1, 255
+NARROW = "a window under the reach holds"
+"""How thick slices vote where `Vote.window` is under `Vote.reach`; earlier versions widened it to that."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Vote:
         if self.reach == 0 or spacing <= 1:
             return self
         reach = max(1, round(self.reach / spacing))
-        window = max(reach, round(self.window / spacing))
+        window = max(1, round(self.window / spacing))
         return Vote(reach, window, self.quorum * reach // self.reach)
 
     def never_holds(self) -> bool:

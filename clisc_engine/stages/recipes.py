@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clisc_engine.core import border, reach
+from clisc_engine.core import border, labelling, reach
 from clisc_engine.models.clip_file import clip_digests
 from clisc_engine.models.weights import bundled_unet_digest, own_file_digest, sam_digest
 from clisc_engine.products import graph
@@ -27,7 +27,7 @@ from clisc_engine.settings.presets import preset
 from clisc_engine.settings.schema import PromptSettings, Settings, UnetSettings
 
 OWN_FILE = "classifier file"
-"""What a classifier is made from has the SHA-256 of the file of one's own that it starts from, by this name."""
+"""The SHA-256 of a file of one's own that a classifier starts from, among what it is made from."""
 
 
 def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -> CaseSpec:
@@ -50,6 +50,8 @@ def array(settings: Settings, name: str, *, trained: str = "", step: str = "") -
         used |= asking(settings, sam_digest(settings.sam.model, settings.sam.checkpoint))
     if used.keys() & {"sam.border", "unet.border"}:
         used["border"] = border.RULE
+    if "label" in declared.settings and settings.label.vote_window < settings.label.vote_reach:
+        used["vote"] = labelling.NARROW
     if declared.network:
         used[declared.network] = trained
     if "clip" in declared.weights:

@@ -80,6 +80,15 @@ def test_thick_slices_vote_over_the_same_millimetres():
     assert Vote(reach=0).for_spacing(5.0) == Vote(reach=0)
 
 
+def test_a_window_under_the_reach_holds_for_thick_slices_too():
+    """Slices of 2 mm, voters at most 2 mm away: the four of the other class beyond them have no say."""
+    vote = Vote(reach=10, window=2, quorum=2).for_spacing(2.0)
+    probability = [0.1] * 3 + [0.9] * 3 + [0.1] * 3
+    assert labels(probability, vote=vote) == [0, 0, 0, 1, 1, 1, 0, 0, 0]
+    assert vote.window * 2.0 <= 2
+    assert Vote(reach=5, window=1, quorum=0).for_spacing(5.0).window == 1, "the next slice at the least"
+
+
 def test_a_tumour_of_five_thick_slices_is_not_voted_away():
     probability = [0.1] * 10 + [0.9] * 5 + [0.1] * 10
     assert labels(probability) == [0] * 25
