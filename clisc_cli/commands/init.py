@@ -78,6 +78,7 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
+    from clisc_engine.models.clip_tower import check_tower
     from clisc_engine.settings.presets import check_classifier, check_unet
     from clisc_engine.stages.init import Request, initialise
 
@@ -88,6 +89,7 @@ def command(
     settings = _settings(directory, weights, preset, options)
     check_unet(settings)
     check_classifier(settings)
+    check_tower(settings)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from clisc_engine.errors import BadInput
 from clisc_engine.models.clip import ClipModel
+from clisc_engine.models.clip_tower import no_resnet
 from clisc_engine.models.packages import ModifiedResNet, resnet18, resnet50
 from clisc_engine.models.weights import find, take_state
 
@@ -132,10 +133,7 @@ def _clip_trunk(
 ) -> tuple[nn.Module, list[nn.Module], int, tuple[tuple[float, float, float], tuple[float, float, float]]]:
     tower = getattr(clip.network, "visual", None) if clip else None
     if clip is None or not isinstance(tower, ModifiedResNet):
-        raise BadInput(
-            'classifier.backbone = "clip" needs a CLIP with a ResNet image tower (tiny, RN50, ...); '
-            "take resnet50."
-        )
+        raise no_resnet()
     tower = copy.deepcopy(tower).float()
     stem = nn.Sequential(
         *(getattr(tower, f"{part}{i}") for i in (1, 2, 3) for part in ("conv", "bn", "act")),

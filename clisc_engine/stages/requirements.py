@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
+from clisc_engine.models.clip_tower import check_tower
 from clisc_engine.models.weights import find, sam_path
 from clisc_engine.products import graph
 from clisc_engine.products.graph import MADE_BY, NETWORKS
@@ -88,6 +89,7 @@ def check_before(project: Project, stages: Sequence[str]) -> None:
     """
     if {"cam", "amda"} & {*stages}:
         check_classifier(project.settings)
+        check_tower(project.settings)
     if "train" in stages:
         check_unet(project.settings)
     _check_valid_split(project, stages)

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 import clisc_engine
 from clisc_engine.project.project import open_project
+from tests.support.clip_folders import small_clip
 from tests.support.small import small_project
 from tests.support.volumes import ball, write
 
@@ -205,11 +206,15 @@ def test_a_choice_on_an_empty_valid_split_is_refused_before_the_first_step(clisc
     [
         ("sam.model=vit_b", "`clisc models pull sam-vit-b`"),
         ("sam.checkpoint=gone.pth sam.model=vit_h", "gone.pth does not exist"),
-        ("label.model=ViT-B-32 label.pretrained=openai", "`clisc models pull clip-vit-b-32`"),
+        (
+            "label.model=ViT-B-32 label.pretrained=openai classifier.backbone=resnet18",
+            "`clisc models pull clip-vit-b-32`",
+        ),
         ("classifier.backbone=resnet50 classifier.pretrained=imagenet", "`clisc models pull resnet50`"),
         ("classifier.backbone=resnet18 classifier.pretrained=gone.pth", "gone.pth does not exist"),
         ('cam.method=cam cam.layers=["layer3"]', "cam.layers"),
         ("unet.start=bundled", "unet.spacing"),
+        ("label.model=ViT-B-32 label.pretrained=openai classifier.backbone=clip", "ResNet image tower"),
     ],
 )
 def test_what_a_later_step_lacks_is_told_before_the_first(
@@ -229,6 +234,21 @@ def test_what_a_later_step_lacks_is_told_before_the_first(
     assert all(case.seal("labels/tumour") is None for case in project.cases())
     if not setting.startswith("label"):
         assert clisc("run", root, "--until", "label").code == 0
+
+
+@pytest.mark.parametrize(
+    ("clip", "code"),
+    [("ViT-B-32", 3), ("local-dir:{own}", 3), ("RN50", 0), ("local-dir:gone", 0), ("tiny", 0)],
+)
+def test_init_refuses_a_classifier_from_a_clip_whose_tower_is_no_resnet(clisc, data, tmp_path, clip, code):
+    """What a CLIP that is not here is like cannot be told: `label` says that it lacks."""
+    model = clip.format(own=small_clip(tmp_path / "own"))
+    settings = ("--set", f"label.model={model}", "--set", "classifier.backbone=clip")
+    ended = clisc("init", tmp_path / "p", "--images", data / "images", *TINY, *settings)
+    assert ended.code == code, ended.err
+    if code:
+        assert "ResNet image tower" in ended.message and model in ended.message
+        assert not (tmp_path / "p").exists()
 
 
 def document(ended):
