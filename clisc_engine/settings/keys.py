@@ -112,8 +112,10 @@ def _explain(error: Any) -> str:
         return f"unknown setting {key!r}{suggestion(key)} (a newer clisc may have it)"
     if error["type"] == "value_error" and isinstance(error["input"], Mapping):  # of a table as a whole
         return f"{key or 'settings'}: {error['ctx']['error']}"
+    own = error["type"] == "value_error"
+    said = str(error["ctx"]["error"]) if own else error["msg"].lower()  # pydantic puts words before ours
     wanted = f", such as {json.dumps([error['input']])}" if _lacks_brackets(error) else ""
-    return f"{key or 'settings'} = {error['input']!r}: {error['msg'].lower()}{wanted}"
+    return f"{key or 'settings'} = {error['input']!r}: {said}{wanted}"
 
 
 def _lacks_brackets(error: Any) -> bool:

@@ -53,6 +53,7 @@ WRONG = {
     "not a multiple": ("unet.patch", [128, 128, 100], r"unet.patch.* = 100: .*multiple of 16"),
     "wrong union": ("roi.threshold", "otsuu", r"roi.threshold = 'otsuu': .*'otsu' or 'sam'"),
     "not finite": ("unet.learning_rate", float("nan"), "unet.learning_rate = nan"),
+    "our own rule": ("unet.spacing", [1.0, 2.0], r"unet.spacing = \[1.0, 2.0\]: give three numbers \(Z, Y"),
     "crossed": ("window.low", 99.95, "low must be under high"),
     "empty prompts": ("label.tumour_prompts", [], "label.tumour_prompts"),
 }
