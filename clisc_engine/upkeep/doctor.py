@@ -16,10 +16,12 @@ from typing import Literal
 
 from clisc_engine.errors import CliscError
 from clisc_engine.models.known import KNOWN
+from clisc_engine.models.paper_files import paper_files_present
 from clisc_engine.models.weights import models_folder, present
 from clisc_engine.project.project import Project
 from clisc_engine.running.cores import seen_cores, usable_cores
 from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
+from clisc_engine.settings.presets import preset
 from clisc_engine.version import VERSION
 
 State = Literal["good", "note", "problem"]
@@ -187,6 +189,8 @@ def _models(device: str) -> Iterator[Check]:
             lacking.append(entry.name)
     if lacking:
         advice = "`clisc models pull` fetches those that --weights paper needs."
+        if paper_files_present(preset("paper")):
+            advice = "--weights paper needs none of them; `clisc models pull NAME` fetches one."
         yield Check("full-size models", "note", f"not here: {', '.join(lacking)}", advice)
 
 

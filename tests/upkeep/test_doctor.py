@@ -39,6 +39,16 @@ def test_models_that_are_here_do_a_slice(tmp_path, monkeypatch):
     assert "resnet18" not in checks["full-size models"].found
 
 
+def test_pull_is_advised_as_long_as_the_paper_s_models_are_not_all_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLISC_MODELS", str(tmp_path))
+    for name in ("ViT-B-32-openai.safetensors", "sam_vit_b_01ec64.pth"):
+        (tmp_path / name).write_bytes(b"")
+    assert "--weights paper needs." in found()["full-size models"].advice
+    (tmp_path / "resnet50-11ad3fa6.pth").write_bytes(b"")
+    advice = found()["full-size models"].advice
+    assert "needs none of them" in advice and "`clisc models pull NAME`" in advice
+
+
 def test_the_best_known_broken_installation_is_recognised():
     error = RuntimeError("operator torchvision::nms does not exist")
     assert "different builds" in diagnose(error) and "--index-url" in diagnose(error)
