@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +110,39 @@ def sam_digest(kind: str, checkpoint: str) -> str:
 def bundled_unet_digest() -> str:
     """SHA-256 of the bundled U-Net's file."""
     return sha256_of(bundled(TINY_UNET))
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a weight file that was cut, or is none at all, by its ends alone; nothing is unpacked.
+
+    Raises:
+        Unreadable: when it cannot be read now.
+        BadInput: when it is damaged.
+    """
+    with reading(path), path.open("rb") as file:
+        begins = file.read(2)
+        if path.suffix == ".safetensors":
+            whole = _is_whole_safetensors(path)
+        elif begins == b"PK":  # PyTorch's archives, whose table of contents stands at the end
+            whole = zipfile.is_zipfile(file)
+        else:  # pickles, as PyTorch wrote before 1.6
+            whole = begins[:1] == b"\x80"
+    if not whole:
+        raise BadInput(
+            f"{path} is not a readable weight file; it may be damaged, or its download broke off. Download "
+            "it again."
+        )
+
+
+def _is_whole_safetensors(path: Path) -> bool:
+    """Whether the file has all bytes that its header tells of."""
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(path), framework="numpy"):
+            return True
+    except safetensors.SafetensorError:
+        return False
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
 from clisc_engine.models.clip_tower import check_tower
-from clisc_engine.models.weights import find, sam_path
+from clisc_engine.models.weights import check_whole, find, sam_path
 from clisc_engine.products import graph
 from clisc_engine.products.graph import MADE_BY, NETWORKS
 from clisc_engine.products.kinds import Array, Network
@@ -100,13 +100,14 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
 
     Raises:
         MissingWeights: when one is not on this machine, before any of the stages has begun.
+        BadInput: when one was cut, as by a download that broke off.
     """
     settings = project.settings
     classifier, made = settings.classifier, [one for stage in stages for one in graph.made_in(stage)]
     weights = {name for one in made if isinstance(one, Array) for name in one.weights}
     if "clip" in weights:
         for model, pretrained in settings.label.clips():
-            find_clip(model, pretrained)
+            check_whole(find_clip(model, pretrained))
     untrained = any(
         isinstance(one, Network)
         and one.select_setting == "classifier.select"
@@ -114,9 +115,10 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
         for one in made
     )
     if untrained and classifier.backbone != "clip" and classifier.pretrained != "none":
-        find("" if classifier.pretrained == "imagenet" else classifier.pretrained, classifier.backbone)
+        own = "" if classifier.pretrained == "imagenet" else classifier.pretrained
+        check_whole(find(own, classifier.backbone))
     if "sam" in weights:
-        sam_path(settings.sam.model, settings.sam.checkpoint)
+        check_whole(sam_path(settings.sam.model, settings.sam.checkpoint))
 
 
 def _check_valid_split(project: Project, stages: Sequence[str]) -> None:

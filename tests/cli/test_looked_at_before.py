@@ -9,6 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
+from safetensors.torch import save_file
 
 import clisc_engine
 from clisc_engine.project.project import open_project
@@ -234,6 +236,53 @@ def test_what_a_later_step_lacks_is_told_before_the_first(
     assert all(case.seal("labels/tumour") is None for case in project.cases())
     if not setting.startswith("label"):
         assert clisc("run", root, "--until", "label").code == 0
+
+
+def cut(state, path, share=0.9):
+    """Weights as a download leaves them that broke off."""
+    torch.save(state, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+def cut_safetensors(state, path):
+    save_file(state, path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+SPOILT = {
+    "cut": ("weights.pth", cut),
+    "cut safetensors": ("weights.safetensors", cut_safetensors),
+    "empty": ("weights.pth", lambda state, path: path.write_bytes(b"")),
+    "a page": ("weights.pth", lambda state, path: path.write_text("<html>Not found</html>")),
+    "a pointer": ("weights.safetensors", lambda state, path: path.write_text("version https://git-lfs")),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "sam.model=vit_b sam.checkpoint={}",
+        "classifier.backbone=resnet18 classifier.pretrained={}",
+        "label.model=RN50 label.pretrained={}",
+    ],
+)
+def test_a_damaged_file_for_a_later_step_is_told_before_the_first(clisc, root, tmp_path, setting, how):
+    name, spoil = SPOILT[how]
+    spoil({"a": torch.zeros(1000)}, tmp_path / name)
+    changes = [word for one in setting.format(tmp_path / name).split() for word in ("--set", one)]
+    ended = clisc("run", root, *changes)
+    assert ended.code == 3 and "label:" not in ended.err
+    assert f"{tmp_path / name} is not a readable weight file" in ended.message
+    assert "Download it again" in ended.message
+
+
+def test_a_file_of_an_older_pytorch_passes_as_whole(clisc, root, tmp_path):
+    """It begins with a pickle, as some of torchvision's do; what is in it, its step finds out."""
+    file = tmp_path / "weights.pth"
+    torch.save({"a": torch.zeros(3)}, file, _use_new_zipfile_serialization=False)
+    ended = clisc("run", root, "--set", f"sam.checkpoint={file}", "--set", "sam.model=vit_b")
+    assert ended.code == 3 and "weights.pth does not hold a SAM" in ended.message
 
 
 @pytest.mark.parametrize(
