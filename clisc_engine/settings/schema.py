@@ -98,7 +98,9 @@ class SamSettings(Section):
         "", description="local file in segment_anything's format; empty: the known name"
     )
     equalise: bool = Field(True, description="equalise the slice's histogram first (code: yes)")
-    inside_brain: bool = Field(True, description="cut SAM's answer at the brain's border (code)")
+    inside_brain: bool = Field(
+        True, description="cut SAM's answer at the brain's border (code); with a border it is anyway"
+    )
     mirror: bool = Field(
         False, description="also ask about the mirrored slice and average both answers (paper: no)"
     )

@@ -254,3 +254,19 @@ def test_a_finished_pipeline_is_known_to_be_so_without_any_voxel(copied):
     for name, report in run_stages(copied).items():
         assert report.fresh and not (report.done or report.planned or report.failed), name
     assert evaluate(copied, control) == measured
+
+
+@pytest.mark.parametrize("border", [0.0, 4.0])
+def test_sam_s_answer_leaves_the_brain_where_a_setting_lets_it(copied, border):
+    """But where brightness moves the masks' borders, which it does within the brain alone."""
+    before, masks = copied.settings, {}
+    for inside in (True, False):
+        changes = {"sam.border": border, "sam.inside_brain": inside, "prompts.dilation": 20}
+        copied.settings = with_changes(before, changes, "test")
+        assert run_stages(copied, "prompt-sam")["prompt-sam"].done
+        masks[inside] = [case.read("masks/sam") for case in copied.cases()]
+    brains = [case.read("image") != 0 for case in copied.cases()]
+    beyond = sum(int(mask[~brain].sum()) for mask, brain in zip(masks[False], brains, strict=True))
+    assert (beyond > 0) == (border == 0)
+    for inside, whole, brain in zip(masks[True], masks[False], brains, strict=True):
+        assert np.array_equal(inside, whole * brain)
