@@ -167,7 +167,7 @@ def _document(
     left_out = [{"path": str(one.path), "reason": one.reason} for one in imported.left_out]
     return {
         "project": str(imported.project.root),
-        "weights": imported.project.settings.weights,
+        "weights": imported.project.settings.made_with,
         "splits": imported.splits,
         "skipped": imported.skipped,
         "notes": imported.notes,

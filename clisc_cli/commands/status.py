@@ -125,7 +125,7 @@ def _seen(project: Project, directory: Path | None) -> dict[str, Any]:
     return {
         "project": str(project.base.root),
         "variant": name_of(project),
-        "weights": project.settings.weights,
+        "weights": project.settings.made_with,
         "cases": len(project.cases()),
         "lost_cases": project.lost_cases(),
         "change_of_cases": pending_change.told(project.base.root),

@@ -67,7 +67,7 @@ class Project:
 
     def _facts(self) -> str:
         count = len(self)
-        return f"{count} case{'' if count == 1 else 's'}, {self.settings.weights} weights"
+        return f"{count} case{'' if count == 1 else 's'}, {self.settings.made_with} weights"
 
     def case(self, name: str) -> Case:
         """One case.

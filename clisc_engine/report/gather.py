@@ -138,7 +138,7 @@ def gather(project: Project) -> Story:
     return Story(
         project=project.base.root.resolve().name
         + (f", variant {name_of(project)}" if project.parent else ""),
-        weights=project.settings.weights,
+        weights=project.settings.made_with,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=project.settings.seed,
         splits={split: splits[split] for split in SPLITS if splits[split]},

@@ -142,7 +142,7 @@ def _sidecar(
             "Array": f"masks/{masks}",
             "Image": Path(case.info.source).name,
             "ImageSHA256": case.info.sha256,
-            "Weights": project.settings.weights,
+            "Weights": project.settings.made_with,
             "Version": seal.version if seal else VERSION,
             "Time": seal.time if seal else "",
             "Fingerprint": seal.fingerprint if seal else "",

@@ -110,7 +110,7 @@ def _write(project: Project, case: CaseArrays, masks: str, out: Path, outputs: O
         raise BadInput(f"masks/{masks} of {case.info.name} was taken away meanwhile; run this again.")
     mask = restore(case.read(f"masks/{masks}"), Placement.from_dict(case.info.placement))
     origin = Origin(
-        masks, seal.fingerprint, datetime.fromisoformat(seal.time), {"weights": project.settings.weights}
+        masks, seal.fingerprint, datetime.fromisoformat(seal.time), {"weights": project.settings.made_with}
     )
     made = segmentation_of(Path(case.info.source), (mask != 0).astype(np.uint8), origin)
 

@@ -233,6 +233,6 @@ def _description(project: Project, masks: str, count: int) -> bytes:
         "file_ending": ENDING,
         "description": f"Pseudo-labels masks/{masks} made by clisc without labels; no human drew them.",
         "licence": "as the images",
-        "weights": project.settings.weights,
+        "weights": project.settings.made_with,
     }
     return json.dumps(description, indent=1).encode()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
 """Endings of the files that a picture can be written to."""
 
-_SETTINGS = ("window", "roi", "prompts", "seed", "weights")
+_SETTINGS = ("window", "roi", "prompts", "seed")
 _SLICES = "slices"
 
 
@@ -81,7 +81,7 @@ def picture_of(
 
     layers = rivals_of(project, project.case(name)) if table1 else STEPS
     picture = case_picture(project, name, rows, layers)
-    return picture, picture_bytes(draw_case(picture, project.settings.weights), ending)
+    return picture, picture_bytes(draw_case(picture, project.settings.made_with), ending)
 
 
 def _shown(project: Project, case: CaseArrays, rows: int, layers: Sequence[Layer]) -> str:
@@ -95,6 +95,7 @@ def _shown(project: Project, case: CaseArrays, rows: int, layers: Sequence[Layer
         if measured := [entry for entry in document["cases"] if entry["case"] == case.info.name]:
             said = [measured, document.get("map_threshold"), project.references.fingerprint(case.info)]
             shown[table.__name__] = json.dumps(said)
+    shown["weights"] = json.dumps(project.settings.made_with)
     return fingerprint(shown | settings_used(project.settings, *_SETTINGS))
 
 

@@ -76,7 +76,7 @@ def sidecar(provenance: Provenance, case: CaseArrays, array: str, mask: npt.NDAr
             "Fingerprint": links[-1].fingerprint,
             "MaskSha256": digest_of_mask(mask),
             "VolumeMl": round(float(np.count_nonzero(mask)) * ml, 3),
-            "Weights": own.weights,
+            "Weights": own.made_with,
             "Seed": settings.get("seed", own.seed),
             "Stale": links[-1].stale,
             "Note": CAUTION,

@@ -54,7 +54,7 @@ def card_of(project: Project, network: str) -> ModelCard:
         network=network,
         image=_learnt_from(project, made_from),
         unet=settings.unet,
-        weights=settings.weights,
+        weights=settings.made_with,
         trained=journal.trained_at(project, network),
         training_volumes=sum(key.startswith("train/") and key.endswith("/image") for key in made_from),
         origin={key: value for key, value in made_from.items() if "/" not in key},

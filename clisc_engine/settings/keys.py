@@ -36,7 +36,21 @@ def with_changes(settings: Settings, changes: Mapping[str, Any], where: str) -> 
         if last not in table or isinstance(table[last], dict):
             raise BadInput(f"{where}: unknown setting {key!r}{suggestion(key)}.")
         table[last] = value
-    return validate(values, where)
+    changed = validate(values, where)
+    if "weights" in changes and changed.weights != changed.made_with:
+        raise BadInput(_names_alone(changed, where))
+    return changed
+
+
+def _names_alone(settings: Settings, where: str) -> str:
+    """That the models stay what they are, though ``weights`` would name others beside every result."""
+    taken = ", ".join(settings.bundled)
+    are = f"those of {taken} are bundled ones" if taken else "no setting takes a bundled one"
+    return (
+        f"{where}: weights = {settings.weights!r} would name other models than there are: {are}. "
+        f"`clisc init --weights {settings.weights}` makes another project with the others; here, set "
+        f"{'these' if taken else 'label.model, sam.model and so on'} as well."
+    )
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

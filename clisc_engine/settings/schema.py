@@ -19,6 +19,8 @@ from clisc_engine.settings.section import Fraction, Percent, Section
 
 Preset = Literal["tiny", "paper"]
 Augmentation = Literal["paper", "wide", "none"]
+TINY: Preset = "tiny"
+"""What the settings of a bundled model say."""
 
 
 class ImageSettings(Section):
@@ -225,7 +227,11 @@ class TrainingSettings(Section):
 class Settings(Section):
     """All settings of one project, as clisc.toml holds them."""
 
-    weights: Preset = Field("paper", description="which models: tiny (bundled) or paper")
+    weights: Preset = Field(
+        "paper",
+        description="the models that `clisc init` chose, tiny (bundled) or paper; changed by itself it is "
+        "refused, for which are used stands in label.model, sam.model, prompts.region and unet.start",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of all random draws")
     image: ImageSettings = ImageSettings()
     window: WindowSettings = WindowSettings()
@@ -249,3 +255,19 @@ class Settings(Section):
             given = values.get("baselines", {})
             return {**values, "baselines": with_tiny(given)} if isinstance(given, Mapping) else values
         return values
+
+    @property
+    def bundled(self) -> list[str]:
+        """The settings that take a bundled model."""
+        taken = {
+            "label.model": any(model == TINY for model, _ in self.label.clips()),
+            "sam.model": self.sam.model == TINY,
+            "prompts.region": self.prompts.region == "map+bundled",
+            "unet.start": self.unet.start == "bundled",
+        }
+        return [key for key, is_taken in taken.items() if is_taken]
+
+    @property
+    def made_with(self) -> Preset:
+        """The models to name beside results, whatever ``weights`` says: tiny if any of them is bundled."""
+        return TINY if self.bundled else "paper"

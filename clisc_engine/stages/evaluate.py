@@ -190,7 +190,7 @@ def _measure(
     )
     failed |= errors
     measured = all_measured(by_case, failed)
-    weights = project.settings.weights
+    weights = project.settings.made_with
     return {
         "revision": TABLES[EVALUATION].revision,
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -127,7 +127,7 @@ def together(
         "row": sweep.row,
         "splits": list(sweep.splits),
         "seeds": list(sweep.seeds) or [project.settings.seed],
-        "weights": project.settings.weights,
+        "weights": project.settings.made_with,
         "settings": settings_behind(project, sweep),
         "here": [_value(project, key) for key in sweep.keys],
         "points": list(points.values()),

@@ -106,3 +106,36 @@ def test_explain_takes_a_section_and_the_end_of_a_key(clisc, finished, tmp_path,
     assert ends["section"] == ""
     assert clisc("config", "explain", "baselines.if3d").code == 0
     assert clisc("config", "explain", "nonsense").code == 3
+
+
+def test_weights_alone_choose_no_model_and_are_refused(clisc, copied):
+    before = (copied.root / "clisc.toml").read_text(encoding="utf-8")
+    for call in (
+        ("config", "set", copied.root, "weights=paper"),
+        ("label", copied.root, "--set", "weights=paper"),
+    ):
+        shown = clisc(*call)
+        assert shown.code == 3 and "label.model, sam.model" in shown.message
+        assert "`clisc init --weights paper`" in shown.message
+    assert (copied.root / "clisc.toml").read_text(encoding="utf-8") == before
+    others = ("label.model=ViT-B-32", "label.pretrained=openai", "sam.model=vit_b", "prompts.region=map")
+    assert clisc("config", "set", copied.root, "weights=paper", *others, "unet.start=scratch").code == 0
+
+
+def test_results_of_bundled_models_say_so_whatever_weights_says(clisc, copied, tmp_path):
+    """As a clisc.toml has it in which somebody changed that line alone."""
+    settings = copied.root / "clisc.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace('weights = "tiny"', 'weights = "paper"'), encoding="utf-8")
+    assert json.loads(clisc("status", copied.root, "--json").out)["weights"] == "tiny"
+    document = json.loads(clisc("evaluate", copied.root, "--json").out)
+    assert document["weights"] == "tiny" and "bundled tiny models" in document["note"]
+    for kind, name in (("masks", "p4_round2.json"), ("bids", "sub-p4/anat/sub-p4_label-tumour_mask.json")):
+        assert clisc("export", kind, copied.root, "-o", tmp_path / kind).code == 0
+        sidecar = json.loads((tmp_path / kind / name).read_text(encoding="utf-8"))
+        assert next(part for part in sidecar.values() if "Weights" in part)["Weights"] == "tiny"
+    assert clisc("export", "model", copied.root, "-o", tmp_path / "m.clisc").code == 0
+    assert "bundled tiny models" in clisc("explain", tmp_path / "m.clisc").out
+    assert clisc("report", copied.root).code == 0
+    report = (copied.root / "results" / "report.html").read_text(encoding="utf-8")
+    assert "demos and tests" in report

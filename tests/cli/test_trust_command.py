@@ -49,6 +49,7 @@ def test_a_dsc_is_expected_only_of_the_way_that_was_calibrated(clisc, copied):
     assert line.expect(1.0).dsc > 80 > 60 > line.expect(0.5).dsc and 0.5 < line.coverage <= 1
     assert table.calibration(with_changes(preset("tiny"), {"unet.border": 0}, "test")) is None
     assert table.calibration(preset("paper")) is None
+    assert table.calibration(with_changes(preset("tiny"), {"sam.model": "vit_b"}, "test")) is None
 
 
 def test_it_is_told_where_one_looks_and_not_told_twice(clisc, copied):

@@ -141,7 +141,7 @@ def _measure(
         if gone and case.info.name not in failed:
             failed[case.info.name] = " ".join(missing_message(case, array) for array in gone)
     measured = all_measured(by_case, failed)
-    weights = project.settings.weights
+    weights = project.settings.made_with
     names = [row.name for row in shown]
     return {
         "revision": TABLES[TABLE1].revision,

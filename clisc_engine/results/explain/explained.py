@@ -49,7 +49,7 @@ def changed_since(writer: str) -> str:
 
 def tiny_notes(project: Project) -> list[str]:
     """The note that is due on all that a project of the tiny models made; none for others."""
-    return [TINY] if project.settings.weights == "tiny" else []
+    return [TINY] if project.settings.made_with == "tiny" else []
 
 
 def meaning(array: str) -> str:

@@ -82,7 +82,8 @@ def calibration(settings: Settings) -> Calibration | None:
 def _way(settings: Settings) -> tuple[object, ...]:
     """What tells ways apart on which SAM and the network agree as far, or mean as much by it."""
     sam, unet = settings.sam, settings.unet
-    return settings.weights, settings.prompts.region, unet.start, sam.border, unet.border, unet.ask_sam
+    models = settings.label.model, sam.model, settings.prompts.region, unet.start
+    return *models, sam.border, unet.border, unet.ask_sam
 
 
 def made_from(case: CaseArrays) -> str:
