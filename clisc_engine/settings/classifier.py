@@ -48,7 +48,10 @@ class ClassifierSettings(Section):
         description="at most so many passes over the slices in all epochs together, so that few are not "
         "learnt by heart; 0: any number (paper)",
     )
-    augment: bool = Field(True, description="random flips, shifts and grey-scale changes")
+    augment: bool = Field(
+        True,
+        description="random flips, rotation, scaling, shifts and brightness; the paper tells none",
+    )
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on CLIP's labels of valid"
     )

@@ -159,8 +159,8 @@ class UnetSettings(Section):
     loss: Literal["dice_ce", "ce", "dice"] = Field("dice_ce", description="dice_ce, ce (code), or dice")
     augment: Augmentation = Field(
         "paper",
-        description="paper: random rotation, flips and intensity; wide: more of them and scaling, for few "
-        "volumes; or none",
+        description="paper, so called but not told by the paper: random rotation, flips, intensity "
+        "(code: quarter turns and flips); wide: more of them and scaling, for few volumes; or none",
     )
     select: Literal["last", "best"] = Field(
         "last", description="keep the last epoch, or the best on valid's pseudo-labels"
