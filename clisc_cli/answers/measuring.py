@@ -248,7 +248,7 @@ class Table1Row(Summary):
     Attributes:
         title: for people.
         array: that it measures.
-        label_free: whether no reference went into it.
+        label_free: whether no reference went into it here; of one's own rows no more is known.
         threshold: of a map, where references chose it.
         against_full: its test; null for CLISC itself, and without it.
         paper: what the paper has; null where it has none.

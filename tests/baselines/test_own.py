@@ -1,5 +1,6 @@
 """A method of one's own: the file that docs/comparison.md shows, and files that go wrong."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def test_the_example_of_the_page_stands_beside_the_built_in_floor(copied, clisc,
     file.write_text(EXAMPLE + "\n", encoding="utf-8")
     assert "1 done" in clisc("baseline", file, copied.root).out, "another file, other masks"
     assert clisc("verify", copied.root).code == 0
+    table = json.loads(clisc("evaluate", copied.root, "--table1", "--json").out)
+    assert any("own-bright; whether labels went into it" in note for note in table["notes"])
     told = clisc("export", "masks", copied.root, "--masks", "own-bright", "-o", tmp_path / "out")
     assert told.code == 0 and (tmp_path / "out" / "p4_own-bright.nii.gz").is_file()
 

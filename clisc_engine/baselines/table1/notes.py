@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from clisc_engine.baselines.table1.paper import TITLE
-from clisc_engine.baselines.table1.rows import FULL, Row
+from clisc_engine.baselines.table1.rows import FULL, OWN, Row
 
 RERUN = (
     f"The columns '{TITLE}' are the paper's, measured on other data. The paper does not tell on what it "
@@ -51,6 +51,10 @@ def notes(
         found.append(
             f"The supervised network learned from the references of {seen_with_reference} of the measured "
             "cases: on them its row says how well it fits, not how well it generalises."
+        )
+    if own := [row.title for row in rows if row.name.startswith(OWN)]:
+        found.append(
+            f"No reference was given to {', '.join(own)}; whether labels went into it before is not known."
         )
     if FULL not in names:
         found.append(NO_FULL)
