@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from clisc_engine.errors import BadInput
 from tests.support.small import SPACING, contents, differing, run_stages, small_data, small_project
 from tests.support.volumes import write
 
@@ -25,6 +26,19 @@ def test_without_any_reference_the_arrays_are_the_same(finished, data, tmp_path)
     project = small_project(tmp_path / "project", data, references=False)
     run_stages(project)
     assert not any(case.info.has_reference for case in project.cases())
+    assert differing(contents(finished), contents(project)) == []
+
+
+def test_with_references_that_cannot_be_read_the_arrays_are_the_same(finished, data, tmp_path):
+    project = small_project(tmp_path / "project", data)
+    for case in project.cases():
+        folder = project.store.root / "cases" / case.info.name / "reference"
+        for file in folder.rglob("*"):
+            if file.is_file() and file.name != "zarr.json":
+                file.write_bytes(b"no mask")
+        with pytest.raises(BadInput):
+            project.references.read(case.info)
+    run_stages(project)
     assert differing(contents(finished), contents(project)) == []
 
 
