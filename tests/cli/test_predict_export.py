@@ -20,6 +20,7 @@ def test_one_image_and_one_file(clisc, model, data, tmp_path):
     image = data / "images" / "p4_flair.nii.gz"
     shown = clisc("predict", model, image, "-o", out, "--probabilities", "--device", "cpu")
     assert shown.code == 0 and out.is_file() and "mine.nii.gz" in shown.out
+    assert "bundled tiny models" in shown.err
     assert (out.parent / "mine_probability.nii.gz").is_file()
     assert clisc("predict", model, image, data / "images", "-o", out).code == 2
     assert clisc("predict", model, data / "images", "-o", out).code == 2
