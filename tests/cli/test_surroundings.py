@@ -219,3 +219,25 @@ def test_a_locale_without_letters_shows_what_it_can(project, tmp_path):
         shown = shell('exec "$@"', *arguments, **where)
         assert shown.returncode == (4 if "nirgendwo" in str(arguments) else 0)
         assert "bug" not in shown.stderr and (shown.stdout + shown.stderr).isascii()
+
+
+def test_a_locale_without_letters_does_not_hide_files_that_have_some(data, tmp_path):
+    project, out = tmp_path / "größer", tmp_path / "out"
+    image = tmp_path / "images" / "Müller-1.nii.gz"
+    image.parent.mkdir()
+    image.write_bytes((data / "images" / "p4_flair.nii.gz").read_bytes())
+    where = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for arguments in (
+        ("init", project, "--images", image.parent, "--weights", "tiny"),
+        ("label", project, "--device", "cpu"),
+        ("cases", "list", project),
+        ("status", project, "Müller-1"),
+        ("show", project, "Müller-1"),
+        ("export", "csv", project, "-o", out),
+    ):
+        shown = shell('exec "$@"', *arguments, **where)
+        assert shown.returncode == 0, (arguments, shown.stderr)
+        assert (shown.stdout + shown.stderr).isascii()
+    assert "M?ller-1" in shell('exec "$@"', "cases", "list", project, **where).stdout
+    assert (project / "results" / "Müller-1.png").is_file()
+    assert "Müller-1" in (out / "cases.csv").read_text(encoding="utf-8")
