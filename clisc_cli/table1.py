@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_figures, add_words
 from clisc_cli.console import print_json, result_console
@@ -12,14 +11,20 @@ from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
 from clisc_engine.files.words import p_in_words
 
+if TYPE_CHECKING:
+    from clisc_engine.project.project import Project
 
-def show_table1(document: dict[str, Any], results: Path, options: RunOptions, *, cases_table: bool) -> None:
+
+def show_table1(
+    document: dict[str, Any], project: Project, options: RunOptions, *, cases_table: bool
+) -> None:
     """Print Table 1 as tables, with one of the cases if asked, or as the JSON document."""
+    from clisc_engine.stages.evaluation.told import few_cases, with_commands
+
+    document = with_commands(document, project.store.home.pasted)
     if options.json_:
         print_json(document)
         return
-    from clisc_engine.stages.evaluation.told import few_cases
-
     console = result_console()
     console.print(rows_table(document))
     if any(row["against_full"] for row in document["rows"]):
@@ -38,7 +43,7 @@ def show_table1(document: dict[str, Any], results: Path, options: RunOptions, *,
         console.print(few, markup=False, soft_wrap=True)
     for note in ([f"{document['note']}."] if document["note"] else []) + document["notes"]:
         console.print(f"Note: {note}", markup=False)
-    options.terminal().say(f"Tables are in {results}")
+    options.terminal().say(f"Tables are in {project.results}")
 
 
 def rows_table(document: dict[str, Any]) -> Any:

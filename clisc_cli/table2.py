@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_figures, add_words
@@ -12,6 +11,7 @@ from clisc_cli.options import RunOptions
 from clisc_cli.words import counted, shortened
 
 if TYPE_CHECKING:
+    from clisc_engine.errors import Home
     from clisc_engine.project.project import Project
 
 
@@ -19,11 +19,13 @@ def show_table2(
     document: dict[str, Any], project: Project, options: RunOptions, *, cases_table: bool = False
 ) -> None:
     """Print Table 2 as tables, with one of the cases if asked, or as the JSON document."""
+    from clisc_engine.stages.evaluation.told import few_cases, lacking_in_words, with_commands
+
+    home = project.store.home
+    document = with_commands(document, home.pasted)
     if options.json_:
         print_json(document)
         return
-    from clisc_engine.stages.evaluation.told import few_cases, lacking_in_words
-
     console = result_console()
     console.print(rows_table(document))
     if len({entry["group"] for entry in document["groups"]}) > 1:
@@ -33,8 +35,7 @@ def show_table2(
         console.print(without_tumour_table(document["without_tumour"]))
     if cases_table:
         console.print(table_of_cases(document, {row["name"]: row["name"] for row in document["rows"]}))
-    needed = project.store.home.options
-    for line in filter(None, (lacking_in_words(document, needed), few_cases(document))):
+    for line in filter(None, (lacking_in_words(document), few_cases(document))):
         console.print(line, markup=False, soft_wrap=True)
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
@@ -46,7 +47,7 @@ def show_table2(
         )
         line = f"{name} {verdict} {', '.join(networks)} learnt from it."
         console.print(line, markup=False, soft_wrap=True)
-    for line in stale_lines(document, needed):
+    for line in stale_lines(document, home):
         console.print(line, markup=False, soft_wrap=True)
     options.terminal().say(f"Tables are in {project.results}")
 
@@ -73,21 +74,18 @@ def rows_table(document: dict[str, Any]) -> Any:
     return table
 
 
-def stale_lines(document: dict[str, Any], needed: Sequence[str] = ()) -> list[str]:
-    """Which rows were made by other settings than today's, why, and how to renew them.
-
-    ``needed`` are the options that a command needs beside, as a variant's does.
-    """
+def stale_lines(document: dict[str, Any], home: Home) -> list[str]:
+    """Which rows were made by other settings than today's, why, and how to renew them there."""
     stale, renew = document["stale"]["rows"], document["stale"]["renew"]
     if not stale:
         return []
     whys = {row["name"]: row["why"] for row in document["rows"]}
     count = f"{len(stale)} of {counted(len(whys), 'row')}"
-    *first, last = (f"`{' '.join([command, *needed])}`" for command in (*renew, "clisc evaluate"))
-    commands = " and ".join(first)
+    commands = " and ".join(f"`{command}`" for command in renew)
     return [
         *(f"* {name} is stale: {shortened(whys[name], 110)}" for name in stale),
-        f"{count} are of earlier settings or inputs; {commands} makes them anew, then {last}.",
+        f"{count} are of earlier settings or inputs; {commands} makes them anew, then "
+        f"{home.in_words('evaluate')}.",
     ]
 
 

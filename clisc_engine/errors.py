@@ -86,9 +86,13 @@ class Home(NamedTuple):
         folder = f"./{folder}" if folder.startswith("-") else folder  # it is no option
         return ["clisc", *words[:options], folder, *words[options:], *self.options]
 
+    def pasted(self, command: str) -> str:
+        """The same as one text, to be pasted into a shell."""
+        return shlex.join(self.words(command))
+
     def in_words(self, command: str) -> str:
-        """The same for a message, to be pasted into a shell."""
-        return f"`{shlex.join(self.words(command))}`"
+        """The same for a message."""
+        return f"`{self.pasted(command)}`"
 
     @property
     def repair(self) -> str:

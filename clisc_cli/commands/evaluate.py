@@ -112,6 +112,7 @@ def _table1(
     from clisc_cli.table1 import show_table1
     from clisc_engine.baselines.table1.evaluate import run_table1
     from clisc_engine.baselines.table1.latex import outputs_for, write_latex
+    from clisc_engine.stages.evaluation.told import with_commands
 
     chosen = chosen_splits(splits, ("test",))
     project = options.open_project(directory)
@@ -120,11 +121,11 @@ def _table1(
     control = options.control()
     document = run_table1(project, control, chosen)
     if options.dry_run:
-        show_plan(document, options)
+        show_plan(with_commands(document, project.store.home.pasted), options)
         return
     if latex is not None and control.ranks.rank == 0:
         write_latex(project, document, latex)
-    show_table1(document, project.results, options, cases_table=cases_table)
+    show_table1(document, project, options, cases_table=cases_table)
     if latex is not None:
         options.terminal().say(f"For LaTeX: {latex}")
     fail_if_unmeasured(document, options, "evaluate --table1")

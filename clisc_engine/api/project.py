@@ -205,6 +205,8 @@ class Project:
     ) -> dict[str, Any]:
         """Measure every row against the reference masks; the document of ``clisc evaluate --json``.
 
+        Its commands name no project.
+
         Raises:
             BadInput: when there is no such split, or no case of them has a reference.
         """

@@ -82,6 +82,7 @@ class Story:
 
     Attributes:
         project: name of the project's folder.
+        options: what a command needs to work there, beside the folder.
         weights: tiny or paper.
         made: when the report was made.
         seed: of the project.
@@ -104,6 +105,7 @@ class Story:
     """
 
     project: str
+    options: list[str]
     weights: str
     made: str
     seed: int
@@ -138,6 +140,7 @@ def gather(project: Project) -> Story:
     return Story(
         project=project.base.root.resolve().name
         + (f", variant {name_of(project)}" if project.parent else ""),
+        options=project.store.home.options,
         weights=project.settings.made_with,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=project.settings.seed,

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import importlib.resources
 import re
+import shlex
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,8 +17,17 @@ from clisc_engine.baselines.table1.paper import titled
 from clisc_engine.files.words import ml_in_words, p_in_words, seconds_in_words
 
 
-def environment() -> Environment:
-    """The templates. All that comes from a project is escaped by them, or by the charts' own XML."""
+def commands_with(options: Sequence[str]) -> Callable[[str], str]:
+    """How a command without ``clisc`` is told by a page, which names no folder: with these options."""
+    return lambda command: shlex.join(["clisc", *command.split(), *options])
+
+
+def environment(options: Sequence[str] = ()) -> Environment:
+    """The templates, with `commands_with` these options.
+
+    All that comes from a project is escaped by them, or by the charts' own XML.
+    """
+    pasted = commands_with(options)
     made = Environment(
         loader=PackageLoader("clisc_engine.report"),
         autoescape=True,
@@ -26,6 +37,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "coded": _coded,
+        "command": lambda command: _coded(f"`{pasted(command)}`"),
         "duration": seconds_in_words,
         "ml": ml_in_words,
         "moment": _moment,

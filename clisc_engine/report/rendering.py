@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,13 +16,19 @@ from clisc_engine.report.choose import final_row, place_in_words
 from clisc_engine.report.gather import Story
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.marks import Marks
-from clisc_engine.report.page import environment, hash_of, resource
+from clisc_engine.report.page import commands_with, environment, hash_of, resource
 from clisc_engine.report.pictures import Row, rows_of, viewer_case
 from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
 from clisc_engine.stages.evaluation.measured import cut_in_words
-from clisc_engine.stages.evaluation.told import PAPER_ROWS, few_cases, lacking_in_words, splits_in_words
+from clisc_engine.stages.evaluation.told import (
+    PAPER_ROWS,
+    few_cases,
+    lacking_in_words,
+    splits_in_words,
+    with_commands,
+)
 
 SLICES = 3
 """Slices of a pictured case."""
@@ -60,11 +67,15 @@ def render(
     failed: dict[str, str],
     comparison: dict[str, Any] | None = None,
 ) -> bytes:
-    """The page. All that comes from the project is escaped by the template, or by the charts' own XML."""
+    """The page. All that comes from the project is escaped by the template, or by the charts' own XML.
+
+    Its commands name the variant, but no folder: a page is looked at elsewhere, too.
+    """
+    here = commands_with(story.options)
     viewed = [case for case in shown if case.is_viewed]
     style, script = resource("style.css"), resource("viewer.js")
     page = (
-        environment()
+        environment(story.options)
         .get_template("report.html")
         .render(
             story=story,
@@ -81,8 +92,8 @@ def render(
             similarities=_similarities(story),
             cut=min(story.kept.values(), default=None),
             least=2 * tables.EXTREMES,
-            evaluation=_evaluation(story),
-            table1=comparison,
+            evaluation=_evaluation(story, here),
+            table1=comparison and {**comparison, "document": with_commands(comparison["document"], here)},
             sweeps=shown_sweeps(story.sweeps),
             lines=tables.case_lines(story, splits),
             tiny=story.weights == "tiny",
@@ -142,7 +153,7 @@ def _similarities(story: Story) -> Markup | None:
     return Markup(charts.similarity_chart(list(story.kept.values()), list(story.dropped.values())))
 
 
-def _evaluation(story: Story) -> dict[str, Any] | None:
+def _evaluation(story: Story, here: Callable[[str], str]) -> dict[str, Any] | None:
     if story.evaluation is None:
         return None
     final = final_row(story.evaluation["rows"])
@@ -161,7 +172,7 @@ def _evaluation(story: Story) -> dict[str, Any] | None:
         "failed": story.evaluation["failed"],
         "without_tumour": story.evaluation["without_tumour"],
         "notes": story.evaluation["notes"],
-        "lacking": lacking_in_words(story.evaluation),
+        "lacking": lacking_in_words(with_commands(story.evaluation, here)),
         "few": few_cases(story.evaluation),
         "splits": splits_in_words(story.evaluation),
         "paper": PAPER_ROWS,

@@ -27,7 +27,7 @@ def test_the_table_says_what_stands_in_it(clisc, copied):
     for words in (
         "Measured on 1 case (test; tiny weights): mean ± SD over n cases",
         "SAM (5 points + box)",
-        "Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate --ablation`)",
+        f"Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate {copied.root} --ablation`)",
         "1 case: figures of one volume",
     ):
         assert words in shown.out

@@ -1,6 +1,7 @@
 """`clisc variant`, and `--variant` on the commands that work on a project."""
 
 import json
+import re
 
 import pytest
 
@@ -255,7 +256,24 @@ def test_the_table_of_a_variant_advises_commands_on_the_variant(clisc, varied):
     changed = ("--variant", "t0", "--device", "cpu")
     clisc("run", root, *changed, "--set", "prompts.kind=box", "--until", "prompt-sam")
     said = " ".join(clisc("evaluate", root, *changed, "--splits", "train,valid,test").out.split())
-    assert "`clisc run --variant t0` makes them anew, then `clisc evaluate --variant t0`" in said
-    assert (
-        "Not made yet: sam-points, sam-box, without-s3f (`clisc evaluate --ablation --variant t0`)" in said
-    )
+    run, again = f"clisc run {root} --variant t0", f"clisc evaluate {root} --variant t0"
+    ablation = f"clisc evaluate {root} --ablation --variant t0"
+    assert f"`{run}` makes them anew, then `{again}`" in said
+    assert f"Not made yet: sam-points, sam-box, without-s3f (`{ablation}`)" in said
+    document = as_json(clisc, "evaluate", root, *changed, "--splits", "train,valid,test")
+    assert document["stale"]["renew"] == [run]
+    assert {row["command"] for row in document["lacking"]} == {ablation}
+    table1 = as_json(clisc, "evaluate", root, *changed, "--table1")
+    assert f"clisc baseline otsu {root} --variant t0" in {row["command"] for row in table1["lacking"]}
+    told = " ".join(as_json(clisc, "explain", root / "variants/t0/results/rows.csv")["notes"])
+    assert f"run `{run}` and `{again}` to measure anew" in told
+
+
+def test_a_variant_s_report_advises_commands_on_the_variant(clisc, varied):
+    page, words = varied.root / "variants" / "t0" / "results" / "report.html", ("--variant", "t0")
+    assert clisc("config", "set", varied.root, "label.confidence=0.6").code == 0
+    assert clisc("evaluate", varied.root, "--table1", *words, *CPU).code == 0
+    assert clisc("report", varied.root, *words, "--pictures", 0, "-q").code == 0
+    commands = re.findall("<code>(clisc [^<]+)</code>", page.read_text(encoding="utf-8"))
+    assert {command.split()[1] for command in commands} >= {"label", "train", "evaluate", "baseline"}
+    assert {command for command in commands if not command.endswith(" --variant t0")} <= {"clisc report"}

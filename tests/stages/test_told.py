@@ -12,8 +12,10 @@ from clisc_engine.stages.evaluation.told import (
 
 
 def document(count, groups=(), rows=("sam", "full"), splits=("test",)):
+    shown = [{"name": row, "n": count} for row in rows]
     return {
-        "rows": [{"name": row, "n": count} for row in rows],
+        "rows": shown,
+        "lacking": lacking_rows(shown),
         "groups": [{"name": row, "group": group, "n": n} for row in rows for group, n in groups],
         "splits": list(splits),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clisc_engine.files.reading import object_at, read_if_there
-from clisc_engine.files.words import counted, shell_word
+from clisc_engine.files.words import counted
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import EVALUATE
@@ -19,6 +19,7 @@ from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
 from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.evaluation.tables import csv_of, tables_of
+from clisc_engine.stages.evaluation.told import PROGRAM
 from clisc_engine.upkeep.survey import survey
 
 WITHOUT_TUMOUR = "results/without_tumour.csv"
@@ -38,8 +39,8 @@ def tell_evaluation(found: Explained, project: Project, path: Path) -> None:
     found.what = f"{meaning(name)} of an evaluation"
     document = evaluation_document.load(project.store)
     if document is None:
-        again = f"clisc evaluate {shell_word(project.root)}"
-        found.notes.append(f"The project keeps no evaluation that it could be of; `{again}` measures anew.")
+        again = project.store.home.in_words(EVALUATE)
+        found.notes.append(f"The project keeps no evaluation that it could be of; {again} measures anew.")
         return
     marked = mark_rows(project, document, ROWS)
     why = _why_stale(project) or next((row["why"] for row in marked["rows"] if row["why"]), "")
@@ -49,7 +50,7 @@ def tell_evaluation(found: Explained, project: Project, path: Path) -> None:
         found.chain.append(Link(name, "table", EVALUATE, made_from=[EVALUATION]))
     found.notes = _notes(document)
     if why:
-        found.notes.append(_how_stale(marked["stale"], why))
+        found.notes.append(_how_stale(project, marked["stale"], why))
     if document["revision"] >= _MARKED and not _is_as_written(path, name, document):
         found.notes.append(changed_since("`clisc evaluate`"))
 
@@ -107,11 +108,12 @@ def _why_stale(project: Project) -> str:
     return whys[0] if whys else status.note
 
 
-def _how_stale(stale: Mapping[str, Any], why: str) -> str:
+def _how_stale(project: Project, stale: Mapping[str, Any], why: str) -> str:
     rows = f" Stale rows: {', '.join(stale['rows'])}." if stale["rows"] else ""
-    again = "`, `".join(stale["renew"] or ["clisc evaluate"])
+    steps = [*(command.removeprefix(PROGRAM) for command in stale["renew"]), EVALUATE]
+    again = " and ".join(map(project.store.home.in_words, steps))
     return (
-        f"It would come out otherwise now ({why}); `{again}` measures anew.{rows} The networks are "
+        f"It would come out otherwise now ({why}); run {again} to measure anew.{rows} The networks are "
         "listed as they are now."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clisc_engine.products import graph
@@ -33,7 +33,24 @@ UNITS: Mapping[str, str] = {
 FEW = 10
 """Cases: with fewer, a fifth of them is one or two."""
 
-_RENEW = "clisc run"
+PROGRAM = "clisc "
+
+
+def with_commands(document: Mapping[str, Any], pasted: Callable[[str], str]) -> dict[str, Any]:
+    """A document of Table 1 or 2, with its commands as they are to be run.
+
+    A kept one names neither project nor variant in them, since a project may be moved. ``pasted`` makes of
+    a command without ``clisc`` what a shell takes.
+    """
+
+    def whole(command: str) -> str:
+        return pasted(command.removeprefix(PROGRAM))
+
+    found = {**document, "lacking": [{**r, "command": whole(r["command"])} for r in document["lacking"]]}
+    if "stale" in document:
+        stale = document["stale"]
+        found["stale"] = {**stale, "renew": [whole(command) for command in stale["renew"]]}
+    return found
 
 
 def lacking_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -46,14 +63,11 @@ def lacking_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def lacking_in_words(document: Mapping[str, Any], options: Sequence[str] = ()) -> str:
-    """The rows of Table 2 that a document lacks, by the command that makes them; empty if it has all.
-
-    ``options`` is what such a command needs beside, as a variant's does.
-    """
+def lacking_in_words(document: Mapping[str, Any]) -> str:
+    """The rows of Table 2 that a document lacks, by the command that makes them; empty if it has all."""
     by_command: dict[str, list[str]] = {}
-    for row in lacking_rows(document["rows"]):
-        by_command.setdefault(" ".join([row["command"], *options]), []).append(row["name"])
+    for row in document["lacking"]:
+        by_command.setdefault(row["command"], []).append(row["name"])
     told = [f"{', '.join(names)} (`{command}`)" for command, names in by_command.items()]
     return f"Not made yet: {'; '.join(told)}" if told else ""
 
@@ -92,4 +106,4 @@ def _span(numbers: Sequence[int]) -> str:
 
 
 def _command(array: str) -> str:
-    return f"clisc {graph.ABLATION}" if graph.MADE_BY[array] == graph.ABLATION else _RENEW
+    return PROGRAM + (graph.ABLATION if graph.MADE_BY[array] == graph.ABLATION else "run")
