@@ -91,6 +91,10 @@ def _explained(
         project = _that_may_know(what, named)
         found = explain_file(what, project)
         return found, project if named is not None else project_of(found) or project
+    if what.is_file() and case is not None:
+        raise typer.BadParameter(
+            f"a file tells itself, without a case; {case} takes a call of its own", param_hint="CASE"
+        )
     project, name = _named(what, case, variant)
     if name is None:
         raise typer.BadParameter("name a file, or a case after the project", param_hint="CASE")

@@ -49,7 +49,8 @@ def command(
         file_of_kind(out, PICTURES, "a picture")
     project, name = project_and_case(directory, case, variant)
     if name is None:
-        raise typer.BadParameter("name a case; `clisc status` and Tab list them", param_hint="CASE")
+        listing = project.store.home.in_words("cases list")
+        raise typer.BadParameter(f"name a case; {listing} and Tab list them", param_hint="CASE")
     path = out or project.results / (f"{name}-table1.png" if table1 else f"{name}.png")
     with or_elsewhere(out):
         shown = show_case(project, name, rows, path, table1=table1)

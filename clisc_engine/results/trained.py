@@ -43,7 +43,8 @@ def card_of(project: Project, network: str) -> ModelCard:
     checkpoint = project.checkpoint(network)
     made_from = checkpoint.made_from()
     if made_from is None:
-        other = "" if network == UNET_ROUND1 else ", or take the first round's with --network unet-round1"
+        first = network != UNET_ROUND1 and project.checkpoint(UNET_ROUND1).made_from() is not None
+        other = ", or take the first round's with --network unet-round1" if first else ""
         raise MissingStage(
             f"{network} is not trained yet; run {project.store.home.in_words('run')} first{other}.",
             command="run",

@@ -309,3 +309,12 @@ def test_a_file_that_is_not_there_is_told_as_one(clisc, finished, tmp_path, monk
     assert "no case 'p9.v2'" in clisc("explain", "p9.v2").message
     monkeypatch.chdir(tmp_path)
     assert clisc("explain", "nosuch").code == 4
+
+
+def test_two_files_are_no_project_and_its_case(clisc, tmp_path):
+    masks = [tmp_path / name for name in ("a.nii.gz", "b.nii.gz")]
+    for mask in masks:
+        mask.write_bytes(b"")
+    refused = clisc("explain", *masks)
+    assert refused.code == 2 and "a file tells itself" in refused.message
+    assert "No clisc project" not in refused.message

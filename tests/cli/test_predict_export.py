@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from tests.support.small import small_project
+
 
 @pytest.fixture
 def model(clisc, finished, tmp_path):
@@ -87,3 +89,17 @@ def test_new_volumes_are_prepared_as_those_that_the_network_learnt_from(clisc, c
     assert shown.code == 0 and "the others stay as they were imported" in " ".join(shown.out.split())
     assert before.any() and np.array_equal(mask("after.nii.gz"), before)
     assert "imported" not in clisc("config", "set", copied.root, "amda.t=20").out
+
+
+def test_without_any_network_no_round_is_offered_instead(clisc, data, tmp_path):
+    project = small_project(tmp_path / "project", data)
+    image = data / "images" / "p4_flair.nii.gz"
+    refused = clisc("predict", project.root, image, "-o", tmp_path / "out", "--device", "cpu")
+    assert refused.code == 4 and "unet-round2 is not trained" in refused.message
+    assert "--network" not in refused.message
+
+
+def test_show_without_a_case_names_what_lists_them(clisc, data, tmp_path):
+    project = small_project(tmp_path / "project", data)
+    refused = clisc("show", project.root)
+    assert refused.code == 2 and "clisc cases list" in refused.message
