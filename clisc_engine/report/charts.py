@@ -97,8 +97,9 @@ def similarity_chart(kept: Sequence[float], dropped: Sequence[float]) -> str:
     low, high = float(edges[0]), float(edges[-1])
     lost, held = (np.histogram(np.clip(part, low, high), edges)[0] for part in (dropped, kept))
     words = f"S3F similarities of {len(everything)} volumes; {len(dropped)} under {cut:.3f} were dropped"
-    chart = Chart(words, (low, high), (0, max(int((lost + held).max()), 1)))
-    chart.axes("similarity of SAM and network (Dice)", "volumes")
+    highest = max(int((lost + held).max()), 1)
+    chart = Chart(words, (low, high), (0, highest))
+    chart.axes("similarity of SAM and network (Dice)", "volumes", up_ticks=_whole_ticks(highest))
     for index, (bad, good) in enumerate(zip(lost.tolist(), held.tolist(), strict=True)):
         left, right = chart.across(edges[index]) + 0.7, chart.across(edges[index + 1]) - 0.7
         span = f"{edges[index]:.2f} to {edges[index + 1]:.2f}"

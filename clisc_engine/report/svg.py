@@ -54,9 +54,15 @@ class Chart:
         attributes = {"class": kind, "x": str(x), "y": str(y), "text-anchor": anchor}
         ET.SubElement(self.root, "text", attributes).text = words
 
-    def axes(self, across: str, up: str, across_ticks: Sequence[float] | None = None) -> None:
+    def axes(
+        self,
+        across: str,
+        up: str,
+        across_ticks: Sequence[float] | None = None,
+        up_ticks: Sequence[float] | None = None,
+    ) -> None:
         """Draw grid lines, numbers and the names of both axes; no numbers across for an empty list."""
-        for value in ticks(*self.y):
+        for value in ticks(*self.y) if up_ticks is None else up_ticks:
             y = self.up(value)
             self.add("line", "grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
             self.text(number(value), "tick", LEFT - 6, y + 4, "end")

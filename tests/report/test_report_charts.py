@@ -72,6 +72,13 @@ def test_the_cut_parts_the_dropped_from_the_kept(scores, count):
     assert min(float(b.get("x")) for b in bars if "kept" in b.get("class")) >= float(cut.get("x1")) - 0.8
 
 
+@pytest.mark.parametrize("volumes", [1, 2, 7, 30])
+def test_volumes_are_counted_in_whole_numbers(volumes):
+    chart = similarity_chart([0.9] * volumes, [])
+    counts = [tick.text for tick in drawn(chart, "tick") if tick.get("text-anchor") == "end"]
+    assert len(counts) >= 2 and all(count.isdecimal() for count in counts), counts
+
+
 def test_a_box_spans_the_quartiles_and_whiskers_stop_before_an_outlier():
     values = {f"c{v}": float(v) for v in (0, 60, 70, 80, 90)}
     chart = box_chart("DSC", "DSC %", {"SAM": values, "nothing": {}})
