@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,6 +50,13 @@ def some_names(value: list[str] | None) -> list[str] | None:
     if any(not text.replace(",", " ").strip() for text in value or ()):
         raise typer.BadParameter("names no case; leave it out to take all", param_hint="--cases")
     return value
+
+
+def names_in(values: Iterable[str]) -> tuple[str, ...]:
+    """The case names in the values of ``--cases``, each as cases are called."""
+    from clisc_engine.files.case_names import normal
+
+    return tuple(normal(name) for text in values for name in text.split(",") if name.strip())
 
 
 def some_splits(value: str | None) -> str | None:

@@ -17,7 +17,7 @@ import typer
 from clisc_cli.completion import case_names, devices, settings_and_values
 from clisc_cli.console import LOG, Terminal
 from clisc_cli.locks import Locks
-from clisc_cli.named import open_named, some_names
+from clisc_cli.named import names_in, open_named, some_names
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant
 from clisc_engine.files.words import shell_word
@@ -138,7 +138,6 @@ class RunOptions:
 
     def control(self) -> Control:
         """The engine's view of these options; signals ask the run to stop."""
-        from clisc_engine.files.case_names import normal
         from clisc_engine.running.allocator import keep_freed_memory
         from clisc_engine.running.control import Control
         from clisc_engine.running.partly import import_partly
@@ -153,7 +152,7 @@ class RunOptions:
             workers=self.workers,
             force=self.force,
             dry_run=self.dry_run,
-            cases=tuple(normal(name) for text in self.cases for name in text.split(",") if name.strip()),
+            cases=names_in(self.cases),
             progress=self.terminal(),
             stop=self.session().stop,
             ranks=self.session().ranks,

@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.completion import case_names
 from clisc_cli.console import Terminal, print_json, result_console
-from clisc_cli.named import Directory, open_named, some_names
+from clisc_cli.named import Directory, names_in, open_named, some_names
 from clisc_cli.places import file_of_kind, or_elsewhere
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Variant, Verbose
@@ -57,12 +57,11 @@ def command(
     if out is not None:
         file_of_kind(out, PAGES, "a page")
     project = open_named(directory, variant)
-    named = tuple(name for text in cases or [] for name in text.split(",") if name.strip())
     terminal = Terminal(quiet=quiet)
     control = Control(progress=terminal, stop=context.ensure_object(Session).stop)
     path = out or project.results / "report.html"
     with or_elsewhere(out):
-        written = write_report(project, path, Choice(named, pictures, viewers), control)
+        written = write_report(project, path, Choice(names_in(cases or ()), pictures, viewers), control)
     for name, why in written.failed.items():
         terminal.warn(f"{name} is left out: {why}")
     if json_:

@@ -21,3 +21,8 @@ def test_report_of_a_case_that_is_not_there_writes_nothing(clisc, finished, tmp_
     outcome = clisc("report", finished.root, "-o", tmp_path / "x.html", "--cases", "nobody")
     assert outcome.code == 3 and "nobody" in outcome.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_cases_may_have_spaces_around_them(clisc, finished, tmp_path):
+    shown = clisc("report", finished.root, "-o", tmp_path / "x.html", "--cases", "p0, p4 ", "--json")
+    assert shown.code == 0 and json.loads(shown.out)["pictured"] == ["p0", "p4"]
