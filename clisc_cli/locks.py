@@ -34,13 +34,10 @@ class Locks:
         Raises:
             BadInput: when another process holds it, or works in one of its variants.
         """
-        from clisc_engine.project.project import clear_staging
-        from clisc_engine.project.variant_locks import refuse_while_variants_work
+        from clisc_engine.project import cut_short
 
         self.take(root)
-        refuse_while_variants_work(root)
-        clear_staging(root)
-        self._settle(root)
+        cut_short.clear(root, self._check_may_write(), self.say)
 
     def hold_variant(self, variant: Project) -> None:
         """Hold a variant's, and leave its project alone.
@@ -59,11 +56,11 @@ class Locks:
 
     def settle_what_is_begun(self, root: Path) -> None:
         """Complete what was cut short in a project, holding its lock no longer than that takes."""
-        from clisc_engine.project import pending_change, pending_promotion
+        from clisc_engine.project import cut_short, pending_change, pending_promotion
 
         if pending_change.pending(root) or pending_promotion.pending(root):
             with self._held(root):
-                self._settle(root)
+                cut_short.settle(root, self._check_may_write(), self.say)
 
     def _held(self, folder: Path) -> AbstractContextManager[None]:
         from clisc_engine.project.lock import hold
@@ -71,17 +68,7 @@ class Locks:
         flag = self.session.stop
         return hold(folder, self.command, say=self.say, lost=lambda reason: setattr(flag, "reason", reason))
 
-    def _settle(self, root: Path) -> None:
-        """Complete a change of cases, or a promotion of a variant, that was cut short, under the lock."""
-        from clisc_engine.project import case_changes, promotion
-        from clisc_engine.project.project import SETTINGS_FILE, Project
+    def _check_may_write(self) -> Callable[[], None]:
         from clisc_engine.running.control import Control
-        from clisc_engine.settings.schema import Settings
 
-        if (root / SETTINGS_FILE).is_file():
-            project = Project(root, Settings())  # whatever the state of its own: no case depends on them
-            project.store.check_may_write = Control(stop=self.session.stop).check_may_write
-            if case_changes.settle(project):
-                self.say("Completed a change of cases that was cut short.")
-            if promotion.settle(project):
-                self.say("Completed the promotion of a variant that was cut short.")
+        return Control(stop=self.session.stop).check_may_write

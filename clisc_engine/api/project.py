@@ -14,10 +14,9 @@ from clisc_engine.api.listing import Records, Reports, Status
 from clisc_engine.api.picture import Picture
 from clisc_engine.api.progress import Listener, listener
 from clisc_engine.errors import BadInput
-from clisc_engine.project.case_changes import settle
+from clisc_engine.project import cut_short
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
-from clisc_engine.project.project import clear_staging
 from clisc_engine.project.project import open_project as open_stored
 from clisc_engine.running.control import Control, StopFlag
 from clisc_engine.running.runner import Report
@@ -222,11 +221,10 @@ class Project:
         stop, told = StopFlag(), listener(progress)
         held = hold(self.path, "a script", say=told.say, lost=lambda why: setattr(stop, "reason", why))
         with held:
-            clear_staging(self.path)
-            self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings
             control = replace(control, progress=told, stop=stop)
+            cut_short.clear(self.path, control.check_may_write, told.say)
+            self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings
             self._stored.store.check_may_write = control.check_may_write
-            settle(self._stored)
             yield control
 
 

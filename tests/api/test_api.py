@@ -106,6 +106,26 @@ def test_a_project_that_somebody_else_holds_is_left_alone(copied):
         project.run("label")
 
 
+def test_a_variant_that_a_command_is_at_work_on_keeps_what_it_reads_from(varied):
+    from clisc_engine.project.lock import hold
+
+    project = clisc.open_project(varied.root)
+    held = hold(varied.root / "variants" / "t0", "clisc run", say=print, lost=print)
+    with held, pytest.raises(clisc.BadInput, match=r"clisc run.* is at work in .*t0"):
+        project.run("label")
+
+
+def test_a_promotion_that_was_cut_short_is_completed_first(varied):
+    from clisc_engine.project import promotion, variants
+
+    todo = promotion.plan(varied, "t0")
+    (varied.root / "variant-promotion.json").write_text(todo.model_dump_json(), encoding="utf-8")
+    project = clisc.open_project(varied.root)
+    assert [report.done for report in project.run("label")] == [[]]
+    assert project.settings.amda.t == 0 and not (varied.root / "variant-promotion.json").exists()
+    assert variants.variant_names(varied) == [todo.former]
+
+
 def test_a_project_is_opened_by_one_function_under_two_names(finished, tmp_path, monkeypatch):
     assert clisc.open is clisc.open_project
     assert clisc.open(str(finished.root)).path == clisc.open(finished.root).path == finished.root
