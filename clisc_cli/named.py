@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -134,6 +134,39 @@ def open_named(directory: Path | None, variant: str | None) -> Project:
 
     project = open_project(directory)
     return open_variant(project, variant) if variant else project
+
+
+def open_if_around(directory: Path | None) -> Project | None:
+    """The project that is named; else the one around, None without one.
+
+    Raises:
+        MissingStage: when the folder that is named is no project's.
+    """
+    from clisc_engine.errors import MissingStage
+    from clisc_engine.project.project import open_project
+
+    try:
+        return open_project(directory)
+    except MissingStage:
+        if directory is not None:
+            raise
+        return None
+
+
+def folder_and_name(words: Sequence[str], what: str, hint: str) -> tuple[Path | None, str]:
+    """The project's folder, if it is given, and the one name after it.
+
+    Args:
+        words: at least one.
+        what: is named, e.g. ``variant``.
+        hint: what the help calls the name.
+
+    Raises:
+        BadParameter: for more than one name.
+    """
+    if len(words) > 2:
+        raise typer.BadParameter(f"name one {what}, after the project's folder", param_hint=hint)
+    return (Path(words[0]) if len(words) == 2 else None), words[-1]
 
 
 def project_and_case(

@@ -15,13 +15,12 @@ from clisc_cli.completion import (
     words_of_settings,
 )
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import Directory
+from clisc_cli.named import Directory, folder_and_name, open_if_around
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Verbose
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
-    from clisc_engine.settings.schema import Settings
 
 app = typer.Typer(help="See, change, compare and understand settings.", no_args_is_help=True)
 
@@ -64,10 +63,9 @@ def get(
     from clisc_engine.settings.help import the_key
     from clisc_engine.settings.keys import value_of
 
-    if len(words) > 2:
-        raise typer.BadParameter("name one setting, after the project's folder", param_hint="KEY")
-    key = the_key(words[-1])
-    value = value_of(open_project(Path(words[0]) if len(words) == 2 else None).settings, key)
+    directory, name = folder_and_name(words, "setting", "KEY")
+    key = the_key(name)
+    value = value_of(open_project(directory).settings, key)
     if json_:
         print_json({"key": key, "value": value})
         return
@@ -190,7 +188,8 @@ def explain(
     from clisc_engine.settings.keys import value_of
 
     told = [explained(one) for one in named_by(key)]
-    here = _settings_here(directory)
+    project = open_if_around(directory)
+    here = project.settings if project else None
     if len(told) == 1:
         document = {**asdict(told[0]), **({"here": value_of(here, told[0].key)} if here else {})}
         if json_:
@@ -207,19 +206,6 @@ def explain(
     for one in told:
         now = f" = {_text(value_of(here, one.key))}" if here else ""
         console.print(f"  {one.key}{now}: {one.meaning}", markup=False, soft_wrap=True)
-
-
-def _settings_here(directory: Path | None) -> Settings | None:
-    """Those of the project named, or of one that is around."""
-    from clisc_engine.errors import MissingStage
-    from clisc_engine.project.project import open_project
-
-    try:
-        return open_project(directory).settings
-    except MissingStage:
-        if directory is not None:
-            raise
-    return None
 
 
 def _show_setting(document: dict[str, Any]) -> None:

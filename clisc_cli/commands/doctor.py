@@ -9,7 +9,7 @@ import typer
 
 from clisc_cli.completion import devices
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import Directory
+from clisc_cli.named import Directory, open_if_around
 from clisc_cli.switches import Json, Verbose
 
 MARKS = {"good": ("green", "good"), "note": ("yellow", "note"), "problem": ("red", "PROBLEM")}
@@ -27,20 +27,13 @@ def command(
 
     Example: clisc doctor
     """
-    from clisc_engine.errors import BadInput, MissingStage
-    from clisc_engine.project.project import open_project
+    from clisc_engine.errors import BadInput
     from clisc_engine.running.device import check_device_name
     from clisc_engine.upkeep.doctor import examine
 
     check_device_name(device)
-    try:
-        project = open_project(directory)
-    except MissingStage:
-        if directory is not None:
-            raise
-        project = None
     checks = []
-    for check in examine(project, device):
+    for check in examine(open_if_around(directory), device):
         checks.append(check)
         if not json_:
             colour, word = MARKS[check.state]

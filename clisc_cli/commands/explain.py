@@ -11,7 +11,7 @@ import typer
 
 from clisc_cli.completion import case_arguments, masks_of_the_project
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import CaseName, project_and_case
+from clisc_cli.named import CaseName, open_if_around, project_and_case
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import counted, seconds_in_words, time_in_words
 
@@ -103,18 +103,10 @@ def _explained(
 
 def _that_may_know(file: Path, named: Path | None) -> Project | None:
     """The project that is named, else the one that the file lies in, else the one around."""
-    from clisc_engine.errors import MissingStage
-    from clisc_engine.project.project import open_project
     from clisc_engine.results.explain.own_files import project_around
 
-    if named is None and (around := project_around(file)) is not None:
-        return around
-    try:
-        return open_project(named)
-    except MissingStage:
-        if named is not None:
-            raise
-        return None
+    around = project_around(file) if named is None else None
+    return around or open_if_around(named)
 
 
 def _named(what: Path, case: str | None, variant: str | None) -> tuple[Project, str | None]:

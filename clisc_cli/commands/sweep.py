@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from clisc_cli.columns import add_figures
 from clisc_cli.completion import project_or_settings, rows, sweep_names
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import Directory, Splits, chosen_splits
+from clisc_cli.named import Directory, Splits, chosen_splits, folder_and_name
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
 from clisc_cli.session import Session
@@ -172,11 +172,10 @@ def remove(
     from clisc_engine.project.project import open_project, project_root
     from clisc_engine.sweeps import record
 
-    if len(words) > 2:
-        raise typer.BadParameter("name one sweep, after the project's folder", param_hint="NAME")
-    root = project_root(Path(words[0]) if len(words) == 2 else None)
+    directory, name = folder_and_name(words, "sweep", "NAME")
+    root = project_root(directory)
     RunOptions(context, quiet=quiet, dry_run=dry_run).hold(root)
-    project, name = open_project(root), words[-1]
+    project = open_project(root)
     gone = record.to_remove(project, name) if dry_run else record.remove(project, name)
     if json_:
         print_json({"sweep": name, "variants": gone, "dry_run": dry_run})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clisc_cli.completion import settings_and_values, variant_names
 from clisc_cli.console import print_json, result_console
-from clisc_cli.named import Directory
+from clisc_cli.named import Directory, folder_and_name
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
@@ -69,7 +68,7 @@ def new(
     from clisc_engine.settings.keys import parse_assignment
     from clisc_engine.upkeep.variant_list import foresee
 
-    directory, name = _project_and_name(words)
+    directory, name = folder_and_name(words, "variant", "NAME")
     root = project_root(directory)
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
     options.settle_what_is_begun(root)
@@ -135,7 +134,7 @@ def remove(
     from clisc_engine.upkeep.foresight import size_of
     from clisc_engine.upkeep.variant_list import check_may_go
 
-    directory, name = _project_and_name(words)
+    directory, name = folder_and_name(words, "variant", "NAME")
     project = open_project(project_root(directory))
     if left := variants.half_removed(project, name):
         RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet).hold(project.root)
@@ -186,7 +185,7 @@ def promote(
     from clisc_engine.project.project import project_root
     from clisc_engine.upkeep.variant_list import check_may_go, replaced_bytes
 
-    directory, name = _project_and_name(words)
+    directory, name = folder_and_name(words, "variant", "NAME")
     root = project_root(directory)
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
     begun = pending(root)
@@ -230,12 +229,6 @@ def promote(
         result_console().print(told, markup=False, soft_wrap=True)
         return
     _show_promotion(todo, size, kept, followers, dry_run)
-
-
-def _project_and_name(words: Sequence[str]) -> tuple[Path | None, str]:
-    if len(words) > 2:
-        raise typer.BadParameter("name one variant, after the project's folder", param_hint="NAME")
-    return (Path(words[0]) if len(words) == 2 else None), words[-1]
 
 
 def _show_new(name: str, changes: dict[str, Any], over: str, means: Foreseen, dry_run: bool) -> None:
