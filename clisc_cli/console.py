@@ -151,6 +151,11 @@ def result_console(piped: int = 120) -> Console:
     return Console(highlight=False, width=width)
 
 
+def print_line(line: str) -> None:
+    """Print a line of the result as it is, however wide the terminal: a path or a command stays whole."""
+    result_console().print(line, markup=False, soft_wrap=True)
+
+
 def _in_words(seconds: float) -> str:
     """Seconds as whole ones below a minute."""
     return f"{seconds:.0f} s" if seconds < 60 else seconds_in_words(seconds)

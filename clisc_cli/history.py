@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import open_named
 from clisc_cli.options import RunOptions
 from clisc_cli.words import time_in_words
@@ -45,9 +45,9 @@ def show_history(directory: Path | None, given: Mapping[str, bool], options: Run
         return
     console = result_console()
     for one in found:
-        console.print(_line(one), markup=False, soft_wrap=True)
+        print_line(_line(one))
         if figures := ", ".join(_figure(row) for row in one["rows"]):
-            console.print(f"  {figures}", markup=False, soft_wrap=True)
+            print_line(f"  {figures}")
     if not found:
         console.print("No evaluations yet.", markup=False)
 

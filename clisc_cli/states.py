@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from clisc_cli.console import print_line
 
 COLOURS = {"running": "cyan", "fresh": "green", "stale": "yellow", "partly": "yellow", "missing": "red"}
 
@@ -14,8 +12,8 @@ REASONS_BESIDE = 110
 """Columns from which a terminal has room for the reasons in the table of steps."""
 
 
-def show_reasons(console: Console, whys: Mapping[str, str]) -> None:
+def show_reasons(whys: Mapping[str, str]) -> None:
     """A line for each reason, for terminals that have no room beside the table."""
     for name, why in whys.items():
         if why:
-            console.print(f"{name}: {why}", markup=False, soft_wrap=True)
+            print_line(f"{name}: {why}")

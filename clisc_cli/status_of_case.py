@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from clisc_cli.console import result_console
+from clisc_cli.console import print_line, result_console
 from clisc_cli.states import COLOURS, REASONS_BESIDE, show_reasons
 from clisc_cli.words import seconds_in_words, shortened, time_in_words
 
@@ -47,11 +47,7 @@ def show(document: dict[str, Any], verbose: bool) -> None:
     info = document["case"]
     spacing = " x ".join(f"{value:g}" for value in info["spacing"])
     console = result_console()
-    console.print(
-        f"{info['name']}: {info['split']}, spacing {spacing} mm (z, y, x), from {info['source']}",
-        markup=False,
-        soft_wrap=True,
-    )
+    print_line(f"{info['name']}: {info['split']}, spacing {spacing} mm (z, y, x), from {info['source']}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     beside = console.width >= REASONS_BESIDE
     why_heading = "why" if not verbose else "made from, why"
@@ -83,7 +79,7 @@ def show(document: dict[str, Any], verbose: bool) -> None:
         table.add_row(name, Text("missing", style="red"), "", "", "", "", *reason)
     console.print(table)
     if not beside:
-        show_reasons(console, whys)
+        show_reasons(whys)
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_figures, add_words
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.measured import groups_table, spread, table_of_cases, without_tumour_table
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted
@@ -38,9 +38,9 @@ def show_table1(
         console.print(table_of_cases(document, titles))
     for row in document["lacking"]:
         there = f"{row['having']} of {row['cases']} cases have it" if row["having"] else "not there"
-        console.print(f"{row['title']}: {there}; `{row['command']}` makes it", markup=False, soft_wrap=True)
+        print_line(f"{row['title']}: {there}; `{row['command']}` makes it")
     if few := few_cases(document):
-        console.print(few, markup=False, soft_wrap=True)
+        print_line(few)
     for note in ([f"{document['note']}."] if document["note"] else []) + document["notes"]:
         console.print(f"Note: {note}", markup=False)
     options.terminal().say(f"Tables are in {project.results}")

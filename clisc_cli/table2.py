@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clisc_cli.columns import add_figures, add_words
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.measured import groups_table, spread, table_of_cases, without_tumour_table
 from clisc_cli.options import RunOptions
 from clisc_cli.words import counted, shortened
@@ -36,7 +36,7 @@ def show_table2(
     if cases_table:
         console.print(table_of_cases(document, {row["name"]: row["name"] for row in document["rows"]}))
     for line in filter(None, (lacking_in_words(document), few_cases(document))):
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     if document["note"]:
         console.print(f"Note: {document['note']}.", markup=False)
     for note in document["notes"]:
@@ -46,9 +46,9 @@ def show_table2(
             "is measured, though" if any(c["case"] == name for c in document["cases"]) else "is left out:"
         )
         line = f"{name} {verdict} {', '.join(networks)} learnt from it."
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     for line in stale_lines(document, home):
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     options.terminal().say(f"Tables are in {project.results}")
 
 

@@ -11,7 +11,7 @@ import typer
 
 from clisc_cli.case_table import case_table
 from clisc_cli.completion import case_words
-from clisc_cli.console import PATHS, print_json, result_console
+from clisc_cli.console import PATHS, print_json, print_line, result_console
 from clisc_cli.imported import show_imported
 from clisc_cli.named import (
     ALL_SPLITS,
@@ -254,24 +254,22 @@ def _changed(change: Change) -> dict[str, Any]:
 
 
 def _show(project: Project, asked: Change, todo: Change, means: Effects, verb: str, dry_run: bool) -> None:
-    console = result_console()
     would = "would be " if dry_run else ""
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
 
     for name in asked.names:
         to = asked.rename.get(name) or asked.move.get(name)
         to = f" to {to}" if to else ""
-        say(f"{name}: {would}{verb}{to}" if name in todo.names else f"{name}: {verb}{to} already")
+        print_line(f"{name}: {would}{verb}{to}" if name in todo.names else f"{name}: {verb}{to} already")
     for name, arrays in means.lost.items():
-        say(f"  lost with {name}: {', '.join(arrays)}")
+        print_line(f"  lost with {name}: {', '.join(arrays)}")
     if means.bytes:
         took = f", which took {seconds_in_words(means.seconds)}" if means.seconds else ""
-        say(f"  {bytes_in_words(means.bytes)} {would}won{took}; the source files stay where they are")
+        print_line(
+            f"  {bytes_in_words(means.bytes)} {would}won{took}; the source files stay where they are"
+        )
     for step, products in means.stale.items():
-        say(f"  {would or 'now '}stale: {step} ({', '.join(products)})")
+        print_line(f"  {would or 'now '}stale: {step} ({', '.join(products)})")
     if todo.names and not means.stale:
-        say("  nothing becomes stale" if dry_run else "  nothing became stale")
+        print_line("  nothing becomes stale" if dry_run else "  nothing became stale")
     if means.stale and not dry_run:
-        say(f"Next: clisc run {shell_word(project.root)}")
+        print_line(f"Next: clisc run {shell_word(project.root)}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
@@ -53,6 +53,6 @@ def command(
         verb = "removed" if asked[kind] and removing else "would be removed" if asked[kind] else "may go"
         option = "" if asked[kind] else f" (--{kind})"
         line = f"{kind}: {bytes_in_words(size)} {verb}{option}: {MEANING[kind]}"
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     if removing:
         console.print(f"{bytes_in_words(won)} won", markup=False)

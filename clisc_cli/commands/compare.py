@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.columns import add_figures, add_words
 from clisc_cli.completion import sides
-from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.console import Terminal, print_json, print_line, result_console
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
@@ -94,16 +94,13 @@ def show_comparison(document: dict[str, Any]) -> None:
     """Print a comparison for people."""
     console = result_console()
 
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
     a, b = document["sides"]
-    say(f"a: {_side(a)}")
-    say(f"b: {_side(b)}")
+    print_line(f"a: {_side(a)}")
+    print_line(f"b: {_side(b)}")
     for key, values in (document["settings"] or {}).items():
-        say(f"  {key}: {_text(values['a'])} -> {_text(values['b'])}")
+        print_line(f"  {key}: {_text(values['a'])} -> {_text(values['b'])}")
     if document["settings"] == {}:
-        say("  no setting differs")
+        print_line("  no setting differs")
     if document["rows"]:
         console.print(rows_table(document))
     for key, words in (
@@ -112,16 +109,16 @@ def show_comparison(document: dict[str, Any]) -> None:
         ("other_reference", "left out, since the references differ"),
     ):
         if names := document["cases"][key]:
-            say(f"{len(names)} {'case' if len(names) == 1 else 'cases'} {words}: {', '.join(names)}")
+            print_line(f"{len(names)} {'case' if len(names) == 1 else 'cases'} {words}: {', '.join(names)}")
     for key, side in (("a", a), ("b", b)):
         if rows := document["lacking"][key]:
-            say(f"Not measured in {side['label']}: {', '.join(rows)}")
+            print_line(f"Not measured in {side['label']}: {', '.join(rows)}")
     for line in _stale_lines(document):
-        say(line)
+        print_line(line)
     if rivals := document["table1"]:
         _show_table1({**document, **rivals})
     for note in document["notes"]:
-        say(f"Note: {note}.")
+        print_line(f"Note: {note}.")
 
 
 def _show_table1(document: dict[str, Any]) -> None:
@@ -132,10 +129,10 @@ def _show_table1(document: dict[str, Any]) -> None:
     for key, side in zip(("a", "b"), document["sides"], strict=True):
         if rows := [titles[row] for row in document["lacking"][key]]:
             line = f"Not in Table 1 of {side['label']}: {', '.join(rows)}"
-            console.print(line, markup=False, soft_wrap=True)
+            print_line(line)
         if why := document["outdated"][key]:
             line = f"Table 1 of {side['label']} was measured before it changed: {shortened(why, 110)}"
-            console.print(line, markup=False, soft_wrap=True)
+            print_line(line)
 
 
 def rows_table(document: dict[str, Any], titles: Mapping[str, str] | None = None, of: str = "") -> Any:

@@ -14,7 +14,7 @@ from clisc_cli.completion import (
     settings_and_values,
     words_of_settings,
 )
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory, folder_and_name, open_if_around
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Verbose
@@ -40,10 +40,9 @@ def show(directory: Directory = None, json_: Json = False, verbose: Verbose = Fa
         print_json(settings.model_dump())
         return
     changed = differences(settings, preset(settings.weights))
-    console = result_console()
     for key in known_keys():
         note = f"   # {settings.weights}: {_text(changed[key][1])}" if key in changed else ""
-        console.print(f"{key} = {_text(value_of(settings, key))}{note}", markup=False, soft_wrap=True)
+        print_line(f"{key} = {_text(value_of(settings, key))}{note}")
 
 
 @app.command("get")
@@ -113,7 +112,7 @@ def set_(
     for key in changes:
         old, new = value_of(before, key), value_of(settings, key)
         unchanged = " (as it was)" if old == new else f" (was {_text(old)})"
-        console.print(f"{key} = {_text(new)}{unchanged}", markup=False, soft_wrap=True)
+        print_line(f"{key} = {_text(new)}{unchanged}")
     if stale:
         again = project.store.home.in_words("run")
         console.print(f"Stale now: {', '.join(stale)}; {again} makes them anew.", markup=False)
@@ -156,7 +155,7 @@ def diff(
         return
     console = result_console()
     for key, (one, two) in found.items():
-        console.print(f"{key} = {_text(one)}   # {name}: {_text(two)}", markup=False, soft_wrap=True)
+        print_line(f"{key} = {_text(one)}   # {name}: {_text(two)}")
     if not found:
         console.print(f"No setting differs from {name}.", markup=False)
 
@@ -200,24 +199,22 @@ def explain(
     if json_:
         print_json({"section": purpose_of(key), "keys": [asdict(one) for one in told]})
         return
-    console = result_console()
     if purpose := purpose_of(key):
-        console.print(f"{key}: {purpose}", markup=False, soft_wrap=True)
+        print_line(f"{key}: {purpose}")
     for one in told:
         now = f" = {_text(value_of(here, one.key))}" if here else ""
-        console.print(f"  {one.key}{now}: {one.meaning}", markup=False, soft_wrap=True)
+        print_line(f"  {one.key}{now}: {one.meaning}")
 
 
 def _show_setting(document: dict[str, Any]) -> None:
-    console = result_console()
-    console.print(f"{document['key']}: {document['meaning']}", markup=False, soft_wrap=True)
+    print_line(f"{document['key']}: {document['meaning']}")
     if document["section"]:
         section = " ".join(document["section"].split())
-        console.print(f"  belongs to  {section}", markup=False, soft_wrap=True)
-    console.print(f"  may be      {document['allowed']}", markup=False, soft_wrap=True)
+        print_line(f"  belongs to  {section}")
+    print_line(f"  may be      {document['allowed']}")
     values = {**document["presets"], **({"here": document["here"]} if "here" in document else {})}
     for name, value in values.items():
-        console.print(f"  {name:<11} {_text(value)}", markup=False, soft_wrap=True)
+        print_line(f"  {name:<11} {_text(value)}")
 
 
 def _fresh(project: Project) -> list[str]:

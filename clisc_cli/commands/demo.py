@@ -10,7 +10,7 @@ import typer
 
 from clisc_cli.commands.run import run_stages
 from clisc_cli.completion import settings_and_values
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet
 
@@ -86,4 +86,4 @@ def _show_plan(directory: Path, cases: int, steps: Sequence[str], json_: bool) -
         print_json({"folder": str(directory), "phantoms": cases, "steps": list(steps)})
         return
     line = f"demo: would draw {cases} phantoms in {directory / 'data'} and run {', '.join(steps)} on them"
-    result_console().print(f"{line} in {directory / 'project'}", markup=False, soft_wrap=True)
+    print_line(f"{line} in {directory / 'project'}")

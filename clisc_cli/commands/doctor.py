@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clisc_cli.completion import devices
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory, open_if_around
 from clisc_cli.switches import Json, Verbose
 
@@ -39,9 +39,9 @@ def command(
             colour, word = MARKS[check.state]
             console = result_console()
             console.print(f"[{colour}]{word:<8}[/]", end="", soft_wrap=True)
-            console.print(f"{check.name}: {check.found}", markup=False, soft_wrap=True)
+            print_line(f"{check.name}: {check.found}")
             if check.advice:
-                console.print(f"        {check.advice}", markup=False, soft_wrap=True)
+                print_line(f"        {check.advice}")
     if json_:
         print_json({"checks": [asdict(check) for check in checks]})
     if problems := [check.name for check in checks if check.state == "problem"]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli.completion import case_arguments, masks_of_the_project
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line
 from clisc_cli.named import CaseName, open_if_around, project_and_case
 from clisc_cli.switches import Json, Variant
 from clisc_cli.words import counted, seconds_in_words, time_in_words
@@ -163,21 +163,16 @@ def _commands(found: Explained, project: Project | None) -> list[str]:
 
 
 def _show(found: Explained, verbose: bool) -> None:
-    console = result_console()
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
     if found.file:
-        say(f"{found.file} (SHA-256 {found.sha256 if verbose else found.sha256[:16]})")
-    say(f"{found.what} known by {found.known_by}")
+        print_line(f"{found.file} (SHA-256 {found.sha256 if verbose else found.sha256[:16]})")
+    print_line(f"{found.what} known by {found.known_by}")
     for link in found.chain:
-        say("")
+        print_line("")
         for line in _lines(link, found.case, verbose):
-            say(line)
+            print_line(line)
     for note in found.notes:
-        say("")
-        say(f"Note: {note}")
+        print_line("")
+        print_line(f"Note: {note}")
 
 
 def _lines(link: Link, case: str, verbose: bool) -> list[str]:

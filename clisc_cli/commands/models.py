@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli.completion import model_names
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet, Verbose
 from clisc_cli.words import bytes_in_words, counted
@@ -55,23 +55,17 @@ def list_(json_: Json = False, verbose: Verbose = False) -> None:
         uses = [word for word in ("--weights paper", "--preset medical") if entry[word.split()[1]]]
         wanted = f", for {' and '.join(uses)}" if uses else ""
         where = entry["path"] or "not here"
-        console.print(
-            f"{entry['name']:<14} {bytes_in_words(entry['size']):>9}  {entry['licence']:<13} {where}",
-            markup=False,
-            soft_wrap=True,
+        print_line(
+            f"{entry['name']:<14} {bytes_in_words(entry['size']):>9}  {entry['licence']:<13} {where}"
         )
-        console.print(f"{'':<14} {entry['what']}{wanted}: {entry['page']}", markup=False, soft_wrap=True)
+        print_line(f"{'':<14} {entry['what']}{wanted}: {entry['page']}")
     lacking = [entry["size"] for entry in entries if entry["paper"] and not entry["path"]]
     if lacking:
         files = f"{counted(len(lacking), 'file')}, {bytes_in_words(sum(lacking))}"
         console.print(
             f"To fetch for --weights paper: {files}; `clisc models pull` does so.", soft_wrap=True
         )
-    console.print(
-        f"Folder: {models_folder()} (CLISC_MODELS sets it). The tiny models come with clisc.",
-        markup=False,
-        soft_wrap=True,
-    )
+    print_line(f"Folder: {models_folder()} (CLISC_MODELS sets it). The tiny models come with clisc.")
 
 
 @app.command("path")
@@ -130,7 +124,7 @@ def verify(names: Names = None, json_: Json = False, verbose: Verbose = False) -
         for result in results:
             word = WORDS[result["good"]] if result["path"] else "not here"
             text = f"{result['name']:<14} {word:<10} {result['path']}"
-            result_console().print(text, markup=False, soft_wrap=True)
+            print_line(text)
         if not results:
             result_console().print("No known weight file is on this machine.")
     if lacking := [result["name"] for result in results if not result["path"]]:
@@ -180,7 +174,7 @@ def pull(
             control.progress.say(f"{entry.name}: no digest of it is known here, so it is not verified")
         fetched[entry.name] = str(found)
         if not json_:
-            result_console().print(f"{entry.name}: {found}", markup=False, soft_wrap=True)
+            print_line(f"{entry.name}: {found}")
     if json_:
         print_json({"models": [{"name": name, "path": path} for name, path in fetched.items()]})
 

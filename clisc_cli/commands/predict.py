@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from clisc_cli.completion import devices, sources_of_predictions
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Channel, FollowLinks
 from clisc_cli.options import Precision, RunOptions
 from clisc_cli.places import file_of_kind, folder, not_an_input
@@ -204,4 +204,4 @@ def _predict_one(ask: _Asked, found: Sequence[CaseFiles], out: Path) -> None:
 
 def _line(mask: Path, volume: float, name: str) -> None:
     size = f"{volume:.1f} ml" if volume else "empty: no tumour found"
-    result_console().print(f"{name}: {mask} ({size})", markup=False, soft_wrap=True)
+    print_line(f"{name}: {mask} ({size})")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clisc_cli.completion import case_names
-from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.console import Terminal, print_json, print_line
 from clisc_cli.named import Directory, names_in, open_named, some_names
 from clisc_cli.places import file_of_kind, or_elsewhere
 from clisc_cli.session import Session
@@ -67,4 +67,4 @@ def command(
     if json_:
         print_json(asdict(written))
         return
-    result_console().print(f"{written.file}: {bytes_in_words(written.size)}", markup=False, soft_wrap=True)
+    print_line(f"{written.file}: {bytes_in_words(written.size)}")

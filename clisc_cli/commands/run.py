@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli.commands.evaluate import fail_if_unmeasured
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import disk_in_words, point_to_first_masks, show_report
@@ -131,4 +131,4 @@ def _show_plan(project: Project, stages: Sequence[str], options: RunOptions) -> 
             text = f"{status.stage}: skipped"
         result_console().print(text + (f" ({shortened(status.why)})" if status.why else ""), markup=False)
     if disk:
-        result_console().print(disk_in_words(disk), markup=False, soft_wrap=True)
+        print_line(disk_in_words(disk))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from clisc_cli.console import Terminal, print_json, result_console
+from clisc_cli.console import Terminal, print_json, print_line
 from clisc_cli.inline import protocol, sequence
 from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.places import file_of_kind, or_elsewhere
@@ -57,7 +57,7 @@ def command(
     if json_:
         print_json({"file": str(path), "slices": shown.slices})
         return
-    result_console().print(str(path), markup=False, soft_wrap=True)
+    print_line(str(path))
     if sys.stdout.isatty() and not quiet and path.suffix.lower() == ".png":
         columns = shutil.get_terminal_size().columns
         sys.stdout.write(sequence(path.read_bytes(), protocol(os.environ), columns))

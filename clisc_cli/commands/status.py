@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli import status_of_case
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import CaseName, DirectoryOrCase, project_and_case
 from clisc_cli.session import Session
 from clisc_cli.states import COLOURS, REASONS_BESIDE, show_reasons
@@ -76,7 +76,7 @@ def _watch(project: Project, directory: Path | None, every: float, verbose: bool
             console.clear()
             _show_project(document, verbose)
         elif (line := _in_a_line(document)) != before:
-            console.print(line, markup=False, soft_wrap=True)
+            print_line(line)
             before = line
         looked = time.monotonic()
         while time.monotonic() < looked + every and document["running"] and not session.stop.reason:
@@ -165,7 +165,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
     variant = f", variant {document['variant']}" if document["variant"] else ""
     cases = counted(document["cases"], "case")
     head = f"{document['project']}{variant}: {cases}, {document['weights']} weights"
-    console.print(head, markup=False, soft_wrap=True)
+    print_line(head)
     for cut_short in filter(None, (document["change_of_cases"], document["promotion"])):
         console.print(cut_short, style="yellow", markup=False, soft_wrap=True)
     for name, why in document["lost_cases"].items():
@@ -180,7 +180,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
         won = ", ".join(f"{kind} {bytes_in_words(size)}" for kind, size in may_go.items())
         command = " ".join(["clisc clean", project, *(f"--{kind}" for kind in may_go)])
         line = f"No result needs {bytes_in_words(sum(may_go.values()))} of it ({won}): `{command}`"
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     if first := document["look_first"]:
         named = ", ".join(
             one["case"] + ("" if one["dsc"] is None else f" (DSC expected: {one['dsc']:.0f} %)")
@@ -188,7 +188,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
         )
         listing = Home(Path(document["project"]), document["variant"]).in_words("trust")
         line = f"Look at these masks first: {named}; {listing} lists all."
-        console.print(line, markup=False, soft_wrap=True)
+        print_line(line)
     following, running = document["next"], document["running"]
     if running:
         console.print(
@@ -197,11 +197,7 @@ def _show_project(document: dict[str, Any], verbose: bool) -> None:
             markup=False,
         )
         return  # what is next may be what it is about to do
-    console.print(
-        f"Next: {following}" if following else "All that can be made is up to date.",
-        markup=False,
-        soft_wrap=True,
-    )
+    print_line(f"Next: {following}" if following else "All that can be made is up to date.")
 
 
 def _show_steps(console: Console, steps: list[dict[str, Any]], verbose: bool) -> None:
@@ -227,7 +223,7 @@ def _show_steps(console: Console, steps: list[dict[str, Any]], verbose: bool) ->
         )
     console.print(table)
     if not beside:
-        show_reasons(console, whys)
+        show_reasons(whys)
 
 
 def _done(stage: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from clisc_cli.columns import add_figures
 from clisc_cli.completion import project_or_settings, rows, sweep_names
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory, Splits, chosen_splits, folder_and_name
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
@@ -146,7 +146,7 @@ def list_(
     console = result_console()
     for one in found:
         state = f"{one.measured} of {one.points} values measured" + (f"; {one.why}" if one.why else "")
-        console.print(f"{one.name}: {one.values} ({state})", markup=False, soft_wrap=True)
+        print_line(f"{one.name}: {one.values} ({state})")
     if not found:
         console.print("No sweeps.", markup=False)
 
@@ -182,7 +182,7 @@ def remove(
         return
     said = f", with {', '.join(gone)}" if gone else ""
     verb = "would be removed" if dry_run else "removed"
-    result_console().print(f"{name}: {verb}{said}", markup=False, soft_wrap=True)
+    print_line(f"{name}: {verb}{said}")
 
 
 def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: bool, tables: str) -> None:
@@ -203,7 +203,7 @@ def _show(project: Project, outcome: Outcome, options: RunOptions, *, prepared: 
             console.print(points_table(document))
             if note := _note(document):
                 console.print(f"Note: {note}.", markup=False)
-        console.print(_summary(outcome, prepared), markup=False, soft_wrap=True)
+        print_line(_summary(outcome, prepared))
         if document is not None:
             options.terminal().say(tables or f"Tables are in {record.folder_of(project, name)}")
     failed = {f"{point}, {case}": why for point, of in outcome.failed.items() for case, why in of.items()}
@@ -286,7 +286,7 @@ def _show_plan(outcome: Outcome) -> None:
         for product, reasons in made.items():
             cases = f" of {counted(len(reasons), 'case')}" if any(reasons) else ""
             why = shortened(next(iter(reasons.values())), 70)
-            console.print(f"  {node}: makes {product}{cases}: {why}", markup=False, soft_wrap=True)
+            print_line(f"  {node}: makes {product}{cases}: {why}")
         if node in outcome.shared:
             shared = len(outcome.shared[node])
-            console.print(f"  {node}: shares {shared} products", markup=False, soft_wrap=True)
+            print_line(f"  {node}: shares {shared} products")

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory, Splits, chosen_splits
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import show_report, warn_of_stale_network
@@ -49,7 +49,7 @@ def command(directory: Directory = None, splits: Splits = None, *, options: RunO
         print_json({**asdict(report), "cases": entries, "calibration": asdict(line) if line else None})
     elif entries:
         result_console().print(_table(entries))
-        result_console().print(in_words(line), markup=False, soft_wrap=True)
+        print_line(in_words(line))
     if entries:
         warn_of_stale_network(project, UNET_ROUND2, options.terminal())
     show_report(report, replace(options, json_=False), silent=options.json_)

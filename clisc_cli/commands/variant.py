@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clisc_cli.completion import settings_and_values, variant_names
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory, folder_and_name
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
@@ -106,9 +106,9 @@ def list_(
         return
     console = result_console()
     for one in found:
-        console.print(_line(one), markup=False, soft_wrap=True)
+        print_line(_line(one))
         for state, steps in _by_state(one.steps).items():
-            console.print(f"  {state}: {', '.join(steps)}", markup=False, soft_wrap=True)
+            print_line(f"  {state}: {', '.join(steps)}")
     if not found:
         console.print("No variants.", markup=False)
 
@@ -155,7 +155,7 @@ def remove(
         print_json({"variant": name, "bytes": size, "dry_run": dry_run})
         return
     verb = "would be removed" if dry_run else "removed"
-    result_console().print(f"{name}: {verb}, {bytes_in_words(size)}", markup=False, soft_wrap=True)
+    print_line(f"{name}: {verb}, {bytes_in_words(size)}")
 
 
 @app.command("promote")
@@ -226,7 +226,7 @@ def promote(
     if todo is done:
         what = f"is the variant {kept}" if kept else "was not kept (--discard)"
         told = f"{name}: promoted already; what the project had {what}"
-        result_console().print(told, markup=False, soft_wrap=True)
+        print_line(told)
         return
     _show_promotion(todo, size, kept, followers, dry_run)
 
@@ -234,41 +234,35 @@ def promote(
 def _show_new(name: str, changes: dict[str, Any], over: str, means: Foreseen, dry_run: bool) -> None:
     from clisc_engine.sweeps.sweep import in_words
 
-    console = result_console()
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
-    say(f"{name}: {'would be ' if dry_run else ''}made over {over or 'the project'}: {in_words(changes)}")
+    print_line(
+        f"{name}: {'would be ' if dry_run else ''}made over {over or 'the project'}: {in_words(changes)}"
+    )
     for step, products in means.anew.items():
-        say(f"  to make anew: {step} ({', '.join(products)})")
+        print_line(f"  to make anew: {step} ({', '.join(products)})")
     if not means.anew:
-        say("  nothing that is there has to be made anew")
+        print_line("  nothing that is there has to be made anew")
     if means.shared:
-        say(f"  shared: {', '.join(f'{step} ({count})' for step, count in means.shared.items())}")
+        print_line(f"  shared: {', '.join(f'{step} ({count})' for step, count in means.shared.items())}")
     if means.lacking:
-        say(f"  not done in {over or 'the project'} either: {', '.join(means.lacking)}")
+        print_line(f"  not done in {over or 'the project'} either: {', '.join(means.lacking)}")
 
 
 def _show_promotion(todo: Promotion, size: int, kept: str, followers: Sequence[str], dry_run: bool) -> None:
     from clisc_engine.sweeps.sweep import plain
 
-    console = result_console()
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
-
     would = "would be " if dry_run else ""
-    say(f"{todo.name}: {would}promoted; {len(todo.into)} arrays and files {would}moved into the project")
+    print_line(
+        f"{todo.name}: {would}promoted; {len(todo.into)} arrays and files {would}moved into the project"
+    )
     for key, value in todo.changes.items():
-        say(f"  {key}: {plain(todo.before[key])} -> {plain(value)}")
+        print_line(f"  {key}: {plain(todo.before[key])} -> {plain(value)}")
     replaced = f"{len(todo.out)} that they replace, {bytes_in_words(size)}"
     if kept:
-        say(f"  {replaced}: {would}kept as the variant {kept}, of the former settings")
+        print_line(f"  {replaced}: {would}kept as the variant {kept}, of the former settings")
     elif todo.out:
-        say(f"  {replaced}: {would}lost (--discard)")
+        print_line(f"  {replaced}: {would}lost (--discard)")
     if followers:
-        say(f"  over the project, so with its new settings from now on: {', '.join(followers)}")
+        print_line(f"  over the project, so with its new settings from now on: {', '.join(followers)}")
 
 
 def _line(one: Listed) -> str:

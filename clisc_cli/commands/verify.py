@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clisc_cli.completion import case_names
-from clisc_cli.console import print_json, result_console
+from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import Directory
 from clisc_cli.options import RunOptions
 from clisc_cli.switches import Json, Quiet
@@ -90,7 +90,7 @@ def show_verified(root: Path, found: Verified, options: RunOptions) -> None:
     for finding in found.findings:
         state = "repaired" if finding.repaired else finding.state
         remedy = f" ({finding.remedy})" if finding.remedy else ""
-        console.print(f"  {state}: {finding.path}: {finding.problem}{remedy}", markup=False, soft_wrap=True)
+        print_line(f"  {state}: {finding.path}: {finding.problem}{remedy}")
 
 
 def _summary(found: Verified) -> str:
