@@ -11,7 +11,7 @@ import typer
 from clisc_cli.console import print_json, print_line, result_console
 from clisc_cli.named import open_named
 from clisc_cli.options import RunOptions
-from clisc_cli.words import time_in_words
+from clisc_cli.words import counted, time_in_words
 
 if TYPE_CHECKING:
     from clisc_engine.stages.evaluation.history import Past
@@ -85,8 +85,7 @@ def _line(one: Mapping[str, Any]) -> str:
         told = ", ".join(f"{key} {plain(v['then'])} (now {plain(v['now'])})" for key, v in changed.items())
         words = f"; {told}" if told else ""
     now = ", the one of now" if one["current"] else ""
-    count = f"{one['cases']} case{'' if one['cases'] == 1 else 's'}"
-    return f"{one['fingerprint']}  {when}, {count}{now}{words}"
+    return f"{one['fingerprint']}  {when}, {counted(one['cases'], 'case')}{now}{words}"
 
 
 def _figure(row: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def show_imported(
     Raises:
         BadInput: when what a dry run has looked at says that the import would be refused.
     """
-    terminal = Terminal(quiet=options.quiet)
+    terminal = options.terminal()
     for name, message in imported.skipped.items():
         terminal.warn(f"skipped {name}: {message}")
     for warning in imported.warnings:

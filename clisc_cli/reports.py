@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from clisc_cli.console import Terminal, print_json, result_console
 from clisc_cli.options import RunOptions
-from clisc_cli.words import bytes_in_words, counted
-from clisc_engine.files.words import shell_word
+from clisc_cli.words import by_value, bytes_in_words, counted
+from clisc_engine.files.words import listed, shell_word
 
 if TYPE_CHECKING:
     from clisc_engine.project.project import Project
@@ -27,8 +27,8 @@ def show_report(report: Report, options: RunOptions, *, silent: bool = False) ->
     elif not silent:
         result_console().print(summary(report, options.dry_run), markup=False)
     if options.dry_run and not options.json_ and not silent:
-        for reason, names in _by_reason(report.planned).items():
-            result_console().print(f"  {_listed(names)}: {reason}", markup=False)
+        for reason, names in by_value(report.planned).items():
+            result_console().print(f"  {listed(names, 6)}: {reason}", markup=False)
     others = len(report.done) + len(report.fresh)
     hint = f", e.g. with --cases {','.join(report.failed)}"
     fail_if_cases_failed(report.stage, report.failed, others, hint, options)
@@ -94,7 +94,7 @@ def fail_if_cases_failed(
     from clisc_engine.errors import BadInput, CasesFailed
     from clisc_engine.files.limits import explain
 
-    terminal = Terminal(quiet=options.quiet)
+    terminal = options.terminal()
     for name, message in failed.items():
         terminal.warn(f"{name}: {message}")
     limit = next((told for message in failed.values() if (told := explain(RuntimeError(message)))), "")
@@ -119,15 +119,3 @@ def summary(report: Report, dry_run: bool) -> str:
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     return f"{report.stage}: {', '.join(parts)} in {report.seconds:.1f} s"
-
-
-def _by_reason(planned: dict[str, str]) -> dict[str, list[str]]:
-    cases: dict[str, list[str]] = {}
-    for name, reason in planned.items():
-        cases.setdefault(reason, []).append(name)
-    return cases
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from clisc_engine.files.words import counted, seconds_in_words
@@ -22,6 +23,14 @@ def bytes_in_words(count: int) -> str:
 def time_in_words(stamp: str) -> str:
     """A time in UTC as the local clock shows it, to the minute; empty stays empty."""
     return datetime.fromisoformat(stamp).astimezone().strftime("%d %b %H:%M") if stamp else ""
+
+
+def by_value(words: Mapping[str, str]) -> dict[str, list[str]]:
+    """The keys that have each value, e.g. the cases of each reason, in the order of the first of them."""
+    found: dict[str, list[str]] = {}
+    for key, value in words.items():
+        found.setdefault(value, []).append(key)
+    return found
 
 
 def shortened(text: str, length: int = 90) -> str:

@@ -14,7 +14,7 @@ from clisc_cli.console import Terminal, print_json, print_line, result_console
 from clisc_cli.places import file_of_kind
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import counted, shortened
+from clisc_cli.words import counted, shortened, time_in_words
 from clisc_engine.files.words import p_in_words
 
 
@@ -109,7 +109,7 @@ def show_comparison(document: dict[str, Any]) -> None:
         ("other_reference", "left out, since the references differ"),
     ):
         if names := document["cases"][key]:
-            print_line(f"{len(names)} {'case' if len(names) == 1 else 'cases'} {words}: {', '.join(names)}")
+            print_line(f"{counted(len(names), 'case')} {words}: {', '.join(names)}")
     for key, side in (("a", a), ("b", b)):
         if rows := document["lacking"][key]:
             print_line(f"Not measured in {side['label']}: {', '.join(rows)}")
@@ -178,8 +178,6 @@ def _stale_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _side(side: dict[str, Any]) -> str:
-    from clisc_cli.words import time_in_words
-
     place = side["project"] + (f", variant {side['variant']}" if side["variant"] else "")
     when = f", measured {time_in_words(side['time'])}" if side["time"] else ""
     earlier = ", an earlier evaluation" if side["earlier"] else ""

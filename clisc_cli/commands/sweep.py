@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from clisc_cli.columns import add_figures
 from clisc_cli.completion import project_or_settings, rows, sweep_names
 from clisc_cli.console import print_json, print_line, result_console
+from clisc_cli.measured import spread
 from clisc_cli.named import Directory, Splits, chosen_splits, folder_and_name
 from clisc_cli.options import RunOptions, with_run_options
 from clisc_cli.reports import fail_if_cases_failed
@@ -230,25 +231,18 @@ def points_table(document: dict[str, Any]) -> Any:
         here = "*" if values == document["here"] else ""
         cells = [plain(value) for value in values]
         cells[-1] += here
-        spread = point["dsc_std_of_seeds"]
+        of_means = point["dsc_std_of_seeds"]
         table.add_row(
             *cells,
-            *(_mean(point, metric) for metric in ("dsc", "hd95")),
+            *(spread(point[f"{m}_mean"], point[f"{m}_std"], point["n"]) for m in ("dsc", "hd95")),
             str(point["n"]),
             str(point["empty"]),
-            *([f"{spread:.2f}" if spread is not None else ""] if seeds > 1 else []),
+            *([f"{of_means:.2f}" if of_means is not None else ""] if seeds > 1 else []),
         )
     starred = any(list(point["values"].values()) == document["here"] for point in document["points"])
     these = "cases and seeds" if seeds > 1 else "cases"
     table.caption = f"mean ± SD over {these}" + ("; * as the project is set" if starred else "")
     return table
-
-
-def _mean(point: dict[str, Any], metric: str) -> str:
-    mean, deviation = point[f"{metric}_mean"], point[f"{metric}_std"]
-    if mean is None:
-        return ""
-    return f"{mean:.2f} ± {deviation:.2f}" if point["n"] > 1 else f"{mean:.2f}"
 
 
 def _note(document: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from clisc_cli.named import Directory, folder_and_name
 from clisc_cli.options import RunOptions
 from clisc_cli.session import Session
 from clisc_cli.switches import Json, Quiet, Verbose
-from clisc_cli.words import bytes_in_words
+from clisc_cli.words import by_value, bytes_in_words
 from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def list_(
     console = result_console()
     for one in found:
         print_line(_line(one))
-        for state, steps in _by_state(one.steps).items():
+        for state, steps in by_value(one.steps).items():
             print_line(f"  {state}: {', '.join(steps)}")
     if not found:
         console.print("No variants.", markup=False)
@@ -274,10 +274,3 @@ def _line(one: Listed) -> str:
     work = f"; at work: {one.at_work}" if one.at_work else ""
     over = one.over or "the project"
     return f"{one.name}: {in_words(one.changes)} over {over}{by}, {bytes_in_words(one.bytes)}{work}"
-
-
-def _by_state(steps: dict[str, str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for step, state in steps.items():
-        found.setdefault(state, []).append(step)
-    return found

@@ -14,6 +14,7 @@ from clisc_engine.api.listing import Records, Reports, Status
 from clisc_engine.api.picture import Picture
 from clisc_engine.api.progress import Listener, listener
 from clisc_engine.errors import BadInput
+from clisc_engine.files.words import counted
 from clisc_engine.project import cut_short
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
@@ -65,8 +66,7 @@ class Project:
         return f"<b>{escape(str(self.path))}</b>: {self._facts()}" + self.status()._repr_html_()
 
     def _facts(self) -> str:
-        count = len(self)
-        return f"{count} case{'' if count == 1 else 's'}, {self.settings.made_with} weights"
+        return f"{counted(len(self), 'case')}, {self.settings.made_with} weights"
 
     def case(self, name: str) -> Case:
         """One case.

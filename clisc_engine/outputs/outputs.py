@@ -2,7 +2,7 @@
 
 A command first names all that it is about to write (`Outputs.check`), so that it can be refused before any
 work; then it puts one file after the other (`Outputs.put`). A file that is there already is replaced only
-if clisc wrote it there, which the folder's record tells (`output_record`); so a mask that was corrected by
+if clisc wrote it there, which the folder's record tells (`record`); so a mask that was corrected by
 hand stays. Inputs, references and the parts of a project are never replaced, nor is anything written
 through a link.
 """

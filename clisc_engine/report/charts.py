@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR
+from clisc_engine.files.words import counted
 from clisc_engine.report.svg import Chart, number
 
 
@@ -128,7 +129,7 @@ def box_chart(description: str, quantity: str, groups: Mapping[str, Mapping[str,
     counts = {len(values) for values in filled.values()}
     crowded, alike = len(filled) > MOST_LABELS_IN_A_LINE, len(counts) == 1
     each = next(iter(counts), 0)
-    chart.axes(f"{each} case{'' if each == 1 else 's'} each" if alike else "", quantity, [])
+    chart.axes(f"{counted(each, 'case')} each" if alike else "", quantity, [])
     half = min(0.28, 0.06 * max(len(filled), 1))
     for place, (name, values) in enumerate(filled.items()):
         _box(chart, place, half, list(values.values()))

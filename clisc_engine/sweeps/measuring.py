@@ -129,7 +129,7 @@ def together(
         "seeds": list(sweep.seeds) or [project.settings.seed],
         "weights": project.settings.made_with,
         "settings": settings_behind(project, sweep),
-        "here": [_value(project, key) for key in sweep.keys],
+        "here": [value_of(project.settings, key) for key in sweep.keys],
         "points": list(points.values()),
     }
 
@@ -139,7 +139,3 @@ def settings_behind(project: Project, sweep: Sweep) -> dict[str, str]:
     used = settings_used(project.settings, *sections_behind(sweep.row))
     swept = {*sweep.keys, *((SEED,) if sweep.seeds else ())}
     return {key: value for key, value in used.items() if key not in swept}
-
-
-def _value(project: Project, key: str) -> Any:
-    return value_of(project.settings, key)
