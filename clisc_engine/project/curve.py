@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.reading import is_there
+from clisc_engine.files.tables import read_table
+
+
+def seconds_of_epochs(path: Path) -> list[float]:
+    """How long each epoch in a curve's file took; none where it is not there, or not whole just now."""
+    try:
+        return [float(row.values["seconds"]) for row in read_table(path, ("seconds",), "seconds")]
+    except (BadInput, ValueError):
+        return []
 
 
 @dataclass(frozen=True)

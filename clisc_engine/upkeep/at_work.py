@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from clisc_engine.errors import BadInput
-from clisc_engine.files.tables import read_table
 from clisc_engine.files.words import seconds_in_words
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import Network
+from clisc_engine.project.curve import seconds_of_epochs
 from clisc_engine.project.lock import LOCK
 from clisc_engine.project.lock_owner import Owner, owner_of
 from clisc_engine.project.project import Project
@@ -76,9 +75,8 @@ def at_work(project: Project, stages: Sequence[StageStatus]) -> Work | None:
         project: the project, or a variant, which has a lock of its own.
         stages: its survey.
     """
-    lock = project.root / LOCK
-    owner = owner_of(lock)
-    if owner is None or not owner.is_alive(_age(lock)):
+    owner = owner_at_work(project.root)
+    if owner is None:
         return None
     work = Work(owner.command, owner.pid, owner.host, owner.since)
     status = _stage_of(owner.command, stages)
@@ -90,6 +88,13 @@ def at_work(project: Project, stages: Sequence[StageStatus]) -> Work | None:
     return Work(
         owner.command, owner.pid, owner.host, owner.since, status.stage, network, done, total, unit, left
     )
+
+
+def owner_at_work(folder: Path) -> Owner | None:
+    """The living process that holds the lock of a project's or a variant's folder; None without one."""
+    lock = folder / LOCK
+    owner = owner_of(lock)
+    return owner if owner is not None and owner.is_alive(time.time() - _modified(lock)) else None
 
 
 def _stage_of(command: str, stages: Sequence[StageStatus]) -> StageStatus | None:
@@ -111,10 +116,10 @@ def _network_at_work(status: StageStatus) -> str:
 def _epochs(project: Project, network: str, owner: Owner) -> tuple[int, int, float | None]:
     """Epochs done, of how many, and the seconds left."""
     total = getattr(project.settings, recipes.schedule_section(project, network)).epochs
-    curve = project.logs / f"{network}.csv"
-    going_on = project.checkpoint(network).state.exists()
-    known = curve.is_file() and (_modified(curve) >= _begun(owner) or going_on)
-    seconds = _seconds(curve) if known else []
+    checkpoint = project.checkpoint(network)
+    curve = checkpoint.curve.logged
+    known = curve.is_file() and (_modified(curve) >= _begun(owner) or checkpoint.state.exists())
+    seconds = seconds_of_epochs(curve) if known else []
     if not seconds:
         return 0, total, None
     usual = (seconds[1:] or seconds)[-LAST:]
@@ -131,22 +136,11 @@ def _cases(status: StageStatus, owner: Owner) -> tuple[int, int, float | None]:
     return done, total, left
 
 
-def _seconds(curve: Path) -> list[float]:
-    try:
-        return [float(row.values["seconds"]) for row in read_table(curve, ("seconds",), "seconds")]
-    except (BadInput, ValueError):  # it is being written, or somebody wrote into it
-        return []
-
-
 def _begun(owner: Owner) -> float:
     try:
         return datetime.fromisoformat(owner.since).timestamp()
     except ValueError:
         return 0.0
-
-
-def _age(lock: Path) -> float:
-    return time.time() - _modified(lock)
 
 
 def _modified(path: Path) -> float:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import MissingStage
 from clisc_engine.files.collecting import collection_paused
-from clisc_engine.files.tables import read_table
 from clisc_engine.models.weights import MissingWeights
 from clisc_engine.products import graph
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ABLATION, EVALUATE, STAGES, STEPS
 from clisc_engine.products.kinds import IMAGE, SIMILARITIES, Array, Network
 from clisc_engine.project.checkpoints import why_not_trained
+from clisc_engine.project.curve import seconds_of_epochs
 from clisc_engine.project.fingerprint import counted_cases
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.project.store import Stamp
@@ -83,9 +82,7 @@ class _Survey:
         if array.cases == "all":
             return self.all
         splits: tuple[str, ...] = ("train",)
-        if (
-            array.network
-        ):  # the first U-Net predicts the valid cases on which the second one chooses its epoch
+        if array.network:  # it predicts also the valid cases on which the next one chooses its epoch
             splits = recipes.splits_of(self.project.settings, array.network)
         return [case for case in self.all if case.info.split in splits]
 
@@ -136,7 +133,9 @@ class _Survey:
         else:
             state: State = "stale" if reason or behind else "fresh"
             when = journal.trained_at(self.project, name)
-            item = Item(name, "", state, behind or reason, when, sum(_epochs(checkpoint.curve.of_weights)))
+            item = Item(
+                name, "", state, behind or reason, when, sum(seconds_of_epochs(checkpoint.curve.of_weights))
+            )
         self._add(step, item, late.cause)
 
     def _interrupted(self, name: str, reason: str) -> str:
@@ -145,7 +144,7 @@ class _Survey:
         anew = checkpoint.curve.is_kept
         if not anew and not (reason and checkpoint.state.exists()):  # a finished one may keep its state
             return ""
-        done = len(_epochs(checkpoint.curve.logged))
+        done = len(seconds_of_epochs(checkpoint.curve.logged))
         total = getattr(self.project.settings, recipes.schedule_section(self.project, name)).epochs
         told = f"{name}: stopped after epoch {done} of {total}"
         kept = "the finished weights count until it ends; `--force` goes on, without it they stay"
@@ -208,15 +207,14 @@ class _Survey:
 
     def _measured(self, stored: dict[str, Any] | None, cases: Sequence[CaseArrays]) -> Item:
         """The evaluation's table."""
-        provenance = recipes.evaluation_provenance(self.project, cases, recipes.present_rows(cases))
-        time = _measured_at(self.project, stored) if stored else ""
-        needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         if not stored:
             return Item(_ROWS_TABLE, "", "missing", "not measured yet")
+        provenance = recipes.evaluation_provenance(self.project, cases, recipes.present_rows(cases))
+        needs = [(array, case.info.name) for array in ROWS.values() for case in cases]
         why = self._behind(needs).why or recipes.why_not_measured(stored["fingerprint"], provenance)
         if not why and stored["failed"]:
             why = _failed(stored["failed"])
-        return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, time)
+        return Item(_ROWS_TABLE, "", "stale" if why else "fresh", why, _measured_at(self.project, stored))
 
     def _note(
         self,
@@ -278,14 +276,6 @@ class _Survey:
 def _failed(cases: dict[str, str]) -> str:
     name, message = next(iter(cases.items()))
     return f"{len(cases)} of the cases failed, first {name}: {message}"
-
-
-def _epochs(path: Path) -> list[float]:
-    """Seconds of each epoch in a training's curve."""
-    try:
-        return [float(row.values["seconds"]) for row in read_table(path, ("seconds",), "seconds")]
-    except (BadInput, ValueError):  # there is none yet, or somebody wrote into it
-        return []
 
 
 def _measured_at(project: Project, stored: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from clisc_engine.outputs.outputs import Inputs, Outputs
 from clisc_engine.outputs.record import RECORD
 from clisc_engine.products.graph import TABLES
 from clisc_engine.project.lock import LOCK, VARIANTS
-from clisc_engine.project.lock_owner import owner_of
 from clisc_engine.project.pending_promotion import Promotion
 from clisc_engine.project.project import STORE, Project
 from clisc_engine.project.variants import FILE, folder_of, open_variant, record_of, variant_names
+from clisc_engine.upkeep.at_work import owner_at_work
 from clisc_engine.upkeep.foresight import no_longer_fresh, size_of
 from clisc_engine.upkeep.status import StageStatus
 from clisc_engine.upkeep.survey import survey
@@ -66,17 +65,8 @@ def _listed(project: Project, name: str) -> Listed:
         raise
     except BadInput as error:
         return Listed(name, bytes=size, problem=str(error))
-    return Listed(name, record.changes, record.over, record.by_sweep, steps, size, _worker(folder))
-
-
-def _worker(folder: Path) -> str:
-    lock = folder / LOCK
-    owner = owner_of(lock)
-    try:
-        age = time.time() - lock.stat().st_mtime
-    except FileNotFoundError:
-        return ""
-    return str(owner) if owner is not None and owner.is_alive(age) else ""
+    worker = str(owner_at_work(folder) or "")
+    return Listed(name, record.changes, record.over, record.by_sweep, steps, size, worker)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Home, Unreadable
@@ -53,9 +53,10 @@ def verify(root: Path, control: Control) -> Verified:
     result.findings += _settings(root)
     unsettled = _change_under_way(root, result)
     moving = _promotion_under_way(root, result)
-    seals = _cases(root, store, unsettled, control, result)
+    evidence = _evidence(root, store, result)
+    seals = _cases(root, store, unsettled, evidence or {}, control, result)
     result.arrays = len(seals)
-    _take(_lost_cases(store, unsettled, control), root, "case", result)
+    _take(_lost_cases(store, unsettled, evidence, control), root, "case", result)
     _take(_own_references(root, store, control), root, "imported array", result)
     _variants(root, control, result)
     if not control.cases:
@@ -87,17 +88,26 @@ def _take(found: Iterator[Finding], root: Path, what: What, result: Verified) ->
         add(unreadable(root, error, what))
 
 
+def _evidence(root: Path, store: Store, result: Verified) -> Mapping[str, list[Evidence]] | None:
+    """What tells which arrays cases had; None, and a finding, where that cannot be read now."""
+    try:
+        return evidence_by_case(root, store)
+    except Unreadable as error:
+        result.findings.append(unreadable(root, error, "record"))
+        return None
+
+
 def _cases(
-    root: Path, store: Store, unsettled: frozenset[str], control: Control, result: Verified
+    root: Path,
+    store: Store,
+    unsettled: frozenset[str],
+    evidence: Mapping[str, list[Evidence]],
+    control: Control,
+    result: Verified,
 ) -> dict[str, Seal]:
     """Read the cases and note what is wrong with them; the seals of all arrays, by case and array."""
     names = [name for name in _case_names(store, control) if name not in unsettled]
     control.progress.begin("verify", len(names), "case")
-    evidence: dict[str, list[Evidence]] = {}
-    try:
-        evidence = evidence_by_case(root, store)
-    except Unreadable as error:
-        result.findings += [unreadable(root, error, "record")]
     all_seals: dict[str, Seal] = {}
     for name in names:
         seals: dict[str, Seal] = {}
@@ -157,22 +167,27 @@ def _case_names(store: Store, control: Control) -> list[str]:
     return [name for name in names if not control.cases or name in control.cases]
 
 
-def _lost_cases(store: Store, unsettled: frozenset[str], control: Control) -> Iterator[Finding]:
+def _lost_cases(
+    store: Store,
+    unsettled: frozenset[str],
+    evidence: Mapping[str, list[Evidence]] | None,
+    control: Control,
+) -> Iterator[Finding]:
     """Cases without a folder, though the manifest lists them or a network was trained on them."""
     listed = manifest.read(store)
+    if evidence is None:
+        return
     reasons = dict.fromkeys(listed.cases if listed else (), "the manifest of cases lists it")
-    for name, evidence in evidence_by_case(store.root.parent, store).items():
-        lasting = next((one.reason for one in evidence if not one.when), "")
+    for name, known in evidence.items():
+        lasting = next((one.reason for one in known if not one.when), "")
         if lasting and not (listed and name in listed.removed):
             reasons.setdefault(name, lasting)
     for name, why in sorted(reasons.items()):
         if name in unsettled:
             continue
         if not (store.root / "cases" / name).is_dir() and (not control.cases or name in control.cases):
-            known = listed is not None and name in listed.cases
-            remedy = (
-                "" if known else "nothing tells how it was imported; `clisc init --add` imports it anew"
-            )
+            told = listed is not None and name in listed.cases
+            remedy = "" if told else "nothing tells how it was imported; `clisc init --add` imports it anew"
             yield Finding(f"{STORE}/cases/{name}", "case", "missing", f"it is gone, though {why}", remedy)
 
 
