@@ -56,7 +56,7 @@ def probability_chart(
     )
     last = first + len(labels) - 1
     chart = Chart(words, (first - 0.5, last + 0.5), (0, 1))
-    chart.axes("slice", "tumour probability", _whole_ticks(last, first))
+    chart.axes("slice", "tumour probability", _whole_ticks(first, last))
     base = chart.up(0)
     for kind, wanted in (("normal", NORMAL), ("uncertain", None), ("tumour", TUMOUR)):
         bars = "".join(
@@ -74,7 +74,7 @@ def curve_chart(name: str, quantity: str, values: Sequence[float]) -> str:
     first, last = number(values[0]), number(values[-1])
     words = f"{quantity} of {name} over {len(values)} epochs: {first} at first, {last} at last"
     chart = Chart(words, (1, max(len(values), 2)), _padded(values))
-    chart.axes("epoch", quantity, _whole_ticks(max(len(values), 2), first=1))
+    chart.axes("epoch", quantity, _whole_ticks(1, max(len(values), 2)))
     places = [(chart.across(epoch), chart.up(value)) for epoch, value in enumerate(values, 1)]
     chart.add("polyline", "curve", points=" ".join(f"{x},{y}" for x, y in places))
     chart.add(
@@ -202,9 +202,9 @@ def _padded(values: Sequence[float]) -> tuple[float, float]:
     return min(0.0, low), high * 1.05 if high > 0 else 1.0
 
 
-def _whole_ticks(last: int, first: int = 0, most: int = 7) -> list[float]:
-    """Whole numbers from first to last."""
-    step = max(1, -(-(last - first) // (most - 1)))
+def _whole_ticks(first: int, last: int) -> list[float]:
+    """Whole numbers from first to last, seven at most."""
+    step = max(1, -(-(last - first) // 6))
     nice = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 10**6) if s >= step)
     begin = -(-first // nice) * nice
     inner = [float(v) for v in range(begin, last + 1, nice) if v > first and 2 * (v - first) >= nice]

@@ -97,9 +97,9 @@ def picture(pixels: npt.NDArray[np.uint8], quality: int = 72) -> str:
     return _address(Image.fromarray(pixels), "webp", quality=quality, method=4)
 
 
-def grey_sheet(slices: Sequence[Grey], quality: int = 62) -> str:
+def grey_sheet(slices: Sequence[Grey]) -> str:
     """Slices in rows of `COLUMNS` as one picture."""
-    return picture(_tiled(slices), quality)
+    return picture(_tiled(slices), quality=62)
 
 
 def mask_sheet(masks: Sequence[Mask]) -> str:

@@ -116,10 +116,9 @@ def show(project: Project, story: Story, name: str, pictured: bool, viewed: bool
     """
     picture = case_picture(project, name, SLICES)
     chart = None
-    if picture.probability.size:
+    if pictured and picture.probability.size:
         values, labels = picture.probability.tolist(), picture.labels.tolist()
-        first = picture.view.first
-        chart = Markup(charts.probability_chart(name, values, labels, first)) if pictured else None
+        chart = Markup(charts.probability_chart(name, values, labels, picture.view.first))
     case = ShownCase(
         name=name,
         split=picture.split,

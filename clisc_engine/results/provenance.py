@@ -12,6 +12,7 @@ from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running import journal
 from clisc_engine.settings.keys import decoded, known_keys
+from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation.staleness import Staleness
 from clisc_engine.stages.recipes import OWN_FILE
 
@@ -73,15 +74,19 @@ class Link:
     options: list[str] = field(default_factory=list)
 
 
+def command_of(product: str) -> str:
+    """The command that makes a product, without options; empty for what no step makes."""
+    return graph.MADE_BY.get(product, "").removesuffix(" --ablation")
+
+
 def link_of_network(
     network: str, made_from: Mapping[str, str], fingerprint: str, time: str, version: str
 ) -> Link:
     """The link of a network that is known by what its file says alone."""
-    command = graph.MADE_BY.get(network, "").removesuffix(" --ablation")
     return Link(
         network,
         "network",
-        command,
+        command_of(network),
         time,
         version,
         settings=settings_in(made_from),
@@ -147,10 +152,9 @@ class Provenance:
         """A case that the last of these networks learnt from, to tell how its labels were made."""
         by_identity = {case.info.identity: case for case in self.staleness.cases}
         for network in reversed(networks):
-            for key in self.project.checkpoint(network).made_from() or {}:
-                split, _, rest = key.partition("/")
-                if split == "train" and (case := by_identity.get(rest.partition("/")[0])) is not None:
-                    return case
+            for split, name, _ in recipes.arrays_read(self.project.checkpoint(network).made_from() or {}):
+                if split == "train" and name in by_identity:
+                    return by_identity[name]
         return None
 
     def _array(self, case: CaseArrays, name: str) -> Link | None:
@@ -182,19 +186,16 @@ class Provenance:
         if made_from is None:
             return None
         time = journal.trained_at(self.project, name)
-        command = graph.MADE_BY[name].removesuffix(" --ablation")
+        command = command_of(name)
         ran = self._run(command, time)
         version = checkpoint.origin()[1] or (ran.version if ran else "")
         learnt: dict[str, list[str]] = {}
         arrays: list[str] = []
-        for key in made_from:
-            split, _, rest = key.partition("/")
-            case, _, array = rest.partition("/")
-            if array and split in ("train", "valid", "test"):
-                if case not in learnt.setdefault(split, []):
-                    learnt[split].append(case)
-                if array not in arrays:
-                    arrays.append(array)
+        for split, case, array in recipes.arrays_read(made_from):
+            if case not in learnt.setdefault(split, []):
+                learnt[split].append(case)
+            if array not in arrays:
+                arrays.append(array)
         networks = [key for key in made_from if key in graph.NETWORKS]
         return Link(
             name,

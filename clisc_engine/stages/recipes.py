@@ -6,7 +6,7 @@ No voxel is read and no network loaded here, so that `clisc status` answers at o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clisc_engine.core import border, labelling, reach
@@ -17,6 +17,7 @@ from clisc_engine.products.declared import GOING_ON, ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS
 from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.products.shared import ASKED
+from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.fingerprint import fingerprint, settings_used
 from clisc_engine.project.project import CaseArrays, Project
@@ -183,6 +184,15 @@ def own_file(settings: ClassifierSettings, noted: str = "") -> dict[str, str]:
         return {}
     digest = own_file_digest(settings.pretrained) or noted
     return {OWN_FILE: digest} if digest else {}
+
+
+def arrays_read(made_from: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """The arrays of cases among what `network` names: split, the name imported under, and array of each."""
+    for key in made_from:
+        split, _, rest = key.partition("/")
+        case, _, name = rest.partition("/")
+        if split in SPLITS and name:
+            yield split, case, name
 
 
 def present_rows(cases: Sequence[CaseArrays]) -> dict[str, str]:

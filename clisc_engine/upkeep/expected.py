@@ -17,9 +17,11 @@ from clisc_engine.files.reading import inside, read_if_there, reading
 from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import ARRAYS, NETWORKS, STAGES
 from clisc_engine.products.kinds import IMAGE, REFERENCE, ROUND1, SAM_ROUND1, SIMILARITIES
-from clisc_engine.project.case_record import SPLITS, CaseInfo
+from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.store import Seal, Store
 from clisc_engine.running import journal
+from clisc_engine.stages import recipes
 from clisc_engine.stages.evaluation import document as evaluation_document
 
 MADE_IN: Mapping[str, tuple[str, ...]] = {
@@ -102,18 +104,13 @@ def needed_networks(root: Path, seals: Iterable[tuple[str, Seal]]) -> dict[str, 
 
 
 def _by_trainings(root: Path) -> Iterator[tuple[str, Evidence]]:
-    from clisc_engine.project.checkpoints import Checkpoint
-
     there: list[Path] = []
     with suppress(Unreadable):  # `verify` names the folder, and below the file, when it comes to them
         there = inside(root / "checkpoints")
     for path in (path for path in there if path.match("*.safetensors")):
         with suppress(BadInput):
-            for source in Checkpoint(path.parent, path.stem).made_from() or {}:
-                split, _, rest = source.partition("/")
-                case, _, array = rest.partition("/")
-                if split in SPLITS and array:
-                    yield case, Evidence(array, f"{path.stem} was trained on it")
+            for _, case, array in recipes.arrays_read(Checkpoint(path.parent, path.stem).made_from() or {}):
+                yield case, Evidence(array, f"{path.stem} was trained on it")
 
 
 def _by_journal(root: Path) -> Iterator[tuple[str, Evidence]]:

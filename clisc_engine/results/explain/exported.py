@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from clisc_engine.products import graph
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.explain.explained import TINY, UNNAMED, Explained, tiny_notes
-from clisc_engine.results.provenance import Link, Provenance, settings_in, weights_in
+from clisc_engine.results.provenance import Link, Provenance, command_of, settings_in, weights_in
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _chain(mask: Exported) -> list[Link]:
     """The source, the networks that are named, and the mask itself."""
     known = {key: mark for key, mark in mask.made_from.items() if key in graph.PRODUCTS}
     networks = [
-        Link(key, "network", graph.MADE_BY[key].removesuffix(" --ablation"), fingerprint=mark)
+        Link(key, "network", command_of(key), fingerprint=mark)
         for key, mark in known.items()
         if key in graph.NETWORKS
     ]
