@@ -103,14 +103,16 @@ def set_(
     project = open_project(root)
     before, fresh = project.settings, _fresh(project)
     settings = with_changes(before, changes, "config set")
-    project.change_settings(settings, {key: value_of(settings, key) for key in changes})
-    stale = [stage for stage in fresh if stage not in _fresh(project)]
+    now = {key: value_of(settings, key) for key in changes}
+    project.change_settings(settings, now)
+    still = _fresh(project)
+    stale = [stage for stage in fresh if stage not in still]
     if json_:
-        print_json({"changed": {key: value_of(settings, key) for key in changes}, "stale": stale})
+        print_json({"changed": now, "stale": stale})
         return
     console = result_console()
-    for key in changes:
-        old, new = value_of(before, key), value_of(settings, key)
+    for key, new in now.items():
+        old = value_of(before, key)
         unchanged = " (as it was)" if old == new else f" (was {_text(old)})"
         print_line(f"{key} = {_text(new)}{unchanged}")
     if stale:

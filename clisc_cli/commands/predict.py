@@ -19,7 +19,6 @@ from clisc_cli.switches import Json, Quiet, Variant
 from clisc_engine.files.words import shell_word
 
 if TYPE_CHECKING:
-    from clisc_engine.importing.casefiles import CaseFiles
     from clisc_engine.results.segmenter import FileSegmenter
     from clisc_engine.running.control import Control
 
@@ -77,11 +76,7 @@ def command(
 
     Example: clisc predict glioma new/case1.nii.gz -o masks    clisc predict bundled scan.nii -o masks
     """
-    from clisc_engine.errors import BadInput, CasesFailed
     from clisc_engine.imaging.endings import ENDINGS, WRITTEN
-    from clisc_engine.results.predict import predict_files
-    from clisc_engine.results.predict_inputs import find_images, find_the_image
-    from clisc_engine.results.segmenter import inputs_behind
 
     if not images:
         raise typer.BadParameter(_no_image(source, out), param_hint="IMAGE...")
@@ -102,40 +97,21 @@ def command(
         variant=variant,
     )
     options.session().join()
-    control = options.control()
-    ask = _Asked(source, network, allow_skull, probabilities, options, control)
-    if to_a_file:
-        _predict_one(ask, find_the_image(images, channel, follow_links=follow_links), out)
-        return
-    unnamed: dict[Path, str] = {}
-    remarks: list[str] = []
-    found = find_images(images, channel, unnamed, remarks, follow_links=follow_links)
-    for remark in remarks:
-        options.terminal().warn(remark)
-    if not found:
-        raise BadInput(" ".join(unnamed.values()))
-    report, entries = predict_files(
-        ask.segmenter(),
-        found,
-        out,
-        control,
-        probabilities=probabilities,
-        inputs=inputs_behind(source),
+    ask = _Asked(
+        source,
+        images,
+        channel,
+        follow_links,
+        network,
+        allow_skull,
+        probabilities,
+        options,
+        options.control(),
     )
-    report.failed |= {str(path): why for path, why in unnamed.items()}
-    if json_:
-        print_json({**asdict(report), "out": str(out), "remarks": remarks, "cases": entries})
+    if to_a_file:
+        _predict_one(ask, out)
     else:
-        for name, entry in entries.items():
-            _line(out / entry["mask"], entry["volume_ml"], name)
-        result_console().print(summary(report, dry_run=False), markup=False)
-    for name, message in report.failed.items():
-        options.terminal().warn(message if message.startswith(name) else f"{name}: {message}")
-    if report.failed:
-        count = len(found) + len(unnamed)
-        raise CasesFailed(
-            f"{len(report.failed)} of {count} volumes failed; the masks of the others are in {out}."
-        )
+        _predict_all(ask, out)
 
 
 def _no_image(source: Path, out: Path) -> str:
@@ -160,6 +136,9 @@ class _Asked:
     """What was asked for on the line."""
 
     source: Path
+    images: Sequence[Path]
+    channel: str | None
+    follow_links: bool
     network: str
     allow_skull: bool
     probabilities: bool
@@ -178,11 +157,56 @@ class _Asked:
         return segmenter.with_skulls() if self.allow_skull else segmenter
 
 
-def _predict_one(ask: _Asked, found: Sequence[CaseFiles], out: Path) -> None:
-    """One mask, of the file name that was given."""
-    from clisc_engine.results.predict_file import outputs_of_one, predict_file, probability_beside
+def _predict_all(ask: _Asked, out: Path) -> None:
+    """A mask of each volume, in a folder.
+
+    Raises:
+        CasesFailed: when some volumes failed.
+    """
+    from clisc_engine.errors import BadInput, CasesFailed
+    from clisc_engine.results.predict import predict_files
+    from clisc_engine.results.predict_inputs import find_images
     from clisc_engine.results.segmenter import inputs_behind
 
+    terminal = ask.options.terminal()
+    unnamed: dict[Path, str] = {}
+    remarks: list[str] = []
+    found = find_images(ask.images, ask.channel, unnamed, remarks, follow_links=ask.follow_links)
+    for remark in remarks:
+        terminal.warn(remark)
+    if not found:
+        raise BadInput(" ".join(unnamed.values()))
+    report, entries = predict_files(
+        ask.segmenter(),
+        found,
+        out,
+        ask.control,
+        probabilities=ask.probabilities,
+        inputs=inputs_behind(ask.source),
+    )
+    report.failed |= {str(path): why for path, why in unnamed.items()}
+    if ask.options.json_:
+        print_json({**asdict(report), "out": str(out), "remarks": remarks, "cases": entries})
+    else:
+        for name, entry in entries.items():
+            _line(out / entry["mask"], entry["volume_ml"], name)
+        result_console().print(summary(report, dry_run=False), markup=False)
+    for name, message in report.failed.items():
+        terminal.warn(message if message.startswith(name) else f"{name}: {message}")
+    if report.failed:
+        count = len(found) + len(unnamed)
+        raise CasesFailed(
+            f"{len(report.failed)} of {count} volumes failed; the masks of the others are in {out}."
+        )
+
+
+def _predict_one(ask: _Asked, out: Path) -> None:
+    """One mask, of the file name that was given."""
+    from clisc_engine.results.predict_file import outputs_of_one, predict_file, probability_beside
+    from clisc_engine.results.predict_inputs import find_the_image
+    from clisc_engine.results.segmenter import inputs_behind
+
+    found = find_the_image(ask.images, ask.channel, follow_links=ask.follow_links)
     if len(found) != 1:
         raise typer.BadParameter(f"{len(found)} images need a folder, not one file", param_hint="--out")
     (case,) = found

@@ -105,23 +105,33 @@ def run(
     """
     from clisc_engine.sweeps.sweep import sweep_of
 
-    directory = Path(words[0]) if "=" not in words[0] else None
-    typed = words if directory is None else words[1:]
-    if not typed or (wrong := [word for word in typed if not word.partition("=")[0] or "=" not in word]):
-        said = f"{wrong[0]!r} is not KEY=V1,V2,..." if typed else "name a setting and its values"
-        raise typer.BadParameter(f"{said}, e.g. amda.t=0,10,20,30", param_hint="KEY=V1,V2...")
+    directory, typed = _folder_and_settings(words)
     if only is not None and prepare:
         raise typer.BadParameter("--prepare comes before --only, in a command of its own")
     project = options.open_shared(directory) if only is not None else options.open_project(directory)
     sweep = sweep_of(project.settings, typed, row, chosen_splits(splits, ("test",)), seeds)
-    again = shlex.join([*words, *(["--row", row] if row != "full" else [])])
-    again += f" --seeds {seeds}" if seeds else ""
-    again += f" --splits {splits}" if splits else ""
+    asked = {"--row": row if row != "full" else None, "--seeds": seeds, "--splits": splits}
+    given = [word for name, value in asked.items() if value for word in (name, str(value))]
+    again = shlex.join([*words, *given])
     from clisc_engine.sweeps.running import run_sweep  # torch, which no wrong setting waits for
 
     outcome = run_sweep(project, sweep, options.control(), prepare=prepare, only=only, words=again)
     tables = f"`clisc sweep {again}` writes the tables" if only is not None else ""
     _show(project, outcome, options, prepared=prepare, tables=tables)
+
+
+def _folder_and_settings(words: list[str]) -> tuple[Path | None, list[str]]:
+    """The project's folder, if it is given, and the settings with their values after it.
+
+    Raises:
+        BadParameter: when there is none, or one is not ``KEY=V1,V2,...``.
+    """
+    directory = Path(words[0]) if "=" not in words[0] else None
+    typed = words if directory is None else words[1:]
+    if not typed or (wrong := [word for word in typed if not word.partition("=")[0] or "=" not in word]):
+        said = f"{wrong[0]!r} is not KEY=V1,V2,..." if typed else "name a setting and its values"
+        raise typer.BadParameter(f"{said}, e.g. amda.t=0,10,20,30", param_hint="KEY=V1,V2...")
+    return directory, typed
 
 
 app.command(RUN)(with_run_options(run, without=NOT_HEEDED))

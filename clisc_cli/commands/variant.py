@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -200,35 +199,16 @@ def promote(
         todo = promotion.plan(project, name, discard=discard)
         check_may_go(project, name)
         size = replaced_bytes(root, todo)
-    followers = [
-        other
-        for other in variants.variant_names(project)
-        if other not in (name, todo.former) and not variants.record_of(project, other).over
-    ]
+    followers = [one for one in variants.over_it(project, "") if one not in (name, todo.former)]
     if not dry_run and todo not in (begun, done):
         promotion.promote(project, todo)
-    kept = "" if todo.discard else todo.former
     if json_:
-        print_json(
-            {
-                "variant": name,
-                "changes": todo.changes,
-                "before": todo.before,
-                "moved": todo.into,
-                "replaced": todo.out,
-                "replaced_bytes": size,
-                "kept_as": kept,
-                "follow": followers,
-                "dry_run": dry_run,
-            }
-        )
-        return
-    if todo is done:
-        what = f"is the variant {kept}" if kept else "was not kept (--discard)"
-        told = f"{name}: promoted already; what the project had {what}"
-        print_line(told)
-        return
-    _show_promotion(todo, size, kept, followers, dry_run)
+        print_json(_promoted(todo, size, followers, dry_run))
+    elif todo is done:
+        what = f"is the variant {todo.former}" if not todo.discard else "was not kept (--discard)"
+        print_line(f"{name}: promoted already; what the project had {what}")
+    else:
+        _show_promotion(todo, size, followers, dry_run)
 
 
 def _show_new(name: str, changes: dict[str, Any], over: str, means: Foreseen, dry_run: bool) -> None:
@@ -247,7 +227,21 @@ def _show_new(name: str, changes: dict[str, Any], over: str, means: Foreseen, dr
         print_line(f"  not done in {over or 'the project'} either: {', '.join(means.lacking)}")
 
 
-def _show_promotion(todo: Promotion, size: int, kept: str, followers: Sequence[str], dry_run: bool) -> None:
+def _promoted(todo: Promotion, size: int, followers: list[str], dry_run: bool) -> dict[str, Any]:
+    return {
+        "variant": todo.name,
+        "changes": todo.changes,
+        "before": todo.before,
+        "moved": todo.into,
+        "replaced": todo.out,
+        "replaced_bytes": size,
+        "kept_as": "" if todo.discard else todo.former,
+        "follow": followers,
+        "dry_run": dry_run,
+    }
+
+
+def _show_promotion(todo: Promotion, size: int, followers: list[str], dry_run: bool) -> None:
     from clisc_engine.sweeps.sweep import plain
 
     would = "would be " if dry_run else ""
@@ -257,8 +251,8 @@ def _show_promotion(todo: Promotion, size: int, kept: str, followers: Sequence[s
     for key, value in todo.changes.items():
         print_line(f"  {key}: {plain(todo.before[key])} -> {plain(value)}")
     replaced = f"{len(todo.out)} that they replace, {bytes_in_words(size)}"
-    if kept:
-        print_line(f"  {replaced}: {would}kept as the variant {kept}, of the former settings")
+    if not todo.discard:
+        print_line(f"  {replaced}: {would}kept as the variant {todo.former}, of the former settings")
     elif todo.out:
         print_line(f"  {replaced}: {would}lost (--discard)")
     if followers:
