@@ -152,33 +152,40 @@ def sweep_chart(description: str, key: str, quantity: str, points: Sequence[Swep
         quantity: name of the vertical axis.
         points: in the order asked; one without a mean is left out.
     """
-    shown = [point for point in points if point.mean is not None]
-    numbers = [point.value for point in shown if isinstance(point.value, int | float)]
-    on_scale = len(numbers) == len(shown) and not any(isinstance(value, bool) for value in numbers)
-    across = [float(value) for value in numbers] if on_scale else [float(n) for n in range(len(shown))]
-    shown = [point for _, point in sorted(zip(across, shown, strict=True), key=lambda pair: pair[0])]
-    across = sorted(across)
+    placed, on_scale = _placed(points)
+    across = [x for x, _ in placed]
     margin = 0.06 * ((across[-1] - across[0]) or 1) if across else 1.0
     edges = (across[0] - margin, across[-1] + margin) if across else (0.0, 1.0)
-    tops = [(point.mean or 0) + point.deviation for point in shown]
+    tops = [(point.mean or 0) + point.deviation for _, point in placed]
     chart = Chart(description, edges, _padded(tops or [1.0]))
     chart.axes(key, quantity, across if on_scale and len(across) <= MOST_LABELS_IN_A_LINE else [])
-    places = [(chart.across(x), chart.up(point.mean or 0)) for x, point in zip(across, shown, strict=True)]
-    if on_scale and len(places) > 1:
-        chart.add("polyline", "curve", points=" ".join(f"{x},{y}" for x, y in places))
-    for (x, y), point in zip(places, shown, strict=True):
-        mean = point.mean or 0
-        low = max(mean - point.deviation, chart.y[0])
-        hint = f"{key} = {point.words}: {mean:.2f} ± {point.deviation:.2f}, n = {point.count}"
-        chart.add(
-            "line", "whisker", hint, x1=x, x2=x, y1=chart.up(low), y2=chart.up(mean + point.deviation)
-        )
-        for seed, value in point.seeds.items():
-            chart.add("circle", "case", f"seed {seed}: {value:.2f}", cx=x, cy=chart.up(value), r=2.2)
-        chart.add("circle", "end", hint, cx=x, cy=y, r=3.5)
+    if on_scale and len(placed) > 1:
+        line = (f"{chart.across(x)},{chart.up(point.mean or 0)}" for x, point in placed)
+        chart.add("polyline", "curve", points=" ".join(line))
+    for x, point in placed:
+        _draw_swept(chart, key, chart.across(x), point)
         if not on_scale:
-            chart.text(point.words, "tick", x, chart.up(chart.y[0]) + 14)
+            chart.text(point.words, "tick", chart.across(x), chart.up(chart.y[0]) + 14)
     return chart.markup()
+
+
+def _placed(points: Sequence[SweptPoint]) -> tuple[list[tuple[float, SweptPoint]], bool]:
+    """Places along the axis, ascending, of the points with a mean; and whether these are their values."""
+    shown = [point for point in points if point.mean is not None]
+    on_scale = all(isinstance(p.value, int | float) and not isinstance(p.value, bool) for p in shown)
+    across = [float(point.value) if on_scale else float(place) for place, point in enumerate(shown)]
+    return sorted(zip(across, shown, strict=True), key=lambda pair: pair[0]), on_scale
+
+
+def _draw_swept(chart: Chart, key: str, x: float, point: SweptPoint) -> None:
+    """A point's mean with its deviation, and its seeds; ``x`` is its place in the frame."""
+    mean = point.mean or 0
+    low, high = max(mean - point.deviation, chart.y[0]), mean + point.deviation
+    hint = f"{key} = {point.words}: {mean:.2f} ± {point.deviation:.2f}, n = {point.count}"
+    chart.add("line", "whisker", hint, x1=x, x2=x, y1=chart.up(low), y2=chart.up(high))
+    for seed, value in point.seeds.items():
+        chart.add("circle", "case", f"seed {seed}: {value:.2f}", cx=x, cy=chart.up(value), r=2.2)
+    chart.add("circle", "end", hint, cx=x, cy=chart.up(mean), r=3.5)
 
 
 def _box(chart: Chart, place: int, half: float, values: Sequence[float]) -> None:

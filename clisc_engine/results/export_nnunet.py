@@ -78,15 +78,7 @@ def export_nnunet(
         BadInput: when the project knows no masks of this name, or a source file has moved or changed, or
             the folder holds a data set, or files that clisc did not write.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-        raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
-    folder = out / f"Dataset{number:03d}_{name}"
-    # A call that was killed as it ended has left its last room, and the same one is to complete it.
-    if (folder / DESCRIPTION).exists() and not control.force and not any(rooms.abandoned(folder)):
-        raise BadInput(
-            f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
-            "--force."
-        )
+    folder = _folder(out, number, name, force=control.force)
     outputs = Outputs(
         Inputs.of_project(project), WAY_OUT, by_force=BY_FORCE, force=control.force, home=folder
     )
@@ -100,12 +92,7 @@ def export_nnunet(
     if control.dry_run and any(case.info.split != "test" for case in coming):
         report.planned = would_be_written(project, masks, coming)
         return report, folder
-    having = cases_with_masks(project, masks, report, control)
-    labelled = [case for case in having if case.info.split != "test"]
-    lost = {case.info.name for case in coming if case.info.split != "test"} & report.failed.keys()
-    if lost:  # a data set that lacks cases would pass for the whole
-        raise BadInput(f"No data set was made. {none_written({n: report.failed[n] for n in sorted(lost)})}")
-    report.failed.clear()  # of test cases only the images are written
+    labelled = _labelled(project, masks, coming, report, control)
     dropped = _dropped(project, masks)
     report.fresh = sorted(case.info.name for case in labelled if case.info.name in dropped)
     chosen = [case for case in labelled if case.info.name not in dropped] + _tests(project, control)
@@ -116,6 +103,40 @@ def export_nnunet(
     count = sum(case.info.split != "test" for case in chosen)
     outputs.put_bytes(folder / DESCRIPTION, _description(project, masks, count), Made("description"))
     return report, folder
+
+
+def _folder(out: Path, number: int, name: str, *, force: bool) -> Path:
+    """The folder of the data set.
+
+    Raises:
+        BadInput: when it may not be called so, or holds a whole data set that is not to be made anew.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
+    folder = out / f"Dataset{number:03d}_{name}"
+    # A call that was killed as it ended has left its last room, and the same one is to complete it.
+    if (folder / DESCRIPTION).exists() and not force and not any(rooms.abandoned(folder)):
+        raise BadInput(
+            f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
+            "--force."
+        )
+    return folder
+
+
+def _labelled(
+    project: Project, masks: str, coming: Sequence[CaseArrays], report: Report, control: Control
+) -> list[CaseArrays]:
+    """The train and valid cases with their masks, which are predicted where they lack.
+
+    Raises:
+        BadInput: when one of ``coming`` failed, for a data set that lacks cases would pass for the whole.
+    """
+    having = cases_with_masks(project, masks, report, control)
+    lost = {case.info.name for case in coming if case.info.split != "test"} & report.failed.keys()
+    if lost:
+        raise BadInput(f"No data set was made. {none_written({n: report.failed[n] for n in sorted(lost)})}")
+    report.failed.clear()  # of test cases only the images are written
+    return [case for case in having if case.info.split != "test"]
 
 
 def _to_come(project: Project, masks: str, control: Control) -> list[CaseArrays]:

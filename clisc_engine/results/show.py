@@ -62,7 +62,7 @@ def show_case(project: Project, name: str, rows: int, path: Path, *, table1: boo
     last = outputs.made_of(path)
     if last is not None and (slices := _slices(last, made_from)) is not None:
         return Shown(path, slices, masks, drawn=False)
-    picture, data = picture_of(project, name, rows, path.suffix.lower(), table1=table1)
+    picture, data = _drawn(project, name, rows, path.suffix.lower(), layers)
     made_from[_SLICES] = " ".join(map(str, picture.chosen))
     outputs.put_bytes(path, data, Made("picture", made_from))
     return Shown(path, picture.chosen, masks, drawn=True)
@@ -76,10 +76,16 @@ def picture_of(
     Raises:
         BadInput: when there is no such case.
     """
+    layers = rivals_of(project, project.case(name)) if table1 else STEPS
+    return _drawn(project, name, rows, ending, layers)
+
+
+def _drawn(
+    project: Project, name: str, rows: int, ending: str, layers: tuple[Layer, ...]
+) -> tuple[CasePicture, bytes]:
     from clisc_engine.results.case_picture import case_picture
     from clisc_engine.results.drawing import draw_case, picture_bytes
 
-    layers = rivals_of(project, project.case(name)) if table1 else STEPS
     picture = case_picture(project, name, rows, layers)
     return picture, picture_bytes(draw_case(picture, project.settings.made_with), ending)
 
