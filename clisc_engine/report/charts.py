@@ -100,7 +100,7 @@ def similarity_chart(kept: Sequence[float], dropped: Sequence[float]) -> str:
     words = f"S3F similarities of {len(everything)} volumes; {len(dropped)} under {cut:.3f} were dropped"
     highest = max(int((lost + held).max()), 1)
     chart = Chart(words, (low, high), (0, highest))
-    chart.axes("similarity of SAM and network (Dice)", "volumes", up_ticks=_whole_ticks(highest))
+    chart.axes("similarity of SAM and network (Dice)", "volumes", up_ticks=_whole_ticks(0, highest))
     for index, (bad, good) in enumerate(zip(lost.tolist(), held.tolist(), strict=True)):
         left, right = chart.across(edges[index]) + 0.7, chart.across(edges[index + 1]) - 0.7
         span = f"{edges[index]:.2f} to {edges[index + 1]:.2f}"
