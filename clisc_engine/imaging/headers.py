@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.detached import voxel_files
 
 MAX_VOXELS = 2**29
 """About 800 in each direction, 2 GB as float32; no MR volume has more."""
@@ -20,7 +21,6 @@ SPACINGS = (0.01, 100.0)
 BEST_COMPRESSION = 1100
 """No deflated file holds more than this many bytes for each of its own."""
 
-_DETACHED = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _RAW = re.compile(rb"^(?:CompressedData\s*=\s*False|encoding:\s*raw)\s*$", re.IGNORECASE | re.MULTILINE)
 _HEADER = 1 << 16
 
@@ -88,11 +88,9 @@ def check_claim(path: Path, voxels: int, voxel_bytes: int) -> None:
     Raises:
         BadInput: naming the file.
     """
-    head = first_bytes(path)
-    there, compressed = path.stat().st_size, not _RAW.search(head)
-    detached = _DETACHED.search(head)
-    if detached and detached[1] != b"LOCAL":
-        there = _detached_bytes(path, detached[1].decode("utf-8", errors="replace"))
+    compressed = not _RAW.search(first_bytes(path))
+    files = voxel_files(path)
+    there = sum(_bytes_beside(path, file) for file in files) if files else path.stat().st_size
     check_bytes(path, voxels * voxel_bytes, there, compressed=compressed)
 
 
@@ -105,17 +103,13 @@ def check_bytes(path: Path, claimed: int, there: int, *, compressed: bool) -> No
         )
 
 
-def _detached_bytes(path: Path, name: str) -> int:
-    """Bytes at hand for a header whose data are in other files: they must lie beside it."""
-    folder = path.parent.resolve()
-    if name.upper().startswith("LIST") or "%" in name:
-        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    data = path.parent / name
-    if not data.resolve().is_relative_to(folder):
-        raise BadInput(f"{path} takes its voxels from {name}, outside its own folder; put them beside it.")
-    if not data.is_file():
-        raise BadInput(f"{path} takes its voxels from {name}, which is not there.")
-    return data.stat().st_size
+def _bytes_beside(path: Path, file: Path) -> int:
+    """Bytes of a file that a header takes voxels from: it must lie beside it."""
+    if not file.resolve().is_relative_to(path.parent.resolve()):
+        raise BadInput(f"{path} takes its voxels from {file}, outside its own folder; put them beside it.")
+    if not file.is_file():
+        raise BadInput(f"{path} takes its voxels from {file}, which is not there.")
+    return file.stat().st_size
 
 
 def first_bytes(path: Path) -> bytes:

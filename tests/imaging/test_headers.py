@@ -124,3 +124,28 @@ def test_voxels_outside_the_folder_of_their_header_are_refused(tmp_path):
     inside.write_bytes(inside.read_bytes().replace(b"= a.raw", b"= ../a.raw"))
     with pytest.raises(BadInput, match="outside its own folder"):
         read_volume(inside)
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
+def test_voxels_in_a_file_with_spaces_in_its_name_are_read(tmp_path, ending):
+    path = write(tmp_path / f"axial FLAIR 1{ending}", ball())
+    np.testing.assert_array_equal(read_volume(path).array, ball())
+    path.with_suffix(".raw").unlink()
+    with pytest.raises(BadInput, match=r"axial FLAIR 1\.raw"):
+        read_volume(path)
+
+
+def test_each_of_several_files_of_voxels_lies_in_the_folder_of_their_header(tmp_path):
+    path = write(tmp_path / "images" / "a.mhd", ball())
+    voxels = (tmp_path / "images" / "a.raw").read_bytes()
+    count = len(ball())
+    each = len(voxels) // count
+    for number in range(count):
+        (path.parent / f"s{number}.raw").write_bytes(voxels[number * each : (number + 1) * each])
+    named = "LIST\n" + "".join(f"s{number}.raw\n" for number in range(count))
+    path.write_bytes(path.read_bytes().replace(b"a.raw\n", named.encode()))
+    np.testing.assert_array_equal(read_volume(path).array, ball())
+    (path.parent / "s3.raw").rename(tmp_path / "s3.raw")
+    path.write_bytes(path.read_bytes().replace(b"s3.raw", b"../s3.raw"))
+    with pytest.raises(BadInput, match="outside its own folder"):
+        read_volume(path)
