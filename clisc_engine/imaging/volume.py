@@ -122,8 +122,7 @@ def _read(path: Path, channel: int | None) -> Volume:
     """The voxels as the file has them, and what is to be said of it."""
     check_source(path)
     if path.is_dir() or is_dicom_file(path):
-        image, notes = read_dicom(path)
-        return Volume(sitk.GetArrayFromImage(image), geometry_of(image), str(path), notes)
+        return read_dicom(path)
     if is_nifti(path):
         return read_nifti(path, channel)
     image = _read_other(path, channel)

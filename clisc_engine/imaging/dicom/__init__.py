@@ -8,12 +8,9 @@ spreads them evenly. Reading a NIfTI file loads neither package.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clisc_engine.imaging.dicom.magic import is_aside, is_dicom
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
+from clisc_engine.imaging.geometry import Volume
 
 __all__ = [
     "flair_folder",
@@ -63,11 +60,10 @@ def one_case_a_file(folder: Path) -> list[Path]:
     return multi_frame_files(folder)
 
 
-def read_dicom(path: Path) -> tuple[sitk.Image, tuple[str, ...]]:
-    """A folder's FLAIR series, or a multi-frame file, as a 3-D image of float32.
+def read_dicom(path: Path) -> Volume:
+    """A folder's FLAIR series, or a multi-frame file, as a volume of float32.
 
-    Returns:
-        The image, and sentences for the user: what was left out, and what may be wrong.
+    Its notes tell what was left out, and what may be wrong.
 
     Raises:
         BadInput: when there is none, it is no evenly spaced volume of one image, or a file is damaged.
@@ -75,7 +71,7 @@ def read_dicom(path: Path) -> tuple[sitk.Image, tuple[str, ...]]:
     from clisc_engine.imaging.dicom.choice import stack_at
 
     stack = stack_at(path)
-    return stack.image(), stack.notes
+    return Volume(stack.values(), stack.geometry, str(path), stack.notes)
 
 
 def size_and_spacing(path: Path) -> tuple[tuple[int, int, int], tuple[float, float, float]]:

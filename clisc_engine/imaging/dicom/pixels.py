@@ -45,12 +45,10 @@ def values_of(frames: Sequence[Frame]) -> Values:
     stored = lru_cache(maxsize=1)(_stored)
     for place, frame in enumerate(frames):
         plane = stored(frame.file)[frame.index].astype(np.float32)
-        array[place] = plane if (frame.slope, frame.intercept) == (1, 0) else _rescaled(plane, frame)
+        if (frame.slope, frame.intercept) != (1, 0):
+            plane = plane * np.float32(frame.slope) + np.float32(frame.intercept)
+        array[place] = plane
     return array
-
-
-def _rescaled(plane: Values, frame: Frame) -> Values:
-    return plane * np.float32(frame.slope) + np.float32(frame.intercept)
 
 
 def _stored(file: Path) -> npt.NDArray[Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom.apart import (
@@ -21,7 +20,8 @@ from clisc_engine.imaging.dicom.apart import (
 )
 from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.grid import AXES_TOLERANCE, Array, axes_of, spacing_of
-from clisc_engine.imaging.dicom.pixels import values_of
+from clisc_engine.imaging.dicom.pixels import Values, values_of
+from clisc_engine.imaging.geometry import Geometry
 from clisc_engine.imaging.headers import check_grid
 
 MODALITIES = ("MR", "OT", "SC", "")
@@ -53,20 +53,21 @@ class Stack:
         """The same with further sentences, which come first."""
         return replace(self, notes=(*notes, *self.notes))
 
-    def image(self) -> sitk.Image:
-        """The volume with its values, float32.
+    @property
+    def geometry(self) -> Geometry:
+        """The grid."""
+        return Geometry(
+            self.size, self.spacing, self.frames[0].position or (), tuple(self.axes.ravel().tolist())
+        )
+
+    def values(self) -> Values:
+        """The voxels, (slice, row, column).
 
         Raises:
             BadInput: when a file cannot be decoded.
         """
         array = values_of(self.frames)
-        if self.frames[0].inverted:
-            array = array.max() - array
-        image = sitk.GetImageFromArray(array)
-        image.SetSpacing(self.spacing)
-        image.SetOrigin(self.frames[0].position)
-        image.SetDirection(self.axes.ravel().tolist())
-        return image
+        return array.max() - array if self.frames[0].inverted else array
 
 
 def stack_of(source: Path, frames: Sequence[Frame]) -> Stack:
