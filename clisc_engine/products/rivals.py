@@ -141,62 +141,6 @@ def _mask(
     )
 
 
-def _otsu() -> tuple[Product, ...]:
-    return (
-        _mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,), ("window",)),
-    )
-
-
-def _phantoms_only() -> tuple[Product, ...]:
-    return (
-        Array(
-            name=PHANTOMS_ONLY_MASKS,
-            command="baseline phantoms-only",
-            meaning="masks of the bundled U-Net and SAM, trained on phantoms alone",
-            inputs=(IMAGE,),
-            values=BINARY,
-            weights=("bundled",),
-            cases="measured",
-        ),
-    )
-
-
-def _sam_reference() -> tuple[Product, ...]:
-    return (
-        Array(
-            name=SAM_REFERENCE_MASKS,
-            command="baseline sam-reference",
-            meaning="SAM's answer to prompts from the reference",
-            inputs=(IMAGE, REFERENCE),
-            settings=("prompts.kind", *PROMPTED),
-            values=BINARY,
-            weights=("sam",),
-            cases="measured",
-        ),
-    )
-
-
-def _supervised() -> tuple[Product, ...]:
-    return (
-        Network(
-            name=SUPERVISED,
-            command="baseline supervised",
-            meaning="3-D U-Net, trained on the references",
-            inputs=(IMAGE, REFERENCE),
-            settings=UNET,
-            without=INFERENCE,
-            select_setting="unet.select",
-        ),
-        prediction(
-            SUPERVISED_MASKS,
-            "baseline supervised",
-            SUPERVISED,
-            "measured",
-            "the supervised network's prediction",
-        ),
-    )
-
-
 def _sim2real(
     row: str, meaning: str, leave_out: tuple[str, ...], select_setting: str = ""
 ) -> tuple[Product, ...]:
@@ -229,24 +173,17 @@ def _sim2real(
     )
 
 
-def _salip() -> tuple[Product, ...]:
-    return (
-        Array(
-            name=SALIP_MASKS,
-            command="baseline salip",
-            meaning="SaLIP: SAM's answer to the box of the part that CLIP prefers",
-            inputs=(IMAGE, LABELS),
-            settings=("baselines.salip", *_CLIP, *SAM),
-            values=BINARY,
-            weights=("clip", "sam"),
-            cases="measured",
-        ),
-    )
-
-
 _ROWS: tuple[Product, ...] = (
-    *_otsu(),
-    *_phantoms_only(),
+    _mask("otsu", "baseline otsu", "voxels over Otsu's threshold of the brain", (IMAGE,), ("window",)),
+    Array(
+        name=PHANTOMS_ONLY_MASKS,
+        command="baseline phantoms-only",
+        meaning="masks of the bundled U-Net and SAM, trained on phantoms alone",
+        inputs=(IMAGE,),
+        values=BINARY,
+        weights=("bundled",),
+        cases="measured",
+    ),
     *_anomaly("amcons", "baseline amcons", "AMCons", ("baselines.amcons", "window")),
     *_anomaly("gradcamcons", "baseline gradcamcons", "GradCAMCons", ("baselines.gradcamcons", "window")),
     *_anomaly(
@@ -267,9 +204,42 @@ _ROWS: tuple[Product, ...] = (
         "the same, gone on with its own answers on real volumes",
         ("select", "warm_up", "epochs", "learning_rate"),
     ),
-    *_salip(),
-    *_sam_reference(),
-    *_supervised(),
+    Array(
+        name=SALIP_MASKS,
+        command="baseline salip",
+        meaning="SaLIP: SAM's answer to the box of the part that CLIP prefers",
+        inputs=(IMAGE, LABELS),
+        settings=("baselines.salip", *_CLIP, *SAM),
+        values=BINARY,
+        weights=("clip", "sam"),
+        cases="measured",
+    ),
+    Array(
+        name=SAM_REFERENCE_MASKS,
+        command="baseline sam-reference",
+        meaning="SAM's answer to prompts from the reference",
+        inputs=(IMAGE, REFERENCE),
+        settings=("prompts.kind", *PROMPTED),
+        values=BINARY,
+        weights=("sam",),
+        cases="measured",
+    ),
+    Network(
+        name=SUPERVISED,
+        command="baseline supervised",
+        meaning="3-D U-Net, trained on the references",
+        inputs=(IMAGE, REFERENCE),
+        settings=UNET,
+        without=INFERENCE,
+        select_setting="unet.select",
+    ),
+    prediction(
+        SUPERVISED_MASKS,
+        "baseline supervised",
+        SUPERVISED,
+        "measured",
+        "the supervised network's prediction",
+    ),
 )
 
 
