@@ -6,9 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point
-from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
-
-Grid = tuple[Floats, Floats, Floats]
+from clisc_engine.imaging.phantom.noise import Floats, Grid, noise_field, rough_noise
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point
-from clisc_engine.imaging.phantom.noise import Floats, noise_field, rough_noise
+from clisc_engine.imaging.phantom.noise import Floats, Grid, noise_field, rough_noise
 
 LesionKind = Literal[
     "solid", "cored", "mixed", "subtle", "cavity", "metastases", "infiltrating", "grey-cored", "cystic"
@@ -136,7 +136,7 @@ def draw_lesion(
     rng: np.random.Generator,
     anatomy: Anatomy,
     healthy: Floats,
-    grid: tuple[Floats, Floats, Floats],
+    grid: Grid,
     step: Point,
     kind: LesionKind,
     volume_ml: float,
@@ -172,9 +172,7 @@ def draw_lesion(
     return Lesion(cover.astype(np.float32), signal, mask, removed, kind)
 
 
-def scattered(
-    rng: np.random.Generator, grid: tuple[Floats, Floats, Floats], seed: Point, size: float
-) -> Floats:
+def scattered(rng: np.random.Generator, grid: Grid, seed: Point, size: float) -> Floats:
     """Several round lesions apart from each other as one level field."""
     count = int(rng.integers(2, 7))
     each = size / count ** (1 / 3)
@@ -195,7 +193,7 @@ CORE_SHARE: Mapping[LesionKind, tuple[float, float]] = {
 
 def infiltrated(
     rng: np.random.Generator,
-    grid: tuple[Floats, Floats, Floats],
+    grid: Grid,
     level: Floats,
     mask: NDArray[np.bool_],
     edge: float,
@@ -219,7 +217,7 @@ def infiltrated(
 
 def inside(
     rng: np.random.Generator,
-    grid: tuple[Floats, Floats, Floats],
+    grid: Grid,
     level: Floats,
     mask: NDArray[np.bool_],
     kind: LesionKind,
@@ -228,21 +226,38 @@ def inside(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The lesion's signal beside that of ``cortex``, and the tissue a surgeon removed."""
     z, y, x = grid
-    removed = np.zeros(z.shape, bool)
+    none = np.zeros(z.shape, bool)
     edge = max(lowest(level, mask, int(mask.sum())), 1.0)
     bright = cortex * (rng.uniform(*brightness) if isinstance(brightness, tuple) else brightness)
     texture = rough_noise(rng, rng.uniform(8, 30), z, y, x) * rng.uniform(0.01, 0.12)
     oedema = bright * rng.uniform(0.85, 1.1) * (1.0 + texture)
     oedema = oedema * (1.0 - rng.uniform(0.0, 0.25) * np.clip(level / edge, 0, 1))
     if kind == "subtle":
-        return (cortex * rng.uniform(1.08, 1.3) * (1.0 + 0.5 * texture)).astype(np.float32), removed
+        return (cortex * rng.uniform(1.08, 1.3) * (1.0 + 0.5 * texture)).astype(np.float32), none
     if kind == "solid":
         if rng.random() < 0.5:
             patch = 0.5 + 0.5 * np.tanh(2 * noise_field(rng, 25)(z, y, x))
             oedema = oedema * (1.0 - rng.uniform(0.05, 0.3) * patch)
-        return oedema.astype(np.float32), removed
+        return oedema.astype(np.float32), none
     if kind == "infiltrating":
-        return infiltrated(rng, grid, level, mask, edge, cortex, oedema, texture), removed
+        return infiltrated(rng, grid, level, mask, edge, cortex, oedema, texture), none
+    return cored(rng, grid, level, mask, edge, kind, cortex, oedema, texture)
+
+
+def cored(
+    rng: np.random.Generator,
+    grid: Grid,
+    level: Floats,
+    mask: NDArray[np.bool_],
+    edge: float,
+    kind: LesionKind,
+    cortex: float,
+    oedema: NDArray[np.floating],
+    texture: Floats,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """A core of another signal within ``oedema``, and the tissue a surgeon removed."""
+    z, y, x = grid
+    removed = np.zeros(z.shape, bool)
     share = float(rng.uniform(*CORE_SHARE.get(kind, (0.04, 0.5))))
     ragged = level + rng.uniform(0.05, 0.3) * edge * noise_field(rng, max(edge, 10.0))(z, y, x)
     within = lowest(ragged, mask, max(1, int(share * mask.sum()))) - ragged

@@ -9,6 +9,11 @@ from scipy import ndimage
 from torch.nn import functional
 
 Floats = NDArray[np.float32]
+Grid = tuple[Floats, Floats, Floats]
+"""Coordinates z, y and x in mm of each point, (Z, Y, X) each."""
+
+NODES = 40
+"""Of a field's lattice along each axis; the field repeats itself after them."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ def doubled(coarse: Floats, axis: int, size: int) -> Floats:
     return np.take(fine, np.arange(size), axis)
 
 
-def noise_field(rng: np.random.Generator, wavelength: float, nodes: int = 40) -> NoiseField:
+def noise_field(rng: np.random.Generator, wavelength: float) -> NoiseField:
     """Draw a field whose structures repeat about every ``wavelength`` mm."""
-    lattice = rng.standard_normal((nodes, nodes, nodes)).astype(np.float32)
+    lattice = rng.standard_normal((NODES,) * 3).astype(np.float32)
     lattice = ndimage.gaussian_filter(lattice, 0.85, mode="wrap")
     lattice = (lattice - lattice.mean()) / lattice.std()
     return NoiseField(lattice, wavelength / 4.0)

@@ -16,10 +16,11 @@ from clisc_engine.imaging.phantom.acquisition import (
 )
 from clisc_engine.imaging.phantom.anatomy import DrawAnatomy, Point, make_anatomy
 from clisc_engine.imaging.phantom.lesion import PLAIN, Lesion, LesionKind, Lesions, draw_lesion, draw_seed
-from clisc_engine.imaging.phantom.noise import Floats, noise_field
+from clisc_engine.imaging.phantom.noise import Floats, Grid, noise_field
 
 FINEST = 1.8  # mm: slices thicker than this are averages of finer planes
 EXTENT = (148.0, 186.0, 152.0)  # mm, z y x: a field of view that holds any drawn brain
+MARGIN = 2  # voxels around a brain's bounding box
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,55 @@ class Phantom:
     description: str
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How slices are sampled: each is the mean of the first of several finer planes, the rest is slice gap.
+
+    Attributes:
+        spacing: mm between voxel centres, (z, y, x).
+        planes: finer ones from a slice to the next.
+        thick: how many of these a slice is the mean of.
+        step: mm between the points of ``grid``, (z, y, x).
+        grid: anatomical coordinates of all fine planes.
+    """
+
+    spacing: Point
+    planes: int
+    thick: int
+    step: Point
+    grid: Grid
+
+    def slices(self, fine: Floats) -> Floats:
+        """The slices (Z, Y, X) of what the fine planes hold."""
+        return slice_profile(fine, self.planes, self.thick)
+
+
+def draw_sampling(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int] | None,
+    spacing: Point | None,
+    thickness: float | None,
+) -> Sampling:
+    """What `make_phantom` was given of it; else a grid that holds any brain, with the rest drawn."""
+    drawn = draw_spacing(rng)
+    spacing = drawn if spacing is None else spacing
+    wanted = tuple(int(np.ceil(e / s)) for e, s in zip(EXTENT, spacing, strict=True))
+    size = wanted if shape is None else shape
+    planes = max(1, round(spacing[0] / FINEST))
+    whole = rng.uniform(0.4, 1.0) * spacing[0] if thickness is None else thickness
+    thick = int(np.clip(round(whole / spacing[0] * planes), 1, planes))
+    step = (spacing[0] / planes, spacing[1], spacing[2])
+    grid = coordinates(rng, (size[0] * planes, size[1], size[2]), step)
+    return Sampling(spacing, planes, thick, step, grid)
+
+
 def draw_spacing(rng: np.random.Generator) -> Point:
     """Slices 1 to 6 mm apart, pixels of 0.8 to 2 mm."""
     pixel = float(rng.uniform(0.8, 2.0))
     return float(rng.uniform(1.0, 6.0)), pixel, pixel
 
 
-def coordinates(
-    rng: np.random.Generator, shape: tuple[int, int, int], step: Point
-) -> tuple[Floats, Floats, Floats]:
+def coordinates(rng: np.random.Generator, shape: tuple[int, int, int], step: Point) -> Grid:
     """Anatomical mm coordinates of a grid laid obliquely over a head of random size."""
     axes = [(np.arange(n) - (n - 1) / 2) * d for n, d in zip(shape, step, strict=True)]
     grid = np.meshgrid(*axes, indexing="ij")
@@ -56,9 +97,7 @@ def coordinates(
     return tuple(part.astype(np.float32) for part in moved)  # type: ignore[return-value]
 
 
-def pushed(
-    grid: tuple[Floats, Floats, Floats], seed: Point, radius: float, strength: float
-) -> tuple[Floats, Floats, Floats]:
+def pushed(grid: Grid, seed: Point, radius: float, strength: float) -> Grid:
     """Mass effect: tissue makes room around ``seed``."""
     gaps = [axis - c for axis, c in zip(grid, seed, strict=True)]
     square = gaps[0] ** 2 + gaps[1] ** 2 + gaps[2] ** 2
@@ -102,19 +141,11 @@ def make_phantom(
         Image float32 >= 0 (Z, Y, X), LPS, 0 outside the brain; mask 0 or 1 on the same grid.
     """
     rng = np.random.default_rng(seed)
-    drawn = draw_spacing(rng)
-    spacing = drawn if spacing is None else spacing
-    wanted = tuple(int(np.ceil(e / s)) for e, s in zip(EXTENT, spacing, strict=True))
-    size = wanted if shape is None else shape
-    per_slice = max(1, round(spacing[0] / FINEST))
-    whole = rng.uniform(0.4, 1.0) * spacing[0] if thickness is None else thickness
-    sub = int(np.clip(round(whole / spacing[0] * per_slice), 1, per_slice))
-    step = (spacing[0] / per_slice, spacing[1], spacing[2])
-    grid = coordinates(rng, (size[0] * per_slice, size[1], size[2]), step)
-
+    sampling = draw_sampling(rng, shape, spacing, thickness)
+    grid, step = sampling.grid, sampling.step
     kind = kind or lesions.draw_kind(rng)
-    volume = lesions.draw_volume(rng)
-    volume = volume if volume_ml is None else volume_ml
+    drawn = lesions.draw_volume(rng)
+    volume = drawn if volume_ml is None else volume_ml
     protocol = protocol or draw_protocol(rng)
     place = draw_seed(rng)
     radius = (volume * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
@@ -129,18 +160,19 @@ def make_phantom(
         brain, mask = brain & ~lesion.removed, lesion.mask
     signal = signal * bias_field(rng, grid)
 
-    image = scan(rng, slice_profile(signal, per_slice, sub), spacing, protocol)
-    inside = slice_profile(brain.astype(np.float32), per_slice, sub) > 0.5
-    label = (slice_profile(mask.astype(np.float32), per_slice, sub) > 0.5) & inside
+    image = scan(rng, sampling.slices(signal), sampling.spacing, protocol)
+    inside = sampling.slices(brain.astype(np.float32)) > 0.5
+    label = (sampling.slices(mask.astype(np.float32)) > 0.5) & inside
     scale = np.exp(rng.uniform(np.log(60), np.log(3000)))
     image = np.where(inside, np.maximum(image * scale, scale * 1e-3), 0.0).astype(np.float32)
     if shape is None:
         image, label = cropped(image, label)
-    text = f"seed {seed}, {kind if tumour else 'no tumour'}, {label.sum() * np.prod(spacing) / 1e3:.0f} ml"
-    return Phantom(image, label.astype(np.uint8), spacing, text)
+    ml = label.sum() * np.prod(sampling.spacing) / 1e3
+    text = f"seed {seed}, {kind if tumour else 'no tumour'}, {ml:.0f} ml"
+    return Phantom(image, label.astype(np.uint8), sampling.spacing, text)
 
 
-def holes(rng: np.random.Generator, grid: tuple[Floats, Floats, Floats]) -> NDArray[np.bool_]:
+def holes(rng: np.random.Generator, grid: Grid) -> NDArray[np.bool_]:
     """False where a careless skull stripping or a cut field of view lost brain."""
     z, y, x = grid
     kept = np.ones(z.shape, bool)
@@ -161,10 +193,10 @@ def blend(signal: Floats, lesion: Lesion) -> Floats:
     return np.asarray(mixed, np.float32)
 
 
-def cropped(image: Floats, label: NDArray[np.bool_], margin: int = 2) -> tuple[Floats, NDArray[np.bool_]]:
+def cropped(image: Floats, label: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
     """Both arrays cut to the brain's bounding box and a margin."""
     box = ndimage.find_objects((image > 0).astype(np.int8))
     if not box:
         return image, label
-    window = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box[0])
+    window = tuple(slice(max(0, s.start - MARGIN), s.stop + MARGIN) for s in box[0])
     return image[window], label[window]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from clisc_engine.imaging.phantom.anatomy import Anatomy, Point, soft, sulci
-from clisc_engine.imaging.phantom.noise import Floats, noise_field
+from clisc_engine.imaging.phantom.noise import Floats, Grid, noise_field
 
 BACK, UP = -17.0, 6.0  # mm from the phantom's centre to the template's origin
 
@@ -83,16 +83,14 @@ def read_template() -> TemplateBrain:
     return TemplateBrain(grey, white, brain, np.linalg.inv(affine))
 
 
-def displaced(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
+def displaced(rng: np.random.Generator, z: Floats, y: Floats, x: Floats) -> Grid:
     """Coordinates in mm, moved by up to some 6 mm slowly and some 3 mm quickly over space."""
     slow, fast = rng.uniform(1, 7), rng.uniform(0, 3)
     moves = [slow * noise_field(rng, 90)(z, y, x) + fast * noise_field(rng, 30)(z, y, x) for _ in range(3)]
     return z + moves[0], y + moves[1], x + moves[2]
 
 
-def sharpened(
-    rng: np.random.Generator, grey: Floats, white: Floats, brain: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats]:
+def sharpened(rng: np.random.Generator, grey: Floats, white: Floats, brain: npt.NDArray[np.bool_]) -> Grid:
     """CSF, grey and white with steeper borders than an average has; from young brains to atrophy."""
     matter = np.maximum(grey + white, 1e-3)
     csf = np.clip(0.5 + rng.uniform(1, 4) * (1 - matter - rng.uniform(0.25, 0.55)), 0, 1) * brain
@@ -105,7 +103,7 @@ def folded(
     csf: Floats,
     grey: Floats,
     white: Floats,
-    grid: tuple[Floats, Floats, Floats],
+    grid: Grid,
     depth: Floats,
     cerebellum: Floats,
     step: Point,
