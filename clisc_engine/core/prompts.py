@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clisc_engine.core.boxes import bounding_box
+from clisc_engine.core.roi import Components
 
 Mask = npt.NDArray[np.bool_]
 Kind = Literal["both", "box", "points"]
@@ -113,8 +114,6 @@ def _bright_pixels(
 
 
 def _components(roi: Mask) -> list[Mask]:
-    from scipy import ndimage
-
-    labels, count = ndimage.label(roi, np.ones((3, 3), bool))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    return [np.asarray(labels == 1 + i) for i in np.argsort(-sizes, kind="stable")]
+    """The connected components (8-neighbourhood), largest first."""
+    found = Components.of(roi)
+    return [found.number(1 + int(i)) for i in np.argsort(-found.sizes[1:], kind="stable")]

@@ -141,7 +141,7 @@ def largest_component(mask: Mask) -> Mask:
 
 
 class Components(NamedTuple):
-    """The components (26-neighbourhood) of a mask, in the order in which their first voxels come.
+    """The components of a mask, in the order in which their first voxels come; corners connect, too.
 
     Attributes:
         shape: of the mask.

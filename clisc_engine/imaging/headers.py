@@ -11,6 +11,7 @@ import numpy as np
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.detached import voxel_files
+from clisc_engine.imaging.geometry import words
 
 MAX_VOXELS = 2**29
 """About 800 in each direction, 2 GB as float32; no MR volume has more."""
@@ -38,10 +39,10 @@ def check_grid(
         BadInput: naming the file and what its header says.
     """
     if math.prod(size) > MAX_VOXELS:
-        raise BadInput(f"{path} claims {_words(size)} voxels, more than any MR volume has.")
+        raise BadInput(f"{path} claims {words(size)} voxels, more than any MR volume has.")
     check_spacing(path, spacing)
     if not all(map(math.isfinite, origin)):
-        raise BadInput(f"{path} has the origin {_words(origin)} in its header; export it again.")
+        raise BadInput(f"{path} has the origin {words(origin)} in its header; export it again.")
     matrix = np.array(axes, float).reshape(3, 3)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-3:
         raise BadInput(f"{path} has directions in its header that span no volume; export it again.")
@@ -52,7 +53,7 @@ def check_spacing(path: Path, spacing: Sequence[float], unit: str = "") -> None:
     if not all(SPACINGS[0] <= value <= SPACINGS[1] for value in spacing):
         said = f" (which counts in {unit})" if unit else ""
         raise BadInput(
-            f"{path} has the spacing {_words(spacing)} mm in its header{said}; it must lie between "
+            f"{path} has the spacing {words(spacing)} mm in its header{said}; it must lie between "
             f"{SPACINGS[0]:g} and {SPACINGS[1]:g} mm. Export it again, or mend its header."
         )
 
@@ -64,12 +65,12 @@ def channel_of(path: Path, size: Sequence[int], channel: int | None) -> int:
         BadInput: when none was chosen of several, or there is no such one, or the file is not 3-D.
     """
     if len(size) not in (3, 4) or min(size[:3]) < 2:
-        raise BadInput(f"{path} is {_words(size)}, not a 3-D volume.")
+        raise BadInput(f"{path} is {words(size)}, not a 3-D volume.")
     if len(size) == 3:
         return 0
     if size[3] > 1 and channel is None:
         raise BadInput(
-            f"{path} is 4-D with {size[3]} volumes ({_words(size)}); say which of them is FLAIR with "
+            f"{path} is 4-D with {size[3]} volumes ({words(size)}); say which of them is FLAIR with "
             f"--channel 0 to {size[3] - 1}, or give one 3-D file a case."
         )
     if (index := channel or 0) >= size[3]:
@@ -123,7 +124,3 @@ def first_bytes(path: Path) -> bytes:
             return file.read(_HEADER)
     except OSError as error:
         raise BadInput(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
-def _words(values: Sequence[float]) -> str:
-    return " x ".join(f"{value:g}" for value in values)

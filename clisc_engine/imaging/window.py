@@ -44,9 +44,6 @@ def equalise(slice_: Slices) -> Slices:
 
 def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """(N, Y, X) slices padded to squares, centred, and resized to (N, size, size), bilinear."""
-    import torch
-    from torch.nn import functional
-
     n, height, width = slices.shape
     if n == 0:
         return np.zeros((0, size, size), slices.dtype)
@@ -54,13 +51,7 @@ def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     top, left = (side - height) // 2, (side - width) // 2
     padded = np.zeros((n, side, side), np.float32)
     padded[:, top : top + height, left : left + width] = slices
-    resized = functional.interpolate(
-        torch.from_numpy(padded)[:, None],
-        size=(size, size),
-        mode="bilinear",
-        align_corners=False,
-        antialias=size < side,
-    )[:, 0].numpy()
+    resized = _resized(padded, size)
     if slices.dtype == np.uint8:
         resized = np.rint(np.clip(resized, 0, 255))
     return resized.astype(slices.dtype)
@@ -68,17 +59,22 @@ def square(slices: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
 
 def unsquare(maps: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """(N, size, size) maps back on slices of (Y, X) = ``shape``: the way back of `square`."""
-    import torch
-    from torch.nn import functional
-
     height, width = shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    resized = functional.interpolate(
-        torch.from_numpy(np.ascontiguousarray(maps, np.float32))[:, None],
-        size=(side, side),
+    return _resized(maps, side)[:, top : top + height, left : left + width]
+
+
+def _resized(squares: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+    """(N, S, S) squares resized to (N, size, size), bilinear."""
+    import torch
+    from torch.nn import functional
+
+    found: npt.NDArray[np.float32] = functional.interpolate(
+        torch.from_numpy(np.ascontiguousarray(squares, np.float32))[:, None],
+        size=(size, size),
         mode="bilinear",
         align_corners=False,
-        antialias=side < maps.shape[1],
+        antialias=size < squares.shape[1],
     )[:, 0].numpy()
-    return resized[:, top : top + height, left : left + width]
+    return found

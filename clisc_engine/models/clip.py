@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from clisc_engine.models.packages import (
     with_timm,
     with_transformers,
 )
-from clisc_engine.models.tiny import build_clip
+from clisc_engine.models.tiny import build_clip, read_config
 from clisc_engine.models.weights import bundled, load_state
 from clisc_engine.running.device import autocast
 
@@ -224,7 +223,7 @@ def _image_size(network: CLIP) -> int:
 
 
 def _load_tiny(device: torch.device) -> ClipModel:
-    config = json.loads(bundled("tiny_clip.json").read_text(encoding="utf-8"))
+    config = read_config("tiny_clip")
     path = bundled("tiny_clip.safetensors")
     network = build_clip(config)
     network.load_state_dict(load_state(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.clip_folder import find_folder, is_in_folder
 from clisc_engine.models.known import KNOWN
-from clisc_engine.models.weights import MissingWeights, bundled, home, models_folder
+from clisc_engine.models.weights import MissingWeights, bundled, home, models_folder, own_file
 
 
 def clip_digests(clips: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -46,7 +45,7 @@ def find_clip(model: str, pretrained: str) -> Path:
     if is_in_folder(model):
         return find_folder(model).weights
     if is_file(pretrained):
-        return _expanded(pretrained)
+        return own_file(pretrained)
     for candidate in _by_our_name(model, pretrained):
         if candidate.is_file():
             return candidate
@@ -55,16 +54,12 @@ def find_clip(model: str, pretrained: str) -> Path:
 
 def is_file(pretrained: str) -> bool:
     """Whether ``label.pretrained`` names a file rather than a tag."""
-    return bool(pretrained) and _expanded(pretrained).is_file()
+    return bool(pretrained) and own_file(pretrained).is_file()
 
 
 def unknown_model(model: str) -> BadInput:
     """The error for a model that open_clip does not know."""
     return BadInput(f"label.model = {model!r}: open_clip has no such model; try ViT-B-32.")
-
-
-def _expanded(pretrained: str) -> Path:
-    return Path(os.path.expanduser(pretrained))  # noqa: PTH111 - an unknown user's ~ stays as it is
 
 
 def _published(model: str, pretrained: str) -> Path:

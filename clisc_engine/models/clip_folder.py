@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.reading import reading
 from clisc_engine.models.known import KNOWN
-from clisc_engine.models.weights import MissingWeights, models_folder
+from clisc_engine.models.weights import MissingWeights, models_folder, own_file
 
 HUB, FOLDER = "hf-hub:", "local-dir:"
 """How open_clip marks the name of a model on the hub, and of a folder."""
@@ -107,7 +106,7 @@ def _root(model: str) -> tuple[Path, Path]:
 
 def _folders(model: str) -> Iterator[Path]:
     if model.startswith(FOLDER):
-        yield Path(os.path.expanduser(model.removeprefix(FOLDER)))  # noqa: PTH111 - as in find_clip
+        yield own_file(model.removeprefix(FOLDER))
         return
     repository = model.removeprefix(HUB)
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", repository):

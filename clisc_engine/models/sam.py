@@ -6,7 +6,6 @@ float16; batching and the encoder's arithmetic (`sam_attention`) are ours.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -23,8 +22,8 @@ from clisc_engine.models import sam_attention
 from clisc_engine.models.finite import check_finite
 from clisc_engine.models.packages import ResizeLongestSide, Sam, sam_model_registry
 from clisc_engine.models.sam_size import resize_input
-from clisc_engine.models.tiny import build_sam
-from clisc_engine.models.weights import bundled, sam_path, take_state
+from clisc_engine.models.tiny import build_sam, read_config
+from clisc_engine.models.weights import sam_path, take_state
 from clisc_engine.settings.medical import MEDSAM
 
 Embeddings: TypeAlias = npt.NDArray[np.float16]
@@ -178,10 +177,7 @@ class SamModel:
         sparse, dense = self._encode_prompts(prompts, shape)
         images = torch.from_numpy(embeddings).to(self.device).float()
         low, _ = low_resolution_masks(self.network, images, sparse, dense)
-        height, width = ResizeLongestSide.get_preprocess_shape(*shape, self.image_size)
-        masks = self.network.postprocess_masks(low.float(), (height, width), tuple(shape))
-        found: Tensor = masks[:, 0]
-        return found
+        return self.enlarge(low[:, 0].float(), shape)
 
     def _encode_prompts(self, prompts: Sequence[Prompt], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         transform = ResizeLongestSide(self.image_size)
@@ -259,7 +255,7 @@ def load_sam(kind: str, checkpoint: str, device: torch.device, image_size: int =
     """
     path = sam_path(kind, checkpoint)
     if kind == "tiny":
-        network = build_sam(json.loads(bundled("tiny_sam.json").read_text(encoding="utf-8")))
+        network = build_sam(read_config("tiny_sam"))
     else:
         network = sam_model_registry["vit_b" if kind == MEDSAM else kind](checkpoint=None)
     take_state(network, path, f"a SAM {kind}")

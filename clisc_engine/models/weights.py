@@ -27,8 +27,11 @@ def models_folder() -> Path:
     """Where full-size weights are kept: ``$CLISC_MODELS``, else the user's cache folder."""
     if named := os.environ.get("CLISC_MODELS"):
         return Path(named)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
-    return cache / "clisc" / "models"
+    return _cache() / "clisc" / "models"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
 
 
 def home() -> Path:
@@ -49,7 +52,7 @@ def bundled(name: str) -> Path:
 
 
 def own_file(setting: str) -> Path:
-    """The path of a file that a setting names."""
+    """The path of a file or a folder that a setting names."""
     return Path(os.path.expanduser(setting))  # noqa: PTH111 - an unknown user's ~ stays as it is
 
 
@@ -205,6 +208,4 @@ def _difference(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor])
 
 
 def _torch_cache() -> Path:
-    named = os.environ.get("TORCH_HOME")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache")
-    return (Path(named) if named else cache / "torch") / "hub" / "checkpoints"
+    return Path(os.environ.get("TORCH_HOME") or _cache() / "torch") / "hub" / "checkpoints"

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
 
+from clisc_engine.core.boxes import bounding_box
 from clisc_engine.imaging.phantom import Phantom, make_phantom
 from clisc_engine.imaging.phantom.lesion import GLIOMAS
 from clisc_engine.imaging.phantom.template import TemplateBrain, read_template
-from clisc_engine.imaging.window import window_to_uint8
+from clisc_engine.imaging.window import square, window_to_uint8
 from clisc_engine.models.unet import at_spacing
 from clisc_engine.settings.presets import preset
 
@@ -49,23 +49,14 @@ def windowed(image: NDArray[np.float32]) -> Bytes:
 
 def squared(stack: Bytes, size: int, smooth: bool) -> Bytes:
     """Pad (N, Y, X) to centred squares and resize to (N, size, size): greys where ``smooth``, else 0|1."""
-    _, rows, columns = stack.shape
-    side = max(rows, columns)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    padded = np.zeros((len(stack), side, side), np.float32)
-    padded[:, top : top + rows, left : left + columns] = stack
-    pixels = torch.from_numpy(padded)[:, None]
-    resized = interpolate(pixels, (size, size), mode="bilinear", antialias=side > size)[:, 0]
-    result = resized.numpy()
-    return np.round(result).astype(np.uint8) if smooth else (result > 0.5).astype(np.uint8)
+    if smooth:
+        return square(stack, size)
+    return (square(stack.astype(np.float32), size) > 0.5).astype(np.uint8)
 
 
 def brain_boxed(image: NDArray[np.float32], mask: Bytes) -> tuple[NDArray[np.float32], Bytes]:
     """Both arrays cut to the bounding box of the brain."""
-    window = tuple(
-        slice(int(np.flatnonzero(line)[0]), int(np.flatnonzero(line)[-1]) + 1)
-        for line in ((image != 0).any((1, 2)), (image != 0).any((0, 2)), (image != 0).any((0, 1)))
-    )
+    window = bounding_box(image != 0)
     return image[window], mask[window]
 
 
@@ -126,14 +117,13 @@ def make_shard(folder: Path, first_seed: int, template: TemplateBrain) -> None:
     path.with_suffix(".part.npz").replace(path)
 
 
-def read_bank(folder: Path, newest: int | None = None) -> Slices:
-    """All shards of ``folder`` (or the ``newest`` ones) as one.
+def read_bank(folder: Path) -> Slices:
+    """All shards of ``folder`` as one.
 
     Raises:
         FileNotFoundError: when there is none.
     """
-    paths = [p for p in sorted(folder.glob("*.npz")) if ".part" not in p.name]
-    parts = [np.load(path) for path in paths[-newest if newest else 0 :]]
+    parts = [np.load(path) for path in sorted(folder.glob("*.npz")) if ".part" not in path.name]
     if not parts:
         raise FileNotFoundError(f"no bank shards in {folder}")
     fields = ("images", "masks", "area", "pixel")

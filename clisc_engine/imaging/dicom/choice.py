@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
-from clisc_engine.files.words import listed
+from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
@@ -102,10 +102,10 @@ def _flair_series(path: Path, series: Mapping[str, list[Frame]]) -> tuple[str, l
         return flair[0], [
             f"{path}: took the series {_title(series[flair[0]])}; left out {', '.join(beside)}."
         ]
-    listed = ", ".join(f"{name} ({_title(frames)})" for name, frames in list(volumes.items())[:4])
+    named = ", ".join(f"{name} ({_title(frames)})" for name, frames in list(volumes.items())[:4])
     raise BadInput(
         f"{path} holds {len(volumes)} DICOM series and {'several say' if flair else 'none says'} that it "
-        f"is FLAIR: {listed}; give a folder with the FLAIR series alone."
+        f"is FLAIR: {named}; give a folder with the FLAIR series alone."
     )
 
 
@@ -147,12 +147,11 @@ def _refuse_damaged(path: Path, damaged: Sequence[Damaged], chosen: str) -> None
     own = [one for one in damaged if not chosen or one.series in ("", chosen)]
     if not own:
         return
-    named = ", ".join(f"{one.file.name}: {one.why}" for one in own[:4])
-    more = f" and {len(own) - 4} more" if len(own) > 4 else ""
     where = f"{path} is damaged ({own[0].why})"
     if path.is_dir():
         files = "file is" if len(own) == 1 else "files are"
-        where = f"{path}: {len(own)} DICOM {files} damaged ({named}{more})"
+        named = listed([f"{one.file.name}: {one.why}" for one in own], 4)
+        where = f"{path}: {len(own)} DICOM {files} damaged ({named})"
     raise BadInput(f"{where}. Copy or export the series again.")
 
 
@@ -164,7 +163,7 @@ def _of_others(path: Path, found: Found, chosen: str) -> list[str]:
         if one.series != chosen
     ]
     if found.others:
-        listed = ", ".join(f"{kind} ({files[0].name})" for kind, files in found.others.items())
-        count = sum(map(len, found.others.values()))
-        notes.append(f"{path}: left out {count} DICOM file{'s' * (count > 1)} without images: {listed}.")
+        named = ", ".join(f"{kind} ({files[0].name})" for kind, files in found.others.items())
+        count = counted(sum(map(len, found.others.values())), "DICOM file")
+        notes.append(f"{path}: left out {count} without images: {named}.")
     return notes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MAGIC_AT = 128
+_PREAMBLE, _MAGIC = 128, b"DICM"
+HEAD = _PREAMBLE + len(_MAGIC)
+"""Bytes of a file that tell whether it is DICOM."""
 ENDINGS = (".dcm", ".dicom", ".ima")
 _OLD_GROUPS = (b"\x02\x00", b"\x08\x00")
 """A file without preamble begins with the group of its first tag."""
@@ -22,12 +24,16 @@ def is_dicom(file: Path) -> bool:
         OSError: when it cannot be read.
     """
     with file.open("rb") as stream:
-        head = stream.read(MAGIC_AT + 4)
-    return head[MAGIC_AT:] == b"DICM" or starts_as_dicom(head)
+        return starts_as_dicom(stream.read(HEAD))
 
 
 def starts_as_dicom(head: bytes) -> bool:
-    """Whether bytes begin as a DICOM file without preamble does: a tag of a low group, then its length."""
+    """Whether the first `HEAD` bytes of a file are DICOM's.
+
+    After a preamble comes the magic; a file without these begins with a tag of a low group and its length.
+    """
+    if head[_PREAMBLE:] == _MAGIC:
+        return True
     explicit = head[4:6].isalpha() and head[4:6].isupper()
     short = int.from_bytes(head[4:8], "little") <= 256
     return head[:2] in _OLD_GROUPS and head[3:4] == b"\x00" and len(head) > 8 and (explicit or short)

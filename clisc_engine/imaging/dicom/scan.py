@@ -14,7 +14,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirecto
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.dicom.frames import TAGS, Frame, Header, Memo, frames_of, header_of
-from clisc_engine.imaging.dicom.magic import ENDINGS, MAGIC_AT, is_aside, is_dicom, starts_as_dicom
+from clisc_engine.imaging.dicom.magic import ENDINGS, HEAD, is_aside, is_dicom, starts_as_dicom
 
 _PIXELS = {(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)}
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -102,9 +102,9 @@ def _look_at(file: Path, found: Found, memo: Memo) -> None:
         found.damaged.append(Damaged(file, "it is empty"))
         return
     with file.open("rb") as stream:
-        head = stream.read(MAGIC_AT + 4)
+        head = stream.read(HEAD)
         stream.seek(0)
-        if not (head[MAGIC_AT:] == b"DICM" or starts_as_dicom(head)):
+        if not starts_as_dicom(head):
             found.damaged.append(Damaged(file, "it is no DICOM file, or its beginning is lost"))
             return
         series = ""
