@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.brains import Brain, Brains, kept_brain
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.origin import settings_of_import, source_problem
-from clisc_engine.products.kinds import REFERENCE
-from clisc_engine.project.case_record import CaseInfo
+from clisc_engine.products.kinds import IMAGE, REFERENCE
+from clisc_engine.project.case_record import CaseInfo, recorded
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import Project
 from clisc_engine.project.references import SOURCE_GRID
@@ -61,9 +60,8 @@ def import_case(
         BadInput: when a file cannot be used.
     """
     settings = project.settings.image
-    for path in (files.image, files.reference):
-        if path is not None:
-            _check(path)
+    for path in filter(None, (files.image, files.reference)):
+        _check(path)
     info = CaseInfo(
         name=files.name,
         split=split,
@@ -112,7 +110,7 @@ def check_case(files: CaseFiles, settings: ImageSettings, *, extracted: bool = F
     else:
         found = read_normalised(files.image, files.channel, settings)
         notes, grid = found.notes, found.placement.source
-        brain = restore(brain_of(found.image).astype(np.uint8), found.placement) != 0
+        brain = _brain_in_file(found.image, found.placement)
     if (mask := files.reference) is None:
         return notes
     return (*notes, *_reference_of(mask, grid, brain, same=hash_of(mask) == hash_of(files.image)).notes)
@@ -176,11 +174,16 @@ def store_reference(
     """
     same = info.reference_sha256 == info.sha256
     placement = Placement.from_dict(info.placement)
-    brain = restore(brain_of(image).astype(np.uint8), placement) != 0
+    brain = _brain_in_file(image, placement)
     read = _reference_of(Path(info.reference_source), placement.source, brain, same=same)
     provenance = _reference_provenance(info, settings)
     project.add_reference(info.name, read.array, Seal.now("init", fingerprint(provenance), provenance))
     return read.notes
+
+
+def _brain_in_file(image: Image, placement: Placement) -> npt.NDArray[np.bool_]:
+    """The brain of a stored image (Z, Y, X) on the grid of its file."""
+    return np.asarray(restore(brain_of(image).astype(np.uint8), placement) != 0)
 
 
 def _reference_of(path: Path, grid: Geometry, brain: npt.NDArray[np.bool_], *, same: bool) -> Volume:
@@ -285,16 +288,12 @@ def _reference_provenance(info: CaseInfo, settings: ImageSettings) -> dict[str, 
 
 def _is_stored(project: Project, info: CaseInfo, settings: ImageSettings, brain: Brain | None) -> bool:
     """Whether an earlier call that was interrupted stored this very case."""
-    recorded = CaseInfo.parse(project.store.attributes(f"cases/{info.name}").get("case"))
-    if recorded is None or replace(recorded, spacing=info.spacing, placement={}) != info:
+    before = recorded(project.store, info.name)
+    if before is None or replace(before, spacing=info.spacing, placement={}) != info:
         return False
-    made_from = _image_provenance(info, settings, brain)
-    expected: list[tuple[str, Mapping[str, str]]] = [("image", made_from)]
+    expected = {IMAGE: _image_provenance(info, settings, brain)}
     if info.has_reference:
-        expected.append((REFERENCE, _reference_provenance(info, settings)))
-    seals = [
-        (project.store.seal(f"cases/{info.name}/{array}"), provenance) for array, provenance in expected
-    ]
-    return all(
-        seal is not None and seal.fingerprint == fingerprint(provenance) for seal, provenance in seals
-    )
+        expected[REFERENCE] = _reference_provenance(info, settings)
+    stamps = {array: project.store.stamp(f"cases/{info.name}/{array}") for array in expected}
+    found = {array: stamp.fingerprint for array, stamp in stamps.items() if stamp}
+    return found == {array: fingerprint(provenance) for array, provenance in expected.items()}

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -22,7 +22,7 @@ from clisc_engine.files.tables import read_table, write_table
 from clisc_engine.files.words import shell_word
 from clisc_engine.products.kinds import S3F_TABLE, SIMILARITIES
 from clisc_engine.project import manifest
-from clisc_engine.project.case_record import RECORD, CaseInfo
+from clisc_engine.project.case_record import CaseInfo, recorded, replace_record
 from clisc_engine.project.lock import VARIANTS
 from clisc_engine.project.pending_change import FILE, Change, pending
 from clisc_engine.project.project import STORE, Project
@@ -122,7 +122,7 @@ def _carry_out(project: Project, change: Change) -> None:
 
 
 def _remove(project: Project, name: str) -> None:
-    info = CaseInfo.parse(project.store.attributes(f"cases/{name}").get(RECORD))
+    info = recorded(project.store, name)
     for store in reversed(stores_of(project)):
         store.check_may_write()
         _take_out(store.root / "cases" / name)
@@ -137,20 +137,13 @@ def _rename(project: Project, old: str, new: str) -> None:
     for store in reversed(stores_of(project)):
         if not (store.root / "cases" / old).is_dir():
             continue
-        info = CaseInfo.parse(store.attributes(f"cases/{old}").get(RECORD))
+        info = recorded(store, old)
         if info is not None and info.name == old and (changed := change.of(info)) is not None:
-            _change_record(store, old, changed)
+            replace_record(store, old, changed)
         store.rename(f"cases/{old}", f"cases/{new}")
     for folder in [project.root, *(store.root.parent for store in stores_of(project)[1:])]:
         _rename_in_similarities(folder, old, new)
     manifest.note(project.store, [project.case(new).info], gone=[old], renamed=change.rename)
-
-
-def _change_record(store: Store, folder: str, info: CaseInfo) -> None:
-    record = {RECORD: asdict(info)}
-    if store.seal(f"cases/{folder}/image") is not None:
-        store.change_attributes(f"cases/{folder}/image", record)
-    store.write_group(f"cases/{folder}", record)
 
 
 def _rename_in_similarities(folder: Path, old: str, new: str) -> None:

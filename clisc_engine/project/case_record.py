@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from clisc_engine.files.case_names import is_case_name
+from clisc_engine.products.kinds import IMAGE
+
+if TYPE_CHECKING:
+    from clisc_engine.project.store import Store
 
 SPLITS = ("train", "valid", "test")
 RECORD = "case"
@@ -65,6 +69,23 @@ class CaseInfo:
         except ValidationError:
             return None
         return info if is_case_name(info.name) and info.split in SPLITS else None
+
+
+def recorded(store: Store, name: str) -> CaseInfo | None:
+    """The record in the case's folder of this name; None when there is none, or one that is not whole.
+
+    Raises:
+        Unreadable: when it cannot be read now.
+    """
+    return CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD))
+
+
+def replace_record(store: Store, name: str, info: CaseInfo) -> None:
+    """Replace the record in a case's folder, the copy that its image keeps first; no voxel is touched."""
+    record = {RECORD: asdict(info)}
+    if store.seal(f"cases/{name}/{IMAGE}") is not None:
+        store.change_attributes(f"cases/{name}/{IMAGE}", record)
+    store.write_group(f"cases/{name}", record)
 
 
 _NOTHING_ELSE = ConfigDict(extra="forbid")

@@ -19,7 +19,7 @@ from clisc_engine.files.atomic import disk_faults, write_atomically
 from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.project.array_files import parsed
-from clisc_engine.project.case_record import RECORD, CaseInfo
+from clisc_engine.project.case_record import CaseInfo, recorded
 from clisc_engine.project.store import Store
 
 FILE = "cases.json"
@@ -147,7 +147,7 @@ def _records(store: Store) -> dict[str, CaseInfo]:
     """The records that the cases' folders hold, by the folders' names."""
     found: dict[str, CaseInfo] = {}
     for name in store.children("cases"):
-        if info := CaseInfo.parse(store.attributes(f"cases/{name}").get(RECORD)):
+        if info := recorded(store, name):
             found[name] = info
     return found
 

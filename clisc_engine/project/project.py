@@ -23,7 +23,7 @@ from clisc_engine.files.collecting import collection_paused
 from clisc_engine.files.reading import is_there
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.project import manifest, pending_change
-from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo
+from clisc_engine.project.case_record import RECORD, SPLITS, CaseInfo, recorded, replace_record
 from clisc_engine.project.checkpoints import Checkpoint
 from clisc_engine.project.glance import Glance
 from clisc_engine.project.references import References
@@ -216,7 +216,7 @@ class Project:
 
     def _case(self, name: str) -> CaseArrays | str:
         """The case in the folder of this name, or what is wrong with it."""
-        info = CaseInfo.parse(self.store.attributes(f"cases/{name}").get(RECORD))
+        info = recorded(self.store, name)
         if info is None:
             return f"its zarr.json no longer holds the record of case {name!r}"
         if info.name != name:
@@ -239,10 +239,7 @@ class Project:
 
     def change_record(self, info: CaseInfo) -> None:
         """Replace a case's record, the copy that its image keeps first; the image stays as it is."""
-        record = {RECORD: asdict(info)}
-        if self.store.seal(f"cases/{info.name}/image") is not None:
-            self.store.change_attributes(f"cases/{info.name}/image", record)
-        self.store.write_group(f"cases/{info.name}", record)
+        replace_record(self.store, info.name, info)
 
     def change_settings(self, settings: Settings, changes: Mapping[str, Any]) -> None:
         """Adopt validated settings and write the changed keys to clisc.toml."""
