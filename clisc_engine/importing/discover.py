@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
@@ -21,6 +20,7 @@ from clisc_engine.importing.casefiles import (
     says_no_magnitude,
 )
 from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
+from clisc_engine.importing.found import Found
 from clisc_engine.importing.leftovers import (
     MASK_BY_NAME,
     NO_MAGNITUDE,
@@ -41,63 +41,6 @@ from clisc_engine.importing.pairing import OWN_MASK, pair
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 SEPARATELY = "Give them in separate calls, each with a folder of its own (-o)."
 """The way out where there are no options, and so no table either."""
-
-
-@dataclass
-class Found:
-    """What lies where ``--images`` and ``--references`` point.
-
-    Attributes:
-        cases: those that can be imported, by name.
-        bad: reasons why others cannot, by the name that was found.
-        left_out: files that were not taken.
-        images: how many were found as images, bad ones too.
-        references: how many masks were paired with an image.
-        notes: sentences for the user.
-        unnamed: those of the bad ones whose names are not safe for a folder, by their files.
-        not_chosen: names of cases that were found and not asked for.
-    """
-
-    cases: list[CaseFiles]
-    bad: dict[str, str]
-    left_out: list[LeftOut] = field(default_factory=list)
-    images: int = 0
-    references: int = 0
-    notes: list[str] = field(default_factory=list)
-    unnamed: dict[Path, str] = field(default_factory=dict)
-    not_chosen: tuple[str, ...] = ()
-
-    def only(self, names: Sequence[str]) -> Found:
-        """What was found of these cases; all of it without names.
-
-        Raises:
-            BadInput: naming those of the names that nothing was found of.
-        """
-        if not names:
-            return self
-        there = [*(case.name for case in self.cases), *self.bad]
-        if unknown := [name for name in names if name not in there]:
-            close = get_close_matches(unknown[0], there, n=1)
-            hint = f"; did you mean {close[0]!r}" if close else ""
-            raise BadInput(
-                f"--cases: there is no case {', '.join(map(repr, unknown))} among the {len(there)} images "
-                f"found{hint}."
-            )
-        chosen = [case for case in self.cases if case.name in names]
-        bad = {name: why for name, why in self.bad.items() if name in names}
-        notes = [f"Took {len(chosen) + len(bad)} of the {len(there)} cases found, as --cases says."]
-        references = sum(case.reference is not None for case in chosen)
-        if self.references and not references:
-            notes.append(f"None of them has a reference; the {self.references} found are of other cases.")
-        return replace(
-            self,
-            cases=chosen,
-            bad=bad,
-            images=len(chosen) + len(bad),
-            references=references,
-            notes=[*self.notes, *notes],
-            not_chosen=tuple(name for name in there if name not in names),
-        )
 
 
 def find_cases(
@@ -187,30 +130,20 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     others = {path: MASK_BY_NAME for path in listed.files if says_mask(path)}
     others |= {path: NO_MAGNITUDE for path in listed.files if says_no_magnitude(path)}
     images = [path for path in listed.files if path not in others]
-    named = {path: case_name(path) for path in images}
     left_out = [*beside_images(listed.left_out), *(LeftOut(path, why) for path, why in others.items())]
     if listed.folder is None:
         if not images:
             raise BadInput(no_images(given, left_out, option))
-        by_folder = names_by_folder(images)
-        found = _with_channels(_named(named | by_folder, left_out, option), channel)
-        found.notes += said_of_names(by_folder)
-        return found
+        return _by_name(images, (), left_out, channel, option)
     if flair := [path for path in images if says_flair(path)]:
-        by_folder = names_by_folder(flair)
-        of_flair = {path: named.pop(path) for path in flair} | by_folder
-        left_out += of_another_name(named, {name: path for path, name in of_flair.items()})
-        found = _with_channels(_named(of_flair, left_out, option), channel)
-        found.notes += [*said_of_names(by_folder), *said_of_folders(listed.folder, flair, option)]
+        beside = [path for path in images if not says_flair(path)]
+        found = _by_name(flair, beside, left_out, channel, option)
+        found.notes += said_of_folders(listed.folder, flair, option)
         return found
     if stems := _numbered_by_channel(images):
-        folder = images[0].parent
-        chosen = of_channel(stems, flair_channel(folder, channel), str(folder))
-        left_out += [LeftOut(path, OF_ANOTHER_CHANNEL) for path in images if path not in set(chosen)]
-        of_channel_alone = {path: case_name(Path(stems[path].rsplit("_", 1)[0])) for path in chosen}
-        return _named(of_channel_alone, left_out, option)
+        return _of_one_channel(stems, left_out, channel, option)
     if images:
-        found = _with_channels(_named(named, left_out, option), channel)
+        found = _by_name(images, (), left_out, channel, option)
         found.notes += [*said_of_contrasts(images), *said_of_folders(listed.folder, images, option)]
         return found
     series, unclear = _dicom(listed.folder, skip_bad, follow_links)
@@ -222,6 +155,39 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     return found
 
 
+def _by_name(
+    images: Sequence[Path],
+    others: Iterable[Path],
+    left_out: list[LeftOut],
+    channel: str | None,
+    option: str,
+) -> Found:
+    """The images as cases of their names, or of their folders' where they say FLAIR and no more.
+
+    ``others`` are further images there, which are left out.
+    """
+    by_folder = names_by_folder(images)
+    named = {path: case_name(path) for path in images} | by_folder
+    beside = of_another_name(others, {name: path for path, name in named.items()})
+    found = _named(named, [*left_out, *beside], option)
+    found.cases = _with_channel(found.cases, channel)
+    found.notes += said_of_names(by_folder)
+    return found
+
+
+def _of_one_channel(
+    stems: Mapping[Path, str], left_out: Sequence[LeftOut], channel: str | None, option: str
+) -> Found:
+    """Of images that are numbered by channel, with their names without format, those that are FLAIR."""
+    folder = next(iter(stems)).parent
+    chosen = set(of_channel(stems, flair_channel(folder, channel), str(folder)))
+    others = [LeftOut(path, OF_ANOTHER_CHANNEL) for path in stems if path not in chosen]
+    named = {
+        path: case_name(Path(stem.rsplit("_", 1)[0])) for path, stem in stems.items() if path in chosen
+    }
+    return _named(named, [*left_out, *others], option)
+
+
 def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> Found:
     """The files as cases of these names, where those can be."""
     way_out = OWN_NAMES if option else SEPARATELY
@@ -230,11 +196,6 @@ def _named(named: Mapping[Path, str], left_out: list[LeftOut], option: str) -> F
     unnamed = {path: why for path, name in named.items() if (why := why_no_case_name(name, str(path)))}
     files = [CaseFiles(name, path) for name, path in cases.items()]
     return Found(files, bad, left_out, len(named), unnamed=unnamed)
-
-
-def _with_channels(found: Found, channel: str | None) -> Found:
-    found.cases = _with_channel(found.cases, channel)
-    return found
 
 
 def _add_references(found: Found, references: str, skip_bad: bool, follow_links: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from clisc_engine.importing.casefiles import (
     says_mask_alone,
 )
 from clisc_engine.importing.leftovers import quoted_glob
-from clisc_engine.importing.listing import ARCHIVE, LINK, LeftOut, listing
+from clisc_engine.importing.listing import ARCHIVE, LINK, LeftOut, Listing, listing
 from clisc_engine.outputs.record import OwnMasks
 
 NOT_A_MASK = "no mask by its name"
@@ -96,24 +96,28 @@ def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path
         masks = [path for path in files if says_mask(path) and not says_brain_mask(path)]
         found = masks or [path for path in files if not says_flair(path)]
     if not found:
-        table = given.lower().endswith((".csv", ".tsv"))
-        if own:
-            raise BadInput(
-                f"--references {given}: the {len(own)} masks there are clisc's own, e.g. {min(own)}; a "
-                "reference is drawn by somebody else. Name the folder of those."
-            )
-        hint = f"{_IN_A_CSV}, or {_by_pattern(given)}"
-        if table:
-            hint = "a CSV goes with --images, with a column `reference`"
-        if LINK in {one.reason for one in listed.left_out}:
-            hint = "the links there lead out of the folder; --follow-links takes what they lead to"
-        elif packed := [one.path.name for one in listed.left_out if one.reason == ARCHIVE]:
-            hint = f"{packed[0]} is an archive; unpack it first"
-        raise BadInput(f"--references {given}: no masks there; {hint}.")
+        raise BadInput(f"--references {given}: {_why_no_masks(given, listed, own)}")
     taken = set(found)
     others = [LeftOut(path, NOT_A_MASK) for path in files if path not in taken]
     made = [LeftOut(path, OWN_MASK, missed=True) for path in sorted(own)]
     return found, [*listed.left_out, *others, *made]
+
+
+def _why_no_masks(given: str, listed: Listing, own: Collection[Path]) -> str:
+    """What is there in the place of masks, ``own`` being those that clisc made, and what to do."""
+    if own:
+        return (
+            f"the {len(own)} masks there are clisc's own, e.g. {min(own)}; a reference is drawn by "
+            "somebody else. Name the folder of those."
+        )
+    hint = f"{_IN_A_CSV}, or {_by_pattern(given)}"
+    if LINK in {one.reason for one in listed.left_out}:
+        hint = "the links there lead out of the folder; --follow-links takes what they lead to"
+    elif packed := [one.path.name for one in listed.left_out if one.reason == ARCHIVE]:
+        hint = f"{packed[0]} is an archive; unpack it first"
+    elif given.lower().endswith((".csv", ".tsv")):
+        hint = "a CSV goes with --images, with a column `reference`"
+    return f"no masks there; {hint}."
 
 
 def _case_of(mask: Path, images: Mapping[str, Path], not_taken: Sequence[LeftOut]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clisc_engine.importing.casefiles import CaseFiles
-from clisc_engine.importing.discover import Found
+from clisc_engine.importing.found import Found
 from clisc_engine.importing.listing import LeftOut
 from clisc_engine.importing.splits import pairs_of
 from clisc_engine.project.project import BRAINS, Project

@@ -13,8 +13,8 @@ from clisc_engine.importing import comparison
 from clisc_engine.importing.adding import Additions, add, forget
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import Given
-from clisc_engine.importing.discover import Found
 from clisc_engine.importing.doubles import REFUSED, TAKEN, check_doubles, same_content
+from clisc_engine.importing.found import Found
 from clisc_engine.importing.record import InitRecord, read_record, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.splits import (

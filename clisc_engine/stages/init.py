@@ -16,7 +16,7 @@ from clisc_engine.imaging.source import hash_if_readable
 from clisc_engine.importing.adding import refusal
 from clisc_engine.importing.casefiles import CaseFiles
 from clisc_engine.importing.comparison import content
-from clisc_engine.importing.discover import Found, search
+from clisc_engine.importing.discover import search
 from clisc_engine.importing.doubles import (
     REFUSED,
     TAKEN,
@@ -25,6 +25,7 @@ from clisc_engine.importing.doubles import (
     find_doubles,
     shared_references,
 )
+from clisc_engine.importing.found import Found
 from clisc_engine.importing.leftovers import account
 from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
