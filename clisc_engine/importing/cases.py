@@ -183,7 +183,7 @@ def store_reference(
 
 def _brain_in_file(image: Image, placement: Placement) -> npt.NDArray[np.bool_]:
     """The brain of a stored image (Z, Y, X) on the grid of its file."""
-    return np.asarray(restore(brain_of(image).astype(np.uint8), placement) != 0)
+    return restore(brain_of(image), placement)
 
 
 def _reference_of(path: Path, grid: Geometry, brain: npt.NDArray[np.bool_], *, same: bool) -> Volume:

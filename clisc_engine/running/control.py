@@ -85,6 +85,8 @@ class Control:
         force: remake what is fresh.
         dry_run: say what would be done, and do nothing.
         cases: restrict per-case work to these names; empty takes all.
+        progress: where it is told how far the work is.
+        stop: says when to stop, and whether this run may still write.
         ranks: this process among those that share the work; by itself unless a launcher started several.
     """
 

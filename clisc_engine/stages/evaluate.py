@@ -12,8 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from clisc_engine.core.brain import brain_of
 from clisc_engine.errors import BadInput
 from clisc_engine.files.collecting import collection_paused
@@ -95,8 +93,7 @@ def evaluate(
     predicted = predict_lacking(project, NETWORKS_OF_ROWS, control, splits)
     if control.dry_run:
         first |= {array: report.planned for array, report in predicted.items()}
-        leaking = leaks(project, cases, present_rows(cases).values())
-        cases = _without_leaks(cases, leaking, control, seen=seen)
+        cases, _ = _without_leaks(project, cases, present_rows(cases), control, seen=seen)
         return plan(project, cases, first, control)
     glance = project.glance()  # nothing is made any more, and seals are asked for again and again
     cases = [replace(case, store=glance.store) for case in cases]
@@ -105,8 +102,7 @@ def evaluate(
     present = present_rows(cases)
     if not present:
         raise nothing_to_evaluate(project.store.home)
-    leaking = leaks(project, cases, present.values())
-    cases = _without_leaks(cases, leaking, control, seen=seen)
+    cases, leaking = _without_leaks(project, cases, present, control, seen=seen)
     provenance = evaluation_provenance(project, cases, present)
     stored = control.ranks.share(lambda: evaluation_tables.load(project))
     doubts = control.ranks.share(lambda: own_masks_in_words(project, [case.info for case in cases]))
@@ -116,12 +112,7 @@ def evaluate(
         return _marked(project, glance, with_notes(stored, doubts), control, before=stored)
     if stored and not same:
         control.progress.say(f"measured anew: {_why_anew(stored, cases, provenance)}")
-    for case in cases:
-        for array in present.values():
-            if case.stamp(array) is None:
-                failed.setdefault(case.info.name, missing_message(case, array))
-    whole = [case for case in cases if case.info.name not in failed]
-    document = _measure(project, whole, present, failed, control)
+    document = _measure(project, cases, present, failed, control)
     document["lacking"] = lacking_rows(document["rows"])
     document["notes"] = [*_notes(project, present), *renewed["notes"].values(), *doubts]
     document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
@@ -138,21 +129,22 @@ def _why_anew(stored: Mapping[str, Any], cases: Sequence[CaseArrays], provenance
 
 
 def _without_leaks(
-    cases: list[CaseArrays], leaking: dict[str, list[str]], control: Control, *, seen: bool
-) -> list[CaseArrays]:
-    """The cases that may be measured.
+    project: Project, cases: list[CaseArrays], rows: Mapping[str, str], control: Control, *, seen: bool
+) -> tuple[list[CaseArrays], dict[str, list[str]]]:
+    """The cases that may be measured in these rows; and all that were learnt from, with the networks.
 
     Raises:
         BadInput: when none is left.
     """
+    leaking = leaks(project, cases, rows.values())
     if seen or not leaking:
-        return cases
+        return cases, leaking
     for sentence in told(leaking):
         control.progress.say(sentence)
     left = [case for case in cases if case.info.name not in leaking]
     if not left:
         raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
-    return left
+    return left, leaking
 
 
 def _marked(
@@ -182,9 +174,16 @@ def _measure(
     failed: dict[str, str],
     control: Control,
 ) -> dict[str, Any]:
-    """The document, over the cases that do not fail here either; all rows are over the same cases."""
+    """The document; all rows are over the same cases, those that have all arrays and do not fail.
+
+    ``failed`` has those that failed before this, and gets the others.
+    """
     started = time.monotonic()
-    by_name = {case.info.name: case for case in cases}
+    for case in cases:
+        for array in rows.values():
+            if case.stamp(array) is None:
+                failed.setdefault(case.info.name, missing_message(case, array))
+    by_name = {case.info.name: case for case in cases if case.info.name not in failed}
     by_case, errors = spread(
         "evaluate", by_name, lambda case: measure_case(project, case, rows), control, unit="case"
     )
@@ -225,7 +224,7 @@ def measure_case(project: Project, case: CaseArrays, rows: dict[str, str]) -> li
         data = case.read(array)
         if array.startswith("cams/"):
             data = region_of_interest(data, brain(), case.info.spacing, roi)
-        return np.asarray(restore((data != 0).astype(np.uint8), placement) != 0)
+        return restore(data != 0, placement)
 
     return [
         compare(case.info.name, row, measured(array), reference, placement.source.spacing)

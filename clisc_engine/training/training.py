@@ -25,6 +25,7 @@ class Training(Generic[Batch]):
         schedule_section: the section with its epochs and learning rate: ``settings``, but ``s3f`` for a
             round 2 that goes on from round 1.
         made_from: all that determines the outcome, for the fingerprint.
+        seed: of every draw, together with the epoch's number.
         module: the network, on its device.
         optimiser: over the network's parameters.
         schedule: factor on the initial learning rate as a function of the epoch.
