@@ -98,10 +98,14 @@ def sections() -> list[str]:
 def choices(key: str) -> list[str]:
     """The values that a setting's declaration names, as they are typed after ``KEY=``: not its numbers.
 
+    None of ``weights``, which says whose models the other settings take and chooses none by itself.
+
     Raises:
         BadInput: when there is no such setting.
     """
     explain(key)
+    if key == "weights":
+        return []
     table, _, name = key.rpartition(".")
     return _named_values(_followed(_table(table)["properties"][name], _schema()["$defs"]))
 

@@ -172,6 +172,7 @@ def test_every_value_of_a_setting_that_is_offered_is_taken():
             changed = with_changes(Settings(), dict([parse_assignment(f"{key}={value}")]), "test")
             assert value_of(changed, key) is not None
     assert choices("classifier.augment") == ["true", "false"] and choices("amda.t") == []
+    assert choices("weights") == [], "it is refused alone"
     assert choices("roi.threshold") == ["otsu", "sam"] and choices("cam.layers")[2] == '["layer3"]'
 
 

@@ -87,7 +87,8 @@ def test_the_record_says_what_from_which_input_by_which_network(clisc, model, im
     entries = {entry["file"]: entry for entry in lines(out)}
     mask = entries["p0_seg.nii.gz"]
     assert mask["what"] == "mask" and entries["p0_probability.nii.gz"]["what"] == "probability"
-    assert set(mask["made_from"]) == {"network", "image"}
+    assert set(mask["made_from"]) == {"network", "image", "device", "precision"}
+    assert mask["made_from"]["precision"] == "32" and mask["made_from"]["device"].startswith("cpu")
     assert mask["sha256"] == sha256(out / "p0_seg.nii.gz")
     assert mask["made_from"]["image"] == sha256(images / "p0_flair.nii.gz")
 

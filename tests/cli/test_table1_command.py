@@ -24,7 +24,8 @@ def test_the_table_is_shown_written_for_latex_and_then_up_to_date(clisc, project
     assert shown.code == 0
     for words in ("SAM, reference", "label-free", "Against CLISC", "by tumour size", "tiny models"):
         assert words in shown.out
-    assert "SaLIP: not there; `clisc baseline salip --splits train,valid,test` makes it" in shown.out
+    makes = f"`clisc baseline salip {project.root} --splits train,valid,test` makes it"
+    assert f"SaLIP: not there; {makes}" in shown.out
     latex = file.read_text(encoding="utf-8")
     assert latex.startswith("\\begin{table}") and "Tiny ($n$ = 1)" in latex and "(paper: SAM)" in latex
     assert "5 cases are few" in latex and "over n cases" in shown.out and shown.out.count("n = 1") == 5

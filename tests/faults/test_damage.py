@@ -340,7 +340,7 @@ def test_the_table_of_verify(clisc, root):
     flip(shard(root, "p1/cams/raw"))
     shown = clisc("verify", root)
     assert "1 damaged or missing" in shown.out and f"damaged: {CASES}/p1/cams/raw: " in shown.out
-    assert "run `clisc cam`" in shown.out and f"clisc verify {root} --repair" in shown.message
+    assert f"run `clisc cam {root}`" in shown.out and f"clisc verify {root} --repair" in shown.message
     assert "1 repaired" in clisc("verify", root, "--repair").out
     assert clisc("verify", root.parent / "nowhere").code == 4
 
