@@ -78,18 +78,16 @@ def command(
 
     Example: clisc init glioma --images BraTS2020 --references BraTS2020
     """
-    from clisc_engine.models.clip_tower import check_tower
-    from clisc_engine.settings.presets import check_classifier, check_unet
+    from clisc_engine.products.graph import STAGES
     from clisc_engine.stages.init import Request, initialise
+    from clisc_engine.stages.requirements import check_settings
 
     refuse_check_alone(check, options.dry_run)
     extraction = _extraction(brain_extraction)
     _refuse_what_a_shell_made_of_a_pattern(directory, options)
     options.hold(directory)
     settings = _settings(directory, weights, preset, options)
-    check_unet(settings)
-    check_classifier(settings)
-    check_tower(settings)
+    check_settings(settings, STAGES)
     asked = _asked(weights, preset, options)
     control = options.control()
     request = Request(

@@ -124,10 +124,10 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"] if part not in _UNION_TAGS)
     if error["type"] == "extra_forbidden":
         return f"unknown setting {key!r}{suggestion(key)} (a newer clisc may have it)"
-    if error["type"] == "value_error" and isinstance(error["input"], Mapping):  # of a table as a whole
-        return f"{key or 'settings'}: {error['ctx']['error']}"
     own = error["type"] == "value_error"
     said = str(error["ctx"]["error"]) if own else error["msg"].lower()  # pydantic puts words before ours
+    if own and isinstance(error["input"], Mapping):  # of a table as a whole
+        return f"{key or 'settings'}: {said}"
     wanted = f", such as {json.dumps([error['input']])}" if _lacks_brackets(error) else ""
     return f"{key or 'settings'} = {error['input']!r}: {said}{wanted}"
 

@@ -16,6 +16,7 @@ from clisc_engine.project import manifest
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import check_classifier, check_unet
+from clisc_engine.settings.schema import Settings
 from clisc_engine.stages import recipes
 
 
@@ -87,12 +88,21 @@ def check_before(project: Project, stages: Sequence[str]) -> None:
     Raises:
         BadInput: naming the settings that do not fit each other, or the project's cases.
     """
-    if {"cam", "amda"} & {*stages}:
-        check_classifier(project.settings)
-        check_tower(project.settings)
-    if "train" in stages:
-        check_unet(project.settings)
+    check_settings(project.settings, stages)
     _check_valid_split(project, stages)
+
+
+def check_settings(settings: Settings, stages: Sequence[str]) -> None:
+    """Refuse settings with which one of the stages could not be done, whatever the cases are.
+
+    Raises:
+        BadInput: naming those that do not fit each other.
+    """
+    if {"cam", "amda"} & {*stages}:
+        check_classifier(settings)
+        check_tower(settings)
+    if "train" in stages:
+        check_unet(settings)
 
 
 def find_weights(project: Project, stages: Sequence[str]) -> None:
@@ -110,7 +120,7 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
             check_whole(find_clip(model, pretrained))
     untrained = any(
         isinstance(one, Network)
-        and one.select_setting == "classifier.select"
+        and "classifier" in one.settings
         and project.checkpoint(one.name).made_from() is None
         for one in made
     )
