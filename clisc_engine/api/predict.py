@@ -14,7 +14,8 @@ import numpy.typing as npt
 from clisc_engine.api.listing import as_html
 from clisc_engine.api.project import Project
 from clisc_engine.errors import BadInput
-from clisc_engine.running.control import Control
+from clisc_engine.running.control import Control, Precision
+from clisc_engine.running.device import check_precision
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -69,6 +70,7 @@ def predict(
     channel: int | None = None,
     allow_skull: bool = False,
     device: str = "auto",
+    precision: Precision = "32",
 ) -> Segmentation:
     """Segment one volume with a project's network, a file by ``clisc export model``, or the bundled one.
 
@@ -82,6 +84,7 @@ def predict(
         channel: which volume of a 4-D file, counted from 0.
         allow_skull: go on with a volume that looks not skull-stripped.
         device: auto, cpu, cuda, cuda:N or mps.
+        precision: 32, bf16 or 16: the network's arithmetic.
 
     Raises:
         MissingStage: when the project has not trained the network.
@@ -102,7 +105,7 @@ def predict(
     if is_file and spacing is not None:
         raise BadInput(f"spacing is that of an array; {image} says its own.")
     source = model.path if isinstance(model, Project) else Path(model)
-    segmenter = open_segmenter(source, network, Control(device))
+    segmenter = open_segmenter(source, network, Control(device, check_precision(precision)))
     segmenter = segmenter.with_skulls() if allow_skull else segmenter
     if volume is None:
         found = segmenter.predict(Path(str(image)), channel)

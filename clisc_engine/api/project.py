@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clisc_engine.api.case import Case
+from clisc_engine.api.interrupts import interruptible
 from clisc_engine.api.listing import Records, Reports, Status
 from clisc_engine.api.picture import Picture
 from clisc_engine.api.progress import Listener, listener
@@ -19,7 +20,9 @@ from clisc_engine.project import cut_short
 from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.lock import hold
 from clisc_engine.project.project import open_project as open_stored
-from clisc_engine.running.control import Control, StopFlag
+from clisc_engine.project.project import project_root
+from clisc_engine.running.control import Control, Precision, StopFlag
+from clisc_engine.running.device import check_precision
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.schema import Settings
 
@@ -38,7 +41,8 @@ class Project:
 
     def __init__(self, path: Path | str | None = None) -> None:
         """Open the project at ``path``, else at ``$CLISC_PROJECT``, else around the current folder."""
-        self._stored = open_stored(Path(path) if path is not None else None)
+        # The whole path, so that a script may change its folder and still mean this project.
+        self._stored = open_stored(project_root(Path(path) if path is not None else None).absolute())
 
     @property
     def path(self) -> Path:
@@ -132,6 +136,7 @@ class Project:
         *steps: Step,
         until: Step | None = None,
         device: str = "auto",
+        precision: Precision = "32",
         cases: Sequence[str | Case] = (),
         force: bool = False,
         progress: Listener | None = None,
@@ -142,6 +147,7 @@ class Project:
             steps: all by default.
             until: the last step, in the place of naming them.
             device: auto, cpu, cuda, cuda:N or mps.
+            precision: 32, bf16 or 16: the networks' arithmetic.
             cases: restrict per-case steps to these, or their names.
             force: remake what is fresh.
             progress: makes bars, such as ``tqdm.tqdm``, or listens (`running.control.Progress`); without it
@@ -169,7 +175,8 @@ class Project:
         for training in ("train", "self-train"):
             if training in chosen:
                 refuse_a_choice(Control(cases=named), training)
-        with self._held(Control(device, cases=named, force=force), progress) as control:
+        asked = Control(device, check_precision(precision), cases=named, force=force)
+        with self._held(asked, progress) as control:
             check_before(self._stored, chosen)
             find_weights(self._stored, chosen)
             return Reports(run_stage(step, self._stored, control) for step in chosen)
@@ -179,6 +186,7 @@ class Project:
         *,
         splits: Sequence[str] = SPLITS,
         device: str = "auto",
+        precision: Precision = "32",
         progress: Listener | None = None,
     ) -> Report:
         """Make ``masks/round2``, the final network's masks of the project's own cases, where they lack.
@@ -191,7 +199,7 @@ class Project:
         from clisc_engine.stages.unet.prediction import predict_cases
 
         chosen = _splits(splits)
-        with self._held(Control(device), progress) as control:
+        with self._held(Control(device, check_precision(precision)), progress) as control:
             return predict_cases(self._stored, UNET_ROUND2, ROUND2, "segment", chosen, control)
 
     def evaluate(
@@ -200,6 +208,7 @@ class Project:
         splits: Sequence[str] = ("test",),
         ablation: bool = False,
         device: str = "auto",
+        precision: Precision = "32",
         progress: Listener | None = None,
     ) -> dict[str, Any]:
         """Measure every row against the reference masks; the document of ``clisc evaluate --json``.
@@ -212,7 +221,7 @@ class Project:
         from clisc_engine.stages.pipeline import run_evaluation
 
         chosen = _splits(splits)
-        with self._held(Control(device), progress) as control:
+        with self._held(Control(device, check_precision(precision)), progress) as control:
             return run_evaluation(self._stored, control, ablation=ablation, splits=chosen)
 
     @contextmanager
@@ -220,7 +229,7 @@ class Project:
         """The control of one call that holds the project's lock."""
         stop, told = StopFlag(), listener(progress)
         held = hold(self.path, "a script", say=told.say, lost=lambda why: setattr(stop, "reason", why))
-        with held:
+        with held, interruptible(stop):
             control = replace(control, progress=told, stop=stop)
             cut_short.clear(self.path, control.check_may_write, told.say)
             self._stored = open_stored(self.path)  # whoever held the lock may have changed its settings

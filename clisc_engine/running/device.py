@@ -25,6 +25,17 @@ def check_device_name(name: str) -> None:
         raise BadInput(f"--device {name!r} is not auto, cpu, cuda, cuda:N or mps.")
 
 
+def check_precision(name: Literal["32", "bf16", "16"]) -> Literal["32", "bf16", "16"]:
+    """The precision, if it is one: a script may give anything.
+
+    Raises:
+        BadInput: when it is none.
+    """
+    if name not in ("32", "bf16", "16"):
+        raise BadInput(f"precision {name!r} is not '32', 'bf16' or '16'.")
+    return name
+
+
 def pick_device(name: str) -> torch.device:
     """The device named ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 

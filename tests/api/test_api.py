@@ -1,7 +1,9 @@
 """`import clisc_engine`: what scripts may use, and that the page which shows it is true."""
 
+import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -316,3 +318,62 @@ def test_what_the_questions_say_of_python_is_so(finished):
     names = {"__name__": "question"}
     for line in lines:
         exec(line.replace('"glioma"', repr(str(finished.root))), names)
+
+
+def test_a_project_is_the_same_one_after_the_script_has_changed_its_folder(copied, tmp_path, monkeypatch):
+    monkeypatch.chdir(copied.root.parent)
+    project = clisc.open(copied.root.name)
+    case = project.case("p4")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert case.image.shape == project.case("p4").image.shape
+    assert [step.state for step in project.status()][:2] == ["fresh", "fresh"]
+    assert [report.fresh for report in project.run("label")] == [[case.name for case in project]]
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_the_arithmetic_may_be_chosen_and_is_noted(copied, data):
+    project, image = clisc.open(copied.root), data / "images" / "p4_flair.nii.gz"
+    project.run("label", force=True, device="cpu", precision="bf16")
+    noted = (copied.root / "logs" / "runs.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(noted[-1])["precision"] == "bf16"
+    exact = clisc.predict(project, image, device="cpu").probability
+    rounded = clisc.predict(project, image, device="cpu", precision="bf16").probability
+    assert 0 < np.abs(exact - rounded).max() < 0.1
+    for call in (project.run, project.segment, project.evaluate):
+        with pytest.raises(clisc.BadInput, match="precision 'fp16' is not '32', 'bf16' or '16'"):
+            call(precision="fp16")
+
+
+class Interrupting(Bars):
+    """Presses Ctrl-C after the first unit of each piece of work named."""
+
+    def __init__(self, *works):
+        super().__init__()
+        self.works = works
+
+    def update(self, n=1):
+        super().update(n)
+        if self.made[-1]["desc"] in self.works and self.made[-1]["done"] == 1:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_training_with_its_state_saved(copied):
+    project = clisc.open(copied.root)
+    bars = Interrupting("unet-round1")
+    with pytest.raises(KeyboardInterrupt, match="what was finished is kept"):
+        project.run("train", force=True, device="cpu", progress=bars)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    again = Bars()
+    (report,) = project.run("train", force=True, device="cpu", progress=again)
+    assert report.done == ["unet-round1"]
+    epochs = project.settings.unet.epochs
+    assert [one["total"] for one in again.made] == [epochs - bars.made[-1]["done"]], "it goes on"
+
+
+def test_ctrl_c_reaches_the_script_also_when_the_work_was_done_by_then(copied):
+    project = clisc.open(copied.root)
+    last = Interrupting("label")
+    with pytest.raises(KeyboardInterrupt):
+        project.run("label", cases=["p4"], force=True, device="cpu", progress=last)
+    assert project.status()[0].state == "fresh"
