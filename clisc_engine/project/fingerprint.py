@@ -38,6 +38,8 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 """One encoder for all: making one takes as long as its work."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}\Z")
 """Of an array or a network, which tells people nothing; digests of weight files can be looked up."""
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+"""A file's SHA-256. Sixteen digits tell one from another, and leave room for both in a line of `status`."""
 
 
 def fingerprint(made_from: Mapping[str, str]) -> str:
@@ -93,8 +95,11 @@ def counted_cases(names: Sequence[str]) -> str:
 
 
 def _told(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    if _FINGERPRINT.match(before.get(key, "")) and _FINGERPRINT.match(after.get(key, "")):
+    was, now = before.get(key, ""), after.get(key, "")
+    if _FINGERPRINT.match(was) and _FINGERPRINT.match(now):
         return f"{key} changed"
+    if _DIGEST.match(was) and _DIGEST.match(now):
+        return f"{key} changed (SHA-256 {was[:16]} -> {now[:16]})"
     told = graph.difference_of_revisions(key, before.get(key), after.get(key))
     absent = json.dumps(SINCE_0_1_0[key]) if key in SINCE_0_1_0 else ""
     return told or f"{key} {before.get(key, absent or 'new')} -> {after.get(key, absent or 'gone')}"

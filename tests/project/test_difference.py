@@ -19,7 +19,7 @@ def test_cases_are_counted_and_fingerprints_left_out():
 
 def test_digests_of_weight_files_are_told_since_they_can_be_looked_up():
     before, after = {"clip": "4a" * 32, "seed": "0"}, {"clip": "9f" * 32, "seed": "0"}
-    assert difference(before, after) == f"clip {'4a' * 32} -> {'9f' * 32}"
+    assert difference(before, after) == f"clip changed (SHA-256 {'4a' * 8} -> {'9f' * 8})"
 
 
 def test_cases_that_came_and_went_are_told_by_array_and_what_is_alike_at_once():

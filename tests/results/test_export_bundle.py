@@ -58,6 +58,14 @@ def run_bundle(bundle, images, out, tmp_path):
     assert shown.returncode == 0, shown.stderr[-3000:]
 
 
+def test_a_bundle_says_that_the_tiny_models_made_it(finished, tmp_path):
+    export_bundle(finished, "unet-round2", tmp_path / "bundle")
+    described = json.loads((tmp_path / "bundle/configs/metadata.json").read_text(encoding="utf-8"))
+    readme = (tmp_path / "bundle/docs/README.md").read_text(encoding="utf-8")
+    for told in (described["description"], described["intended_use"], readme):
+        assert "made with the bundled tiny models" in told.lower()
+
+
 @pytest.mark.parametrize(
     "changes",
     [{}, {"unet.inference": "resize", "image.resample_in_plane": 3.0, "unet.largest_component": False}],

@@ -6,6 +6,8 @@ from importlib import metadata
 from typing import Any
 
 from clisc_engine.core.levels import level_strides
+from clisc_engine.files.words import counted
+from clisc_engine.results.explain.explained import TINY
 from clisc_engine.results.model_file import ModelCard
 from clisc_engine.version import VERSION
 
@@ -119,13 +121,13 @@ def described(card: ModelCard) -> dict[str, Any]:
         "required_packages_version": {name: metadata.version(name) for name in PACKAGES} | TO_RUN,
         "name": "CLISC brain tumour segmentation",
         "task": "Segmentation of brain tumours in skull-stripped FLAIR MRI",
-        "description": f"The network {card.network} of a clisc project: a 3-D U-Net. {_CAUTION}",
+        "description": f"The network {card.network} of a clisc project: a 3-D U-Net. {_caution(card)}",
         "authors": "the users of clisc who trained it",
         "copyright": "theirs; the code is Apache-2.0",
         "data_type": "nibabel",
         "image_classes": "single channel, FLAIR, skull-stripped",
         "pred_classes": "2 channels: background and tumour, probabilities",
-        "intended_use": _CAUTION,
+        "intended_use": _caution(card),
         "references": [
             "CLISC: Bridging CLIP and SAM by Enhanced CAM for Unsupervised Brain Tumor Segmentation "
             "(ISBI 2025)"
@@ -168,9 +170,10 @@ def described(card: ModelCard) -> dict[str, Any]:
 def readme(card: ModelCard) -> str:
     """docs/README.md."""
     needed = " ".join(("monai", *PACKAGES, *TO_RUN))
+    volumes = counted(card.training_volumes, "volume")
     return f"""# Brain tumours in FLAIR MRI
 
-A 3-D U-Net that clisc {card.version} trained on {card.training_volumes} volumes. {_CAUTION}
+A 3-D U-Net that clisc {card.version} trained on {volumes}. {_caution(card)}
 
 It takes skull-stripped FLAIR volumes as NIfTI and gives a mask of 0 and 1 on each one's own grid, the same
 as `clisc predict` with this network. It needs no clisc: `scripts/` carries the preprocessing.
@@ -186,6 +189,11 @@ For MONAI Label and 3D Slicer put this folder among the models of the app `monai
 
 What made the network stands in `configs/metadata.json` under `clisc`.
 """
+
+
+def _caution(card: ModelCard) -> str:
+    """What whoever gets the bundle should know; the tiny models are named as everywhere."""
+    return f"{_CAUTION} {TINY}" if card.weights == "tiny" else _CAUTION
 
 
 def _windows(card: ModelCard) -> dict[str, Any]:
