@@ -146,14 +146,14 @@ class _Asked:
     control: Control
 
     def segmenter(self) -> FileSegmenter:
-        from clisc_engine.results.explain.explained import TINY
+        from clisc_engine.results.model_file import TINY_CAUTION
         from clisc_engine.results.segmenter import open_segmenter
 
         segmenter = open_segmenter(self.source, self.network, self.control, self.options.variant or "")
         if segmenter.project is not None:
             warn_of_stale_network(segmenter.project, self.network, self.options.terminal())
         if segmenter.card.weights == "tiny":
-            self.options.terminal().say(TINY)
+            self.options.terminal().say(TINY_CAUTION)
         return segmenter.with_skulls() if self.allow_skull else segmenter
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
 
 ENDING = ".clisc"
+TINY_CAUTION = "Made with the bundled tiny models, which are for demos and tests."
+"""What a note beside anything made with them says."""
 FORMAT = 1
 _ENTRY, _DIGEST = "clisc", "sha256"
 """The one entry of the file's metadata, since safetensors writes several in no certain order and the same

@@ -114,6 +114,6 @@ class PredictionMasks:
 def _none_left_message(failed: Mapping[str, str]) -> str:
     name, message = next(iter(failed.items()), ("", "no train case has a prediction and SAM's answer"))
     return (
-        f"No train volume is left for round 2: all {len(failed)} failed, first {name}: {message}. Mend "
-        "that; it is not s3f.p, which always keeps the most similar volume."
+        f"No train volume is left for round 2: all {len(failed)} failed, first {name}: "
+        f"{message.rstrip('.')}. Mend that; it is not s3f.p, which always keeps the most similar volume."
     )

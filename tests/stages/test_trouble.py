@@ -95,6 +95,7 @@ def test_a_round_without_volumes_names_what_befell_them(copied):
         copied.store.remove(f"cases/{name}/masks/round1")
     message = refused(copied, "self-train")
     assert "No train volume is left for round 2: all 3 failed" in message and "s3f.p" in message
+    assert ".." not in message
     assert "p0" in message and "damaged" in message
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from clisc_engine.core.levels import level_strides
 from clisc_engine.files.words import counted
-from clisc_engine.results.explain.explained import TINY
-from clisc_engine.results.model_file import ModelCard
+from clisc_engine.results.model_file import TINY_CAUTION, ModelCard
 from clisc_engine.version import VERSION
 
 PACKAGES = ("nibabel", "scipy", "SimpleITK")
@@ -193,7 +192,7 @@ What made the network stands in `configs/metadata.json` under `clisc`.
 
 def _caution(card: ModelCard) -> str:
     """What whoever gets the bundle should know; the tiny models are named as everywhere."""
-    return f"{_CAUTION} {TINY}" if card.weights == "tiny" else _CAUTION
+    return f"{_CAUTION} {TINY_CAUTION}" if card.weights == "tiny" else _CAUTION
 
 
 def _windows(card: ModelCard) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from clisc_engine.products import graph
 from clisc_engine.project.project import Project
+from clisc_engine.results.model_file import TINY_CAUTION
 from clisc_engine.results.provenance import Link
 
-TINY = "Made with the bundled tiny models, which are for demos and tests."
 UNNAMED = "(its path was not kept)"
 """Stands for the path of a source that is known by its SHA-256 alone."""
 
@@ -49,7 +49,7 @@ def changed_since(writer: str) -> str:
 
 def tiny_notes(project: Project) -> list[str]:
     """The note that is due on all that a project of the tiny models made; none for others."""
-    return [TINY] if project.settings.made_with == "tiny" else []
+    return [TINY_CAUTION] if project.settings.made_with == "tiny" else []
 
 
 def meaning(array: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from clisc_engine.products import graph
 from clisc_engine.project.project import CaseArrays, Project
-from clisc_engine.results.explain.explained import TINY, UNNAMED, Explained, tiny_notes
+from clisc_engine.results.explain.explained import UNNAMED, Explained, tiny_notes
+from clisc_engine.results.model_file import TINY_CAUTION
 from clisc_engine.results.provenance import Link, Provenance, command_of, settings_in, weights_in
 
 
@@ -45,8 +46,8 @@ def tell(found: Explained, mask: Exported, project: Project | None) -> Explained
         found.notes.append(f"{project.root} has no case of this image.")
     if not found.chain:
         found.chain = _chain(mask)
-    if mask.weights == "tiny" and TINY not in found.notes:
-        found.notes.insert(0, TINY)
+    if mask.weights == "tiny" and TINY_CAUTION not in found.notes:
+        found.notes.insert(0, TINY_CAUTION)
     return found
 
 

@@ -13,7 +13,8 @@ from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import EVALUATE
 from clisc_engine.products.kinds import EVALUATION
 from clisc_engine.project.project import Project
-from clisc_engine.results.explain.explained import TINY, Explained, changed_since, meaning
+from clisc_engine.results.explain.explained import Explained, changed_since, meaning
+from clisc_engine.results.model_file import TINY_CAUTION
 from clisc_engine.results.provenance import Link, Provenance
 from clisc_engine.stages.evaluation import document as evaluation_document
 from clisc_engine.stages.evaluation import history
@@ -96,7 +97,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
     cases = {entry["case"] for entry in document["cases"]}
     splits = f" of {', '.join(document['splits'])}" if document["splits"] else ""
     rows = ", ".join(row["name"] for row in document["rows"])
-    notes = [TINY] if document["weights"] == "tiny" else []
+    notes = [TINY_CAUTION] if document["weights"] == "tiny" else []
     measured = f"measured on {counted(len(cases), 'case')}{splits}"
     return [*notes, f"Rows: {rows}; {measured}; fingerprint {document['fingerprint']}."]
 

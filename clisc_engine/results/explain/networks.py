@@ -9,8 +9,8 @@ from clisc_engine.products.shared import INFERENCE
 from clisc_engine.project.fingerprint import settings_used
 from clisc_engine.project.project import Project
 from clisc_engine.results.bundled import BUNDLED, bundled_card
-from clisc_engine.results.explain.explained import TINY, Explained, tiny_notes
-from clisc_engine.results.model_file import ModelCard, read_card
+from clisc_engine.results.explain.explained import Explained, tiny_notes
+from clisc_engine.results.model_file import TINY_CAUTION, ModelCard, read_card
 from clisc_engine.results.provenance import Link, Provenance, link_of_network
 from clisc_engine.results.segmenter import identity_of, settings_of, with_skulls
 from clisc_engine.results.trained import card_of
@@ -31,7 +31,7 @@ def of_model_file(path: Path, project: Project | None) -> Explained:
         notes=[card.note, _how_it_predicts(card)],
     )
     if card.weights == "tiny":
-        found.notes.insert(0, TINY)
+        found.notes.insert(0, TINY_CAUTION)
     if project is not None and (chain := _chain_of(project, card)):
         found.chain, found.known_by = chain, f"its fingerprint in the project {project.root}"
     return found
@@ -50,7 +50,7 @@ def by_identity(project: Project | None, identity: str) -> tuple[list[Link], lis
     card = bundled_card()
     if (options := _options(card, identity)) is not None:
         note = f"By the models that come with clisc (`predict {BUNDLED}`). {card.note}"
-        return [_link_of(card)], [TINY, note], options
+        return [_link_of(card)], [TINY_CAUTION, note], options
     if project is not None:
         trained = [n for n in (UNET_ROUND2, UNET_ROUND1) if project.checkpoint(n).made_from() is not None]
         for network in trained:

@@ -11,10 +11,11 @@ from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.outputs.record import Written
 from clisc_engine.project.project import Project
-from clisc_engine.results.explain.explained import TINY, Explained, changed_since, link_of
+from clisc_engine.results.explain.explained import Explained, changed_since, link_of
 from clisc_engine.results.explain.exported import Exported, tell
 from clisc_engine.results.export_bids import KEY as BIDS_KEY
 from clisc_engine.results.export_dicom_seg import SUFFIX
+from clisc_engine.results.model_file import TINY_CAUTION
 from clisc_engine.results.sidecar import KEY, beside, digest_of_mask
 
 
@@ -72,7 +73,7 @@ def _by_chain(path: Path, what: str, own: Mapping[str, Any]) -> Explained:
         project=str(own.get("Project", "")),
     )
     if own.get("Weights") == "tiny":
-        found.notes.append(TINY)
+        found.notes.append(TINY_CAUTION)
     if own.get("Stale"):
         found.notes.append(f"It was stale when it was exported: {own['Stale']}.")
     if not _has_voxels(path, own.get("MaskSha256")):
