@@ -51,7 +51,7 @@ def _fit(training: Training[Batch], checkpoint: Checkpoint, curve: Path, control
     if state["scaler"]:
         scaler.load_state_dict(state["scaler"])
     control.progress.begin(checkpoint.name, training.epochs, "epoch", state["epoch"])
-    events = Events(curve)
+    events = Events(curve, control.progress.say)
     saves = training_state.Saves(training, checkpoint, control)
     try:
         if saves.writes and state["history"]:  # a killed call may have left one epoch more or less in it

@@ -57,3 +57,13 @@ def test_a_training_that_begins_anew_leaves_nothing_of_the_former(tmp_path):
     shorter = Work(tmp_path, epochs=EPOCHS - 1)
     shorter.run()
     assert points(tmp_path) == curve(shorter) and len(curve(shorter)["loss"]) == EPOCHS - 1
+
+
+def test_events_that_cannot_be_written_are_told_once_and_end_no_training(tmp_path, capfd):
+    (tmp_path / "tensorboard").write_text("a file in the place of the folder", encoding="utf-8")
+    work = Work(tmp_path)
+    lines = work.run()
+    assert len(curve(work)["loss"]) == EPOCHS and work.checkpoint.fingerprint()
+    (line,) = [line for line in lines if "TensorBoard" in line]
+    assert str(tmp_path / "tensorboard" / "net") in line and str(work.curve) in line
+    assert capfd.readouterr() == ("", "")
