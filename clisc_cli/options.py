@@ -222,10 +222,12 @@ class RunOptions:
     def _changed(self, project: Project, changes: dict[str, Any], *, write: bool) -> None:
         from clisc_engine.project.variants import change_settings, refuse_imported
         from clisc_engine.settings.keys import with_changes
+        from clisc_engine.stages.requirements import check_change
 
         settings = with_changes(project.settings, changes, "--set")
         if self.variant:
             refuse_imported(changes)
+        check_change(project, settings)
         if write:
             change_settings(project, settings, changes)
         project.settings = settings

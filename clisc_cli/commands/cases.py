@@ -231,18 +231,20 @@ def _change(
     from clisc_engine.project import case_changes
     from clisc_engine.project.pending_change import pending
     from clisc_engine.project.project import project_root
-    from clisc_engine.upkeep.foresight import effects
+    from clisc_engine.upkeep.foresight import effects, no_longer_possible
 
     options = RunOptions(context, dry_run=dry_run, json_=json_, quiet=quiet)
     begun = pending(project_root(root))
     project = options.open_to_change(root)  # which completes what was begun
     todo = case_changes.check(project, change, begun)
-    means = effects(project, todo)
+    means, faults = effects(project, todo), no_longer_possible(project, todo)
     splits = {case.info.name: case.info.split for case in project.cases()}
     if not dry_run:
         case_changes.apply(project, todo)
     for told in torn_apart({**splits, **todo.move}, todo.move):
         options.terminal().warn(told)
+    for fault in faults:
+        options.terminal().warn(f"{'then' if dry_run else 'now'} not every step can be done: {fault}")
     if json_:
         print_json({"changed": _changed(todo), "dry_run": dry_run, **asdict(means)})
         return

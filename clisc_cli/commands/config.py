@@ -83,11 +83,14 @@ def set_(
 ) -> None:
     """Change settings in clisc.toml, and say which steps become stale.
 
+    Settings that do not fit each other are refused, so those that go together are given in one call.
+
     Example: clisc config set glioma amda.t=10 prompts.dilation=5
     """
     from clisc_engine.products.dependence import is_used_at_import
     from clisc_engine.project.project import open_project, project_root
     from clisc_engine.settings.keys import parse_assignment, value_of, with_changes
+    from clisc_engine.stages.requirements import check_change
 
     directory = Path(words.pop(0)) if "=" not in words[0] else None
     if not words:
@@ -99,10 +102,13 @@ def set_(
         )
     changes = dict(parse_assignment(word) for word in words)
     root = project_root(directory)
-    RunOptions(context).hold(root)
+    options = RunOptions(context)
+    options.hold(root)
     project = open_project(root)
     before, fresh = project.settings, _fresh(project)
     settings = with_changes(before, changes, "config set")
+    for fault in check_change(project, settings):
+        options.terminal().warn(f"as before, not every step can be done: {fault}")
     now = {key: value_of(settings, key) for key in changes}
     project.change_settings(settings, now)
     still = _fresh(project)

@@ -52,10 +52,12 @@ def command(
     from clisc_engine.settings.presets import preset
     from clisc_engine.stages.init import Request, initialise
     from clisc_engine.stages.pipeline import between
+    from clisc_engine.stages.requirements import check_settings
 
     changes = dict(parse_assignment(text) for text in assignments or [])
     settings = with_changes(preset("tiny"), {"seed": seed, **changes}, "--set")
     steps = between(None, None)
+    check_settings(settings, steps)
     if dry_run:
         _show_plan(directory, cases, steps, json_)
         return

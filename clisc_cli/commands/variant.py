@@ -65,6 +65,7 @@ def new(
     from clisc_engine.project import variants
     from clisc_engine.project.project import open_project, project_root
     from clisc_engine.settings.keys import parse_assignment
+    from clisc_engine.stages.requirements import check_change
     from clisc_engine.upkeep.variant_list import foresee
 
     directory, name = folder_and_name(words, "variant", "NAME")
@@ -73,6 +74,8 @@ def new(
     options.settle_what_is_begun(root)
     asked = dict(parse_assignment(text) for text in assignments or [])
     variant = variants.check_new(open_project(root), name, asked, over)
+    if variant.parent:
+        check_change(variant.parent, variant.settings)
     changes = variants.values_of(variant, asked)
     if not dry_run:
         options.take(variant.root)

@@ -34,7 +34,7 @@ def no_resnet(model: str = "") -> BadInput:
     named = f", which label.model = {model!r} is not" if model else ""
     return BadInput(
         f'classifier.backbone = "clip" needs a CLIP with a ResNet image tower (tiny, RN50, ...){named}; '
-        "take resnet50."
+        "give classifier.backbone=resnet50."
     )
 
 

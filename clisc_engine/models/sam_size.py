@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from clisc_engine.errors import BadInput
 from clisc_engine.models.packages import Sam
+from clisc_engine.models.sam_input import check_side
 
 
 def resize_input(network: Sam, size: int) -> None:
@@ -21,10 +21,7 @@ def resize_input(network: Sam, size: int) -> None:
     """
     encoder = network.image_encoder
     patch = encoder.img_size // network.prompt_encoder.image_embedding_size[0]
-    if size % patch or size > encoder.img_size:
-        raise BadInput(
-            f"sam.image_size is {size}; this SAM takes multiples of {patch} up to {encoder.img_size}."
-        )
+    check_side(size, encoder.img_size, patch)
     side = size // patch
     with torch.no_grad():
         if encoder.pos_embed is not None:

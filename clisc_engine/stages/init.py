@@ -31,6 +31,7 @@ from clisc_engine.importing.record import InitRecord, values_asked, write_record
 from clisc_engine.importing.request import SPLIT_RATIO, Imported, Request, split_pairs
 from clisc_engine.importing.second import second_init
 from clisc_engine.importing.splits import checked_split, draw_split, several_of_subject, torn_apart
+from clisc_engine.products.graph import STAGES
 from clisc_engine.project import manifest
 from clisc_engine.project.project import (
     BRAINS,
@@ -45,6 +46,7 @@ from clisc_engine.project.project import (
 from clisc_engine.running.control import Control
 from clisc_engine.running.sharing import in_threads
 from clisc_engine.settings.schema import Settings
+from clisc_engine.stages.requirements import check_settings
 
 __all__ = ["Imported", "Request", "initialise"]
 
@@ -58,7 +60,8 @@ def initialise(request: Request, settings: Settings, control: Control) -> Import
     On a project that is there, see `second_init`.
 
     Raises:
-        BadInput: names the bad files (unless ``skip_bad``); or the folder is taken.
+        BadInput: names the bad files (unless ``skip_bad``); or the folder is taken; or a step could not be
+            done with the settings and splits of a new project.
         DiskFault: when the disk does not take it; the cases done so far are kept for the next call.
         Stopped: when asked to stop; likewise.
     """
@@ -104,6 +107,7 @@ def _first(request: Request, found: Found, settings: Settings, control: Control)
         )
     doubles = find_doubles(files)
     splits = _splits(request, found, settings.seed, doubles)
+    check_settings(settings, STAGES, {*splits.values()})
     sources = {case.name: str(case.image) for case in files}
     warnings = [*check_doubles(doubles, splits, sources), *torn_apart(splits)]
     remarks = _drawn_together(request, found)

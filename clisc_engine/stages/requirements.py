@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
 from clisc_engine.models.clip_tower import check_tower
+from clisc_engine.models.sam_input import check_sam_input
 from clisc_engine.models.weights import check_whole, find, sam_path
 from clisc_engine.products import graph
-from clisc_engine.products.graph import MADE_BY, NETWORKS
+from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import Array, Network
 from clisc_engine.project import manifest
+from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
+from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.presets import check_classifier, check_unet
 from clisc_engine.settings.schema import Settings
 from clisc_engine.stages import recipes
+
+_CLASSIFIERS, _UNETS = {"cam", "amda"}, {"train", "self-train"}
+_CHECKS: tuple[tuple[set[str], Callable[[Settings], None]], ...] = (
+    (_CLASSIFIERS, check_classifier),
+    (_CLASSIFIERS, check_tower),
+    ({"prompt-sam", "self-train"}, check_sam_input),
+    (_UNETS, check_unet),
+)
+"""What refuses settings whatever the cases are, and for which stages."""
 
 
 def refuse_a_choice(control: Control, stage: str) -> None:
@@ -78,7 +90,8 @@ def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str)
         BadInput: when the valid split has no case at all.
         MissingStage: when one of its cases lacks the array.
     """
-    _refuse_no_valid_case(cases, setting)
+    if not any(case.info.split == "valid" for case in cases):
+        raise BadInput(_no_valid_case(setting, "move cases there with `clisc cases move`"))
     return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
 
 
@@ -88,21 +101,52 @@ def check_before(project: Project, stages: Sequence[str]) -> None:
     Raises:
         BadInput: naming the settings that do not fit each other, or the project's cases.
     """
-    check_settings(project.settings, stages)
-    _check_valid_split(project, stages)
+    if faults := faults_of(project, project.settings, stages):
+        raise BadInput(faults[0])
 
 
-def check_settings(settings: Settings, stages: Sequence[str]) -> None:
-    """Refuse settings with which one of the stages could not be done, whatever the cases are.
+def check_settings(settings: Settings, stages: Sequence[str], splits: Collection[str] = SPLITS) -> None:
+    """Refuse settings with which one of the stages could not be done.
+
+    Args:
+        settings: of a project to come.
+        stages: that it is made for.
+        splits: those that its cases are in, as far as that is known.
 
     Raises:
-        BadInput: naming those that do not fit each other.
+        BadInput: naming those that do not fit each other, or the cases.
     """
-    if {"cam", "amda"} & {*stages}:
-        check_classifier(settings)
-        check_tower(settings)
-    if "train" in stages:
-        check_unet(settings)
+    remedy = "put cases there (--split-ratio 7:1:2, or --split FILE.csv)"
+    for fault in _faults(settings, stages, splits, remedy):
+        raise BadInput(fault)
+
+
+def check_change(project: Project, settings: Settings) -> list[str]:
+    """Refuse settings that would keep a step from being done which the present ones do not.
+
+    What cannot be done already is no reason: else two faults could be mended only at once.
+
+    Args:
+        project: a project or a variant.
+        settings: what its settings, or a variant's over it, are to be.
+
+    Returns:
+        Why a step cannot be done, with the settings that are there as with these.
+
+    Raises:
+        BadInput: naming those that do not fit each other, or the project's cases.
+    """
+    before = faults_of(project, project.settings)
+    now = faults_of(project, settings)
+    if new := [fault for fault in now if fault not in before]:
+        raise BadInput(f"{' '.join(new)} No setting was changed.")
+    return now
+
+
+def faults_of(project: Project, settings: Settings, stages: Sequence[str] = STAGES) -> list[str]:
+    """Why one of the stages could not be done with these settings and the project's cases, one each."""
+    splits = {case.info.split for case in project.cases()}
+    return [*_faults(settings, stages, splits, _moving(project))]
 
 
 def find_weights(project: Project, stages: Sequence[str]) -> None:
@@ -131,21 +175,31 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
         check_whole(sam_path(settings.sam.model, settings.sam.checkpoint))
 
 
-def _check_valid_split(project: Project, stages: Sequence[str]) -> None:
-    """Refuse stages of which a training is to choose its epoch on a valid split without a case."""
-    classifiers, unets = {"cam", "amda"} & {*stages}, {"train", "self-train"} & {*stages}
-    if classifiers and project.settings.classifier.select == "best":
-        _refuse_no_valid_case(project.cases(), "classifier.select")
-    if unets and project.settings.unet.select == "best":
-        _refuse_no_valid_case(project.cases(), "unet.select")
+def _faults(
+    settings: Settings, stages: Sequence[str], splits: Collection[str], remedy: str
+) -> Iterator[str]:
+    """Why one of the stages could not be done; ``remedy`` is how cases get into an empty split."""
+    for makers, check in _CHECKS:
+        if makers & {*stages}:
+            try:
+                check(settings)
+            except BadInput as fault:
+                yield str(fault)
+    for makers, setting in ((_CLASSIFIERS, "classifier.select"), (_UNETS, "unet.select")):
+        if makers & {*stages} and value_of(settings, setting) == "best" and "valid" not in splits:
+            yield _no_valid_case(setting, remedy)
 
 
-def _refuse_no_valid_case(cases: Sequence[CaseArrays], setting: str) -> None:
-    if not any(case.info.split == "valid" for case in cases):
-        raise BadInput(
-            f"{setting} = best chooses the epoch on the valid split, which is empty; set "
-            f"{setting}=last, or move cases there with `clisc cases move`."
-        )
+def _no_valid_case(setting: str, remedy: str) -> str:
+    return (
+        f"{setting} = best chooses the epoch on the valid split, which is empty; give {setting}=last, or "
+        f"{remedy}."
+    )
+
+
+def _moving(project: Project) -> str:
+    folder = shell_word(project.base.root)
+    return f"move cases there with `clisc cases move {folder} CASE valid`"
 
 
 def training_cases(project: Project, classifier: str) -> list[CaseArrays]:

@@ -20,6 +20,7 @@ from clisc_engine.running.isolation import concerns_one_case
 from clisc_engine.running.runner import Report
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.evaluation.renewal import renew_references, to_renew
+from clisc_engine.stages.requirements import check_change
 from clisc_engine.sweeps import record
 from clisc_engine.sweeps.making import Needed, bring_up, finish, lacking, lacking_last, needed
 from clisc_engine.sweeps.measuring import cases_to_measure, measure, together, why_measure
@@ -78,7 +79,8 @@ def run_sweep(
         words: the arguments of the command, for messages.
 
     Raises:
-        BadInput: when no case has a reference, or there is no such point or device.
+        BadInput: when no case has a reference, or there is no such point or device; or when a step could
+            not be done with the settings of a point.
         MissingStage: with ``only``, when something that several points share is not there yet.
     """
     return _Run(project, sweep, control, only, words).run(prepare)
@@ -92,6 +94,8 @@ class _Run:
     ) -> None:
         self.project, self.sweep, self.control, self.only, self.words = project, sweep, control, only, words
         settings = [with_changes(project.settings, point, "sweep") for point in sweep.points()]
+        for one in settings:
+            check_change(project, one)
         self.wanted: Needed = needed(sweep.row, sweep.splits, settings)
         self.cases = cases_to_measure(project, sweep.splits)
         self.outcome = Outcome(sweep)

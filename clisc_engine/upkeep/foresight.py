@@ -12,6 +12,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.pending_change import Change
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.stages.evaluation import document
+from clisc_engine.stages.requirements import faults_of
 from clisc_engine.upkeep.status import StageStatus, seals_of
 from clisc_engine.upkeep.survey import survey
 
@@ -50,6 +51,12 @@ class AsIf(Project):
                 info = case.info if case.info.name in self.change.rename else after
                 found.append(CaseArrays(info, case.store))
         return found
+
+
+def no_longer_possible(project: Project, change: Change) -> list[str]:
+    """Why a step could not be done after the change that can be done now; nothing is changed."""
+    before = faults_of(project, project.settings)
+    return [fault for fault in faults_of(AsIf(project, change), project.settings) if fault not in before]
 
 
 def effects(project: Project, change: Change) -> Effects:

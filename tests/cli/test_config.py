@@ -118,7 +118,8 @@ def test_weights_alone_choose_no_model_and_are_refused(clisc, copied):
         assert shown.code == 3 and "label.model, sam.model" in shown.message
         assert "`clisc init --weights paper`" in shown.message
     assert (copied.root / "clisc.toml").read_text(encoding="utf-8") == before
-    others = ("label.model=ViT-B-32", "label.pretrained=openai", "sam.model=vit_b", "prompts.region=map")
+    others = ("label.model=ViT-B-32", "label.pretrained=openai", "classifier.backbone=resnet50")
+    others += ("sam.model=vit_b", "prompts.region=map")
     assert clisc("config", "set", copied.root, "weights=paper", *others, "unet.start=scratch").code == 0
 
 

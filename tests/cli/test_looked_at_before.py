@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 
 import clisc_engine
 from clisc_engine.project.project import open_project
+from clisc_engine.settings.file import write_changes
+from clisc_engine.settings.keys import parse_assignment
 from tests.support.clip_folders import small_clip
 from tests.support.small import small_project
 from tests.support.volumes import ball, write
@@ -222,12 +224,12 @@ def test_a_choice_on_an_empty_valid_split_is_refused_before_the_first_step(clisc
 def test_what_a_later_step_lacks_is_told_before_the_first(
     clisc, root, setting, said, monkeypatch, tmp_path
 ):
-    """By the command and from Python; with it, or without that step, the run begins."""
+    """By the command and from Python, where an editor set it; without that step, the run begins."""
     monkeypatch.setenv("CLISC_MODELS", str(tmp_path / "none"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
-    changes = [word for one in setting.split() for word in ("--set", one)]
-    ended = clisc("run", root, *changes)
+    write_changes(root / "clisc.toml", dict(parse_assignment(one) for one in setting.split()))
+    ended = clisc("run", root)
     assert ended.code == 3 and said in ended.message and "label:" not in ended.err
     with pytest.raises(clisc_engine.BadInput) as refused:
         clisc_engine.open(root).run(device="cpu")

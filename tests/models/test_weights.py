@@ -131,7 +131,7 @@ def test_classifier_from_clips_own_tower_and_its_gradients():
 
 
 def test_clips_tower_must_be_a_resnet():
-    with pytest.raises(BadInput, match="take resnet50"):
+    with pytest.raises(BadInput, match=r"classifier\.backbone=resnet50"):
         build_classifier("clip", pretrained=None, clip=None, head="mlp", dropout=0, image_size=64)
 
 
