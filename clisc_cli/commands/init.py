@@ -16,6 +16,7 @@ from clisc_cli.options import RunOptions, with_run_options
 if TYPE_CHECKING:
     from clisc_engine.importing.brains import Extraction
     from clisc_engine.settings.schema import Settings
+    from clisc_engine.stages.init import Imported
 
 
 NOT_HEEDED = ("device", "precision", "batch_size", "variant")
@@ -106,7 +107,23 @@ def command(
         brain_extraction=extraction,
     )
     imported = initialise(request, settings, control)
+    imported.warnings += _weights_that_lack(imported)
     show_imported(imported, request, control, options, check=check)
+
+
+def _weights_that_lack(imported: Imported) -> list[str]:
+    """The first weight file that a new project's steps will lack, as it is told by `run`."""
+    from clisc_engine.errors import BadInput
+    from clisc_engine.products.graph import STAGES
+    from clisc_engine.stages.requirements import find_weights
+
+    if imported.fresh or imported.added or imported.references:
+        return []
+    try:
+        find_weights(imported.project, STAGES)
+    except BadInput as lack:
+        return [str(lack)]
+    return []
 
 
 def _extraction(text: str | None) -> Extraction | None:

@@ -52,6 +52,7 @@ def command(
     check_before(project, stages)
     if options.dry_run:
         _show_plan(project, stages, options)
+        find_weights(project, stages)
         return
     find_weights(project, stages)
     document, failed = run_stages(project, stages, options, options.control())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from clisc_engine.errors import BadInput, Unreadable
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.files.limits import is_want_of_memory
 from clisc_engine.files.reading import reading
+from clisc_engine.models.held import Shapes, difference, other_model
 from clisc_engine.models.known import KNOWN, Known
 
 if TYPE_CHECKING:
@@ -192,19 +194,12 @@ def take_state(network: nn.Module, path: Path, what: str) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise BadInput(
-            f"{path} does not hold {what}: {_difference(network.state_dict(), state)}."
-        ) from error
+        wanted, found = _shapes(network.state_dict()), _shapes(state)
+        raise other_model(path, what, difference(wanted, found)) from error
 
 
-def _difference(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
-    """The first weight by which a file's differ from a network's."""
-    for name, weight in wanted.items():
-        if name not in found:
-            return f"it lacks {name}"
-        if found[name].shape != weight.shape:
-            return f"its {name} is {[*found[name].shape]}, not {[*weight.shape]}"
-    return f"it also has {next(name for name in found if name not in wanted)}"
+def _shapes(state: Mapping[str, torch.Tensor]) -> Shapes:
+    return {name: tuple(weight.shape) for name, weight in state.items()}
 
 
 def _torch_cache() -> Path:

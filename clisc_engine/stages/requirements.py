@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
 from clisc_engine.models.clip_tower import check_tower
+from clisc_engine.models.held import check_model
 from clisc_engine.models.sam_input import check_sam_input
 from clisc_engine.models.weights import check_whole, find, sam_path
 from clisc_engine.products import graph
@@ -19,7 +21,7 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import value_of
 from clisc_engine.settings.presets import check_classifier, check_unet
-from clisc_engine.settings.schema import Settings
+from clisc_engine.settings.schema import TINY, Settings
 from clisc_engine.stages import recipes
 
 _CLASSIFIERS, _UNETS = {"cam", "amda"}, {"train", "self-train"}
@@ -154,7 +156,8 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
 
     Raises:
         MissingWeights: when one is not on this machine, before any of the stages has begun.
-        BadInput: when one was cut, as by a download that broke off.
+        BadInput: when one was cut, as by a download that broke off, or is another model's, as far as its
+            weights' shapes tell.
     """
     settings = project.settings
     classifier, made = settings.classifier, [one for stage in stages for one in graph.made_in(stage)]
@@ -170,9 +173,15 @@ def find_weights(project: Project, stages: Sequence[str]) -> None:
     )
     if untrained and classifier.backbone != "clip" and classifier.pretrained != "none":
         own = "" if classifier.pretrained == "imagenet" else classifier.pretrained
-        check_whole(find(own, classifier.backbone))
-    if "sam" in weights:
-        check_whole(sam_path(settings.sam.model, settings.sam.checkpoint))
+        _check(find(own, classifier.backbone), classifier.backbone)
+    if "sam" in weights and settings.sam.model != TINY:
+        _check(sam_path(settings.sam.model, settings.sam.checkpoint), settings.sam.model)
+
+
+def _check(path: Path, kind: str) -> None:
+    """Refuse a weight file that is cut, or another model's."""
+    check_whole(path)
+    check_model(path, kind)
 
 
 def _faults(

@@ -21,7 +21,7 @@ from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.running.runner import Arrays, Report, run_cases, training_report
 from clisc_engine.stages import recipes
-from clisc_engine.stages.requirements import refuse_a_choice, require_validation
+from clisc_engine.stages.requirements import find_weights, refuse_a_choice, require_validation
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.s3f.similarity import outdated_similarities, similarities
 from clisc_engine.stages.unet.prediction import predict_cases
@@ -35,6 +35,7 @@ def self_train(project: Project, control: Control, until: str = UNET_ROUND2) -> 
     ``unet-round2``; it ends with the one of these that ``until`` names.
     """
     refuse_a_choice(control, "self-train")
+    find_weights(project, ("self-train",))
     started = time.monotonic()
     project.checkpoint(UNET_ROUND1).fingerprint()
     failed: dict[str, str] = {}
