@@ -13,9 +13,10 @@ import errno
 import os
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.atomic import disk_faults, sync
@@ -137,6 +138,10 @@ class Outputs:
         A header's voxels beside it are not looked at.
         """
         return self._record(path).latest(self._name(path), sha256_of(path)) if self.is_ours(path) else None
+
+    def origin_of(self, path: Path) -> Mapping[str, Any]:
+        """What clisc made the file from that it last wrote there; empty where it wrote none."""
+        return self._record(path).origin(self._name(path))
 
     def adopt(self, path: Path) -> None:
         """Take a file that is there for clisc's own, as long as this call lasts."""

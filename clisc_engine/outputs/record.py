@@ -93,6 +93,11 @@ class Record:
         made_from = entry.get("made_from")
         return Made(str(entry.get("what")), made_from if isinstance(made_from, dict) else {})
 
+    def origin(self, name: str) -> Mapping[str, Any]:
+        """What the last file of this name was made from; empty where there is none."""
+        made_from = self._latest.get(name, {}).get("made_from")
+        return made_from if isinstance(made_from, dict) else {}
+
     def adopt(self, name: str, digest: str, what: str = "") -> None:
         """Take this for a file of clisc's, and write nothing."""
         self._known.setdefault(name, set()).add(digest)

@@ -18,7 +18,6 @@ from clisc_engine.imaging.placement import Placement, restore
 from clisc_engine.imaging.volume import read_volume, write_image, write_mask
 from clisc_engine.importing.brains import kept_brain
 from clisc_engine.importing.origin import images_not_as_imported, init_again
-from clisc_engine.outputs import rooms
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import CaseArrays, Project
@@ -58,8 +57,8 @@ def export_nnunet(
 ) -> tuple[Report, Path]:
     """Write ``Dataset<number>_<name>`` below ``out``; its dataset.json comes last.
 
-    What a call that broke off left there is written again, and taken out where it is no part any more;
-    with the control's force so is a whole data set. A dry run writes nothing.
+    What an earlier call left there is written again, and taken out where it is no part any more; with the
+    control's force so is another project's data set. A dry run writes nothing.
 
     Train and valid cases with the masks become ``imagesTr`` and ``labelsTr``, test cases ``imagesTs``.
     Train cases that S3F dropped are left out when the masks are round 1's, as `self-train` does.
@@ -76,9 +75,9 @@ def export_nnunet(
     Raises:
         MissingStage: when no case has such masks, or the network that would make them is not trained.
         BadInput: when the project knows no masks of this name, or a source file has moved or changed, or
-            the folder holds a data set, or files that clisc did not write.
+            the folder holds another project's data set, or files that clisc did not write.
     """
-    folder = _folder(out, number, name, force=control.force)
+    folder = _folder(out, number, name)
     outputs = Outputs(
         Inputs.of_project(project), WAY_OUT, by_force=BY_FORCE, force=control.force, home=folder
     )
@@ -86,6 +85,8 @@ def export_nnunet(
     planned = [path for case in coming for path in _files(folder, case)]
     outputs.check([*planned, folder / DESCRIPTION])
     _check_others(folder, outputs, set(planned))
+    if not control.force:
+        _refuse_anothers(folder, project, outputs)
     if not stored_images:
         _check_sources(coming)
     report = Report(STEP)
@@ -105,22 +106,30 @@ def export_nnunet(
     return report, folder
 
 
-def _folder(out: Path, number: int, name: str, *, force: bool) -> Path:
+def _folder(out: Path, number: int, name: str) -> Path:
     """The folder of the data set.
 
     Raises:
-        BadInput: when it may not be called so, or holds a whole data set that is not to be made anew.
+        BadInput: when it may not be called so.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise BadInput(f"--name {name!r}: use letters, digits and underscores.")
-    folder = out / f"Dataset{number:03d}_{name}"
-    # A call that was killed as it ended has left its last room, and the same one is to complete it.
-    if (folder / DESCRIPTION).exists() and not force and not any(rooms.abandoned(folder)):
+    return out / f"Dataset{number:03d}_{name}"
+
+
+def _refuse_anothers(folder: Path, project: Project, outputs: Outputs) -> None:
+    """Refuse to replace a data set of another project, which has no image in common with this one.
+
+    Raises:
+        BadInput: naming the ways out.
+    """
+    own = {case.info.sha256 for case in project.cases()}
+    there = {str(outputs.origin_of(path).get("image", "")) for path in _volumes(folder)} - {""}
+    if there and not there & own and (folder / DESCRIPTION).exists():
         raise BadInput(
-            f"{folder} already holds a data set; choose another --id or --name, or make it anew with "
-            "--force."
+            f"{folder} already holds another project's data set; choose another --id or --name, or replace "
+            "it with --force."
         )
-    return folder
 
 
 def _labelled(

@@ -468,16 +468,77 @@ def test_an_nnunet_export_that_was_killed_as_it_ended_is_completed(clisc, copied
     killed = [sys.executable, "-c", KILLED, str(description), "SIGKILL"]
     assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
     assert clisc(*command).code == 0 and not list(description.parent.glob("*.partial"))
-    assert "already holds a data set" in refused(clisc, tmp_path, 3, *command)
 
 
-def test_a_whole_nnunet_data_set_is_made_anew_by_force_alone(clisc, copied, tmp_path):
-    command = ("export", "nnunet", copied.root, "-o", tmp_path, "--masks", "sam")
+def test_every_export_is_repeated_and_replaces_its_own_alone(clisc, copied, tmp_path):
+    """The same call again ends well, leaves the same files, and spares what somebody changed."""
+    exports = {
+        "masks": ("masks", tmp_path / "masks"),
+        "bids": ("bids", tmp_path / "bids"),
+        "nnunet": ("nnunet", tmp_path / "raw"),
+        "csv": ("csv", tmp_path / "tables"),
+        "model": ("model", tmp_path / "m.clisc"),
+        "bundle": ("bundle", tmp_path / "bundle"),
+    }
+    changed = {
+        "masks": "masks/p4_round2.nii.gz",
+        "bids": "bids/dataset_description.json",
+        "nnunet": "raw/Dataset501_CLISC/dataset.json",
+        "csv": "tables/cases.csv",
+        "model": "m.clisc",
+        "bundle": "bundle/configs/metadata.json",
+    }
+    for kind, (name, out) in exports.items():
+        command = ("export", name, copied.root, "-o", out)
+        assert clisc(*command).code == 0, kind
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if is_output(path, copied.root)}
+        again = clisc(*command)
+        assert again.code == 0, again.err
+        after = {path: path.read_bytes() for path in tmp_path.rglob("*") if is_output(path, copied.root)}
+        assert before.keys() == after.keys(), kind
+        (tmp_path / changed[kind]).write_bytes(b"mine")
+        assert clisc(*command).code == 3, kind
+        assert (tmp_path / changed[kind]).read_bytes() == b"mine", kind
+
+
+def is_output(path, project):
+    """Whether a file lies outside a project, and is not the record."""
+    return path.is_file() and project not in path.parents and path.name != ".clisc-outputs.jsonl"
+
+
+def test_another_projects_nnunet_data_set_is_replaced_by_force_alone(clisc, copied, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(copied.root, other)
+    for record in other.glob("store.zarr/cases/*/zarr.json"):  # as if its images were others
+        entries = json.loads(record.read_text(encoding="utf-8"))
+        replace_in(entries, "sha256", lambda digest: digest[::-1])
+        record.write_text(json.dumps(entries), encoding="utf-8")
+    command = ("export", "nnunet", copied.root, "-o", tmp_path / "raw", "--masks", "sam")
     assert clisc(*command).code == 0
-    assert "already holds a data set" in refused(clisc, tmp_path, 3, *command)
+    others = ("export", "nnunet", other, *command[3:], "--stored-images")
+    assert "another project's data set" in refused(clisc, tmp_path, 3, *others)
+    assert clisc(*others, "--force").code == 0
+    assert "another project's data set" in refused(clisc, tmp_path, 3, *command)
     assert clisc(*command, "--force").code == 0
-    (tmp_path / "Dataset501_CLISC" / "imagesTr" / "mine_0000.nii.gz").write_bytes(b"mine")
+    (tmp_path / "raw/Dataset501_CLISC/imagesTr/mine_0000.nii.gz").write_bytes(b"mine")
     assert "mine_0000.nii.gz" in refused(clisc, tmp_path, 3, *command, "--force")
+
+
+def replace_in(entries, key, how):
+    """Change every value of a key, however deep it lies."""
+    for name, value in entries.items():
+        if isinstance(value, dict):
+            replace_in(value, key, how)
+        elif name == key:
+            entries[name] = how(value)
+
+
+def test_an_nnunet_data_set_loses_what_is_no_part_of_it_any_more(clisc, copied, tmp_path):
+    command = ("export", "nnunet", copied.root, "-o", tmp_path / "raw", "--masks", "sam")
+    labels = tmp_path / "raw/Dataset501_CLISC/labelsTr"
+    assert clisc(*command).code == 0 and (labels / "p0.nii.gz").exists()
+    assert clisc("cases", "remove", copied.root, "p0").code == 0
+    assert clisc(*command).code == 0 and not (labels / "p0.nii.gz").exists()
 
 
 def test_a_data_set_that_is_not_clisc_s_stays(clisc, copied, tmp_path):

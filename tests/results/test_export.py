@@ -222,8 +222,9 @@ def test_the_nnunet_data_set_keeps_nnunets_rules(copied, tmp_path):
     with (copied.results / "s3f.csv").open(encoding="utf-8") as file:
         dropped = {row["case"] for row in csv.DictReader(file) if row["kept"] == "0"}
     assert set(report.fresh) == dropped and not dropped & cases and dropped
-    with pytest.raises(BadInput, match="already holds"):
-        export_nnunet(copied, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*") if path.name[0] != "."}
+    export_nnunet(copied, "round1", tmp_path, CPU, number=7, name="Glioma", stored_images=False)
+    assert {path: path.read_bytes() for path in folder.rglob("*.*") if path.name[0] != "."} == before
 
 
 def test_sources_that_moved_or_changed_are_not_exported(copied, tmp_path):
