@@ -90,11 +90,7 @@ def network(project: Project, row: str, learnt: Sequence[CaseArrays]) -> dict[st
     chosen_by = "valid" in recipes.splits_of(project.settings, name)
     valid = project.cases(("valid",)) if chosen_by else []
     made_from = recipes.network(project, name, [*learnt, *valid])
-    if project.settings.baselines.normal == "reference":
-        made_from |= {
-            f"train/{case.info.identity}/reference": project.references.fingerprint(case.info)
-            for case in learnt
-        }
+    made_from |= {f"train/{name}": mark for name, mark in _references(project, learnt).items()}
     if row in GOES_ON_FROM:
         before = project.checkpoint(network_of(GOES_ON_FROM[row]))
         made_from[before.name] = fingerprint(before.made_from() or {})
@@ -107,13 +103,18 @@ def held_out_choose(project: Project, row: str) -> bool:
 
 
 def threshold_provenance(project: Project, row: str, held_out: Sequence[CaseArrays]) -> dict[str, str]:
-    """What determines a threshold: the settings, and the held-out cases' maps and labels."""
+    """What determines a threshold: the settings, and the held-out cases' maps, labels and references.
+
+    References count where they say which slices are normal, and these choose it.
+    """
     name = threshold_of(row)
     used = settings_used(project.settings, *TABLES[name].settings)
     for case in held_out:
         for array in (map_of(row), LABELS):
             if stamp := case.stamp(array):
                 used[f"{case.info.identity}/{array}"] = stamp.fingerprint
+    if project.settings.baselines.threshold == "normal":
+        used |= _references(project, held_out)
     return used | revisions(name)
 
 
@@ -135,7 +136,10 @@ def why_not_chosen(project: Project, row: str, held_out: Sequence[CaseArrays]) -
     if kept is None:
         return f"{threshold_of(row)} is missing"
     made_from = threshold_provenance(project, row, held_out)
-    return "" if kept.fingerprint == fingerprint(made_from) else "settings, labels or held-out maps changed"
+    if kept.fingerprint == fingerprint(made_from):
+        return ""
+    given = "references" if project.settings.baselines.normal == "reference" else "labels"
+    return f"settings, {given} or held-out maps changed"
 
 
 def masks(project: Project, row: str) -> CaseSpec:
@@ -168,6 +172,15 @@ def threshold_value(project: Project, row: str) -> float | None:
             home=project.store.home,
         )
     return kept.value
+
+
+def _references(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
+    """Fingerprints of the references that say which slices of the cases are normal; none where none does."""
+    if project.settings.baselines.normal != "reference":
+        return {}
+    return {
+        f"{case.info.identity}/reference": project.references.fingerprint(case.info) for case in cases
+    }
 
 
 def _candidates(project: Project) -> list[CaseArrays]:

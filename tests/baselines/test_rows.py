@@ -12,6 +12,7 @@ from clisc_engine.baselines import recipes
 from clisc_engine.baselines.methods import run_baseline
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.errors import Stopped
+from clisc_engine.products.rivals import threshold_of
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.running.control import Control
@@ -218,3 +219,33 @@ def test_normal_by_reference_is_asked_for_and_goes_through_the_door(project, cli
         project.store.write(f"cases/{case.info.name}/reference", mask, Seal.now("init", case.info.name, {}))
     told = clisc("baseline", "amcons", project.root, "--set", "baselines.normal=reference")
     assert told.code == 0 and "baselines.normal = reference" in told.message
+
+
+def test_a_held_out_reference_that_changes_chooses_another_threshold(project, clisc):
+    """Where references say which slices are normal, and those are what chooses."""
+
+    def write(case, content, keep):
+        mask = np.ones(case.read("image").shape, np.uint8)
+        mask[keep] = 0
+        seal = Seal.now("init", f"{case.info.name} {content}", {})
+        project.store.write(f"cases/{case.info.name}/reference", mask, seal)
+
+    for case in project.cases(("train",)):
+        write(case, "first", slice(0, 9))
+    sets = ("--set", "baselines.normal=reference", "--set", "baselines.min_area=0")
+    assert clisc("baseline", "amcons", project.root, *sets).code == 0
+    kept = project.root / threshold_of("amcons")
+    before, (held_out,) = json.loads(kept.read_text()), recipes.parts(open_project(project.root)).held_out
+    assert "fresh" in states_of(project.root)["baseline amcons"]
+    write(held_out, "second", slice(5, 14))
+    assert "references" in states_of(project.root)["baseline amcons"]
+    planned = json.loads(clisc("baseline", "amcons", project.root, "--dry-run", "--json").out)["planned"]
+    assert set(planned) == {threshold_of("amcons")}, "the network has not learnt from it"
+    assert clisc("baseline", "amcons", project.root).code == 0
+    assert json.loads(kept.read_text())["value"] != before["value"]
+    assert "fresh" in states_of(project.root)["baseline amcons"]
+
+
+def states_of(root):
+    """The state of each step, with the reasons."""
+    return {one.stage: f"{one.state} {one.why}" for one in survey(open_project(root))}
