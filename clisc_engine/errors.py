@@ -78,21 +78,28 @@ class Home(NamedTuple):
         """What a command needs to work there, beside the folder."""
         return ["--variant", self.variant] if self.variant else []
 
-    def words(self, command: str) -> list[str]:
-        """The command as it is to be run from here, e.g. ``evaluate --splits train``, word by word."""
+    def words(self, command: str, *after: str) -> list[str]:
+        """The command as it is to be run from here, e.g. ``evaluate --splits train``, word by word.
+
+        ``after`` are words that come after the project's folder, such as a case.
+        """
         words = command.split()
         options = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
         folder = str(self.project)
         folder = f"./{folder}" if folder.startswith("-") else folder  # it is no option
-        return ["clisc", *words[:options], folder, *words[options:], *self.options]
+        return ["clisc", *words[:options], folder, *after, *words[options:], *self.options]
 
-    def pasted(self, command: str) -> str:
+    def pasted(self, command: str, *after: str) -> str:
         """The same as one text, to be pasted into a shell."""
-        return shlex.join(self.words(command))
+        return shlex.join(self.words(command, *after))
 
-    def in_words(self, command: str) -> str:
+    def in_words(self, command: str, *after: str) -> str:
         """The same for a message."""
-        return f"`{self.pasted(command)}`"
+        return f"`{self.pasted(command, *after)}`"
+
+    def moving(self, split: str) -> str:
+        """The command that moves a case into a split, in words; all variants share the cases."""
+        return Home(self.project).in_words("cases move", "CASE", split)
 
     @property
     def repair(self) -> str:

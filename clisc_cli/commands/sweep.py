@@ -112,7 +112,7 @@ def run(
     sweep = sweep_of(project.settings, typed, row, chosen_splits(splits, ("test",)), seeds)
     asked = {"--row": row if row != "full" else None, "--seeds": seeds, "--splits": splits}
     given = [word for name, value in asked.items() if value for word in (name, str(value))]
-    again = shlex.join([*words, *given])
+    again = shlex.join([str(project.root), *typed, *given])
     from clisc_engine.sweeps.running import run_sweep  # torch, which no wrong setting waits for
 
     outcome = run_sweep(project, sweep, options.control(), prepare=prepare, only=only, words=again)

@@ -174,7 +174,7 @@ class Project:
         named = _several(cases)
         for training in ("train", "self-train"):
             if training in chosen:
-                refuse_a_choice(Control(cases=named), training)
+                refuse_a_choice(Control(cases=named), training, self._stored.base.root)
         asked = Control(device, check_precision(precision), cases=named, force=force)
         with self._held(asked, progress) as control:
             check_before(self._stored, chosen)

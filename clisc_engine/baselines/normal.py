@@ -72,8 +72,9 @@ def check_enough(found: Sequence[NormalCase], project: Project, purpose: str) ->
     if count >= settings.min_slices:
         return
     remedy = {
-        "clip": "CLIP calls too few slices normal: look at its labels in `clisc report`, "
-        "lower baselines.min_area, or name healthy volumes with baselines.normal=cases",
+        "clip": "CLIP calls too few slices normal: look at its labels in the page of "
+        f"{project.store.home.in_words('report')}, lower baselines.min_area, or name healthy volumes "
+        "with baselines.normal=cases",
         "cases": "name more cases in baselines.normal_cases",
         "reference": "import more references with slices without tumour",
     }[settings.normal]

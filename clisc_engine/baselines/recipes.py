@@ -175,12 +175,10 @@ def threshold_value(project: Project, row: str) -> float | None:
 
 
 def _references(project: Project, cases: Sequence[CaseArrays]) -> dict[str, str]:
-    """Fingerprints of the references that say which slices of the cases are normal; none where none does."""
+    """Fingerprints of the references that say which slices are normal; none where none does."""
     if project.settings.baselines.normal != "reference":
         return {}
-    return {
-        f"{case.info.identity}/reference": project.references.fingerprint(case.info) for case in cases
-    }
+    return {f"{case.info.identity}/reference": project.references.fingerprint(case.info) for case in cases}
 
 
 def _candidates(project: Project) -> list[CaseArrays]:
@@ -190,7 +188,7 @@ def _candidates(project: Project) -> list[CaseArrays]:
     if settings.normal == "reference":
         return [case for case in train if case.info.has_reference]
     if settings.normal == "clip":
-        return require(train, LABELS, split="train")
+        return require(project, LABELS)
     named = set(settings.normal_cases)
     if unknown := sorted(named - {case.info.name for case in train}):
         raise BadInput(f"baselines.normal_cases names {', '.join(unknown)}, which are no train cases.")

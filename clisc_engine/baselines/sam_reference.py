@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Home
 from clisc_engine.products.kinds import IMAGE, REFERENCE
 from clisc_engine.products.rivals import SAM_REFERENCE_MASKS
 from clisc_engine.project.project import CaseArrays, Project
@@ -28,17 +28,18 @@ def sam_reference(project: Project, control: Control, splits: tuple[str, ...]) -
     started = time.monotonic()
     cases = [project.with_reference(case) for case in project.cases(splits) if case.info.has_reference]
     if not cases:
-        raise BadInput(no_reference("sam-reference", splits))
+        raise BadInput(no_reference("sam-reference", splits, project.store.home))
     report = run_cases(ReferenceMasks(project, control), cases, control)
     report.seconds = time.monotonic() - started
     return report
 
 
-def no_reference(row: str, splits: tuple[str, ...]) -> str:
+def no_reference(row: str, splits: tuple[str, ...], home: Home) -> str:
     """Why a row that reads references cannot be made."""
+    adding = Home(home.project).in_words("init --images IMAGES --references MASKS")
     return (
         f"{row} reads reference masks, and no case of the {' or '.join(splits)} split has one; add them "
-        "with `clisc init DIR --images IMAGES --references MASKS`, or choose other --splits."
+        f"with {adding}, or choose other --splits."
     )
 
 

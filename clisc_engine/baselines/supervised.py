@@ -32,7 +32,7 @@ def supervised(project: Project, control: Control, splits: tuple[str, ...]) -> R
     train = project.cases(("train",))
     having = [case for case in train if case.info.has_reference]
     if not having:
-        raise BadInput(no_reference("supervised", ("train",)))
+        raise BadInput(no_reference("supervised", ("train",), project.store.home))
     if lacking := [case.info.name for case in train if not case.info.has_reference]:
         control.progress.say(
             f"{SUPERVISED}: {len(lacking)} of {len(train)} train cases have no reference and are left out: "
@@ -40,7 +40,7 @@ def supervised(project: Project, control: Control, splits: tuple[str, ...]) -> R
         )
     cases = [project.with_reference(case) for case in having]
     if project.settings.unet.select == "best":
-        valid = require_validation(project.cases(("valid",)), REFERENCE, setting="unet.select")
+        valid = require_validation(project, REFERENCE, setting="unet.select")
         cases += [project.with_reference(case) for case in valid]
     reason = train_unet(project, SUPERVISED, cases, control)
     report = training_report("baseline supervised", SUPERVISED, reason, control, started)

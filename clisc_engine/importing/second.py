@@ -283,7 +283,7 @@ def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool
             f"{counted(len(result.added), 'case')} {would}added: "
             + listed([f"{name} ({result.splits[name]})" for name in result.added], comparison.NAMED)
             + ". The other cases stay in their splits; what was trained before is stale if it was to learn "
-            "from these: `clisc status` says what."
+            f"from these: {result.project.store.home.in_words('status')} says what."
         )
     if fresh := [name for name in result.references if name not in replaced]:
         told.append(
@@ -293,6 +293,6 @@ def _what_it_means(result: Imported, replaced: Mapping[str, Path], dry_run: bool
         told.append(
             f"References of {counted(len(again), 'case')} {would}replaced: "
             f"{listed(again, comparison.NAMED)}; "
-            "`clisc evaluate` measures anew."
+            f"{result.project.store.home.in_words('evaluate')} measures anew."
         )
     return told

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.errors import BadInput, Home, Unreadable
 from clisc_engine.files.reading import read_if_there
 from clisc_engine.project.lock import VARIANTS
 
@@ -66,8 +66,8 @@ def pending(root: Path) -> Promotion | None:
         return None
     if (found := parse(text)) is None:
         raise BadInput(
-            f"{root / FILE} does not say what was to be done; remove it, then look at `clisc status` and "
-            "`clisc variant list`."
+            f"{root / FILE} does not say what was to be done; remove it, then look at "
+            f"{Home(root).in_words('status')} and {Home(root).in_words('variant list')}."
         )
     return found
 

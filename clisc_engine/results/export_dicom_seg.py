@@ -59,7 +59,7 @@ def export_dicom_seg(
     if to_come and not chosen:
         raise BadInput(
             f"None of these cases came from DICOM ({listed(others, 5)}); write NIfTI with "
-            "`clisc export masks`."
+            f"{project.store.home.in_words('export masks -o MASKS')}."
         )
     _check_sources(chosen)
     wanted = {case.info.name for case in chosen}
@@ -98,7 +98,8 @@ def _check_sources(cases: Sequence[CaseArrays]) -> None:
         raise BadInput(
             f"{len(bad)} of {len(cases)} cases cannot be referred to ({named}). A DICOM Segmentation names "
             f"the very files that were imported: put them back, tell where they lie now with "
-            f"`{init_again(cases)}`, export others with --cases, or write NIfTI with `clisc export masks`."
+            f"`{init_again(cases)}`, export others with --cases, or write NIfTI with "
+            f"{cases[0].store.home.in_words('export masks -o MASKS')}."
         )
 
 

@@ -90,7 +90,7 @@ def _told_of_blank(maps: Maps, report: Report, train: int) -> str:
         f"{report.stage}: of {counted(len(report.done), 'case')} the maps of {len(maps.blank)} mark "
         f"nothing, though CLIP calls slices of theirs a tumour: {listed(maps.blank, 5)}. The classifier, "
         f"which learned from {counted(train, 'train case')}, sees none there; more cases in train help "
-        "(`clisc init --split-ratio 1:0:0` takes all)."
+        f"({maps.project.store.home.moving('train')})."
     )
 
 

@@ -139,11 +139,11 @@ def _without_leaks(
     leaking = leaks(project, cases, rows.values())
     if seen or not leaking:
         return cases, leaking
-    for sentence in told(leaking):
+    for sentence in told(leaking, project.store.home):
         control.progress.say(sentence)
     left = [case for case in cases if case.info.name not in leaking]
     if not left:
-        raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
+        raise BadInput(f"No case is left to measure: {told(leaking, project.store.home)[0]}")
     return left, leaking
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from clisc_engine.errors import BadInput, MissingStage
+from clisc_engine.errors import BadInput, Home, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
 from clisc_engine.models.clip_tower import check_tower
@@ -34,8 +34,13 @@ _CHECKS: tuple[tuple[set[str], Callable[[Settings], None]], ...] = (
 """What refuses settings whatever the cases are, and for which stages."""
 
 
-def refuse_a_choice(control: Control, stage: str) -> None:
+def refuse_a_choice(control: Control, stage: str, root: Path) -> None:
     """Refuse to train on chosen cases alone: that would be another training.
+
+    Args:
+        control: of the call.
+        stage: the training.
+        root: the project's folder.
 
     Raises:
         BadInput: when the call names cases.
@@ -43,7 +48,7 @@ def refuse_a_choice(control: Control, stage: str) -> None:
     if control.cases:
         raise BadInput(
             f"{stage} is a training and takes the whole train split; leave --cases out. A case that cannot "
-            "be mended is taken out of the project with `clisc cases remove`."
+            f"be mended is taken out of the project with {Home(root).in_words('cases remove', 'CASE')}."
         )
 
 
@@ -69,32 +74,35 @@ def refuse_lost_cases(project: Project, network: str) -> None:
         )
 
 
-def require(cases: Sequence[CaseArrays], array: str, *, split: str) -> list[CaseArrays]:
-    """The cases that have the array, which every case of ``split`` must have.
+def require(project: Project, array: str, *, splits: tuple[str, ...] = ("train",)) -> list[CaseArrays]:
+    """The cases of these splits that have the array, which every case of the first split must have.
 
     Raises:
         BadInput: when the split has no case at all.
         MissingStage: when one of its cases lacks the array.
     """
-    wanted = [case for case in cases if case.info.split == split]
-    if not wanted:
+    cases, split = project.cases(splits), splits[0]
+    if not any(case.info.split == split for case in cases):
+        home = Home(project.base.root)
+        more = home.in_words(f"cases add --to {split} --images IMAGES")
         raise BadInput(
-            f"The {split} split is empty, so there is nothing to learn from; `clisc cases move` puts cases "
-            f"there, and `clisc cases add --to {split}` imports further ones."
+            f"The {split} split is empty, so there is nothing to learn from; {home.moving(split)} puts "
+            f"cases there, and {more} imports further ones."
         )
     return _having(cases, array, split)
 
 
-def require_validation(cases: Sequence[CaseArrays], array: str, *, setting: str) -> list[CaseArrays]:
+def require_validation(project: Project, array: str, *, setting: str) -> list[CaseArrays]:
     """The valid cases, which must all have the array, for a training whose ``setting`` is best.
 
     Raises:
         BadInput: when the valid split has no case at all.
         MissingStage: when one of its cases lacks the array.
     """
-    if not any(case.info.split == "valid" for case in cases):
-        raise BadInput(_no_valid_case(setting, "move cases there with `clisc cases move`"))
-    return [case for case in _having(cases, array, "valid") if case.info.split == "valid"]
+    cases = project.cases(("valid",))
+    if not cases:
+        raise BadInput(_no_valid_case(setting, _moving(project)))
+    return _having(cases, array, "valid")
 
 
 def check_before(project: Project, stages: Sequence[str]) -> None:
@@ -207,8 +215,7 @@ def _no_valid_case(setting: str, remedy: str) -> str:
 
 
 def _moving(project: Project) -> str:
-    folder = shell_word(project.base.root)
-    return f"move cases there with `clisc cases move {folder} CASE valid`"
+    return f"move cases there with {project.store.home.moving('valid')}"
 
 
 def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
@@ -219,10 +226,10 @@ def training_cases(project: Project, classifier: str) -> list[CaseArrays]:
         MissingStage: when one of its cases lacks what the classifier learns from.
     """
     array, setting = NETWORKS[classifier].inputs[-1], NETWORKS[classifier].select_setting
-    cases = require(project.cases(("train",)), array, split="train")
+    cases = require(project, array)
     if "valid" not in recipes.splits_of(project.settings, classifier):
         return cases
-    return cases + require_validation(project.cases(("valid",)), array, setting=setting)
+    return cases + require_validation(project, array, setting=setting)
 
 
 def _having(cases: Sequence[CaseArrays], array: str, split: str) -> list[CaseArrays]:

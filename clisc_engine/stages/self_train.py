@@ -34,7 +34,7 @@ def self_train(project: Project, control: Control, until: str = UNET_ROUND2) -> 
     Makes ``masks/round1``, ``masks/sam-round1`` and the similarity of each train case, then
     ``unet-round2``; it ends with the one of these that ``until`` names.
     """
-    refuse_a_choice(control, "self-train")
+    refuse_a_choice(control, "self-train", project.base.root)
     find_weights(project, ("self-train",))
     started = time.monotonic()
     project.checkpoint(UNET_ROUND1).fingerprint()
@@ -71,7 +71,7 @@ def train_round2(project: Project, network: str, kept: Sequence[CaseArrays], con
     """Train a network on round 1's predictions of the cases given, starting as `s3f.start` says."""
     validation: list[CaseArrays] = []
     if project.settings.unet.select == "best":
-        validation = require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        validation = require_validation(project, SAM_MASKS, setting="unet.select")
         valid = predict_cases(project, UNET_ROUND1, ROUND1, "self-train", ("valid",), control)
         for name, message in valid.failed.items():
             control.progress.say(

@@ -14,10 +14,10 @@ from clisc_engine.stages.unet.training import train_unet
 
 def train(project: Project, control: Control) -> Report:
     """Train ``unet-round1`` on ``masks/sam`` of the train split."""
-    refuse_a_choice(control, "train")
+    refuse_a_choice(control, "train", project.base.root)
     started = time.monotonic()
-    cases = require(project.cases(("train", "valid")), SAM_MASKS, split="train")
+    cases = require(project, SAM_MASKS, splits=("train", "valid"))
     if project.settings.unet.select == "best":
-        require_validation(project.cases(("valid",)), SAM_MASKS, setting="unet.select")
+        require_validation(project, SAM_MASKS, setting="unet.select")
     reason = train_unet(project, UNET_ROUND1, cases, control)
     return training_report("train", UNET_ROUND1, reason, control, started)

@@ -124,7 +124,7 @@ def _last(project: Project, wanted: Needed, control: Control) -> Report:
         return prompt_from_cam(project, wanted.array, control, wanted.splits)
     reason = ""
     if NETWORKS[network].command == ABLATION:
-        train = require(project.cases(("train",)), ROUND1, split="train")
+        train = require(project, ROUND1)
         reason = train_round2(project, network, train, control)
     if reason and control.dry_run:
         return Report(EVALUATE, planned={network: reason})

@@ -109,7 +109,8 @@ class _Survey:
                 waits = set() if recipes.present_rows(self.all) else {EVALUATE}
             if waits and status.possible:
                 status.possible = False
-                status.note = "the train split is empty; `clisc cases move` puts cases there"
+                moving = self.project.store.home.moving("train")
+                status.note = f"the train split is empty; {moving} puts cases there"
 
     def _training(self, step: str, network: Network) -> None:
         name = network.name
@@ -165,7 +166,8 @@ class _Survey:
                 self._arrays(EVALUATE, array, cases)
         status.items.append(self._measured(stored, cases))
         if stale := self._ablation(cases):
-            status.note = f"{', '.join(stale)}: stale; `clisc {graph.MADE_BY[stale[0]]}` makes it again"
+            again = self.project.store.home.in_words(graph.MADE_BY[stale[0]])
+            status.note = f"{', '.join(stale)}: stale; {again} makes it again"
 
     def _to_measure(self, stored: dict[str, Any] | None) -> list[CaseArrays]:
         """The cases that the same call of `evaluate` would measure now; without one, a plain call.

@@ -230,7 +230,10 @@ def test_messages_tell_one_case_from_several_and_what_an_empty_train_split_needs
     assert "No train case" in told and "--split-ratio" not in told
     assert clisc("label", copied.root, *CPU).code == 0
     refused = clisc("cam", copied.root, *CPU)
-    assert refused.code == 3 and "`clisc cases move` puts cases there" in refused.message
+    assert (
+        refused.code == 3
+        and f"`clisc cases move {copied.root} CASE train` puts cases there" in refused.message
+    )
 
 
 def test_a_move_that_parts_a_patient_s_scans_is_told(clisc, tmp_path):

@@ -241,7 +241,7 @@ def test_maps_that_mark_nothing_are_told(copied, monkeypatch, stage):
     STAGES[stage](copied, Control(device="cpu", force=True, cases=("p0", "p4"), progress=told))
     line = next(line for line in told.lines if "mark nothing" in line)
     assert line.startswith(f"{stage}: of 2 cases the maps of 2 mark nothing") and "p0, p4" in line
-    assert "from 3 train cases" in line and "--split-ratio 1:0:0" in line
+    assert "from 3 train cases" in line and f"`clisc cases move {copied.root} CASE train`" in line
 
 
 def test_maps_that_mark_something_are_not_told(copied):

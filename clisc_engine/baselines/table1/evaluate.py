@@ -85,7 +85,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     leaking = leaks(project, cases, [row.array for row in rows])
     cases = [case for case in cases if case.info.name not in leaking]
     if not cases:
-        raise BadInput(f"No case is left to measure: {told(leaking)[0]}")
+        raise BadInput(f"No case is left to measure: {told(leaking, project.store.home)[0]}")
     made_from = provenance(project, cases, rows)
     stored = control.ranks.share(lambda: stored_document.load(project.store))
     doubts = control.ranks.share(lambda: own_masks_in_words(project, [case.info for case in cases]))

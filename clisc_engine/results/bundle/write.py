@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from clisc_engine.errors import BadInput
+from clisc_engine.errors import BadInput, Home
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.project.project import Project
@@ -31,9 +31,11 @@ def export_bundle(project: Project, network: str, out: Path) -> ModelCard:
     """
     card = card_of(project, network)
     if card.asks:
+        home = Home(project.base.root)
+        making = home.in_words("variant new --set unet.ask_sam=false", "NAME")
         raise BadInput(
             "unet.ask_sam is on, and a bundle runs without SAM: its masks would be others than those of "
-            "`clisc predict`. Run a variant without it (`clisc variant new NAME --set unet.ask_sam=false`) "
+            f"`clisc predict`. Run a variant without it ({making}) "
             "and export its network with --variant NAME."
         )
     texts = {

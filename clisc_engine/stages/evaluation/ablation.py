@@ -21,7 +21,7 @@ def ablate(project: Project, control: Control, splits: tuple[str, ...]) -> dict[
     planned: dict[str, dict[str, str]] = {}
     for array in (SAM_POINTS, SAM_BOX):
         planned[array] = prompt_from_cam(project, array, control, splits).planned
-    everyone = require(project.cases(("train",)), SAM_ROUND1, split="train")
+    everyone = require(project, SAM_ROUND1)
     # A training takes all cases, whichever are measured.
     reason = train_round2(project, UNET_WITHOUT_S3F, everyone, replace(control, cases=()))
     return {**planned, UNET_WITHOUT_S3F: {"": reason} if reason else {}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.errors import BadInput, Home, Unreadable
 from clisc_engine.products import graph
 from clisc_engine.products.kinds import IMAGE
 from clisc_engine.project.project import CaseArrays, Project
@@ -47,11 +47,13 @@ def leaks(project: Project, cases: Sequence[CaseArrays], arrays: Iterable[str]) 
     return found
 
 
-def told(found: dict[str, list[str]]) -> list[str]:
-    """A sentence for each such case."""
+def told(found: dict[str, list[str]], home: Home | None = None) -> list[str]:
+    """A sentence for each such case; without a home one to be kept, since a project may be moved."""
+    anew = f" ({home.in_words('run')})" if home else ""
+    seen = home.in_words("evaluate --seen") if home else "evaluate with --seen"
     return [
         f"{name} is not measured: {', '.join(networks)} learnt from it, though it counts as unseen now. "
-        "Training anew (`clisc run`) leaves it out; `clisc evaluate --seen` measures it all the same."
+        f"Training anew{anew} leaves it out; {seen} measures it all the same."
         for name, networks in found.items()
     ]
 

@@ -40,9 +40,10 @@ def _similarity(project: Project, row: Row) -> float:
     try:
         return float(row.values["similarity"])
     except ValueError:
+        again = project.store.home.in_words("self-train")
         raise BadInput(
             f"{project.file(S3F_TABLE)}, line {row.line}: {row.values['similarity']!r} is no similarity; "
-            "remove that table and run `clisc self-train`, which writes it anew."
+            f"remove that table and run {again}, which writes it anew."
         ) from None
 
 

@@ -25,12 +25,13 @@ def why_nothing_marked(cases: Sequence[CaseArrays], labels: str) -> str:
 
 
 def _where_to_look(cases: Sequence[CaseArrays], labels: str) -> str:
+    home = cases[0].store.home
     if labels == REFERENCE:
         return "Give references that mark a tumour, or leave this row out."
     if labels != SAM_MASKS:
         return (
             "The network of the round before marks nothing; look at SAM's masks, which taught it, with "
-            "`clisc show`, and at roi.threshold and unet.epochs."
+            f"{home.in_words('show', cases[0].info.name)}, and at roi.threshold and unet.epochs."
         )
     slices = sum(int((case.read(LABELS) == TUMOUR).sum()) for case in cases if case.seal(LABELS))
     if not slices:
@@ -41,6 +42,6 @@ def _where_to_look(cases: Sequence[CaseArrays], labels: str) -> str:
         return "Their maps do mark something, but no region of it prompts SAM; look at roi.threshold."
     return (
         f"CLIP calls {counted(slices, 'slice')} a tumour, but the classifier sees none there, and no map "
-        "marks anything: more cases in train help (`clisc init --split-ratio 1:0:0` takes all), or "
-        "`clisc predict bundled`, which learns from none."
+        f"marks anything: more cases in train help ({home.moving('train')}), or "
+        "`clisc predict bundled IMAGE -o MASK`, which learns from none."
     )
