@@ -128,13 +128,18 @@ def _explain(error: Any) -> str:
     said = str(error["ctx"]["error"]) if own else error["msg"].lower()  # pydantic puts words before ours
     if own and isinstance(error["input"], Mapping):  # of a table as a whole
         return f"{key or 'settings'}: {said}"
-    wanted = f", such as {json.dumps([error['input']])}" if _lacks_brackets(error) else ""
-    return f"{key or 'settings'} = {error['input']!r}: {said}{wanted}"
+    return f"{key or 'settings'} = {error['input']!r}: {said}{_as_a_list(error)}"
 
 
-def _lacks_brackets(error: Any) -> bool:
-    """Whether one text stands where a list of them is wanted."""
-    return bool(error["type"] == "list_type" and error["input"] and isinstance(error["input"], str))
+def _as_a_list(error: Any) -> str:
+    """How the list is written for which a text stands; a shell takes quotes away that are not quoted."""
+    text = error["input"]
+    if error["type"] != "list_type" or not text or not isinstance(text, str):
+        return ""
+    if not (text.startswith("[") and text.endswith("]")):
+        return f", such as {json.dumps([text])}"
+    parts = [part.strip() for part in text[1:-1].split(",")]
+    return f", such as '{json.dumps(parts, ensure_ascii=False)}', with both kinds of quotes in a shell"
 
 
 _UNION_TAGS = frozenset(

@@ -8,7 +8,7 @@ from pathlib import Path
 from clisc_engine.errors import BadInput, Home, MissingStage
 from clisc_engine.files.words import shell_word
 from clisc_engine.models.clip_file import find_clip
-from clisc_engine.models.clip_tower import check_tower
+from clisc_engine.models.clip_tower import check_models, check_tower
 from clisc_engine.models.held import check_model
 from clisc_engine.models.sam_input import check_sam_input
 from clisc_engine.models.weights import check_whole, find, sam_path
@@ -26,6 +26,7 @@ from clisc_engine.stages import recipes
 
 _CLASSIFIERS, _UNETS = {"cam", "amda"}, {"train", "self-train"}
 _CHECKS: tuple[tuple[set[str], Callable[[Settings], None]], ...] = (
+    ({"label", *_CLASSIFIERS}, check_models),
     (_CLASSIFIERS, check_classifier),
     (_CLASSIFIERS, check_tower),
     ({"prompt-sam", "self-train"}, check_sam_input),

@@ -14,6 +14,12 @@ CONTRADICTIONS = [
     ("cam.method=cam", "cam.layers", ('cam.layers=["layer4"]', "cam.method=cam")),
     ("unet.start=bundled", "unet.start=scratch", ("unet.start=bundled", "unet.spacing=[4,2.5,2.5]")),
     ("unet.channels=[8,8,8,8,8,8,8]", "larger patch", ("unet.channels=[8,8,8]",)),
+    (
+        "label.model=[tiny,RN50]",
+        "no such model",
+        ('label.model=["tiny","RN50"]', "label.pretrained=openai"),
+    ),
+    ("label.model=ViT-B/32", "no such model", ("label.model=tiny",)),
     ("label.model=ViT-B-32", "ResNet image tower", ("label.model=RN50", "label.pretrained=openai")),
     ("sam.image_size=256", "multiples of 8 up to 128", ("sam.image_size=64",)),
     (

@@ -8,9 +8,11 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.digest import sha256_of
 from clisc_engine.models.classifier import build_classifier
 from clisc_engine.models.clip import load_clip
+from clisc_engine.models.clip_tower import check_models
 from clisc_engine.models.paper_files import paper_files_present
 from clisc_engine.models.weights import MissingWeights, load_state
 from clisc_engine.running.device import pick_device
+from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.label import NORMAL_PROMPT, TUMOUR_PROMPT
 from clisc_engine.settings.presets import preset
 
@@ -176,3 +178,12 @@ def test_another_models_weights_are_no_torchscript_to_a_clip(tmp_path):
     torch.save(torchvision.models.resnet18().state_dict(), path)
     with pytest.raises(BadInput, match=r"resnet.pth does not hold a ViT-B-32: .*another model's\.$"):
         load_clip("ViT-B-32", str(path), CPU)
+
+
+def test_every_model_of_open_clip_is_known_and_no_other():
+    paper = preset("paper")
+    for model in (*open_clip.list_models(), "tiny", "hf-hub:someone/model", "local-dir:anywhere"):
+        check_models(with_changes(paper, {"label.model": model}, "test"))
+    for model in ("ViT-B/32", "../model_configs/RN50", "RN50.json", "[RN50]"):
+        with pytest.raises(BadInput, match="no such model"):
+            check_models(with_changes(paper, {"label.model": model}, "test"))

@@ -80,6 +80,11 @@ def test_an_unknown_key_in_the_file_names_the_file(tmp_path):
     ("key", "value", "said"),
     [
         ("cam.layers", "layer2", 'such as ["layer2"]'),
+        (
+            "cam.layers",
+            "[layer2, layer3]",
+            """such as '["layer2", "layer3"]', with both kinds of quotes in a shell""",
+        ),
         ("label.normal_prompts", "a brain", 'such as ["a brain"]'),
     ],
 )
