@@ -86,7 +86,8 @@ def _published(model: str, pretrained: str) -> Path:
     pull = f"Get it with `clisc models pull {known.name}`; or download" if known else "Download"
     raise MissingWeights(
         f"CLIP {model} ({pretrained}) is not on this machine. {pull} its weights from {source} and put "
-        f"them into {models_folder()} as {model}-{pretrained}.safetensors, or use --weights tiny."
+        f"them into {models_folder()} as {model}-{pretrained}.safetensors. A project of "
+        "`clisc init --weights tiny` needs none."
     )
 
 

@@ -81,7 +81,7 @@ def find(setting: str, known: str) -> Path:
     raise MissingWeights(
         f"{entry.what} ({entry.files[0]}) is not on this machine. Get it with `clisc models pull "
         f"{entry.name}`; or download it from {entry.url} and put it into {models_folder()} (or set "
-        "CLISC_MODELS), or use --weights tiny."
+        "CLISC_MODELS). A project of `clisc init --weights tiny` needs none."
     )
 
 

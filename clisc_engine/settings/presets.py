@@ -109,6 +109,19 @@ def check_unet(settings: Settings) -> None:
         )
 
 
+def check_prompts(settings: Settings) -> None:
+    """Refuse prompts by which CLIP cannot tell the classes: each slice would be as probably either.
+
+    Raises:
+        BadInput: when those of both classes are the same.
+    """
+    if sorted(settings.label.normal_prompts) == sorted(settings.label.tumour_prompts):
+        raise BadInput(
+            "label.normal_prompts and label.tumour_prompts are the same, so that every slice is as "
+            "probably normal as tumour; give each class phrasings of its own."
+        )
+
+
 def check_classifier(settings: Settings) -> None:
     """Refuse a classifier that cannot be trained, or cannot give the maps that are asked for.
 

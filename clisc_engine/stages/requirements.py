@@ -20,13 +20,14 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import value_of
-from clisc_engine.settings.presets import check_classifier, check_unet
+from clisc_engine.settings.presets import check_classifier, check_prompts, check_unet
 from clisc_engine.settings.schema import TINY, Settings
 from clisc_engine.stages import recipes
 
 _CLASSIFIERS, _UNETS = {"cam", "amda"}, {"train", "self-train"}
 _CHECKS: tuple[tuple[set[str], Callable[[Settings], None]], ...] = (
     ({"label", *_CLASSIFIERS}, check_models),
+    ({"label", *_CLASSIFIERS}, check_prompts),
     (_CLASSIFIERS, check_classifier),
     (_CLASSIFIERS, check_tower),
     ({"prompt-sam", "self-train"}, check_sam_input),

@@ -19,6 +19,11 @@ CONTRADICTIONS = [
         "no such model",
         ('label.model=["tiny","RN50"]', "label.pretrained=openai"),
     ),
+    (
+        'label.normal_prompts=["b","a"] label.tumour_prompts=["a","b"]',
+        "phrasings of its own",
+        ('label.normal_prompts=["b","a"]', 'label.tumour_prompts=["a","c"]'),
+    ),
     ("label.model=ViT-B/32", "no such model", ("label.model=tiny",)),
     ("label.model=ViT-B-32", "ResNet image tower", ("label.model=RN50", "label.pretrained=openai")),
     ("sam.image_size=256", "multiples of 8 up to 128", ("sam.image_size=64",)),
