@@ -12,9 +12,12 @@ from clisc_engine.imaging.endings import without_ending
 
 _FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair)$", re.IGNORECASE)
 _MASK = re.compile(
-    r"[-_]((?:tumou?r[-_]?)?(?:seg|segm|segmentation|mask|labels?)|reference|dseg)$", re.IGNORECASE
+    r"[-_]((?:tumou?r[-_]?)?(?:segm?|segmentations?|masks?|msk|labels?)|reference|dseg)$",
+    re.IGNORECASE,
 )
-_BRAIN_MASK = re.compile(r"[-_](?:(?:desc|label)-)?brain[-_](?:mask|seg|segmentation|dseg)$", re.IGNORECASE)
+_BRAIN_MASK = re.compile(
+    r"[-_](?:(?:desc|label)-)?brain[-_](?:parenchyma[-_])?(?:mask|seg|segmentation|dseg)$", re.IGNORECASE
+)
 """What a brain extraction leaves beside an image; no reference of a tumour."""
 
 _FIRST_CHANNEL = re.compile(r"_0000$")

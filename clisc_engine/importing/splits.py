@@ -36,6 +36,15 @@ _SUBJECTS = (
     re.compile(r"(UCSF-PDGM-\d+)(?:_FU\d+d)?"),  # UCSF-PDGM-0429_FU003d: followed up
     re.compile(r"(\d+)_time\d+"),  # UCSF's post-operative gliomas: 100002_time2
     re.compile(r"(PatientID_\d+)_Timepoint_\d+(?:_brain)?"),  # MU-Glioma-Post
+    re.compile(r"(\d{6})[A-Z]"),  # UCSF-BMSR: 100101B
+    re.compile(r"(RHUH-\d+)_\d"),  # RHUH-GBM: before, right after and long after surgery
+    re.compile(r"(BraTSReg_\d+)_\d{2}_\d{4}"),  # BraTSReg_001_01_0106: followed up
+    re.compile(r"(Patient-\d+)_week-\d+(?:-\d+)?"),  # LUMIERE: Patient-001_week-000-1
+    re.compile(r"(P\d+)_T\d+"),  # MSLesSeg: P1_T2
+    re.compile(r"(brats_(?:tcia|2013)_pat\d+)_\d+"),  # BraTS 2013 to 2016
+    re.compile(  # a date behind a number of three digits: YG_0E6J2_2012-03-21, TCGA-02-0006_1996.08.23
+        r"((?:\D*\d){3}.*)[-_](?:19|20)\d\d([-.]?)(?:0[1-9]|1[0-2])\2(?:0[1-9]|[12]\d|3[01])"
+    ),
 )
 """Cases' names that tell the patient, who may have been scanned again."""
 

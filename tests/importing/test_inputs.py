@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.volume import read_volume
 from clisc_engine.importing.discover import find_cases, search
-from clisc_engine.importing.splits import draw_each, draw_split, read_split, torn_apart
+from clisc_engine.importing.splits import draw_each, draw_split, read_split, subject_of, torn_apart
 
 
 def touch(folder, *names):
@@ -229,6 +229,21 @@ def test_fields_and_nesting_beyond_the_readers_limits_are_refused(tmp_path):
         find_cases(str(tmp_path / "m.csv"), None)
 
 
+@pytest.mark.parametrize(
+    ("mask", "beside"),
+    [
+        ("tumor_segmentation", ["brain_segmentation", "brain_parenchyma_segmentation"]),  # UCSF-PDGM
+        ("segmentations", ["adc"]),  # RHUH-GBM
+        ("msk", ["dwi"]),  # ISLES
+    ],
+)
+def test_a_folder_s_masks_are_told_from_its_brain_masks_and_contrasts(tmp_path, mask, beside):
+    for case in ("a-1", "a-2"):
+        touch(tmp_path, *(f"{case}/{case}_{name}.nii.gz" for name in ("FLAIR", "T1", mask, *beside)))
+    expected = {c: (f"{c}_FLAIR.nii.gz", f"{c}_{mask}.nii.gz") for c in ("a-1", "a-2")}
+    assert names(tmp_path, tmp_path) == expected
+
+
 @pytest.mark.parametrize("label", ["lesion", "tumour", "tumor"])
 def test_bids_masks_in_a_folder_of_their_own_are_paired_by_their_entities(tmp_path, label):
     scans = [f"sub-01_ses-1_{run}" for run in ("run-1", "run-2")]
@@ -306,6 +321,14 @@ def test_a_draw_of_one_scan_a_subject_is_as_it_was(pattern):
         ("UCSF-PDGM-{}_FU00{}d", "UCSF-PDGM-001"),
         ("{}_time{}", "001"),
         ("PatientID_{}_Timepoint_{}_brain", "PatientID_001"),
+        ("RHUH-{}_{}", "RHUH-001"),
+        ("BraTSReg_{}_0{}_0106", "BraTSReg_001"),
+        ("Patient-{}_week-00{}", "Patient-001"),
+        ("P{}_T{}", "P001"),
+        ("brats_tcia_pat{}_000{}", "brats_tcia_pat001"),
+        ("YG_{}_200{}-12-31", "YG_001"),
+        ("TCGA-{}_200{}.08.23", "TCGA-001"),
+        ("{}-200{}1231", "001"),
     ],
 )
 def test_public_data_sets_names_tell_a_patient_s_scans(scan, patient):
@@ -320,6 +343,21 @@ def test_public_data_sets_names_tell_a_patient_s_scans(scan, patient):
     each = draw_each(names + others, "7:1:2", 0)
     assert all(each[one] == each[other] for one, other in zip(names[::2], names[1::2], strict=True))
     assert {name: each[name] for name in others} == draw_each(others, "7:1:2", 0)
+
+
+def test_scans_that_are_told_by_letters_stay_together():
+    """UCSF-BMSR calls a patient's scans 100101A, 100101B, LUMIERE two of a week week-000-1, week-000-2."""
+    names = [f"1001{n:02}{letter}" for n in range(20) for letter in "AB"]
+    names += [f"Patient-{n:03}_week-000-{k}" for n in range(20) for k in (1, 2)]
+    split = draw_split(names, "7:1:2", 0)
+    assert all(split[one] == split[other] for one, other in zip(names[::2], names[1::2], strict=True))
+
+
+@pytest.mark.parametrize(
+    "name", ["scan_20190304", "site2_2019-03-04", "case_1001_20991301", "a100_2019-0304"]
+)
+def test_a_date_tells_a_patient_only_behind_a_number_that_is_one_s(name):
+    assert subject_of(name) == ""
 
 
 def test_a_follow_up_stays_with_the_scan_that_is_named_as_the_patient():
