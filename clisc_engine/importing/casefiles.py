@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from clisc_engine.files.case_names import normal
+from clisc_engine.imaging.contrasts import ends_with_flair, is_flair_alone, without_flair
 from clisc_engine.imaging.endings import without_ending
 
-_FLAIR = re.compile(r"[-_](flair|t2f|t2-flair|t2_flair)$", re.IGNORECASE)
 _MASK = re.compile(
-    r"[-_]((?:tumou?r[-_]?)?(?:segm?|segmentations?|masks?|msk|labels?)|reference|dseg)$",
+    r"[-_]((?:tumou?r[-_]?|automated_approx_)?(?:segm?|segmentations?|masks?|msk|labels?)|reference|dseg)$",
     re.IGNORECASE,
 )
 _BRAIN_MASK = re.compile(
@@ -53,17 +51,17 @@ def case_name(path: Path) -> str:
     name = _FIRST_CHANNEL.sub("", without_ending(path))
     if name.startswith("sub-"):  # first, for label-tumour_mask ends with what masks are called
         name = _BIDS_DERIVED.sub("", name)
-    return _MASK.sub("", _FLAIR.sub("", name))
+    return _MASK.sub("", without_flair(name))
 
 
 def says_flair(path: Path) -> bool:
     """Whether a file's name ends with FLAIR, or says no more than that."""
-    return _FLAIR.search(_with_start(path)) is not None
+    return ends_with_flair(without_ending(path))
 
 
 def says_flair_alone(path: Path) -> bool:
     """Whether a file's name says FLAIR and no more, so that its case can only be told by its folder."""
-    return _FLAIR.fullmatch(_with_start(path)) is not None
+    return is_flair_alone(without_ending(path))
 
 
 def says_no_magnitude(path: Path) -> bool:
@@ -85,20 +83,6 @@ def says_mask_alone(path: Path) -> bool:
 def says_brain_mask(path: Path) -> bool:
     """Whether a file's name is that of a brain mask."""
     return _BRAIN_MASK.search(_with_start(path)) is not None
-
-
-def names_by_folder(images: Collection[Path]) -> dict[Path, str]:
-    """The folders' names as case names of several images that say no more than FLAIR.
-
-    Nothing unless all do, each in a folder of its own, and these lie side by side: where patients have
-    folders within folders, nobody can tell which of them is the case.
-    """
-    folders = [path.absolute().parent for path in images]
-    apart = {normal(folder.name.casefold()) for folder in folders}
-    side_by_side = len({folder.parent for folder in folders}) == 1
-    if len(apart) < max(2, len(images)) or not side_by_side or not all(map(says_flair_alone, images)):
-        return {}
-    return {path: folder.name for path, folder in zip(images, folders, strict=True)}
 
 
 def _with_start(path: Path) -> str:

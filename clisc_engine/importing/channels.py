@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.imaging.contrasts import says_flair
 
 DESCRIPTION = "dataset.json"
-FLAIR = re.compile(r"flair|t2f\b", re.IGNORECASE)
 NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})$")
 """A stem such as ``case_0003``: nnU-Net writes each channel of a case as a file by itself."""
 
@@ -49,7 +49,7 @@ def flair_channel(folder: Path, wanted: str | None) -> int | None:
     """
     names = channel_names(folder)
     if wanted is None:
-        flair = [number for number, name in names.items() if FLAIR.search(name)]
+        flair = [number for number, name in names.items() if says_flair(name)]
         return flair[0] if len(flair) == 1 else None
     if wanted.strip().isdecimal():
         return int(wanted)

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift, why_no_case_name
+from clisc_engine.imaging import contrasts
 from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import (
     CaseFiles,
     case_name,
-    names_by_folder,
     says_flair,
     says_mask,
     says_no_magnitude,
 )
 from clisc_engine.importing.channels import NUMBERED, flair_channel, of_channel
+from clisc_engine.importing.folders import told_by_folders
 from clisc_engine.importing.found import Found
 from clisc_engine.importing.leftovers import (
     MASK_BY_NAME,
@@ -37,6 +38,7 @@ from clisc_engine.importing.leftovers import (
 from clisc_engine.importing.listing import LeftOut, listing
 from clisc_engine.importing.manifest import read_manifest
 from clisc_engine.importing.pairing import OWN_MASK, pair
+from clisc_engine.importing.times import scans_of_times, t1_flair
 
 OWN_NAMES = "`clisc init` takes a CSV with the columns case,image that gives each a name of its own."
 SEPARATELY = "Give them in separate calls, each with a folder of its own (-o)."
@@ -134,9 +136,12 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     if listed.folder is None:
         if not images:
             raise BadInput(no_images(given, left_out, option))
-        return _by_name(images, (), left_out, channel, option)
-    if flair := [path for path in images if says_flair(path)]:
-        beside = [path for path in images if not says_flair(path)]
+        found = _by_name(images, (), left_out, channel, option)
+        found.notes += said_of_contrasts(images)
+        return found
+    if flair := _flair(images):
+        chosen = set(flair)
+        beside = [path for path in images if path not in chosen]
         found = _by_name(flair, beside, left_out, channel, option)
         found.notes += said_of_folders(listed.folder, flair, option)
         return found
@@ -155,6 +160,14 @@ def _images(given: str, channel: str | None, skip_bad: bool, follow_links: bool,
     return found
 
 
+def _flair(images: Sequence[Path]) -> list[Path]:
+    """Those of the images whose names end with FLAIR, else those that say it anywhere beside others."""
+    weighted = t1_flair(images)
+    flair = [path for path in images if says_flair(path) and path not in weighted]
+    within = [path for path in images if contrasts.says_flair(without_ending(path))]
+    return flair or (within if len(within) < len(images) else [])
+
+
 def _by_name(
     images: Sequence[Path],
     others: Iterable[Path],
@@ -166,12 +179,14 @@ def _by_name(
 
     ``others`` are further images there, which are left out.
     """
-    by_folder = names_by_folder(images)
-    named = {path: case_name(path) for path in images} | by_folder
-    beside = of_another_name(others, {name: path for path, name in named.items()})
+    told = told_by_folders(images)
+    named = {path: case_name(path) for path in images} | scans_of_times(images)
+    named |= {path: one.case for path, one in told.items()}
+    taken = {name: path for path, name in named.items()}
+    beside = of_another_name(others, taken, [one.folder for one in told.values()])
     found = _named(named, [*left_out, *beside], option)
     found.cases = _with_channel(found.cases, channel)
-    found.notes += said_of_names(by_folder)
+    found.notes += said_of_names(told)
     return found
 
 

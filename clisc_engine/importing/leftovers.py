@@ -6,14 +6,26 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from clisc_engine.files.words import listed, shell_word
+from clisc_engine.imaging.contrasts import (
+    but_for_contrast,
+    ends_with_t1_flair,
+    is_other_alone,
+    says_flair,
+    says_other,
+    without_other,
+)
 from clisc_engine.imaging.dicom import is_dicom_file
 from clisc_engine.imaging.dicom.magic import is_aside
-from clisc_engine.imaging.endings import without_ending
-from clisc_engine.importing.casefiles import case_name, says_flair, says_flair_alone
+from clisc_engine.imaging.endings import ending_of, without_ending
+from clisc_engine.importing.casefiles import case_name, says_flair_alone
+from clisc_engine.importing.folders import Told
 from clisc_engine.importing.listing import ARCHIVE, BROKEN_LINK, LINK, NO_IMAGE, LeftOut
+from clisc_engine.importing.splits import subject_of
+from clisc_engine.importing.times import scans_of_times, t1_flair
 
 MASK_BY_NAME = "a mask by its name"
 NO_MAGNITUDE = "a phase, real or imaginary part, no magnitude"
@@ -21,7 +33,9 @@ OF_ANOTHER_CHANNEL = "another channel of a case"
 OF_A_CASE = "another image of a case that was taken"
 OTHER_CONTRAST = "another contrast of a case that was taken"
 NO_FLAIR_OF_CASE = "another contrast of a case without a FLAIR image"
+ANOTHER_FLAIR = "another FLAIR image of a case that was taken"
 NOT_FLAIR = "no FLAIR by its name, and of no case that was taken"
+T1_FLAIR = "T1 FLAIR by its name, which is another contrast"
 OTHER_FORMAT = "DICOM beside images in other formats"
 OTHER_SERIES = "outside the series that were taken"
 
@@ -31,36 +45,42 @@ FETCH = "fetch the files first, e.g. with `datalad get`, `git annex get` or `dvc
 NAMED = 5
 """Files that are named in a line; `--dry-run` lists all."""
 
-_CONTRAST = re.compile(
-    r"[-_](?:t1|t1w|t1n|t1c|t1ce|t1gd|t1post|t1[-_]post|t1km|t2|t2w|t2star|t2starw|pd|pdw|adc|dwi|swi|asl|"
-    r"perf|cbv|cbf|dsc|dce|md|fa|bold|ct|mrs)$",
-    re.IGNORECASE,
-)
 
+def of_another_name(
+    paths: Iterable[Path], taken: Mapping[str, Path], by_folder: Collection[Path]
+) -> Iterator[LeftOut]:
+    """Images beside those that are called FLAIR; ``taken`` has these by case name.
 
-def of_another_name(paths: Iterable[Path], taken: Mapping[str, Path]) -> Iterator[LeftOut]:
-    """Images beside those that are called FLAIR; ``taken`` has these by case name."""
+    ``by_folder`` are the folders of cases that are told by these: all in one is of its case.
+    """
+    paths = list(paths)
     folders = {path.parent for path in taken.values()}
-    by_folder = {
-        path.parent
-        for name, path in taken.items()
-        if says_flair_alone(path) and name == path.absolute().parent.name
-    }
+    own = set(by_folder)
+    alike = {(path.parent, but_for_contrast(without_ending(path))) for path in taken.values()}
+    weighted = t1_flair(paths)
     for path in paths:
-        contrast = _CONTRAST.sub("", case_name(path))
-        alone = _CONTRAST.fullmatch(f"_{without_ending(path)}")
-        if alone or contrast != case_name(path):
-            known = path.parent in folders if alone else contrast in taken
+        contrast = without_other(case_name(path))
+        alone = is_other_alone(without_ending(path))
+        of_case = not own.isdisjoint(path.absolute().parents)
+        if path in weighted:
+            yield LeftOut(path, T1_FLAIR, missed=True)
+        elif alone or contrast != case_name(path):
+            known = of_case or (path.parent in folders if alone else _is_taken(contrast, taken))
             yield LeftOut(path, OTHER_CONTRAST if known else NO_FLAIR_OF_CASE, missed=not known)
-        elif path.parent in by_folder or _belongs(without_ending(path), taken):
-            yield LeftOut(path, OF_A_CASE)
+        elif (path.parent, but_for_contrast(without_ending(path))) in alike:
+            yield LeftOut(path, OTHER_CONTRAST)
+        elif behind := "_" if of_case else _behind(without_ending(path), taken):
+            again = says_flair(behind)
+            yield LeftOut(path, ANOTHER_FLAIR if again else OF_A_CASE, missed=again)
         else:
             yield LeftOut(path, NOT_FLAIR, missed=True)
 
 
 def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
     """A line on images that are taken although their names say another contrast than FLAIR."""
-    others = [path.name for path in paths if _CONTRAST.search(f"_{without_ending(path)}")]
+    paths = list(paths)
+    times = scans_of_times(paths)
+    others = [path.name for path in paths if path not in times and _says_other(without_ending(path))]
     if not others:
         return []
     return [
@@ -70,14 +90,30 @@ def said_of_contrasts(paths: Iterable[Path]) -> list[str]:
     ]
 
 
-def said_of_names(by_folder: Mapping[Path, str]) -> list[str]:
-    """A line on cases that are named after their folders."""
-    if not by_folder:
+def _says_other(name: str) -> bool:
+    """Whether a file's name says another contrast, T1 FLAIR too, and nowhere FLAIR."""
+    return ends_with_t1_flair(name) or (says_other(name) and not says_flair(name))
+
+
+def said_of_names(told: Mapping[Path, Told]) -> list[str]:
+    """A line on cases that are named after their folders, and on those that may be one patient's."""
+    if not told:
         return []
-    return [
-        f"{len(by_folder)} images are called FLAIR and no more; each case has the name of its folder: "
-        f"{listed(sorted(by_folder.values()), NAMED)}."
-    ]
+    first = next(iter(told))
+    called = "FLAIR and no more" if says_flair_alone(first) else f"{without_ending(first)} and no more"
+    deep = len(told[first].names) > 1
+    names = sorted(one.case for one in told.values())
+    line = (
+        f"{len(told)} images are called {called}; each case has the name of its "
+        f"{'folders' if deep else 'folder'}: {listed(names, NAMED)}."
+    )
+    outer = Counter(one.names[0] for one in told.values() if not subject_of(one.case))
+    if deep and (several := [name for name, count in outer.items() if count > 1]):
+        line += (
+            f" If {several[0]} is a patient with several scans, see that they are in one split: --split "
+            "takes a CSV with the columns case,split."
+        )
+    return [line]
 
 
 def said_of_folders(folder: Path, paths: Collection[Path], option: str) -> list[str]:
@@ -89,9 +125,8 @@ def said_of_folders(folder: Path, paths: Collection[Path], option: str) -> list[
     if len(counts) < 2 or (folder not in counts and len(paths) < 2 * len(counts)):
         return []
     parts = [f"{count} in {place}" for place, count in sorted(counts.items())]
-    ending = "".join(next(iter(paths)).suffixes[-2:])
     fullest = max(counts, key=lambda place: (counts[place], -len(place.parts)))
-    alone = shell_word(fullest / f"*{ending}")
+    alone = shell_word(fullest / f"*{_common_ending(path.name for path in paths)}")
     return [
         f"{len(paths)} images are taken from {len(counts)} folders: {listed(parts, NAMED)}. To take one "
         f"folder's alone, name its files with a quoted glob: {option}{alone}."
@@ -171,17 +206,26 @@ def account(
         text += f". To read what links to nothing stand for, {FETCH}"
     if missed - {LINK, BROKEN_LINK}:
         text += f". To take {'the others' if missed & {LINK, BROKEN_LINK} else 'those'}, " + (
-            way_out
-            or "list them in a CSV with the columns case,image, or name the images with a quoted glob, "
-            f"e.g. --images {quoted_glob(given)}"
+            way_out or f"list them in a CSV with the columns case,image{_or_by_pattern(given, of_images)}"
         )
     return f"{text}."
 
 
-def quoted_glob(given: str, ending: str = "*.nii.gz") -> str:
+def quoted_glob(given: str, ending: str) -> str:
     """A pattern for a folder's files, as a shell takes it."""
     path = Path(given)
     return f"'{path if path.is_dir() else path.parent}/{ending}'"
+
+
+def _or_by_pattern(given: str, left_out: Sequence[LeftOut]) -> str:
+    """That a pattern takes all images there, too; nothing where that would take other contrasts along."""
+    missed = [one.path for one in left_out if one.reason == NOT_FLAIR]
+    others = {one.reason for one in left_out} - {NOT_FLAIR, MASK_BY_NAME, LINK, BROKEN_LINK}
+    if others or not missed or any(says_other(without_ending(path)) for path in missed):
+        return ""
+    deep = any(path.parent != Path(given) for path in missed)
+    pattern = quoted_glob(given, f"{'**/' if deep else ''}*{ending_of(missed[0])}")
+    return f", or name the images with a quoted glob, e.g. --images {pattern}"
 
 
 def _counted(left_out: Sequence[LeftOut]) -> Iterator[str]:
@@ -192,11 +236,23 @@ def _counted(left_out: Sequence[LeftOut]) -> Iterator[str]:
         yield f"{len(same)} {reason}" + (f" ({names})" if same[0].missed else "")
 
 
-def _belongs(stem: str, taken: Mapping[str, Path]) -> bool:
-    """Whether the name is a taken case's with something after it that does not say FLAIR."""
+def _common_ending(names: Iterable[str]) -> str:
+    """What all of the names end with, from a mark on that begins a word, ``_flair.nii.gz`` or ``.nii``."""
+    turned = sorted(name[::-1] for name in names)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(turned[0], turned[-1], strict=False))
+    found = re.search(r"[-_.].*", "".join(letter for letter, _ in same)[::-1])
+    return found[0] if found else ""
+
+
+def _is_taken(name: str, taken: Collection[str]) -> bool:
+    """Whether it is a taken case's name, with further contrasts or words but no numbers behind it."""
+    while name not in taken and (shorter := without_other(name)) != name:
+        name = shorter
+    behind = _behind(name, taken)
+    return name in taken or (behind != "" and not any(letter.isdigit() for letter in behind))
+
+
+def _behind(stem: str, taken: Collection[str]) -> str:
+    """What stands behind the longest name of a taken case that a file's name begins with; or nothing."""
     ends = [found.start() for found in re.finditer(r"[-_.]", stem)]
-    return any(stem[:end] in taken and not _says_flair(stem[end:]) for end in ends)
-
-
-def _says_flair(text: str) -> bool:
-    return "flair" in text.lower() or says_flair(Path(text))
+    return next((stem[end:] for end in reversed(ends) if stem[:end] in taken), "")

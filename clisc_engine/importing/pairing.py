@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift
+from clisc_engine.files.words import listed, shell_word
 from clisc_engine.imaging.endings import without_ending
+from clisc_engine.importing.beside import Alone
 from clisc_engine.importing.casefiles import (
     case_name,
     says_brain_mask,
@@ -17,7 +20,7 @@ from clisc_engine.importing.casefiles import (
     says_mask,
     says_mask_alone,
 )
-from clisc_engine.importing.leftovers import quoted_glob
+from clisc_engine.importing.leftovers import NAMED, quoted_glob
 from clisc_engine.importing.listing import ARCHIVE, LINK, LeftOut, Listing, listing
 from clisc_engine.outputs.record import OwnMasks
 
@@ -55,8 +58,9 @@ def pair(
 ) -> Paired:
     """The reference masks of the images.
 
-    A mask of another name belongs to the one image beside it (BraTS 2020 has such a one), where no other
-    image could be meant; a line says so.
+    A mask of another name belongs to the one image beside it (BraTS 2020 has such a one), or in a folder
+    with it and no other mask (LUMIERE has one folder a scan), where no other image could be meant; a line
+    says so.
 
     Args:
         images: by case name.
@@ -68,21 +72,39 @@ def pair(
         BadInput: when there is no mask.
     """
     masks, left_out = _masks(given, set(images.values()), follow_links)
-    named, bad = sift((_case_of(path, images, not_taken), str(path), path) for path in masks)
+    alone = Alone(images, masks, not_taken)
+    names = {path: _case_of(path, images, alone) for path in masks}
+    owners = {path: alone.case_of(path) for path, name in names.items() if name not in images}
+    found_by_name = ((name, str(path), path) for path, name in names.items() if not owners.get(path))
+    pattern = _by_kind(given, masks, images) or _by_pattern(given, masks)
+    or_by_pattern = f", or {pattern}" if pattern else ""
+    named, bad = sift(found_by_name, f"Ways out: {_IN_A_CSV}{or_by_pattern}.")
     found = Paired({name: path for name, path in named.items() if name in images}, bad, left_out=left_out)
+    beside = {path: case for path, case in owners.items() if case and case not in found.masks}
+    found.masks |= {case: path for path, case in beside.items()}
+    found.notes += _taken_beside(beside)
     unpaired = {name: path for name, path in named.items() if name not in images}
+    unpaired |= {names[path]: path for path, case in owners.items() if case and path not in beside}
     for name, mask in unpaired.items():
-        owner = _only_image_beside(mask, images, unpaired.values(), not_taken)
-        if owner and owner not in found.masks:
-            found.masks[owner] = mask
-            found.notes.append(f"{owner}: {mask} is taken for its reference, the only mask beside it.")
-        else:
-            found.without_image[name] = _without_image(mask, name, images, not_taken)
-            found.left_out.append(LeftOut(mask, NO_IMAGE_OF_IT, missed=True))
-    another = any(map(says_mask, masks)) and quoted_glob(given, MASKS) != f"'{given}'"
-    by_pattern = f", {_by_pattern(given)}" if another else ""
+        found.without_image[name] = _without_image(mask, name, images, not_taken)
+        found.left_out.append(LeftOut(mask, NO_IMAGE_OF_IT, missed=True))
+    by_pattern = f", {pattern}" if pattern else ""
     found.way_out = f"Ways out: {_IN_A_CSV}{by_pattern}, or leave out what has no image with --skip-bad."
     return found
+
+
+def _taken_beside(masks: Mapping[Path, str]) -> list[str]:
+    """A line on masks that are an image's for where they lie, by their cases."""
+    if len(masks) <= NAMED:
+        return [
+            f"{case}: {mask} is taken for its reference, the only mask beside it."
+            for mask, case in masks.items()
+        ]
+    named = [f"{case}: {mask}" for mask, case in masks.items()]
+    return [
+        f"{len(masks)} masks are taken for references as the only ones beside their images: "
+        f"{listed(named, NAMED)}."
+    ]
 
 
 def _masks(given: str, images: set[Path], follow_links: bool) -> tuple[list[Path], list[LeftOut]]:
@@ -120,24 +142,14 @@ def _why_no_masks(given: str, listed: Listing, own: Collection[Path]) -> str:
     return f"no masks there; {hint}."
 
 
-def _case_of(mask: Path, images: Mapping[str, Path], not_taken: Sequence[LeftOut]) -> str:
+def _case_of(mask: Path, images: Mapping[str, Path], alone: Alone) -> str:
     """The case name in a mask's name; where that says mask and no more, that of the image beside it."""
     if not says_mask_alone(mask):
         return case_name(mask)
     beside = [name for name, image in images.items() if image.parent == mask.parent]
-    alone = [name for name in beside if says_flair_alone(images[name])]
-    sure = alone[0] if len(alone) == len(beside) == 1 else ""
-    return sure or _only_image_beside(mask, images, [mask], not_taken) or case_name(mask)
-
-
-def _only_image_beside(
-    mask: Path, images: Mapping[str, Path], masks: Iterable[Path], not_taken: Sequence[LeftOut]
-) -> str:
-    """The case whose image alone can be meant by a mask in its folder; or nothing."""
-    beside = [case for case, image in images.items() if image.parent == mask.parent]
-    others = [one for one in not_taken if one.missed and one.path.parent == mask.parent]
-    rivals = [path for path in masks if path.parent == mask.parent]
-    return beside[0] if len(beside) == 1 and not others and len(rivals) == 1 else ""
+    called = [name for name in beside if says_flair_alone(images[name])]
+    sure = called[0] if len(called) == len(beside) == 1 else alone.case_of(mask)
+    return sure if sure in beside else case_name(mask)
 
 
 def _without_image(mask: Path, name: str, images: Mapping[str, Path], not_taken: Sequence[LeftOut]) -> str:
@@ -151,5 +163,39 @@ def _without_image(mask: Path, name: str, images: Mapping[str, Path], not_taken:
     return f"The reference {mask} has no image of the case name {name!r}{but}."
 
 
-def _by_pattern(given: str) -> str:
-    return f"name the masks with a quoted glob, e.g. --references {quoted_glob(given, MASKS)}"
+def _by_pattern(given: str, masks: Sequence[Path] = ()) -> str:
+    """That a pattern names masks that are called as most are, where it is not that which was given."""
+    deep = any(path.parent != Path(given) for path in masks) and Path(given).is_dir()
+    pattern = quoted_glob(given, f"**/{MASKS}" if deep else MASKS)
+    another = not masks or (any(map(says_mask, masks)) and pattern != f"'{given}'")
+    return f"name the masks with a quoted glob, e.g. --references {pattern}" if another else ""
+
+
+def _by_kind(given: str, masks: Sequence[Path], images: Collection[str]) -> str:
+    """The patterns that name one kind of mask each, where cases have several; else nothing.
+
+    Masks of a kind end alike behind the names of their cases, or have one name in different folders.
+    """
+    kinds: dict[str, list[Path]] = {}
+    for path in masks:
+        ending = _behind_its_case(path.name, images)
+        kinds.setdefault(f"*{ending}" if ending else path.name, []).append(path)
+    kinds = {name: files for name, files in kinds.items() if name.startswith("*") or len(files) > 1}
+    patterns = []
+    for name, files in sorted(kinds.items(), key=lambda kind: (-len(kind[1]), len(kind[0]))):
+        folders = {path.parent for path in files}
+        alike = [
+            path for path in masks if path.match(name) and (len(folders) > 1 or path.parent in folders)
+        ]
+        if len(alike) == len(files):
+            where = folders.pop() if len(folders) == 1 else f"{given}/**"
+            patterns.append(shell_word(f"{where}/{name}"))
+    if len(kinds) < 2 or not patterns or not Path(given).is_dir():
+        return ""
+    return f"name one kind of mask with a quoted glob, e.g. --references {' or '.join(patterns[:2])}"
+
+
+def _behind_its_case(name: str, cases: Collection[str]) -> str:
+    """What stands in a file's name behind a case's, from a mark on; empty where it begins with none."""
+    marks = [found.start() for found in re.finditer(r"[-_.]", name)]
+    return next((name[mark:] for mark in reversed(marks) if name[:mark] in cases), "")

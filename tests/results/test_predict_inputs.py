@@ -19,7 +19,7 @@ def folder_of(tmp_path, *names):
 @pytest.mark.parametrize(
     ("names", "same"),
     [
-        (("sub-01/anat/flair.nii.gz", "sub-02/anat/flair.nii.gz"), "flair"),
+        (("sub-01/anat/flair.nii.gz", "sub-02/flair.nii.gz"), "flair"),
         (("c.nii", "C.nii.gz"), "c"),
         (("a_0000.nii.gz", "a_0000.nrrd"), "a"),
     ],

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
 from clisc_engine.files.words import counted, listed
+from clisc_engine.imaging.contrasts import says_flair, says_other
 from clisc_engine.imaging.dicom.frames import Frame
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
-
-FLAIR = re.compile(r"(?<!t1)(?<!t1[ _-])(?<!t1w[ _-])flair|dark[ _-]?fluid", re.IGNORECASE)
-"""T1 FLAIR is a contrast of its own, in which oedema is dark."""
-
-CONTRAST = re.compile(
-    r"(?<![a-z0-9])(?:t1w?|t2w?|t2star|pdw?|dwi|dti|adc|swi|mprage|bravo|spgr|asl|bold)(?![a-z0-9])",
-    re.IGNORECASE,
-)
-"""What series of other contrasts are called; a TIRM is FLAIR or a near relative of it."""
 
 ONE_EACH = "name the folders with a glob, or list them in a CSV with the columns case,image"
 
@@ -53,7 +44,7 @@ def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
     flair = [
         folder
         for folder in with_images
-        if FLAIR.search(folder.name) or any(_says_flair(frames) for frames in series[folder].values())
+        if says_flair(folder.name) or any(_says_flair(frames) for frames in series[folder].values())
     ]
     if len(flair) == 1:
         every = [frames for folder in with_images for frames in series[folder].values()]
@@ -124,13 +115,13 @@ def _is_aside(frames: Sequence[Frame]) -> bool:
 
 
 def _says_flair(frames: Sequence[Frame]) -> bool:
-    return FLAIR.search(frames[0].description) is not None
+    return says_flair(frames[0].description)
 
 
 def _of_contrast(path: Path, frames: Sequence[Frame]) -> list[str]:
     """A sentence where the one series there is called after another contrast than FLAIR."""
     title = _title(frames)
-    if _says_flair(frames) or not CONTRAST.search(title) or "tirm" in title.lower():
+    if _says_flair(frames) or not says_other(title) or "tirm" in title.lower():
         return []
     return [
         f"{path}: the one series there is called {title}, another contrast than FLAIR; look whether it is "
