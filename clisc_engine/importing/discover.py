@@ -10,7 +10,7 @@ from pathlib import Path
 from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import sift, why_no_case_name
 from clisc_engine.imaging import contrasts
-from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file
+from clisc_engine.imaging.dicom import flair_folder, holds_dicom, one_case_a_file, parts_of_series
 from clisc_engine.imaging.endings import without_ending
 from clisc_engine.importing.casefiles import (
     CaseFiles,
@@ -113,11 +113,20 @@ def search(
         if references is not None:
             raise BadInput(f"--references does not go with {images}; give its masks a column `reference`.")
         cases, bad = read_manifest(Path(images))
-        return Found(_with_channel(cases, channel), bad, images=len(cases) + len(bad))
-    found = _images(images, channel, skip_bad, follow_links, option)
+        return _whole(Found(_with_channel(cases, channel), bad, images=len(cases) + len(bad)))
+    found = _whole(_images(images, channel, skip_bad, follow_links, option))
     if references is not None and (skip_bad or not found.bad):
         _add_references(found, references, skip_bad, follow_links)
     found.cases.sort(key=lambda case: case.name)
+    return found
+
+
+def _whole(found: Found) -> Found:
+    """The same; DICOM folders that hold but a part of a series are bad."""
+    folders = {case.image: case.name for case in found.cases if case.image.is_dir()}
+    for parts, reason in parts_of_series(folders).items():
+        found.bad |= {folders[folder]: reason for folder in parts if folder in folders}
+    found.cases = [case for case in found.cases if case.name not in found.bad]
     return found
 
 

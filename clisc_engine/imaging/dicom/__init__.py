@@ -7,6 +7,7 @@ spreads them evenly. Reading a NIfTI file loads neither package.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from clisc_engine.imaging.dicom.magic import is_aside, is_dicom
@@ -17,6 +18,7 @@ __all__ = [
     "holds_dicom",
     "is_dicom_file",
     "one_case_a_file",
+    "parts_of_series",
     "read_dicom",
     "size_and_spacing",
 ]
@@ -58,6 +60,17 @@ def one_case_a_file(folder: Path) -> list[Path]:
     from clisc_engine.imaging.dicom.choice import multi_frame_files
 
     return multi_frame_files(folder)
+
+
+def parts_of_series(folders: Iterable[Path]) -> dict[tuple[Path, ...], str]:
+    """Folders that hold, with others of these or with folders in them, parts of one series; in words."""
+    dicom = [path for path in folders if path.is_dir()]
+    if not dicom:
+        return {}
+    from clisc_engine.imaging.dicom.parted import parted_series
+
+    below = (path for folder in dicom for path in sorted(folder.rglob("*")) if path.is_dir())
+    return parted_series(dict.fromkeys([*dicom, *below]))
 
 
 def read_dicom(path: Path) -> Volume:

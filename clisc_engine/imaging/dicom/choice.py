@@ -9,6 +9,7 @@ from clisc_engine.errors import BadInput
 from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.contrasts import says_flair, says_other
 from clisc_engine.imaging.dicom.frames import Frame
+from clisc_engine.imaging.dicom.parted import in_words, lie_apart
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
 
@@ -46,6 +47,7 @@ def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
         for folder in with_images
         if says_flair(folder.name) or any(_says_flair(frames) for frames in series[folder].values())
     ]
+    _refuse_parts(series, flair or with_images)
     if len(flair) == 1:
         every = [frames for folder in with_images for frames in series[folder].values()]
         _refuse_patients(patient, every, ONE_EACH)
@@ -55,6 +57,14 @@ def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
         f"{patient} holds DICOM series in {len(with_images)} folders, and "
         f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); {ONE_EACH}."
     )
+
+
+def _refuse_parts(series: Mapping[Path, Mapping[str, list[Frame]]], wanted: Sequence[Path]) -> None:
+    """Refuse folders of which one that is wanted holds a part of a series, and another the rest."""
+    for name in dict.fromkeys(name for folder in wanted for name in series[folder]):
+        parts = {folder: of[name] for folder, of in series.items() if name in of}
+        if lie_apart(parts):
+            raise BadInput(in_words(name, parts))
 
 
 def multi_frame_files(folder: Path) -> list[Path]:
