@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from clisc_engine.errors import BadInput
 from clisc_engine.files.case_names import normal
 from clisc_engine.files.words import listed, shell_word
 from clisc_engine.importing.casefiles import CaseFiles
@@ -53,18 +54,67 @@ def content(image: str, reference: str) -> str:
     return f"{image} {reference}".strip()
 
 
-def other_images(given: Given, stored: Mapping[str, CaseInfo]) -> list[str]:
-    """Images that are not those that were imported under their names."""
+def other_images(
+    given: Given, stored: Mapping[str, CaseInfo], root: Path, images: str, references: str | None
+) -> list[str]:
+    """Images that are not those that were imported under their names, and how each takes its place.
+
+    ``images`` and ``references`` are where they were found, for the command.
+    """
+    masks = f" --references {shell_word(references)}" if references else ""
     found = []
     for case in given.cases:
         info = stored.get(case.name)
         if info is None or (info.sha256 == given.images[case.name] and info.channel == case.channel):
             continue
         what = "is not the image" if info.sha256 != given.images[case.name] else "is not of the channel"
-        found.append(
-            f"{case.name}: {case.image} {what} that was imported under this name (from {info.source}). A "
-            f"project keeps its images: give this one a name of its own and --add it, or {ELSEWHERE}."
+        before = "has changed since" if _is_at(info.source, case.image) else f"that came from {info.source}"
+        of = f"{shell_word(root)} {shell_word(case.name)}"
+        add = f"{shell_word(root)} --images {shell_word(images)}{masks} --cases {shell_word(case.name)}"
+        in_its_place = (
+            f"If it is to take the other's place, `clisc cases remove {of}`, then `clisc cases add {add} "
+            f"--to {info.split}`; if it is another scan, give it a name of its own and --add it, or "
+            f"{ELSEWHERE}."
         )
+        found.append(
+            f"{case.name}: {case.image} {what} that was imported under this name ({before}). "
+            f"{_why_unreadable(case.image) or in_its_place}"
+        )
+    return found
+
+
+def _why_unreadable(image: Path) -> str:
+    """Why an image can take no other's place; empty where its header does not speak against it."""
+    from clisc_engine.imaging.header import read_header
+
+    try:
+        read_header(image)
+    except BadInput as error:
+        return f"It cannot take its place: {error}"
+    return ""
+
+
+def renamed_files(
+    given: Given, new: Sequence[CaseFiles], stored: Mapping[str, CaseInfo], root: Path
+) -> list[str]:
+    """New names of the very files that cases of the project were imported from, or that lay there.
+
+    Where the old file is still there under its old name, the two are two files with one image.
+    """
+    names = {case.name for case in given.cases}
+    absent = {(info.sha256, info.channel): name for name, info in stored.items() if name not in names}
+    found = []
+    for case in new:
+        name = absent.get((given.images[case.name], case.channel), "")
+        if not name or normal(name.casefold()) == normal(case.name.casefold()):
+            continue
+        before = stored[name].source
+        if _is_at(before, case.image) or not Path(before).exists():
+            found.append(
+                f"{case.name}: {case.image} is the image of the project's {name} (from {before}), so it "
+                f"would count twice. `clisc cases rename {shell_word(root)} {shell_word(name)} "
+                f"{shell_word(case.name)}` gives that case this name."
+            )
     return found
 
 
@@ -87,7 +137,11 @@ def moved_files(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, CaseI
 
 
 def _moved(before: str, now: Path) -> bool:
-    return str(now.absolute()) != before and not Path(before).exists()
+    return not _is_at(before, now) and not Path(before).exists()
+
+
+def _is_at(before: str, now: Path) -> bool:
+    return str(now.absolute()) == before
 
 
 def new_references(given: Given, stored: Mapping[str, CaseInfo]) -> dict[str, Path]:

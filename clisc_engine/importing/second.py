@@ -49,7 +49,7 @@ def second_init(request: Request, found: Found, settings: Settings, control: Con
     replaced = comparison.other_references(call.given, call.stored)
     shared = comparison.shared_references(call.given, call.new, call.stored)
     differences = [
-        *comparison.other_images(call.given, call.stored),
+        *comparison.other_images(call.given, call.stored, request.root, request.images, request.references),
         *call.new_cases_refused(),
         *call.splits_that_differ(),
         *differences,
@@ -144,9 +144,9 @@ class _Call:
         """Why the cases that the project lacks are not taken."""
         alike = comparison.alike_but_for_case(self.new_names, self.stored)
         alike += comparison.renamed_since(self.new_names, self.stored)
-        if alike or self.request.add:
-            return alike
-        return comparison.unknown_cases(self.request.root, self.new_names)
+        root = self.request.root
+        alike += comparison.renamed_files(self.given, self.new, self.stored, root)
+        return alike if alike or self.request.add else comparison.unknown_cases(root, self.new_names)
 
     def splits_that_differ(self) -> list[str]:
         """Cases that are given another split, by name or by a draw."""

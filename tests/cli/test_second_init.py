@@ -219,8 +219,16 @@ def alike(desk):
 
 DIFFERENCES = {
     # kind: (what is done first, options, what is said)
-    "another image of a name": (other_image, (), ["b_flair.nii.gz is not the image", "--add"]),
-    "an image that is empty now": (no_image, (), ["b_flair.nii.gz is not the image"]),
+    "another image of a name": (
+        other_image,
+        (),
+        ["b_flair.nii.gz is not the image", "(has changed since)", "cases remove {tmp}/p b`", "--add"],
+    ),
+    "an image that is empty now": (
+        no_image,
+        (),
+        ["b_flair.nii.gz is not the image", "cannot take its place", "cannot be read"],
+    ),
     "a new case": (a_new_one, (), ["already holds a project with other cases", "lacks f", "--add"]),
     "another split file": (
         other_split,
