@@ -98,8 +98,9 @@ class FingerprintedMeasured(Measured):
 
 
 class MarkedMeasured(Measured):
-    """The same in Table 2."""
+    """The same in Table 2, with the split of the case."""
 
+    split: str
     state: State
     why: str
     fingerprint: str

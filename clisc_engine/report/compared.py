@@ -17,11 +17,10 @@ from clisc_engine.report.choose import evenly, final_row
 from clisc_engine.report.images import Grid
 from clisc_engine.report.marks import Marks
 from clisc_engine.report.page import environment, hash_of, resource
-from clisc_engine.report.pictures import Row, rows_of
+from clisc_engine.report.pictures import Legend, Row, rows_of
 from clisc_engine.report.tables import ROW_TITLES, SHORT_TITLES
 from clisc_engine.results.case_picture import CasePicture, case_picture
 from clisc_engine.results.compare_tables import made, outputs_of
-from clisc_engine.results.layers import LAYERS
 from clisc_engine.results.sides import Side
 from clisc_engine.sweeps.sweep import plain
 
@@ -137,7 +136,7 @@ def _render(document: Mapping[str, Any], final: str, shown: Sequence[_Case], why
         ],
         shown=shown,
         why_none=why_none,
-        layers=LAYERS,
+        drawn=Legend.of(row for case in shown for side in case.sides for row in side.rows),
         tiny="tiny" in (a["weights"], b["weights"]),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         style=Markup(style),

@@ -12,6 +12,7 @@ from typing import Any
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR, UNCERTAIN
 from clisc_engine.errors import BadInput, Unreadable
+from clisc_engine.products.declared import ROWS
 from clisc_engine.products.graph import MADE_BY, NETWORKS, STAGES
 from clisc_engine.products.kinds import LABELS
 from clisc_engine.project.case_record import SPLITS
@@ -25,6 +26,7 @@ from clisc_engine.settings.help import explain
 from clisc_engine.settings.keys import known_keys, value_of
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluation import tables as evaluation_tables
+from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.s3f import table as s3f_table
 from clisc_engine.stages.trust import table as trust_table
 from clisc_engine.sweeps import record as sweep_record
@@ -97,7 +99,7 @@ class Story:
         kept: similarity of each case that S3F kept.
         dropped: the same of each that it dropped.
         trust: which masks to look at first.
-        evaluation: the document of `evaluate`; None before it.
+        evaluation: the document of `evaluate`, its rows marked by the settings of now; None before it.
         ranking: the cases from worst to best.
         sweeps: the result of each sweep that is measured at all its values, and what no longer holds of it.
         settings: every setting.
@@ -133,7 +135,8 @@ def gather(project: Project) -> Story:
     cases = project.cases()
     statuses = survey(project)
     note_work(project, statuses)
-    evaluation = evaluation_tables.load(project)
+    stored = evaluation_tables.load(project)
+    evaluation = stored and mark_rows(project, stored, ROWS)
     scores, kept = s3f_table.recorded(project), s3f_table.kept(project)
     trust = trust_table.overview(project)
     splits = Counter(case.info.split for case in cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,36 @@ class Row:
     grey: str
     cells: list[Cell]
     axial: int
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What is drawn in any of some pictures, and so has to be explained.
+
+    Attributes:
+        outlines: layers, in the order of all.
+        box: whether there is a prompt's box.
+        inside: whether there is a point in a lesion.
+        outside: whether there is a point outside.
+    """
+
+    outlines: list[Layer]
+    box: bool
+    inside: bool
+    outside: bool
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Legend:
+        """Of the pictures of these rows."""
+        cells = [cell for row in rows for cell in row.cells]
+        drawn_layers = {layer for cell in cells for layer, path in cell.outlines if path}
+        prompts = [prompt for cell in cells for prompt in cell.prompts]
+        return cls(
+            outlines=[layer for layer in LAYERS if layer in drawn_layers],
+            box=any(prompt.box is not None for prompt in prompts),
+            inside=any(prompt.foreground for prompt in prompts),
+            outside=any(prompt.background for prompt in prompts),
+        )
 
 
 def rows_of(case: CasePicture) -> tuple[Grid, list[Row]]:

@@ -17,7 +17,7 @@ from clisc_engine.report.gather import Story
 from clisc_engine.report.images import Grid, heat_colours
 from clisc_engine.report.marks import Marks
 from clisc_engine.report.page import commands_with, environment, hash_of, resource
-from clisc_engine.report.pictures import Row, rows_of, viewer_case
+from clisc_engine.report.pictures import Legend, Row, rows_of, viewer_case
 from clisc_engine.report.sweeps import shown_sweeps
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.results.layers import LAYERS
@@ -86,6 +86,7 @@ def render(
             viewed=viewed,
             places={case.name: index for index, case in enumerate(viewed)},
             failed=failed,
+            drawn=Legend.of(row for case in shown for row in case.rows),
             layers=LAYERS,
             viewer={"layers": [asdict(layer) for layer in LAYERS], "heat": heat_colours()},
             curves=_curves(story),

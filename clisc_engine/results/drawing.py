@@ -16,7 +16,7 @@ from clisc_engine.results.layers import (
     Layer,
     heat_alpha,
 )
-from clisc_engine.results.picture_marks import draw_bar, draw_legend, draw_prompts, draw_sides
+from clisc_engine.results.picture_marks import draw_bar, draw_legend, draw_prompts, draw_sides, marks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,8 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     wide = CELL * max(len(columns), 3) + MARGIN + 0.1
     told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
     strip = 1.5 if picture.probability.size else 0.0
-    legend = 0.26 if picture.prompts and SAM_LAYER in picture.steps else 0.0
+    marks = _prompt_marks(picture)
+    legend = 0.26 if marks else 0.0
     figures = any(picture.figures(layer) for layer in columns)
     head = 0.7 + LINE * (len(told) + figures)
     total = head + len(picture.chosen) * tall + legend + strip + 0.08
@@ -68,11 +69,17 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     words = "\n".join(told)
     figure.text(MARGIN / wide, 1 - 0.4 / total, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
     if legend:
-        draw_legend(figure, (MARGIN / wide, (strip + 0.1) / total))
+        draw_legend(figure, (MARGIN / wide, (strip + 0.1) / total), marks)
     if strip:
         axes = figure.add_axes((MARGIN / wide, 0.42 / total, 1 - (MARGIN + 0.1) / wide, 0.88 / total))
         _draw_probability(axes, picture)
     return figure
+
+
+def _prompt_marks(picture: CasePicture) -> list[str]:
+    """The marks of the prompts that are drawn, on the chosen slices in SAM's column."""
+    shown = picture.chosen if SAM_LAYER in picture.steps else []
+    return marks_of(prompt for z in shown for prompt in picture.prompts.get(z, []))
 
 
 def _in_letters(name: str) -> str:

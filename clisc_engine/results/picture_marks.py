@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clisc_engine.core.prompts import Prompt
@@ -79,19 +79,31 @@ def draw_prompts(axes: Axes, prompts: Sequence[Prompt]) -> None:
     for prompt in prompts:
         if prompt.box is not None:
             x0, y0, x1, y1 = prompt.box
-            axes.add_patch(_box((x0, y0), x1 - x0, y1 - y0))
+            # A pixel's centre is at whole numbers; the box encloses its first and last pixels.
+            axes.add_patch(_box((x0 - 0.5, y0 - 0.5), x1 - x0 + 1, y1 - y0 + 1))
         for (x, y), label in zip(prompt.points, prompt.point_labels, strict=True):
-            axes.plot(x, y, **_point("+" if label else "x"))
+            axes.plot(x, y, **_point(_mark(label)))
 
 
-def draw_legend(figure: Figure, place: tuple[float, float]) -> None:
-    """What the prompts' marks mean, from the lower left corner ``place`` in parts of the figure."""
+def marks_of(prompts: Iterable[Prompt]) -> list[str]:
+    """The marks that these prompts are drawn with, as in `PROMPT_WORDS`."""
+    found: set[str] = set()
+    for prompt in prompts:
+        found |= {_mark(label) for label in prompt.point_labels}
+        found |= {"box"} if prompt.box is not None else set()
+    return [mark for mark in PROMPT_WORDS if mark in found]
+
+
+def draw_legend(figure: Figure, place: tuple[float, float], marks: Sequence[str]) -> None:
+    """What these marks mean, from the lower left corner ``place`` in parts of the figure."""
     from matplotlib.lines import Line2D
 
-    handles: list[Artist] = [_box((0, 0), 1, 1), *(Line2D([], [], **_point(mark)) for mark in _SIZES)]
+    handles: list[Artist] = [
+        _box((0, 0), 1, 1) if mark == "box" else Line2D([], [], **_point(mark)) for mark in marks
+    ]
     figure.legend(
         handles,
-        list(PROMPT_WORDS.values()),
+        [PROMPT_WORDS[mark] for mark in marks],
         loc="lower left",
         bbox_to_anchor=place,
         ncols=len(handles),
@@ -101,6 +113,11 @@ def draw_legend(figure: Figure, place: tuple[float, float]) -> None:
         borderpad=0,
         borderaxespad=0,
     )
+
+
+def _mark(label: int) -> str:
+    """The mark of a point with this label, 1 for one in the lesion."""
+    return "+" if label else "x"
 
 
 def _box(corner: tuple[float, float], width: float, height: float) -> Rectangle:

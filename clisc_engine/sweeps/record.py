@@ -16,7 +16,7 @@ from clisc_engine.files.tables import rounded, write_table
 from clisc_engine.files.words import shell_word
 from clisc_engine.project import variants
 from clisc_engine.project.project import Project
-from clisc_engine.sweeps.sweep import Axis, Sweep
+from clisc_engine.sweeps.sweep import Axis, Sweep, plain
 
 SWEEPS = "sweeps"
 """Folder of a project's sweeps."""
@@ -108,19 +108,20 @@ def note_result(project: Project, sweep: Sweep, document: Mapping[str, Any]) -> 
     keys = list(sweep.keys)
     summary = ["n", "empty", "dsc_mean", "dsc_std", "hd95_mean", "hd95_std", "seeds", "dsc_std_of_seeds"]
     points = [
-        {**point["values"], **{name: point[name] for name in summary[:-2]}, "seeds": len(point["seeds"])}
-        | {"dsc_std_of_seeds": point["dsc_std_of_seeds"]}
+        _exact(point["values"])
+        | rounded({**{name: point[name] for name in summary}, "seeds": len(point["seeds"])})
         for point in document["points"]
     ]
-    write_table(folder / TABLE, [*keys, *summary], map(rounded, points))
+    write_table(folder / TABLE, [*keys, *summary], points)
     columns = [*keys, "seed", "case", "dsc", "hd95", "empty", "volume_ml", "predicted_ml"]
     cases = [
-        {**point["values"], "seed": one["seed"], **{name: case[name] for name in columns[len(keys) + 1 :]}}
+        _exact(point["values"])
+        | rounded({"seed": one["seed"], **{name: case[name] for name in columns[len(keys) + 1 :]}})
         for point in document["points"]
         for one in point["seeds"]
         for case in one["cases"]
     ]
-    write_table(folder / CASES, columns, map(rounded, cases))
+    write_table(folder / CASES, columns, cases)
     _write(folder / RESULT, document)
 
 
@@ -183,6 +184,14 @@ def _below(records: Mapping[str, variants.Record], name: str) -> set[str]:
         name = records[name].over
         found.add(name)
     return found
+
+
+def _exact(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a point for a table: numbers with all their digits, all else as it is typed."""
+    return {
+        key: plain(value) if isinstance(value, bool) or not isinstance(value, int | float) else value
+        for key, value in values.items()
+    }
 
 
 def _measured_file(project: Project, sweep: Sweep, point: str) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from clisc_engine.errors import BadInput
 from clisc_engine.imaging.axial import AxialView
+from clisc_engine.project.project import open_project
 from clisc_engine.report.gather import gather
 from clisc_engine.report.images import Grid
 from clisc_engine.report.marks import Marks
@@ -132,6 +133,16 @@ def test_what_a_changed_setting_makes_stale_is_said(copied, report):
     assert f"masks/sam of 3 cases are stale {cause}" in text
 
 
+def test_rows_of_other_settings_are_marked_in_the_table(evaluated, tmp_path, report):
+    shutil.copytree(evaluated.root, tmp_path / "own")
+    project = open_project(tmp_path / "own")
+    project.change_settings(project.settings, {"unet.border": 3.0})
+    text = report(open_project(project.root)).text
+    for title in ("network, round 1", "full: round 2 with S3F"):
+        assert f"{title} * " in text and f"* {title} is stale: " in text
+    assert "raw CAM * " not in text and "raw CAM is stale" not in text
+
+
 def test_names_and_settings_full_of_markup_stay_words(copied, report):
     before = report(copied)
     changes = {"label.tumour_prompts": [SCRIPT]}
@@ -189,6 +200,34 @@ def test_pictures_and_viewer_name_sides_scale_source_slice_and_volume(page, eval
     assert f"{shown['figures']['sam']} " in document.text, "in the caption of the picture, too"
     assert f"slice {first + shown['start']} (z {shown['start']}) , reference" in document.text
     assert "A map is cut by Otsu before its DSC is measured" in document.text
+
+
+LINES = ["SAM's mask", "round 1", "final mask", "reference"]
+BOX, POINTS = "box that SAM was given", ["point in the lesion", "point outside"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, [*LINES, BOX, *POINTS]),
+        ({"prompts.kind": "box"}, [*LINES, BOX]),
+        ({"prompts.region": "map+bundled"}, LINES),
+    ],
+)
+def test_the_legend_explains_what_is_drawn_and_nothing_else(evaluated, tmp_path, changes, words):
+    shutil.copytree(evaluated.root, tmp_path / "own")
+    project = open_project(tmp_path / "own")
+    project.change_settings(project.settings, changes)
+    write_report(open_project(project.root), tmp_path / "r.html", Choice(cases=("p4",)), Control())
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    (legend,) = re.findall(r'<ul class="legend" aria-label="Lines in the pictures">(.*?)</ul>', text, re.S)
+    assert re.findall(r"</svg>([^<]*)</li>", legend) == [word.replace("'", "&#39;") for word in words]
+
+
+def test_before_any_mask_pictures_need_no_legend(data, tmp_path):
+    project = small_project(tmp_path / "p", data)
+    write_report(project, tmp_path / "r.html", Choice(), Control())
+    assert "Lines in the pictures" not in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_the_table_names_the_paper_s_rows_those_not_made_and_how_few_cases(page):

@@ -68,6 +68,31 @@ def test_prompts_enclose_the_region_that_was_marked(finished):
             assert x0 <= x <= x1 and y0 <= y <= y1
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompts.kind": "box"}, ["box that SAM was given"]),
+        ({"prompts.kind": "points"}, ["point in the lesion", "point outside"]),
+        ({"prompts.region": "map+bundled"}, []),
+    ],
+)
+def test_the_legend_explains_what_is_drawn_and_nothing_else(copied, changes, words):
+    copied.change_settings(copied.settings, changes)
+    figure = draw_case(case_picture(open_project(copied.root), "p4", 2), "tiny")
+    assert [text.get_text() for found in figure.legends for text in found.get_texts()] == words
+
+
+def test_a_drawn_box_lies_around_the_whole_of_its_pixels(copied):
+    copied.change_settings(copied.settings, {"prompts.kind": "box", "prompts.dilation": 0})
+    picture = case_picture(open_project(copied.root), "p4", 1)
+    (prompt,) = picture.prompts[picture.chosen[0]]
+    figure = draw_case(picture, "tiny")
+    (axes,) = (axes for axes in figure.axes if axes.get_title().startswith("prompts, SAM's mask"))
+    (box,) = (patch for patch in axes.patches if patch.get_linestyle() == "--")
+    x0, y0, x1, y1 = prompt.box
+    assert box.get_bbox().extents.tolist() == [x0 - 0.5, y0 - 0.5, x1 + 0.5, y1 + 0.5]
+
+
 def test_slices_lie_where_the_regions_are():
     brain = np.ones((20, 4, 4), bool)
     one, two = np.zeros_like(brain), np.zeros_like(brain)

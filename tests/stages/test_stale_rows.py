@@ -63,3 +63,39 @@ def test_a_table_that_still_holds_is_marked_anew_when_settings_change(call, copi
     assert {key: again[key] for key in kept.keys() - {"lacking"}} == {
         key: kept[key] for key in kept.keys() - {"lacking"}
     }
+
+
+def test_a_table_that_was_measured_on_other_masks_is_never_exported_as_fresh(call, copied, tmp_path):
+    root = copied.root
+    assert call("evaluate", root, "--device", "cpu").code == 0
+    with (root / "results" / "cases.csv").open(encoding="utf-8") as file:
+        measured = {(row["case"], row["name"]): row for row in csv.DictReader(file)}
+    assert (
+        call("run", root, "--set", "prompts.kind=box", "--until", "prompt-sam", "--device", "cpu").code == 0
+    )
+    assert call("export", "csv", root, "-o", tmp_path / "tables").code == 0
+    with (tmp_path / "tables" / "evaluation-cases.csv").open(encoding="utf-8") as file:
+        exported = {(row["case"], row["name"]): row for row in csv.DictReader(file)}
+    told = ("dsc", "hd95", "predicted_ml", "fingerprint")
+    assert {key: [row[name] for name in told] for key, row in exported.items()} == {
+        key: [row[name] for name in told] for key, row in measured.items()
+    }
+    with (tmp_path / "tables" / "evaluation-rows.csv").open(encoding="utf-8") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert rows["sam"]["state"] == "stale" and "measured before" in rows["sam"]["why"]
+    assert rows["cam-raw"]["state"] == "fresh"
+    explained = call("explain", root / "results" / "rows.csv", "--project", root)
+    assert "Stale rows: sam" in explained.out or "sam" in explained.out
+    renewed = json.loads(call("evaluate", root, "--json", "--device", "cpu").out)
+    assert {row["name"]: row["state"] for row in renewed["rows"]}["sam"] == "fresh"
+
+
+def test_every_line_of_a_case_names_its_split(call, copied):
+    root, everywhere = copied.root, ("--splits", "train,valid,test")
+    document = json.loads(call("evaluate", root, *everywhere, "--json", "--device", "cpu").out)
+    listed = json.loads(call("cases", "list", root, "--json").out)["cases"]
+    splits = {case["name"]: case["split"] for case in listed}
+    assert set(splits.values()) == {"train", "valid", "test"}
+    assert {entry["case"]: entry["split"] for entry in document["cases"]} == splits
+    with (root / "results" / "cases.csv").open(encoding="utf-8") as file:
+        assert {row["case"]: row["split"] for row in csv.DictReader(file)} == splits

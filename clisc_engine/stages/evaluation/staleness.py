@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from clisc_engine.errors import BadInput, Unreadable
@@ -19,6 +19,7 @@ from clisc_engine.stages.s3f.similarity import outdated_similarities
 
 RENEW = "clisc run"
 RENEW_ABLATION = "clisc evaluate --ablation"
+REMADE = "measured before its mask was made anew"
 
 
 class Staleness:
@@ -107,8 +108,9 @@ def mark_rows(project: Project, document: Mapping[str, Any], arrays: Mapping[str
     """The document of a table again, each row marked as fresh or stale by the settings of now.
 
     Each summary gets a ``state`` and a ``why`` (empty when fresh), each summary of all cases also the
-    ``fingerprint`` of the masks that were measured; so do the entries of single cases. ``stale`` names
-    the stale rows with the command that makes them anew.
+    ``fingerprint`` of the masks that were measured; so do the entries of single cases, which get the
+    ``split`` of their case too. ``stale`` names the stale rows, and the commands that make anew what other
+    settings made: a row that was measured before its masks were made anew is stale too, and needs none.
 
     Args:
         project: the one measured.
@@ -119,15 +121,19 @@ def mark_rows(project: Project, document: Mapping[str, Any], arrays: Mapping[str
     by_name = {case.info.name: case for case in staleness.cases}
     prints: dict[tuple[str, str], str] = {}
     whys: dict[tuple[str, str], str] = {}
-    for entry in document["cases"]:
-        key = entry["name"], entry["case"]
-        case = by_name.get(entry["case"])
-        stamp = case.stamp(arrays[entry["name"]]) if case else None
-        prints[key] = stamp.fingerprint if stamp else ""
-        gone = "" if case else f"case {entry['case']} is gone"
-        whys[key] = staleness.why(arrays[entry["name"]], case) if case else gone
     row_whys: dict[str, str] = {}
-    for (row, _), why in whys.items():
+    made_otherwise: set[str] = set()
+    for entry in document["cases"]:
+        row, name = entry["name"], entry["case"]
+        case, measured = by_name.get(name), entry.get("fingerprint", "")
+        stamp = case.stamp(arrays[row]) if case else None
+        prints[row, name] = measured or (stamp.fingerprint if stamp else "")
+        why = staleness.why(arrays[row], case) if case else f"case {name} is gone"
+        if why:
+            made_otherwise.add(row)
+        elif stamp and stamp.fingerprint != prints[row, name]:
+            why = REMADE
+        whys[row, name] = why
         row_whys[row] = row_whys.get(row, "") or why
     stale = [row["name"] for row in document["rows"] if row_whys.get(row["name"])]
     return {
@@ -143,14 +149,23 @@ def mark_rows(project: Project, document: Mapping[str, Any], arrays: Mapping[str
         "groups": [{**row, **_state(row_whys.get(row["name"], ""))} for row in document["groups"]],
         "cases": [
             {
-                **entry,
+                "case": entry["case"],
+                "split": _split(entry, by_name),
+                **{key: value for key, value in entry.items() if key != "split"},
                 **_state(whys[entry["name"], entry["case"]]),
                 "fingerprint": prints[entry["name"], entry["case"]],
             }
             for entry in document["cases"]
         ],
-        "stale": {"rows": stale, "renew": _renewed_by(stale, arrays)},
+        "stale": {"rows": stale, "renew": _renewed_by(made_otherwise, arrays)},
     }
+
+
+def _split(entry: Mapping[str, Any], cases: Mapping[str, CaseArrays]) -> str:
+    """The split of an entry's case now; of a case that is gone the one that is noted, if any is."""
+    case = cases.get(entry["case"])
+    noted: str = entry.get("split", "")
+    return case.info.split if case else noted
 
 
 def _state(why: str) -> dict[str, str]:
@@ -162,7 +177,7 @@ def _because(product: str, why: str) -> str:
     return why if ": " in why else f"{product}: {why}"
 
 
-def _renewed_by(stale: Sequence[str], arrays: Mapping[str, str]) -> list[str]:
+def _renewed_by(stale: Collection[str], arrays: Mapping[str, str]) -> list[str]:
     """The commands that make these rows anew, one after the other."""
     commands = [RENEW] if any(graph.MADE_BY[arrays[row]] != graph.ABLATION for row in stale) else []
     if any(graph.MADE_BY[arrays[row]] == graph.ABLATION for row in stale):
