@@ -30,8 +30,11 @@ BARS = {TUMOUR: SAM_LAYER.colour, NORMAL: "#4a5560", UNCERTAIN: "#8d7a3f"}
 CELL, MARGIN, LINE = 2.1, 0.62, 0.15
 """Inches: width of a slice, of the margin that has their numbers, and height of a line of small words."""
 
-LETTERS_IN_AN_INCH = 17
-"""Of the small words, about."""
+LETTERS_IN_AN_INCH, OF_THE_TITLE = 17, 11
+"""Of the small words, and of the title's, about."""
+
+TITLE_LINE = 0.2
+"""Inches: height of a line of the title."""
 
 DOT = "   ·   "
 
@@ -45,11 +48,13 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
     tall = min(CELL * picture.view.aspect * height / width, 1.6 * CELL)
     wide = CELL * max(len(columns), 3) + MARGIN + 0.1
     told = _lines(_to_read(picture), int(wide * LETTERS_IN_AN_INCH))
+    title = _lines(_in_the_title(picture, weights), int((wide - MARGIN) * OF_THE_TITLE))
     strip = 1.5 if picture.probability.size else 0.0
     marks = _prompt_marks(picture)
     legend = 0.26 if marks else 0.0
     figures = any(picture.figures(layer) for layer in columns)
-    head = 0.7 + LINE * (len(told) + figures)
+    further = TITLE_LINE * (len(title) - 1)
+    head = 0.7 + further + LINE * (len(told) + figures)
     total = head + len(picture.chosen) * tall + legend + strip + 0.08
     figure = Figure(figsize=(wide, total), facecolor=BACKGROUND, dpi=110)
     grid = figure.add_gridspec(
@@ -63,11 +68,10 @@ def draw_case(picture: CasePicture, weights: str) -> Figure:
         wspace=0.03,
     )
     _draw_slices(figure, grid, picture, columns)
-    caution = f"{DOT}tiny models: for demos and tests" if weights == "tiny" else ""
-    title = f"{_in_letters(picture.name)}{DOT}{picture.split}{caution}"
-    figure.text(MARGIN / wide, 1 - 0.16 / total, title, color=INK, fontsize=11, va="top")
-    words = "\n".join(told)
-    figure.text(MARGIN / wide, 1 - 0.4 / total, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
+    left, top = MARGIN / wide, 1 - 0.16 / total
+    figure.text(left, top, "\n".join(title), color=INK, fontsize=11, va="top")
+    words, below = "\n".join(told), 1 - (0.4 + further) / total
+    figure.text(left, below, words, color=FAINT, fontsize=7.5, va="top", linespacing=1.4)
     if legend:
         draw_legend(figure, (MARGIN / wide, (strip + 0.1) / total), marks)
     if strip:
@@ -115,10 +119,16 @@ def _to_read(picture: CasePicture) -> list[str]:
     return [view.convention, *filter(None, [view.caution]), *told]
 
 
+def _in_the_title(picture: CasePicture, weights: str) -> list[str]:
+    caution = ["tiny models: for demos and tests"] if weights == "tiny" else []
+    return [_in_letters(picture.name), picture.split, *caution]
+
+
 def _lines(sentences: list[str], most: int) -> list[str]:
-    """The sentences in lines of so many letters; one that is longer gets a line of its own."""
+    """The sentences in lines of so many letters; one that is longer gets lines of its own, cut anywhere."""
     lines = [""]
-    for sentence in sentences:
+    parts = (one[at : at + most] for one in sentences for at in range(0, len(one), most))
+    for sentence in parts:
         longer = f"{lines[-1]}{DOT}{sentence}" if lines[-1] else sentence
         if lines[-1] and len(longer) > most:
             lines.append(sentence)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from clisc_engine.errors import BadInput
@@ -14,7 +15,7 @@ from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.results.case_picture import case_picture, chosen_slices
 from clisc_engine.results.drawing import draw_case, picture_bytes
-from clisc_engine.results.layers import RAW_LAYER, SAM_LAYER
+from clisc_engine.results.layers import RAW_LAYER, SAM_LAYER, STEPS
 from clisc_engine.results.show import show_case
 from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
@@ -80,6 +81,23 @@ def test_the_legend_explains_what_is_drawn_and_nothing_else(copied, changes, wor
     copied.change_settings(copied.settings, changes)
     figure = draw_case(case_picture(open_project(copied.root), "p4", 2), "tiny")
     assert [text.get_text() for found in figure.legends for text in found.get_texts()] == words
+
+
+@pytest.mark.parametrize("length", [5, 60, 150])
+def test_title_split_and_caution_stay_within_the_picture_however_long_the_name_is(finished, length):
+    name = ("sub-0123_ses-" * 20)[:length]
+    for layers in (STEPS, ()):
+        picture = replace(case_picture(finished, "p4", 2, layers), name=name)
+        figure = draw_case(picture, "tiny")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        title, words = figure.texts[:2]
+        assert title.get_text().replace("\n", "").startswith(name)
+        assert title.get_text().endswith("tiny models: for demos and tests")
+        here = [found.get_window_extent(canvas.get_renderer()) for found in (title, words)]
+        assert max(box.x1 for box in here) <= figure.bbox.x1 and here[0].y1 <= figure.bbox.y1
+        first = figure.axes[0].get_tightbbox(canvas.get_renderer())
+        assert first.y1 <= here[1].y0 and here[1].y1 <= here[0].y0, "one below the other"
 
 
 def test_a_drawn_box_lies_around_the_whole_of_its_pixels(copied):
