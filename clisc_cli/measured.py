@@ -44,17 +44,20 @@ def table_of_cases(document: dict[str, Any], titles: dict[str, str]) -> Any:
     return table
 
 
-def without_tumour_table(found: dict[str, Any]) -> Any:
-    """The cases without tumour, which no other table counts: what each row marks in them."""
+def without_tumour_table(found: dict[str, Any], heading: str, titles: dict[str, str]) -> Any:
+    """The cases without tumour, which no other table counts: what each row marks in them.
+
+    ``titles`` by row, under ``heading``.
+    """
     from rich.table import Table
 
     names = ", ".join(found["cases"][:6]) + (" ..." if len(found["cases"]) > 6 else "")
     table = Table(title=f"{counted(len(found['cases']), 'case')} without tumour: {names}")
-    add_words(table, "row")
+    add_words(table, heading)
     add_figures(table, "n", "false positives", "their mean ml")
     for row in found["rows"]:
         mean = "" if row["volume_ml_mean"] is None else f"{row['volume_ml_mean']:.2f}"
-        table.add_row(row["name"], str(row["n"]), str(row["false_positives"]), mean)
+        table.add_row(titles[row["name"]], str(row["n"]), str(row["false_positives"]), mean)
     return table
 
 

@@ -33,7 +33,7 @@ def show_table1(
     if document["groups"]:
         console.print(groups_table(document, "method", titles))
     if document["without_tumour"]["cases"]:
-        console.print(without_tumour_table(document["without_tumour"]))
+        console.print(without_tumour_table(document["without_tumour"], "method", titles))
     if cases_table:
         console.print(table_of_cases(document, titles))
     for row in document["lacking"]:

@@ -28,11 +28,11 @@ def show_table2(
         return
     console = result_console()
     console.print(rows_table(document))
+    names = {row["name"]: _marked(row["name"], document) for row in document["rows"]}
     if len({entry["group"] for entry in document["groups"]}) > 1:
-        names = {row["name"]: _marked(row["name"], document) for row in document["rows"]}
         console.print(groups_table(document, "row", names))
     if document["without_tumour"]["cases"]:
-        console.print(without_tumour_table(document["without_tumour"]))
+        console.print(without_tumour_table(document["without_tumour"], "row", names))
     if cases_table:
         console.print(table_of_cases(document, {row["name"]: row["name"] for row in document["rows"]}))
     for line in filter(None, (lacking_in_words(document), few_cases(document))):

@@ -193,7 +193,8 @@ def _box(chart: Chart, place: int, half: float, values: Sequence[float]) -> None
     reach = 1.5 * (high - low)
     inside = [value for value in values if low - reach <= value <= high + reach]
     left, right, centre = chart.across(place - half), chart.across(place + half), chart.across(place)
-    for start, end in ((high, max(inside)), (low, min(inside))):
+    # Quartiles lie between cases, and beyond one of them there may be outliers alone: no whisker then.
+    for start, end in ((high, max(high, *inside)), (low, min(low, *inside))):
         chart.add("line", "whisker", x1=centre, x2=centre, y1=chart.up(start), y2=chart.up(end))
     height = chart.up(low) - chart.up(high)
     chart.add(

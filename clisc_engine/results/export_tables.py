@@ -10,7 +10,7 @@ import numpy as np
 
 from clisc_engine.core.labelling import NORMAL, TUMOUR
 from clisc_engine.errors import MissingStage
-from clisc_engine.files.tables import rounded, table_bytes
+from clisc_engine.files.tables import table_bytes
 from clisc_engine.outputs.inputs import Inputs
 from clisc_engine.outputs.outputs import Made, Outputs
 from clisc_engine.products.declared import ROWS
@@ -67,9 +67,12 @@ def _measured(project: Project, out: Path) -> dict[Path, bytes]:
     document = evaluation_tables.load(project)
     if document is None:
         return {}
-    marked = mark_rows(project, document, ROWS)
-    found = {out / f"evaluation-{name}.csv": marked[name] for name in ("rows", "groups", "cases")}
-    return {path: table_bytes(list(rows[0]), map(rounded, rows)) for path, rows in found.items() if rows}
+    tables = evaluation_tables.tables_of(mark_rows(project, document, ROWS))
+    return {
+        out / f"evaluation-{name}.csv": evaluation_tables.csv_of(table)
+        for name, table in tables.items()
+        if table
+    }
 
 
 def _slices(case: CaseArrays) -> Iterable[dict[str, Any]]:

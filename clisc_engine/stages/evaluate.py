@@ -107,15 +107,17 @@ def evaluate(
     stored = control.ranks.share(lambda: evaluation_tables.load(project))
     doubts = control.ranks.share(lambda: own_masks_in_words(project, [case.info for case in cases]))
     same = stored is not None and stored["fingerprint"] == fingerprint(provenance)
+    asked = {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("evaluation is up to date; nothing measured anew")
-        return _marked(project, glance, with_notes(stored, doubts), control, before=stored)
+        document = with_notes({**stored, **asked}, doubts)
+        return _marked(project, glance, document, control, before=stored)
     if stored and not same:
         control.progress.say(f"measured anew: {_why_anew(stored, cases, provenance)}")
     document = _measure(project, cases, present, failed, control)
     document["lacking"] = lacking_rows(document["rows"])
     document["notes"] = [*_notes(project, present), *renewed["notes"].values(), *doubts]
-    document |= {"splits": list(splits), "chosen": list(control.cases), "seen": seen, "leaks": leaking}
+    document |= asked
     document["fingerprint"] = fingerprint(provenance)
     return _marked(project, project.glance(), document, control, before=None)
 

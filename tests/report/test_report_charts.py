@@ -92,6 +92,18 @@ def test_a_box_spans_the_quartiles_and_whiskers_stop_before_an_outlier():
     assert len(drawn(chart, "case")) == 5 and "nothing" not in chart
 
 
+@pytest.mark.parametrize("values", [[20, 20, 20, 100], [0, 80, 80, 80], [50.0], [0, 100]])
+def test_no_whisker_runs_through_its_box(values):
+    scores = {f"c{index}": float(value) for index, value in enumerate(values)}
+    chart = box_chart("words", "DSC %", {"full": scores})
+    (box,) = drawn(chart, "box")
+    top = float(box.get("y"))
+    bottom = top + float(box.get("height"))
+    for line in drawn(chart, "whisker"):
+        ends = sorted(float(line.get(key)) for key in ("y1", "y2"))
+        assert ends[1] <= top + 0.01 or ends[0] >= bottom - 0.01
+
+
 def test_box_plots_say_how_many_cases_they_stand_for():
     three, two = {"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 1.0, "b": 2.0}
     words = [element.text for element in drawn(box_chart("", "DSC %", {"SAM": three, "CAM": two}), "tick")]

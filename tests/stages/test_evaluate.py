@@ -18,6 +18,7 @@ from clisc_engine.products.declared import ROWS
 from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
+from clisc_engine.results.export_tables import export_tables
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages import recipes
@@ -180,7 +181,7 @@ def test_named_cases_alone_are_measured(spoilt):
         evaluate(spoilt, Control(device="cpu", cases=("p9",)), splits=EVERYWHERE)
 
 
-def test_cases_without_tumour_stand_apart(evaluated, spoilt):
+def test_cases_without_tumour_stand_apart(evaluated, spoilt, tmp_path):
     before = evaluated[1]
     for name in ("p1", "p3"):  # of p1, round 2's mask is empty
         reference_becomes(spoilt, name, np.zeros(SHAPE, np.uint8))
@@ -213,6 +214,10 @@ def test_cases_without_tumour_stand_apart(evaluated, spoilt):
     with (spoilt.results / "cases.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["case"] == "p3"]
     assert {(row["dsc"], row["hd95"]) for row in rows} == {("", "")}
+    export_tables(spoilt, tmp_path / "tables")
+    for name in ("rows", "groups", "cases", "without_tumour"):
+        exported = (tmp_path / "tables" / f"evaluation-{name}.csv").read_bytes()
+        assert exported == (spoilt.results / f"{name}.csv").read_bytes()
 
 
 def test_without_any_tumour_only_false_positives_are_counted(spoilt):

@@ -99,3 +99,12 @@ def test_every_line_of_a_case_names_its_split(call, copied):
     assert {entry["case"]: entry["split"] for entry in document["cases"]} == splits
     with (root / "results" / "cases.csv").open(encoding="utf-8") as file:
         assert {row["case"]: row["split"] for row in csv.DictReader(file)} == splits
+
+
+def test_a_table_that_still_holds_names_what_was_asked_for_now(call, copied):
+    root, everywhere = copied.root, ("--splits", "train,valid,test", "--cases", "p4")
+    assert call("evaluate", root, *everywhere, "--device", "cpu").code == 0
+    shown = call("evaluate", root, "--device", "cpu")
+    assert "nothing measured anew" in shown.message and "(test; " in shown.out
+    document = json.loads(call("evaluate", root, "--json", "--device", "cpu").out)
+    assert (document["splits"], document["chosen"]) == (["test"], [])

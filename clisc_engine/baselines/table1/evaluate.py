@@ -92,7 +92,7 @@ def table1(project: Project, control: Control, *, splits: tuple[str, ...] = ("te
     same = stored is not None and stored["fingerprint"] == fingerprint(made_from)
     if stored and same and not stored["failed"] and not control.force:
         control.progress.say("Table 1 is up to date; nothing measured anew")
-        document = with_notes(stored, doubts)
+        document = with_notes({**stored, "splits": list(splits)}, doubts)
         return stored if document == stored else _kept(project, document, control)
     if stored and not same:
         control.progress.say(f"measured anew: {why_not_measured(stored, made_from)}")
