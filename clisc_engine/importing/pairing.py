@@ -184,9 +184,8 @@ def _by_kind(given: str, masks: Sequence[Path], images: Collection[str]) -> str:
     patterns = []
     for name, files in sorted(kinds.items(), key=lambda kind: (-len(kind[1]), len(kind[0]))):
         folders = {path.parent for path in files}
-        alike = [
-            path for path in masks if path.match(name) and (len(folders) > 1 or path.parent in folders)
-        ]
+        near = [path.name for path in masks if len(folders) > 1 or path.parent in folders]
+        alike = [one for one in near if one == name or (name[0] == "*" and one.endswith(name[1:]))]
         if len(alike) == len(files):
             where = folders.pop() if len(folders) == 1 else f"{given}/**"
             patterns.append(shell_word(f"{where}/{name}"))

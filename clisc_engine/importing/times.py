@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,10 +26,11 @@ def scans_of_times(images: Collection[Path]) -> dict[Path, str]:
     """
     numbered = {path: found for path in images if (found := _NUMBERED.search(without_ending(path)))}
     further = any(found["number"] not in ("1", "2") for found in numbered.values())
+    beside = {} if further else {folder: _stems(folder) for folder in {path.parent for path in numbered}}
     return {
         path: found["scan"]
         for path, found in numbered.items()
-        if further or _is_of_the_scan(path, found["scan"])
+        if further or _is_of_the_scan(path, found["scan"], beside[path.parent])
     }
 
 
@@ -39,20 +40,18 @@ def t1_flair(images: Collection[Path]) -> set[Path]:
     return named - scans_of_times(named and images).keys()
 
 
-def _is_of_the_scan(path: Path, scan: str) -> bool:
+def _is_of_the_scan(path: Path, scan: str, stems: Collection[str]) -> bool:
     """Whether its folder, or another file in it, says that the scan is called so."""
-    if normal(path.absolute().parent.name).casefold() == scan.casefold():
-        return True
-    return any(
-        (is_other_alone(rest) and not _IN_T1.match(rest)) or says_mask_alone(Path(rest))
-        for rest in _rests(path.parent, f"{scan}_")
+    start = f"{scan}_".casefold()
+    rests = [stem[len(start) :] for stem in stems if stem.startswith(start)]
+    return normal(path.absolute().parent.name).casefold() == scan.casefold() or any(
+        (is_other_alone(rest) and not _IN_T1.match(rest)) or says_mask_alone(Path(rest)) for rest in rests
     )
 
 
-def _rests(folder: Path, start: str) -> Iterator[str]:
-    """What is left of the names there that begin so."""
+def _stems(folder: Path) -> list[str]:
+    """The names of the files there, without their formats and in small letters."""
+    stems: list[str] = []
     with suppress(OSError):  # whoever reads the images says that the folder cannot be read
-        for path in folder.iterdir():
-            stem = without_ending(path)
-            if stem.casefold().startswith(start.casefold()):
-                yield stem[len(start) :]
+        stems += [without_ending(path).casefold() for path in folder.iterdir()]
+    return stems

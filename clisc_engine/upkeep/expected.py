@@ -38,12 +38,14 @@ class Evidence:
     Attributes:
         name: of the array.
         reason: how that is known, as the end of a sentence.
-        when: the evidence was written, UTC in ISO 8601; empty when it is never older than the array.
+        when: the evidence was written, UTC in ISO 8601; empty when nobody knows.
+        outlasts: whether it also counts for a case that holds nothing any more.
     """
 
     name: str
     reason: str
     when: str = ""
+    outlasts: bool = False
 
 
 def evidence_by_case(root: Path, store: Store) -> dict[str, list[Evidence]]:
@@ -60,12 +62,13 @@ def needed_arrays(
 ) -> dict[str, str]:
     """Arrays that a case must have, each with the reason.
 
-    Evidence older than all that the case holds is of a project that was in the folder before.
+    Evidence older than all that the case holds is of a project that was in the folder before, or of a case
+    that was removed.
     """
     needed: dict[str, str] = {}
     first = min((seal.time for seal in seals.values()), default="9999")
     for known in evidence:
-        if not known.when or known.when >= first:
+        if not known.when or known.when >= first or (known.outlasts and not seals):
             needed.setdefault(known.name, known.reason)
     for array, seal in seals.items():
         for source in seal.made_from:
@@ -108,9 +111,10 @@ def _by_trainings(root: Path) -> Iterator[tuple[str, Evidence]]:
     with suppress(Unreadable):  # `verify` names the folder, and below the file, when it comes to them
         there = inside(root / "checkpoints")
     for path in (path for path in there if path.match("*.safetensors")):
-        with suppress(BadInput):
+        with suppress(BadInput, OSError):
+            when = journal.stamp_of(path)
             for _, case, array in recipes.arrays_read(Checkpoint(path.parent, path.stem).made_from() or {}):
-                yield case, Evidence(array, f"{path.stem} was trained on it")
+                yield case, Evidence(array, f"{path.stem} was trained on it", when, outlasts=True)
 
 
 def _by_journal(root: Path) -> Iterator[tuple[str, Evidence]]:
@@ -128,9 +132,12 @@ def _by_journal(root: Path) -> Iterator[tuple[str, Evidence]]:
 
 
 def _by_evaluation(store: Store) -> Iterator[tuple[str, Evidence]]:
-    for measured in (evaluation_document.load(store) or {"cases": []})["cases"]:
+    document = evaluation_document.load(store) or {"cases": [], "time": ""}
+    for measured in document["cases"]:
         if measured["name"] in ROWS:
-            yield measured["case"], Evidence(ROWS[measured["name"]], "`clisc evaluate` measured it")
+            array = ROWS[measured["name"]]
+            reason = "`clisc evaluate` measured it"
+            yield measured["case"], Evidence(array, reason, document["time"], outlasts=True)
 
 
 def _by_similarities(root: Path) -> Iterator[tuple[str, Evidence]]:

@@ -179,7 +179,7 @@ def _lost_cases(
         return
     reasons = dict.fromkeys(listed.cases if listed else (), "the manifest of cases lists it")
     for name, known in evidence.items():
-        lasting = next((one.reason for one in known if not one.when), "")
+        lasting = next((one.reason for one in known if one.outlasts), "")
         if lasting and not (listed and name in listed.removed):
             reasons.setdefault(name, lasting)
     for name, why in sorted(reasons.items()):

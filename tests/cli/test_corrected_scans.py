@@ -1,5 +1,6 @@
 """Scans that come again corrected, or under another name: the commands in messages do what is meant."""
 
+import os
 import shlex
 
 import numpy as np
@@ -89,3 +90,18 @@ def test_a_copy_under_another_name_is_still_told_as_one(clisc, root, tmp_path):
     write(tmp_path / "images" / "z_flair.nii.gz", ball(seed=3))
     refused = clisc("init", root, "--images", f"{tmp_path}/images/[abcz]_flair.nii.gz")
     assert "cases rename" not in refused.message and "lacks z" in refused.message
+
+
+def test_what_a_removed_case_had_is_not_missed_of_the_one_that_comes_in_its_place(clisc, copied, data):
+    assert clisc("evaluate", copied.root, "--splits", "train", "--device", "cpu").code == 0
+    assert clisc("cases", "remove", copied.root, "p1").code == 0
+    for path in (copied.root / "checkpoints").glob("*.safetensors"):
+        os.utime(path, (1.7e9, 1.7e9))  # 2023: the networks are older than the scan that comes
+    measured = copied.store.attributes("metrics/evaluation")["evaluation"]
+    copied.store.write_group(
+        "metrics/evaluation", {"evaluation": {**measured, "time": "2023-11-14T22:13:20+00:00"}}
+    )
+    given = ("--images", data / "images", "--cases", "p1", "--to", "train")
+    assert clisc("cases", "add", copied.root, *given).code == 0
+    whole = clisc("verify", copied.root)
+    assert whole.code == 0 and "all whole" in whole.out, whole.err

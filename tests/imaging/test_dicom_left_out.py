@@ -245,3 +245,15 @@ def test_of_several_patients_none_is_chosen(tmp_path):
     write(write(tmp_path / "b", stack(head())), other, "t{:03d}.dcm")
     with pytest.raises(BadInput, match=r"2 patients \(p, q\).*a folder of its own"):
         read_volume(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("names", "glob"), [(("3-FLAIR", "4-FLAIR"), True), (("3-AX FLAIR", "4-AX FLAIR"), False)]
+)
+def test_a_glob_is_advised_only_where_folders_can_name_cases(tmp_path, names, glob):
+    """The archive's folders have the series' description in their names, with its spaces."""
+    for number, name in enumerate(names):
+        write(tmp_path / "p" / name, stack(head(seed=number), uid=f"1.2.{number}"))
+    with pytest.raises(BadInput, match=r"more than one says.*a CSV with the columns case,image") as refused:
+        flair_folder(tmp_path / "p")
+    assert ("a glob" in str(refused.value)) == glob

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clisc_engine.errors import BadInput
+from clisc_engine.files.case_names import is_case_name
 from clisc_engine.files.words import counted, listed
 from clisc_engine.imaging.contrasts import says_flair, says_other
 from clisc_engine.imaging.dicom.frames import Frame
@@ -13,7 +14,7 @@ from clisc_engine.imaging.dicom.parted import in_words, lie_apart
 from clisc_engine.imaging.dicom.scan import Damaged, Found, look_through
 from clisc_engine.imaging.dicom.stack import Stack, stack_of
 
-ONE_EACH = "name the folders with a glob, or list them in a CSV with the columns case,image"
+IN_A_CSV = "list them in a CSV with the columns case,image"
 
 
 def stack_at(path: Path) -> Stack:
@@ -50,13 +51,20 @@ def flair_of_folders(patient: Path, folders: Sequence[Path]) -> Path | None:
     _refuse_parts(series, flair or with_images)
     if len(flair) == 1:
         every = [frames for folder in with_images for frames in series[folder].values()]
-        _refuse_patients(patient, every, ONE_EACH)
+        _refuse_patients(patient, every, _one_each(with_images))
         return flair[0]
     named = ", ".join(path.relative_to(patient).as_posix() for path in flair or with_images)
     raise BadInput(
         f"{patient} holds DICOM series in {len(with_images)} folders, and "
-        f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); {ONE_EACH}."
+        f"{'more than one says' if flair else 'none of them says'} that it is FLAIR ({named}); "
+        f"{_one_each(flair or with_images)}."
     )
+
+
+def _one_each(folders: Iterable[Path]) -> str:
+    """How to say which of the folders are cases: by a glob only where their names can be cases' names."""
+    named = all(is_case_name(folder.name) for folder in folders)
+    return f"name the folders with a glob, or {IN_A_CSV}" if named else IN_A_CSV
 
 
 def _refuse_parts(series: Mapping[Path, Mapping[str, list[Frame]]], wanted: Sequence[Path]) -> None:
