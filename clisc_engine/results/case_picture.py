@@ -16,9 +16,13 @@ from clisc_engine.core.seeds import case_seed
 from clisc_engine.files.words import ml_in_words
 from clisc_engine.imaging.axial import AxialView
 from clisc_engine.imaging.placement import Placement
-from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY
+from clisc_engine.models.weights import MissingWeights
+from clisc_engine.products.kinds import AMDA_MAPS, IMAGE, LABELS, PROBABILITY, SAM_MASKS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.results.layers import REFERENCE_LAYER, SAM_LAYER, STEPS, Layer
+from clisc_engine.running.spec import why_not_fresh
+from clisc_engine.settings.schema import Settings
+from clisc_engine.stages import recipes
 from clisc_engine.stages.classifier.slices import windowed
 from clisc_engine.stages.evaluation.measured import Measured, measured
 from clisc_engine.stages.prompting.regions import region_of_interest, without_sam
@@ -154,6 +158,16 @@ def chosen_slices(brain: Mask, regions: Sequence[Mask], count: int) -> list[int]
     return sorted({int(z) for z in np.searchsorted(cumulative, targets)})
 
 
+def _is_of_others(settings: Settings, case: CaseArrays) -> bool:
+    """Whether SAM's mask would come out otherwise now: then nobody knows which prompts it was given."""
+    if case.stamp(SAM_MASKS) is None:
+        return False
+    try:
+        return bool(why_not_fresh(recipes.array(settings, SAM_MASKS), case))
+    except MissingWeights:
+        return False
+
+
 def _prompts(
     project: Project,
     case: CaseArrays,
@@ -161,12 +175,12 @@ def _prompts(
     slices: npt.NDArray[np.uint8],
     maps: dict[str, npt.NDArray[np.uint8]],
 ) -> dict[int, list[Prompt]]:
-    """The prompts of the maps; none where the bundled network, which is not asked here, has a say in them.
+    """The prompts of the maps; none where SAM's mask is of others, or where the bundled network has a say.
 
-    Nor is SAM, so ``roi.threshold = "sam"`` is drawn as otsu.
+    That network is not asked here. Nor is SAM, so ``roi.threshold = "sam"`` is drawn as otsu.
     """
     settings = project.settings
-    if AMDA_MAPS not in maps or settings.prompts.region != "map":
+    if AMDA_MAPS not in maps or settings.prompts.region != "map" or _is_of_others(settings, case):
         return {}
     chosen = without_sam(settings.roi)
     roi = region_of_interest(maps[AMDA_MAPS], brain_of(image), case.info.spacing, chosen)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
 """Endings of the files that a picture can be written to."""
 
-_SETTINGS = ("window", "roi", "prompts", "seed")
+_SETTINGS = ("window", "roi", "prompts", "sam", "seed")
 _SLICES = "slices"
 
 

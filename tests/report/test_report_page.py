@@ -19,6 +19,7 @@ from clisc_engine.report.write import Choice, write_report
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.settings.presets import preset
+from clisc_engine.stages.prompt_sam import prompt_sam
 from tests.support.documents import Document, opened
 from tests.support.small import run_stages, small_project
 
@@ -218,7 +219,9 @@ def test_the_legend_explains_what_is_drawn_and_nothing_else(evaluated, tmp_path,
     shutil.copytree(evaluated.root, tmp_path / "own")
     project = open_project(tmp_path / "own")
     project.change_settings(project.settings, changes)
-    write_report(open_project(project.root), tmp_path / "r.html", Choice(cases=("p4",)), Control())
+    project = open_project(project.root)
+    prompt_sam(project, Control(device="cpu", cases=("p4",)))
+    write_report(project, tmp_path / "r.html", Choice(cases=("p4",)), Control())
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     (legend,) = re.findall(r'<ul class="legend" aria-label="Lines in the pictures">(.*?)</ul>', text, re.S)
     assert re.findall(r"</svg>([^<]*)</li>", legend) == [word.replace("'", "&#39;") for word in words]

@@ -21,6 +21,7 @@ from clisc_engine.running.control import Control
 from clisc_engine.settings.presets import preset
 from clisc_engine.stages.evaluate import evaluate
 from clisc_engine.stages.init import Request, initialise
+from clisc_engine.stages.prompt_sam import prompt_sam
 from tests.support.small import run_stages, small_project
 from tests.support.volumes import ball
 
@@ -69,6 +70,23 @@ def test_prompts_enclose_the_region_that_was_marked(finished):
             assert x0 <= x <= x1 and y0 <= y <= y1
 
 
+def asked_anew(project, changes):
+    """The project with these settings, by which SAM was asked again."""
+    project.change_settings(project.settings, changes)
+    changed = open_project(project.root)
+    prompt_sam(changed, Control(device="cpu"))
+    return changed
+
+
+def test_no_prompts_are_drawn_that_sam_was_not_given(copied):
+    assert any(case_picture(copied, "p4", 2).prompts.values())
+    copied.change_settings(copied.settings, {"prompts.dilation": 9})
+    stale = case_picture(open_project(copied.root), "p4", 2)
+    assert stale.prompts == {} and "SAM's mask" in map(stale.column_title, stale.steps)
+    prompt_sam(open_project(copied.root), Control(device="cpu", cases=("p4",)))
+    assert any(case_picture(open_project(copied.root), "p4", 2).prompts.values())
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -78,8 +96,7 @@ def test_prompts_enclose_the_region_that_was_marked(finished):
     ],
 )
 def test_the_legend_explains_what_is_drawn_and_nothing_else(copied, changes, words):
-    copied.change_settings(copied.settings, changes)
-    figure = draw_case(case_picture(open_project(copied.root), "p4", 2), "tiny")
+    figure = draw_case(case_picture(asked_anew(copied, changes), "p4", 2), "tiny")
     assert [text.get_text() for found in figure.legends for text in found.get_texts()] == words
 
 
@@ -101,8 +118,7 @@ def test_title_split_and_caution_stay_within_the_picture_however_long_the_name_i
 
 
 def test_a_drawn_box_lies_around_the_whole_of_its_pixels(copied):
-    copied.change_settings(copied.settings, {"prompts.kind": "box", "prompts.dilation": 0})
-    picture = case_picture(open_project(copied.root), "p4", 1)
+    picture = case_picture(asked_anew(copied, {"prompts.kind": "box", "prompts.dilation": 0}), "p4", 1)
     (prompt,) = picture.prompts[picture.chosen[0]]
     figure = draw_case(picture, "tiny")
     (axes,) = (axes for axes in figure.axes if axes.get_title().startswith("prompts, SAM's mask"))
@@ -145,8 +161,8 @@ def test_letters_that_the_font_lacks_are_told_apart_and_not_warned_of(finished):
 
 
 def test_a_renamed_case_shows_the_prompts_that_were_drawn_for_it(copied):
-    copied.change_settings(copied.settings.model_copy(deep=True), {"prompts.foreground": "bright5"})
-    before = case_picture(open_project(copied.root), "p0", 3).prompts
+    before = case_picture(asked_anew(copied, {"prompts.foreground": "bright5"}), "p0", 3).prompts
+    assert any(before.values())
     case_changes.apply(copied, case_changes.Change(rename={"p0": "other"}))
     after = case_picture(open_project(copied.root), "other", 3).prompts
     assert before and before.keys() == after.keys()
