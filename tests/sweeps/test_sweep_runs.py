@@ -63,7 +63,7 @@ def test_the_tables_hold_every_case_and_the_means(swept):
     folder = project.root / "sweeps" / "amda.t@full"
     lines = (folder / "table.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("amda.t,n,empty,dsc_mean,dsc_std,hd95_mean")
-    assert [line.split(",")[0] for line in lines[1:]] == ["0.0000", "20.0000"]
+    assert [line.split(",")[0] for line in lines[1:]] == ["0.0", "20.0"]
     cases = (folder / "cases.csv").read_text(encoding="utf-8").splitlines()
     assert len(cases) == 1 + 2 and cases[1].split(",")[2] == "p4"
     assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == outcome.result
