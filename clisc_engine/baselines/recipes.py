@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from clisc_engine.errors import BadInput, MissingStage
 from clisc_engine.files.reading import read_if_there
+from clisc_engine.files.words import counted
 from clisc_engine.products.graph import TABLES, revisions
 from clisc_engine.products.kinds import LABELS
 from clisc_engine.products.rivals import (
@@ -71,9 +72,11 @@ def parts(project: Project) -> Parts:
     settings = project.settings.baselines
     cases = _candidates(project)
     if len(cases) < 2:
+        named = "; name them in baselines.normal_cases" if settings.normal == "cases" else ""
         raise BadInput(
-            f"Only {len(cases)} train cases can give normal slices (baselines.normal = {settings.normal}); "
-            "an anomaly method needs two at least, one to learn from and one for its threshold."
+            f"Only {counted(len(cases), 'train case')} can give normal slices (baselines.normal = "
+            f"{settings.normal}); an anomaly method needs two at least, one to learn from and one for its "
+            f"threshold{named}."
         )
     count = min(HELD_OUT_AT_MOST, max(1, round(settings.held_out * len(cases))))
     order = sorted(cases, key=lambda case: _drawn(project.settings.seed, case))

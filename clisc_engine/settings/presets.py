@@ -9,6 +9,7 @@ from typing import Any
 from clisc_engine.core.levels import level_strides
 from clisc_engine.errors import BadInput
 from clisc_engine.settings.medical import BIOMEDCLIP, MEDSAM
+from clisc_engine.settings.schema import TINY as TINY_MODEL
 from clisc_engine.settings.schema import Settings
 
 TINY: Mapping[str, Any] = {
@@ -107,6 +108,22 @@ def check_unet(settings: Settings) -> None:
             f"unet.start = 'bundled' needs the bundled network's unet.channels {own.channels} and "
             f"unet.spacing {own.spacing}; give these, or unet.start=scratch."
         )
+
+
+def files_not_read(settings: Settings) -> list[str]:
+    """Why a weight file that the settings name would be passed over, a sentence each."""
+    classifier, sam, found = settings.classifier, settings.sam, []
+    if sam.model == TINY_MODEL and sam.checkpoint:
+        found.append(
+            "sam.checkpoint is not read with sam.model = 'tiny'; give the model that it is of, such as "
+            "sam.model=vit_b, or sam.checkpoint= for none."
+        )
+    if classifier.backbone == "clip" and classifier.pretrained not in ("imagenet", "none", ""):
+        found.append(
+            "classifier.pretrained is not read with classifier.backbone = 'clip'; give the network that it "
+            "is of, such as classifier.backbone=resnet50, or classifier.pretrained=none."
+        )
+    return found
 
 
 def check_prompts(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from clisc_engine.project.case_record import SPLITS
 from clisc_engine.project.project import CaseArrays, Project
 from clisc_engine.running.control import Control
 from clisc_engine.settings.keys import value_of
-from clisc_engine.settings.presets import check_classifier, check_prompts, check_unet
+from clisc_engine.settings.presets import check_classifier, check_prompts, check_unet, files_not_read
 from clisc_engine.settings.schema import TINY, Settings
 from clisc_engine.stages import recipes
 
@@ -129,14 +129,15 @@ def check_settings(settings: Settings, stages: Sequence[str], splits: Collection
         BadInput: naming those that do not fit each other, or the cases.
     """
     remedy = "put cases there (--split-ratio 7:1:2, or --split FILE.csv)"
-    for fault in _faults(settings, stages, splits, remedy):
+    for fault in (*_faults(settings, stages, splits, remedy), *files_not_read(settings)):
         raise BadInput(fault)
 
 
 def check_change(project: Project, settings: Settings) -> list[str]:
     """Refuse settings that would keep a step from being done which the present ones do not.
 
-    What cannot be done already is no reason: else two faults could be mended only at once.
+    So it is with a weight file that no step would read. What cannot be done already is no reason: else
+    two faults could be mended only at once.
 
     Args:
         project: a project or a variant.
@@ -150,7 +151,8 @@ def check_change(project: Project, settings: Settings) -> list[str]:
     """
     before = faults_of(project, project.settings)
     now = faults_of(project, settings)
-    if new := [fault for fault in now if fault not in before]:
+    before += files_not_read(project.settings)
+    if new := [fault for fault in [*now, *files_not_read(settings)] if fault not in before]:
         raise BadInput(f"{' '.join(new)} No setting was changed.")
     return now
 

@@ -208,6 +208,7 @@ def test_normal_cases_are_named_and_must_be_train_cases(project, clisc):
     assert told.code == 3 and "p4" in told.message
     told = clisc("baseline", "amcons", project.root, *sets, "--set", 'baselines.normal_cases=["p0"]')
     assert told.code == 3 and "two at least" in told.message
+    assert "1 train case can" in told.message and "name them in baselines.normal_cases" in told.message
     told = clisc("baseline", "amcons", project.root, *sets, "--set", 'baselines.normal_cases=["p0","p1"]')
     assert told.code == 0 and "baselines.normal = cases" in told.message
 

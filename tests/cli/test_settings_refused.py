@@ -24,6 +24,12 @@ CONTRADICTIONS = [
         "phrasings of its own",
         ('label.normal_prompts=["b","a"]', 'label.tumour_prompts=["a","c"]'),
     ),
+    ("sam.checkpoint=own.pth", "sam.model=vit_b", ("sam.checkpoint=own.pth", "sam.model=vit_b")),
+    (
+        "classifier.pretrained=own.pth",
+        "classifier.backbone=resnet50",
+        ("classifier.pretrained=own.pth", "classifier.backbone=resnet18"),
+    ),
     ("label.model=ViT-B/32", "no such model", ("label.model=tiny",)),
     ("label.model=ViT-B-32", "ResNet image tower", ("label.model=RN50", "label.pretrained=openai")),
     ("sam.image_size=256", "multiples of 8 up to 128", ("sam.image_size=64",)),
@@ -78,6 +84,13 @@ def test_a_choice_on_an_empty_valid_split_is_refused_where_it_is_set(clisc, root
     way = shlex.split(ended.message.partition("`clisc ")[2].partition("`")[0])
     assert clisc(*["p3" if word == "CASE" else word for word in way]).code == 0
     assert clisc("config", "set", root, f"{key}=best").code == 0
+
+
+def test_a_file_that_no_step_reads_stops_no_run(clisc, root):
+    """As a project has it that was made when it was taken."""
+    write_changes(root / "clisc.toml", {"sam.checkpoint": "own.pth"})
+    assert clisc("config", "set", root, "amda.t=10").code == 0
+    assert clisc("run", root, "--dry-run").code == 0
 
 
 def test_a_change_of_cases_says_which_choice_it_makes_impossible(clisc, root):
