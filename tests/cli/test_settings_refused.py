@@ -30,6 +30,11 @@ CONTRADICTIONS = [
         "classifier.backbone=resnet50",
         ("classifier.pretrained=own.pth", "classifier.backbone=resnet18"),
     ),
+    (
+        "baselines.sim2real.grid=[16,16,16]",
+        "a single voxel",
+        ("baselines.sim2real.grid=[16,16,32]", "baselines.sim2real.channels=[2,2,2,2,2]"),
+    ),
     ("label.model=ViT-B/32", "no such model", ("label.model=tiny",)),
     ("label.model=ViT-B-32", "ResNet image tower", ("label.model=RN50", "label.pretrained=openai")),
     ("sam.image_size=256", "multiples of 8 up to 128", ("sam.image_size=64",)),

@@ -113,6 +113,11 @@ class Sim2RealSettings(Section):
             raise ValueError(
                 f"each side of grid must be a multiple of {halvings} for {len(self.channels)} levels"
             )
+        if max(self.grid) == halvings:
+            raise ValueError(
+                f"a side of grid must be larger than {halvings} for {len(self.channels)} levels, or the "
+                "last has a single voxel, which cannot be normalised"
+            )
         return self
 
 
