@@ -22,11 +22,14 @@ from clisc_engine.stages.evaluation.staleness import mark_rows
 from clisc_engine.stages.s3f import table as s3f_table
 
 NAMES = {NORMAL: "normal", TUMOUR: "tumour"}
+TABLE1 = ("table1.csv", "table1-cases.csv")
 WAY_OUT = "Choose another folder with -o, or move them away."
 
 
 def export_tables(project: Project, out: Path) -> list[Path]:
     """Write slices.csv and cases.csv, and the evaluation's tables, where they exist.
+
+    Tables of an earlier export that there are none of any more go.
 
     Returns:
         The files.
@@ -42,12 +45,10 @@ def export_tables(project: Project, out: Path) -> list[Path]:
             command=MADE_BY[LABELS],
             home=project.store.home,
         )
-    measured = _measured(project, out)
-    copied = {
-        out / name: project.results / name
-        for name in ("table1.csv", "table1-cases.csv")
-        if (project.results / name).is_file()
-    }
+    of_evaluation = _measured(project, out)
+    measured = {path: data for path, data in of_evaluation.items() if data}
+    of_table1 = {out / name: project.results / name for name in TABLE1}
+    copied = {path: source for path, source in of_table1.items() if source.is_file()}
     outputs = Outputs(Inputs.of_project(project), WAY_OUT)
     outputs.check([out / "slices.csv", out / "cases.csv", *measured, *copied])
     slices, cases = [row for case in labelled for row in _slices(case)], _cases(project)
@@ -57,21 +58,24 @@ def export_tables(project: Project, out: Path) -> list[Path]:
         **measured,
         **{path: source.read_bytes() for path, source in copied.items()},
     }
+    origin = {"project": str(project.root.absolute())}
     for path, data in tables.items():
-        outputs.put_bytes(path, data, Made("table", {"project": str(project.root.absolute())}))
+        outputs.put_bytes(path, data, Made("table", origin))
+    for path in {*of_evaluation, *of_table1} - {*tables}:
+        if outputs.origin_of(path) == origin:
+            outputs.remove(path)
     return list(tables)
 
 
 def _measured(project: Project, out: Path) -> dict[Path, bytes]:
-    """The tables of the evaluation, their rows marked by the settings of now."""
+    """The tables of the evaluation, their rows marked by the settings of now; empty of no rows."""
     document = evaluation_tables.load(project)
     if document is None:
         return {}
     tables = evaluation_tables.tables_of(mark_rows(project, document, ROWS))
     return {
-        out / f"evaluation-{name}.csv": evaluation_tables.csv_of(table)
+        out / f"evaluation-{name}.csv": evaluation_tables.csv_of(table) if table else b""
         for name, table in tables.items()
-        if table
     }
 
 

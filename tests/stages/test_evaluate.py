@@ -220,7 +220,9 @@ def test_cases_without_tumour_stand_apart(evaluated, spoilt, tmp_path):
         assert exported == (spoilt.results / f"{name}.csv").read_bytes()
 
 
-def test_without_any_tumour_only_false_positives_are_counted(spoilt):
+def test_without_any_tumour_only_false_positives_are_counted(spoilt, tmp_path):
+    export_tables(spoilt, tmp_path)
+    assert (tmp_path / "evaluation-groups.csv").exists()
     for case in spoilt.cases():
         reference_becomes(spoilt, case.info.name, np.zeros(SHAPE, np.uint8))
     document = evaluate(spoilt, CPU, splits=EVERYWHERE)
@@ -228,6 +230,9 @@ def test_without_any_tumour_only_false_positives_are_counted(spoilt):
     assert document["groups"] == [] and not (spoilt.results / "groups.csv").exists()
     assert document["without_tumour"]["rows"][-1]["false_positives"] == 4
     assert evaluate(spoilt, CPU, splits=EVERYWHERE) == document
+    export_tables(spoilt, tmp_path)
+    assert not (tmp_path / "evaluation-groups.csv").exists(), "there are no groups any more"
+    assert (tmp_path / "evaluation-without_tumour.csv").exists()
 
 
 def test_with_a_threshold_chosen_by_sam_the_maps_are_measured_by_otsu_and_it_is_said(evaluated, spoilt):
@@ -388,4 +393,5 @@ def test_stale_rows_of_the_ablation_are_noted_and_keep_nothing_from_being_fresh(
     project = open_project(project.root)
     project.settings = with_changes(project.settings, {"sam.inside_brain": False}, "test")
     note = survey(project)[-1].note
-    assert note.startswith("masks/sam-points, masks/sam-box: stale") and "evaluate --ablation" in note
+    assert note.startswith("masks/sam-points, masks/sam-box: stale")
+    assert f"`clisc evaluate {project.root} --ablation`" in note
