@@ -14,7 +14,7 @@ from clisc_engine.importing.casefiles import says_mask_alone
 
 _IN_T1 = re.compile("mprage|bravo|spgr|swi|bold", re.IGNORECASE)
 """Sequences that are called T1_MPRAGE or T2_SWI as well."""
-_NUMBERED = re.compile(r"(?P<scan>(?P<patient>.+)[-_]t(?P<number>\d+))[-_]flair$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(?P<scan>(?:.+[-_])?t(?P<number>\d+))[-_]flair$", re.IGNORECASE)
 
 
 def scans_of_times(images: Collection[Path]) -> dict[Path, str]:
@@ -22,7 +22,7 @@ def scans_of_times(images: Collection[Path]) -> dict[Path, str]:
 
     So it is where another contrast or a mask of the same scan lies beside one, ``x_T1_T1ce`` or
     ``x_T1_seg``, where its folder is called ``x_T1``, and for all images where one is called
-    ``x_T3_FLAIR`` or ``x_T0_FLAIR``: no contrast is.
+    ``x_T3_FLAIR`` or ``x_T0_FLAIR``: no contrast is. ``x_`` may be lacking.
     """
     numbered = {path: found for path in images if (found := _NUMBERED.search(without_ending(path)))}
     further = any(found["number"] not in ("1", "2") for found in numbered.values())

@@ -358,6 +358,15 @@ class Interrupting(Bars):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def of_a_script():
+    """Ctrl-C does what it does in a script, whatever commands that other tests ran have left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("of_a_script")
 def test_ctrl_c_ends_a_training_with_its_state_saved(copied):
     project = clisc.open(copied.root)
     bars = Interrupting("unet-round1")
@@ -371,6 +380,7 @@ def test_ctrl_c_ends_a_training_with_its_state_saved(copied):
     assert [one["total"] for one in again.made] == [epochs - bars.made[-1]["done"]], "it goes on"
 
 
+@pytest.mark.usefixtures("of_a_script")
 def test_ctrl_c_reaches_the_script_also_when_the_work_was_done_by_then(copied):
     project = clisc.open(copied.root)
     last = Interrupting("label")

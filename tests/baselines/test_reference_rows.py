@@ -13,6 +13,7 @@ from clisc_engine.project.fingerprint import fingerprint
 from clisc_engine.project.project import open_project
 from clisc_engine.project.store import Seal
 from clisc_engine.running.control import Control
+from clisc_engine.settings.file import write_changes
 from clisc_engine.settings.keys import with_changes
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.upkeep.survey import survey
@@ -58,7 +59,7 @@ def test_the_floor_marks_the_brighter_class_of_each_brain(copied):
 
 def test_a_network_that_cannot_be_is_refused_by_every_training(clisc, copied):
     """One that starts from the bundled network has that one's channels and grid."""
-    assert clisc("config", "set", copied.root, "unet.start=bundled", "unet.channels=[8,16]").code == 0
+    write_changes(copied.root / "clisc.toml", {"unet.start": "bundled", "unet.channels": [8, 16]})
     before = contents(copied)
     for command in (("train",), ("baseline", "supervised")):
         told = clisc(*command, copied.root)

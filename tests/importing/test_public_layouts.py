@@ -168,6 +168,11 @@ def test_t1_flair_is_another_contrast_unless_t1_is_a_time(tmp_path, beside, t1, 
         assert not any(one.missed for one in reasons.values())
 
 
+def test_cases_may_be_called_t_with_a_number(tmp_path):
+    touch(tmp_path, *(f"t{number}_flair.nii.gz" for number in range(4)))
+    assert images_of(tmp_path) == {f"t{number}": f"t{number}_flair.nii.gz" for number in range(4)}
+
+
 @pytest.mark.parametrize("given", ["", "*_FLAIR.nii.gz"])
 def test_t1_flair_alone_is_told_by_name(tmp_path, given):
     touch(tmp_path, "p_T1_FLAIR.nii.gz", "q_T1_FLAIR.nii.gz")

@@ -19,6 +19,7 @@ from clisc_engine.models.weights import TINY_UNET, bundled
 from clisc_engine.project.project import open_project
 from clisc_engine.results.case_picture import case_picture
 from clisc_engine.running.control import Control
+from clisc_engine.settings.file import write_changes
 from clisc_engine.stages.prompt_sam import prompt_sam
 from clisc_engine.stages.prompting.regions import region_of_interest
 from clisc_engine.stages.prompting.sam_masks import open_sam
@@ -103,9 +104,12 @@ def test_a_training_starts_from_it_or_from_scratch(tmp_path, data):
 
 
 def test_another_shape_is_refused_with_the_settings_that_would_do(clisc, tmp_path, data):
-    project = small_project(tmp_path / "project", data, changes={"unet.start": "bundled"})
+    project = small_project(tmp_path / "project", data)
     run_stages(project, "label", "cam", "amda")
     prompt_sam(project, CPU)
+    told = clisc("config", "set", project.root, "unet.start=bundled")
+    assert told.code == 3 and "unet.spacing [4.0, 2.5, 2.5]" in told.message
+    write_changes(project.root / "clisc.toml", {"unet.start": "bundled"})
     told = clisc("train", project.root)
     assert told.code == 3 and "unet.spacing [4.0, 2.5, 2.5]" in told.message
     assert not project.checkpoint("unet-round1").weights.exists()
