@@ -39,6 +39,19 @@ _DEEPER = {"resnet18": "layer1.2.conv1.weight", "resnet50": "layer3.6.conv1.weig
 """A weight that only deeper networks of the kind have."""
 _MAGIC = 0x1950A86A20F9469CFC6C
 """What PyTorch wrote first until 1.6."""
+_UNTOLD = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    AttributeError,
+    ImportError,
+    OverflowError,
+    RecursionError,
+)
+"""What reading a file that is no state dict, or damaged, ends in."""
 
 
 def check_model(path: Path, kind: str) -> None:
@@ -55,9 +68,8 @@ def check_model(path: Path, kind: str) -> None:
     found = shapes_of(path)
     if found is None:
         return
-    deeper = {name: found[name] for name in [_DEEPER.get(kind, "")] if name in found}
-    telling = {name: found[name] for name in TELLING[kind] if name in found}
-    if why := difference(TELLING[kind], telling | deeper):
+    telling = {name: found[name] for name in (*TELLING[kind], _DEEPER.get(kind, "")) if name in found}
+    if why := difference(TELLING[kind], telling):
         raise other_model(path, f"a {kind}" if kind.startswith("resnet") else f"a SAM {kind}", why)
 
 
@@ -90,9 +102,7 @@ def shapes_of(path: Path) -> Shapes | None:
     try:
         with reading(path), path.open("rb") as file:
             state = _pickled(file)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, ValueError, TypeError, LookupError, EOFError):
-        return None
-    except (AttributeError, ImportError, OverflowError, RecursionError):
+    except _UNTOLD:
         return None
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
@@ -116,7 +126,7 @@ def _pickled(file: BinaryIO) -> Any:
     """What PyTorch saved, with shapes in the place of tensors."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
-            name = next(name for name in [*archive.namelist(), ""] if name.endswith("data.pkl") or not name)
+            name = next((name for name in archive.namelist() if name.endswith("data.pkl")), "")
             return _Shapes(io.BytesIO(archive.read(name))).load()
     file.seek(0)
     if _Shapes(file).load() != _MAGIC:
